@@ -1,0 +1,93 @@
+# For examples/run.sh and tests/run.sh, which source this from the root of the project: what they need is installed
+# where that can be done, and presets are built.
+
+# Packages by their Debian names, each with what shows that it is there: one of some commands, or a header and the name
+# under which pkg-config, or a folder, has it.
+build_packages="
+g++                 command  ${CXX:-c++}
+cmake               command  cmake
+ninja-build         command  ninja make
+libeigen3-dev       header   Eigen/Core eigen3
+libxtensor-dev      header   xtensor/xtensor.hpp xtensor
+nlohmann-json3-dev  header   nlohmann/json.hpp nlohmann_json
+zlib1g-dev          header   zlib.h zlib
+libcli11-dev        header   CLI/CLI.hpp CLI11"
+test_packages="
+catch2              header   catch2/catch.hpp catch2
+libstb-dev          header   stb/stb_image.h stb"
+# Where these are missing, some tests are skipped.
+check_packages="
+pkg-config          command  pkg-config pkgconf
+clang               command  clang++ clang++-14
+clang-format        command  clang-format-14 clang-format"
+
+fail() {
+  printf '%s: %s\n' "$0" "$*" >&2
+  exit 1
+}
+
+# there command <name>...        whether one of these commands is there
+# there header <header> <name>   whether the compiler finds the header
+there() {
+  kind=$1
+  shift
+  if [ "$kind" = header ]; then
+    # Words on purpose: these are several flags.
+    # shellcheck disable=SC2046
+    printf '#include <%s>\n' "$1" |
+      "${CXX:-c++}" -E -x c++ $(pkg-config --cflags-only-I "$2" 2>/dev/null) \
+        "-I/usr/local/include/$2" "-I/usr/include/$2" - >/dev/null 2>&1
+  else
+    for name in "$@"; do
+      if command -v "$name" >/dev/null 2>&1; then return 0; fi
+    done
+    return 1
+  fi
+}
+
+# missing <packages>: prints those that are not there
+missing() {
+  printf '%s\n' "$1" | while read -r package signs; do
+    if [ -z "$package" ]; then continue; fi
+    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ]; then continue; fi
+    # Words on purpose: a sign is a kind and names.
+    # shellcheck disable=SC2086
+    if there $signs </dev/null; then continue; fi
+    printf ' %s' "$package"
+  done
+}
+
+# provide <packages> [<packages that can be done without>]
+provide() {
+  needed=$(missing "$1")
+  wanted=$(missing "${2:-}")
+  if [ -z "$needed$wanted" ]; then return 0; fi
+  as_root=
+  if [ "$(id -u)" -ne 0 ]; then as_root=sudo; fi
+  if command -v apt-get >/dev/null 2>&1 && { [ -z "$as_root" ] || command -v sudo >/dev/null 2>&1; }; then
+    printf 'installing%s%s\n' "$needed" "$wanted" >&2
+    $as_root apt-get update >&2 || fail "apt-get update failed"
+    # Words on purpose: these are several packages.
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $needed $wanted >&2 ||
+      fail "apt-get could not install$needed$wanted"
+  else
+    if [ -n "$needed" ]; then
+      fail "this needs what Debian calls$needed. Install it by the means of this system, and run this again."
+    fi
+    printf '%s: going on without what Debian calls%s\n' "$0" "$wanted" >&2
+  fi
+}
+
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+# build <preset> [<arguments for cmake --build>]
+build() {
+  preset=$1
+  shift
+  if command -v ninja >/dev/null 2>&1; then export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"; fi
+  # Examples can be built without what the tests need.
+  tests=OFF
+  if there header catch2/catch.hpp catch2 && there header stb/stb_image.h stb; then tests=ON; fi
+  cmake --preset "$preset" "-DBASIN_TESTS=$tests" && cmake --build --preset "$preset" --parallel "$jobs" "$@"
+}

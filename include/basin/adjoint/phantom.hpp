@@ -1,0 +1,46 @@
+#pragma once
+
+// The phantom gradient: k damped steps from the fixed point, differentiated there (the Neumann form),
+//
+//   w = tau * sum_{j < k} (tau A + (1 - tau) I)^j g,
+//
+// which tends to (I - A)^-1 g as k grows wherever the damped iteration converges.
+//
+// Z. Geng, X.-Y. Zhang, S. Bai, Y. Wang, Z. Lin, "On training implicit models", NeurIPS 2021, section 3. Linearizing at
+// the fixed point keeps the memory of one evaluation whatever k. k = 1, tau = 1 is JacobianFree. The reported residual
+// costs one more application of A. Nothing is solved, so the status is max_iterations unless the equation holds.
+
+#include <cmath>
+
+#include "basin/adjoint/adjoint_method.hpp"
+
+namespace basin {
+
+struct Phantom {
+  int k = 5;         ///< steps, at least 1
+  double tau = 1.0;  ///< damping, in (0, 1]; 1 does not damp
+
+  template <class S, class Operator>
+  void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results) const {
+    check(k >= 1, "Phantom: k", k, "at least 1");
+    check(tau > 0 && tau <= 1, "Phantom: tau", tau, "more than 0 and at most 1");
+    Scratch scratch;
+    const View<S> a_w = scratch.state<S>(g.shape());
+    const S step = static_cast<S>(tau);
+    w.vector() = step * g.vector();
+    for (int j = 1; j <= k; ++j) {
+      apply_a(View<const S>(w), a_w);
+      if (j < k) w.vector() += step * (g.vector() + a_w.vector() - w.vector());
+    }
+    detail::adjoint_residuals<S>(g, w, a_w, results);
+    for (SampleResult& result : results) {
+      result.iterations = k - 1;
+      result.evaluations = k;
+      result.status = result.residual == 0              ? Status::converged
+                      : std::isfinite(result.residual) ? Status::max_iterations
+                                                        : Status::non_finite;
+    }
+  }
+};
+
+}  // namespace basin

@@ -1,0 +1,165 @@
+#pragma once
+
+// Parameters are data: one flat vector theta of a compile-time length; layers hold none. Optimizers, checkpoints,
+// gradient checks and reductions then have one thing to handle, and a network's parameters can be the state of another
+// network. Each leaf of theta keeps a name and a shape, so that a checkpoint reads like a state dict.
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "basin/core/state.hpp"
+
+namespace basin {
+
+/// theta as a layer takes it: N numbers to read. S is deduced from the layer's other arguments.
+template <class S, std::size_t N>
+using Theta = std::type_identity_t<std::span<const S, N>>;
+
+/// Where a layer adds its part of a gradient: N numbers that accumulate.
+template <class S, std::size_t N>
+using ThetaGradient = std::type_identity_t<std::span<S, N>>;
+
+/// What a leaf is for; initial values and weight decay follow from it.
+enum class LeafKind {
+  weight,  ///< multiplies features; drawn at random, decays
+  bias,    ///< added; starts at zero
+  scale,   ///< multiplies one feature; starts at one
+};
+
+/// One named array inside theta.
+struct Leaf {
+  std::string name;          ///< path through the model, such as "2.cell.0.weight"
+  std::vector<Index> shape;  ///< column-major extents: the first index is contiguous
+  std::size_t offset = 0;    ///< first element within theta
+  std::size_t size = 0;
+  LeafKind kind = LeafKind::weight;
+  Index fan_in = 0;   ///< inputs of one output, for initial weights
+  Index fan_out = 0;  ///< outputs of one input
+};
+
+/// Collects the leaves of a layer, in the order of theta. A layer with parameters has
+/// `static void leaves(LeafList& list)` and calls these members.
+class LeafList {
+ public:
+  void weight(std::string_view name, std::vector<Index> shape, Index fan_in, Index fan_out) {
+    add({path_ + std::string(name), std::move(shape), 0, 0, LeafKind::weight, fan_in, fan_out});
+  }
+  void bias(std::string_view name, Index size) { add({path_ + std::string(name), {size}, 0, 0, LeafKind::bias}); }
+  void scale(std::string_view name, Index size) { add({path_ + std::string(name), {size}, 0, 0, LeafKind::scale}); }
+
+  /// The leaves of a layer inside, under "name.".
+  template <class Layer>
+  void nested(std::string_view name) {
+    if constexpr (Layer::param_count > 0) {
+      const std::size_t outside = path_.size();
+      path_ += std::string(name) + ".";
+      Layer::leaves(*this);
+      path_.resize(outside);
+    }
+  }
+
+  [[nodiscard]] std::vector<Leaf> take() && { return std::move(leaves_); }
+
+ private:
+  void add(Leaf leaf) {
+    leaf.offset = leaves_.empty() ? 0 : leaves_.back().offset + leaves_.back().size;
+    leaf.size = 1;
+    for (const Index extent : leaf.shape) leaf.size *= static_cast<std::size_t>(extent);
+    leaves_.push_back(std::move(leaf));
+  }
+
+  std::string path_;
+  std::vector<Leaf> leaves_;
+};
+
+/// The leaves of a model's theta, in order; together they cover it.
+template <class Model>
+[[nodiscard]] std::vector<Leaf> leaves_of() {
+  LeafList list;
+  if constexpr (Model::param_count > 0) Model::leaves(list);
+  return std::move(list).take();
+}
+
+/// The theta of one model (or its gradient, or an optimizer's moment): Model::param_count numbers that own their
+/// memory. The model is part of the type, so that the theta of another model does not compile.
+template <class Model, class S>
+class Parameters {
+ public:
+  static constexpr std::size_t count = Model::param_count;
+  using Scalar = S;
+
+  Parameters() : values_(Vector<S>::Zero(static_cast<Index>(count))) {}
+
+  [[nodiscard]] std::span<S, count> span() { return std::span<S, count>(values_.data(), count); }
+  [[nodiscard]] std::span<const S, count> span() const { return std::span<const S, count>(values_.data(), count); }
+  operator std::span<S, count>() { return span(); }
+  operator std::span<const S, count>() const { return span(); }
+
+  /// For arithmetic on all of theta.
+  [[nodiscard]] Vector<S>& vector() { return values_; }
+  [[nodiscard]] const Vector<S>& vector() const { return values_; }
+
+  /// The numbers of one leaf. Throws std::invalid_argument if there is no leaf of that name.
+  [[nodiscard]] std::span<S> leaf(std::string_view name) {
+    const Leaf leaf = find(name);
+    return std::span<S>(values_.data() + leaf.offset, leaf.size);
+  }
+  [[nodiscard]] std::span<const S> leaf(std::string_view name) const {
+    const Leaf leaf = find(name);
+    return std::span<const S>(values_.data() + leaf.offset, leaf.size);
+  }
+
+  /// The same numbers in another scalar: train in float, check in double.
+  template <class T>
+  [[nodiscard]] Parameters<Model, T> cast() const {
+    Parameters<Model, T> out;
+    // Not by an assignment of vectors, which gcc 12 warns of: it takes their resize for a use after free.
+    std::transform(values_.begin(), values_.end(), out.vector().begin(), [](S a) { return static_cast<T>(a); });
+    return out;
+  }
+
+  /// The same numbers as theta of a model with the same leaves, such as the same cell under another solver or adjoint.
+  /// Throws std::invalid_argument if a leaf differs in name or shape.
+  template <class Other>
+  [[nodiscard]] Parameters<Other, S> as() const {
+    static_assert(Other::param_count == count, "the other model has another number of parameters");
+    const auto mine = leaves_of<Model>(), theirs = leaves_of<Other>();
+    for (std::size_t i = 0; i < std::max(mine.size(), theirs.size()); ++i) {
+      const std::string other = i < theirs.size() ? theirs[i].name : "nothing", own = i < mine.size() ? mine[i].name : "nothing";
+      check(own == other && mine[i].shape == theirs[i].shape, "leaf of the other model", other, own + " of the same shape");
+    }
+    Parameters<Other, S> out;
+    std::copy(values_.begin(), values_.end(), out.vector().begin());
+    return out;
+  }
+
+ private:
+  [[nodiscard]] static Leaf find(std::string_view name) {
+    std::string all;
+    for (const Leaf& leaf : leaves_of<Model>()) {
+      if (leaf.name == name) return leaf;
+      all += (all.empty() ? "" : ", ") + leaf.name;
+    }
+    throw std::invalid_argument("leaf of theta is '" + std::string(name) + "', expected one of: " + all);
+  }
+
+  Vector<S> values_;
+};
+
+/// theta as `Model` takes it. Compiles only if it is the theta of that model.
+template <class Model, class Other, class S>
+[[nodiscard]] std::span<const S, Model::param_count> theta_of(const Parameters<Other, S>& theta) {
+  static_assert(std::is_same_v<Model, Other>, "theta belongs to another model than the one that it is given to");
+  if constexpr (std::is_same_v<Model, Other>) {
+    return theta.span();
+  } else {
+    return std::span<const S, Model::param_count>(theta.vector().data(), Model::param_count);
+  }
+}
+
+}  // namespace basin

@@ -1,0 +1,86 @@
+#pragma once
+
+// Randomness as a function: a number depends on (seed, stream, index) and on nothing else, so no state is kept, no
+// mask is stored for a backward pass, and results do not depend on threads, tiles or order.
+//
+// Philox4x32-10: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3",
+// SC 2011, section 3.3. Ten rounds of: (c0, c1, c2, c3) <- (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1,
+// lo(M0 c0)), the key raised by the Weyl constants (W0, W1) between rounds.
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+
+namespace basin {
+
+using PhiloxCounter = std::array<std::uint32_t, 4>;
+using PhiloxKey = std::array<std::uint32_t, 2>;
+
+/// 128 random bits for a counter of 128 bits and a key of 64.
+[[nodiscard]] constexpr PhiloxCounter philox(PhiloxCounter counter, PhiloxKey key) {
+  constexpr std::uint64_t m0 = 0xD2511F53, m1 = 0xCD9E8D57;
+  constexpr std::uint32_t w0 = 0x9E3779B9, w1 = 0xBB67AE85;
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t p0 = m0 * counter[0], p1 = m1 * counter[2];
+    counter = {static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(p1),
+               static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(p0)};
+    key[0] += w0;
+    key[1] += w1;
+  }
+  return counter;
+}
+
+namespace detail {
+
+/// The upper 64 bits of a product of 128.
+[[nodiscard]] constexpr std::uint64_t high_half(std::uint64_t a, std::uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
+}
+
+}  // namespace detail
+
+/// A stream of random numbers that can be read anywhere: number `index` of stream `stream` under `seed`.
+/// Keep one stream for each use (parameters, shuffling, masks, ...), so that uses never share numbers.
+struct Random {
+  std::uint64_t seed = 0;
+  std::uint64_t stream = 0;
+
+  /// The four 32-bit words at `index`.
+  [[nodiscard]] constexpr PhiloxCounter words(std::uint64_t index) const {
+    return philox({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
+                   static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)},
+                  {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+  }
+
+  [[nodiscard]] constexpr std::uint64_t bits(std::uint64_t index) const {
+    const auto w = words(index);
+    return (std::uint64_t{w[1]} << 32) | w[0];
+  }
+
+  /// Uniform in [0, 1), a multiple of 2^-53.
+  [[nodiscard]] constexpr double uniform(std::uint64_t index) const {
+    return static_cast<double>(bits(index) >> 11) * 0x1p-53;
+  }
+
+  [[nodiscard]] constexpr double uniform(std::uint64_t index, double low, double high) const {
+    return low + (high - low) * uniform(index);
+  }
+
+  /// Standard normal (Box and Muller 1958).
+  [[nodiscard]] double normal(std::uint64_t index) const {
+    const auto w = words(index);
+    const auto unit = [](std::uint32_t high, std::uint32_t low) {
+      return static_cast<double>(((std::uint64_t{high} << 32) | low) >> 11) * 0x1p-53;
+    };
+    return std::sqrt(-2.0 * std::log1p(-unit(w[0], w[1]))) * std::cos(2.0 * std::numbers::pi * unit(w[2], w[3]));
+  }
+
+  /// Uniform in {0, ..., count - 1}; the bias is below count / 2^64. count must be positive.
+  [[nodiscard]] constexpr std::uint64_t below(std::uint64_t index, std::uint64_t count) const {
+    return detail::high_half(bits(index), count);
+  }
+};
+
+}  // namespace basin

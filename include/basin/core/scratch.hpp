@@ -1,0 +1,99 @@
+#pragma once
+
+// Memory for the duration of a scope, so that hot loops allocate nothing.
+//
+// Each thread has one arena that only grows. A Scratch marks its top, hands out pieces above the mark, and gives them
+// all back when its scope ends. The first pass through a loop makes the arena large enough (that is the set-up); later
+// passes find their memory there, still warm in cache.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "basin/core/state.hpp"
+
+namespace basin {
+
+namespace detail {
+
+class Arena {
+ public:
+  static constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
+
+  struct Mark {
+    std::size_t block = 0;
+    std::size_t used = 0;
+  };
+
+  static Arena& of_this_thread() {
+    thread_local Arena arena;
+    return arena;
+  }
+
+  [[nodiscard]] Mark mark() const { return top_; }
+  void release(const Mark& mark) { top_ = mark; }
+
+  void* take(std::size_t bytes) {
+    bytes = (bytes + alignment - 1) / alignment * alignment;
+    while (top_.block < blocks_.size() && top_.used + bytes > blocks_[top_.block].size) top_ = {top_.block + 1, 0};
+    if (top_.block == blocks_.size()) {
+      const std::size_t last = blocks_.empty() ? smallest_block / 2 : blocks_.back().size;
+      const std::size_t size = std::max({smallest_block, 2 * last, bytes});
+      blocks_.push_back({Memory(static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}))), size});
+    }
+    void* piece = blocks_[top_.block].memory.get() + top_.used;
+    top_.used += bytes;
+    return piece;
+  }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t{alignment}); }
+  };
+  using Memory = std::unique_ptr<std::byte, Free>;
+  struct Block {
+    Memory memory;
+    std::size_t size;
+  };
+  static constexpr std::size_t smallest_block = std::size_t{1} << 18;
+
+  std::vector<Block> blocks_;
+  Mark top_;
+};
+
+}  // namespace detail
+
+/// A scope's scratch memory. Pieces are 64-byte aligned, uninitialised, and end with the Scratch. Scopes nest.
+/// Without NDEBUG the pieces of floating-point numbers start as NaN, so that reading before writing shows.
+class Scratch {
+ public:
+  Scratch() : arena_(detail::Arena::of_this_thread()), mark_(arena_.mark()) {}
+  ~Scratch() { arena_.release(mark_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  template <class S>
+  [[nodiscard]] S* take(Index count) {
+    static_assert(std::is_trivially_destructible_v<S>, "scratch memory is given back without destructors");
+    S* piece = static_cast<S*>(arena_.take(static_cast<std::size_t>(count) * sizeof(S)));
+#ifndef NDEBUG
+    if constexpr (std::is_floating_point_v<S>) std::fill_n(piece, count, std::numeric_limits<S>::quiet_NaN());
+#endif
+    return piece;
+  }
+
+  template <class S>
+  [[nodiscard]] View<S> state(const Shape& shape) {
+    return {take<S>(shape.size()), shape};
+  }
+
+ private:
+  detail::Arena& arena_;
+  detail::Arena::Mark mark_;
+};
+
+}  // namespace basin

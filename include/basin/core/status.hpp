@@ -1,0 +1,120 @@
+#pragma once
+
+// How a solve ended, sample by sample and summed over many. Nothing fails silently: whatever solves returns one of
+// these, and [[nodiscard]] reminds who forgets to look.
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "basin/core/state.hpp"
+
+namespace basin {
+
+/// How the solve of one sample ended.
+enum class Status {
+  converged,       ///< the residual fell below the tolerance
+  max_iterations,  ///< the limit of evaluations came first
+  stalled,         ///< the residual no longer falls
+  diverged,        ///< the residual grew beyond the divergence factor
+  non_finite,      ///< the map or the method gave a NaN or an infinity
+  interrupted,     ///< an observer ended the solve
+};
+
+inline constexpr std::size_t status_count = 6;
+
+[[nodiscard]] constexpr std::string_view name(Status status) {
+  constexpr std::array<std::string_view, status_count> names{"converged", "max_iterations", "stalled",
+                                                             "diverged",  "non_finite",     "interrupted"};
+  return names[static_cast<std::size_t>(status)];
+}
+
+/// What a solve returns for each sample.
+struct SampleResult {
+  Status status = Status::max_iterations;
+  int iterations = 0;   ///< steps taken
+  int evaluations = 0;  ///< of the map or of the operator
+  double residual = 0;  ///< of the returned value, in the measure that the stop test used
+};
+
+/// What a solve returns: the best state that each sample reached, and how it got there.
+template <class S>
+struct [[nodiscard]] Solution {
+  State<S> value;
+  std::vector<SampleResult> samples;
+
+  [[nodiscard]] bool converged() const {
+    for (const SampleResult& sample : samples) {
+      if (sample.status != Status::converged) return false;
+    }
+    return true;
+  }
+};
+
+/// Sums over the solves of many samples.
+struct SolveCounts {
+  std::array<std::size_t, status_count> by_status{};
+  std::size_t evaluations = 0;
+  double worst_residual = 0;
+
+  void add(const SampleResult& sample) {
+    ++by_status[static_cast<std::size_t>(sample.status)];
+    evaluations += static_cast<std::size_t>(sample.evaluations);
+    worst_residual = sample.residual > worst_residual || !(sample.residual == sample.residual) ? sample.residual
+                                                                                               : worst_residual;
+  }
+
+  SolveCounts& operator+=(const SolveCounts& other) {
+    for (std::size_t s = 0; s < status_count; ++s) by_status[s] += other.by_status[s];
+    evaluations += other.evaluations;
+    if (other.worst_residual > worst_residual || !(other.worst_residual == other.worst_residual)) {
+      worst_residual = other.worst_residual;
+    }
+    return *this;
+  }
+
+  [[nodiscard]] std::size_t solves() const {
+    std::size_t sum = 0;
+    for (const std::size_t count : by_status) sum += count;
+    return sum;
+  }
+  [[nodiscard]] std::size_t converged() const { return by_status[static_cast<std::size_t>(Status::converged)]; }
+  /// Evaluations a solve; 0 if there was none.
+  [[nodiscard]] double mean_evaluations() const {
+    return solves() == 0 ? 0.0 : static_cast<double>(evaluations) / static_cast<double>(solves());
+  }
+  /// Share of the solves that did not converge; 0 if there was none.
+  [[nodiscard]] double nonconverged_fraction() const {
+    return solves() == 0 ? 0.0 : 1.0 - static_cast<double>(converged()) / static_cast<double>(solves());
+  }
+};
+
+/// What the solves inside a model did during one call: layers that solve return it, layers that contain others add up.
+struct [[nodiscard]] Report {
+  SolveCounts forward;  ///< equilibria
+  SolveCounts adjoint;  ///< adjoint (or tangent) equations
+
+  Report& operator+=(const Report& other) {
+    forward += other.forward;
+    adjoint += other.adjoint;
+    return *this;
+  }
+};
+
+namespace detail {
+
+/// The report of a call: what it returned, or nothing to report if it returns void.
+template <class Call>
+Report report_of(Call&& call) {
+  if constexpr (std::is_void_v<decltype(call())>) {
+    call();
+    return {};
+  } else {
+    return call();
+  }
+}
+
+}  // namespace detail
+
+}  // namespace basin

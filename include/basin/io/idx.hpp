@@ -1,0 +1,154 @@
+#pragma once
+
+// IDX, the format of the MNIST files (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits"):
+//
+//   0 0 type rank | rank extents | numbers, the last index contiguous
+//
+// type and rank are one byte each, an extent is 4 bytes, and everything is big-endian. Files may be packed by gzip.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "basin/core/state.hpp"
+#include "basin/io/atomic_file.hpp"
+#include "basin/io/inflate.hpp"
+
+namespace basin {
+
+/// The type of an IDX file's numbers, as the file codes it.
+enum class IdxType : std::uint8_t { u8 = 0x08, i8 = 0x09, i16 = 0x0B, i32 = 0x0C, f32 = 0x0D, f64 = 0x0E };
+
+/// Bytes of one number; 0 if there is no such type.
+[[nodiscard]] constexpr std::size_t item_bytes(IdxType type) {
+  switch (type) {
+    case IdxType::u8:
+    case IdxType::i8:
+      return 1;
+    case IdxType::i16:
+      return 2;
+    case IdxType::i32:
+    case IdxType::f32:
+      return 4;
+    case IdxType::f64:
+      return 8;
+  }
+  return 0;
+}
+
+/// The contents of an IDX file. The last extent is contiguous; the bytes are in the byte order of this machine.
+struct IdxArray {
+  IdxType type = IdxType::u8;
+  std::vector<std::size_t> extents;
+  std::vector<std::uint8_t> bytes;
+};
+
+namespace detail {
+
+/// Between the file's byte order and this machine's.
+inline void swap_big_endian(std::span<std::uint8_t> bytes, std::size_t item) {
+  if constexpr (std::endian::native == std::endian::little) {
+    if (item == 1) return;
+    for (auto at = bytes.begin(); at != bytes.end(); at += static_cast<std::ptrdiff_t>(item)) {
+      std::reverse(at, at + static_cast<std::ptrdiff_t>(item));
+    }
+  }
+}
+
+/// The bytes of a file in a row, packed or not, for one parser.
+class IdxSource {
+ public:
+  IdxSource(std::span<const std::uint8_t> file, const std::string& path) : plain_(file), path_(path) {
+    constexpr std::array<std::uint8_t, 2> gzip_magic{0x1f, 0x8b};
+    if (file.size() >= 2 && std::equal(gzip_magic.begin(), gzip_magic.end(), file.begin())) {
+      packed_.emplace(file, Compression::gzip, path);
+    }
+    most_ = packed_ ? saturating_product(file.size(), max_deflate_ratio) : file.size();
+  }
+
+  /// No more than this many bytes can come, whatever a header says.
+  [[nodiscard]] std::uint64_t most() const { return most_; }
+
+  void read(std::span<std::uint8_t> out) {
+    if (packed_) return packed_->read(out);
+    check_file(plain_.size() >= out.size(), path_, "number of bytes left for the next field", plain_.size(),
+               out.size());
+    std::copy_n(plain_.begin(), out.size(), out.begin());
+    plain_ = plain_.subspan(out.size());
+  }
+
+  void finish() {
+    if (packed_) return packed_->finish();
+    check_file(plain_.empty(), path_, "number of bytes after the numbers", plain_.size(), 0);
+  }
+
+ private:
+  std::span<const std::uint8_t> plain_;
+  std::string path_;
+  std::optional<Inflater> packed_;
+  std::uint64_t most_ = 0;
+};
+
+}  // namespace detail
+
+/// Reads an IDX file, plain or packed by gzip (seen from its first bytes, not from its name). Throws FileError for a
+/// file that is not exactly one IDX array of at most max_bytes of numbers.
+[[nodiscard]] inline IdxArray read_idx(const std::string& path, std::uint64_t max_bytes = default_max_file_bytes) {
+  const std::vector<std::uint8_t> file = read_file(path, max_bytes);
+  detail::IdxSource source(file, path);
+
+  std::array<std::uint8_t, 4> magic{};
+  source.read(magic);
+  check_file(magic[0] == 0 && magic[1] == 0, path, "start of the file", detail::shape_text(magic),
+             "(0, 0, type, rank), the start of an IDX file");
+  IdxArray array{static_cast<IdxType>(magic[2]), {}, {}};
+  const std::size_t item = item_bytes(array.type);
+  check_file(item != 0, path, "type of an IDX file", int{magic[2]}, "8, 9, 11, 12, 13 or 14");
+  check_file(magic[3] != 0, path, "rank of an IDX file", int{magic[3]}, "1 or more");
+
+  std::vector<std::uint8_t> extents(std::size_t{4} * magic[3]);
+  source.read(extents);
+  for (std::size_t i = 0; i < extents.size(); i += 4) {
+    array.extents.push_back((std::size_t{extents[i]} << 24) | (std::size_t{extents[i + 1]} << 16) |
+                            (std::size_t{extents[i + 2]} << 8) | std::size_t{extents[i + 3]});
+  }
+  const std::uint64_t bytes = detail::byte_count(std::span<const std::size_t>(array.extents), item);
+  check_file(
+      bytes <= std::min(source.most(), max_bytes), path, "shape in the header", detail::shape_text(array.extents),
+      "no more than the " + std::to_string(std::min(source.most(), max_bytes)) + " bytes that the file can hold");
+  array.bytes.resize(static_cast<std::size_t>(bytes));
+  source.read(array.bytes);
+  source.finish();
+  detail::swap_big_endian(array.bytes, item);
+  return array;
+}
+
+/// Replaces the file at `path` by an IDX file, not packed. Throws std::invalid_argument if the array's extents and
+/// bytes disagree, FileError if the file cannot be written.
+inline void write_idx(const std::string& path, const IdxArray& array) {
+  const std::size_t item = item_bytes(array.type);
+  check(item != 0, "type of an IDX array", static_cast<int>(array.type), "one of IdxType");
+  check(!array.extents.empty() && array.extents.size() <= 255, "rank of an IDX array", array.extents.size(),
+        "1 to 255");
+  const std::uint64_t expected = detail::byte_count(std::span<const std::size_t>(array.extents), item);
+  check(array.bytes.size() == expected, "number of bytes of an IDX array", array.bytes.size(), expected);
+
+  std::vector<std::uint8_t> file{0, 0, static_cast<std::uint8_t>(array.type),
+                                 static_cast<std::uint8_t>(array.extents.size())};
+  for (const std::size_t extent : array.extents) {
+    check(extent <= 0xffffffffu, "extent of an IDX array", extent, "below 2^32");
+    for (int shift = 24; shift >= 0; shift -= 8) file.push_back(static_cast<std::uint8_t>((extent >> shift) & 0xff));
+  }
+  const std::size_t header = file.size();
+  file.insert(file.end(), array.bytes.begin(), array.bytes.end());
+  detail::swap_big_endian(std::span(file).subspan(header), item);
+  write_file(path, file);
+}
+
+}  // namespace basin

@@ -1,0 +1,300 @@
+#pragma once
+
+// What Sequential and Injected share: a tuple of layers, applied and linearized from the I-th to the last.
+
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "basin/core/layer.hpp"
+
+namespace basin::detail {
+
+template <int Given, int Taken>
+inline constexpr bool joins = Given == any_features || Taken == any_features || Given == Taken;
+
+/// Instantiated for each join of two layers, so that the compiler's message shows both numbers.
+template <int Given, int Taken>
+struct Join {
+  static_assert(joins<Given, Taken>,
+                "a layer takes another number of features than the layer before it gives: Join<given, taken>");
+  static constexpr bool fits = true;
+};
+
+/// Has what a chain calls. Cheaper to compile than Layer, which also looks into what linearize gives.
+template <class L, class S>
+concept Callable = requires(const L& layer, std::span<const S, L::param_count> theta, View<const S> x, View<S> y) {
+  layer.apply(theta, x, y);
+  typename LinearizationOf<L, S>;
+};
+
+/// Instantiated for each argument, so that the compiler's message shows which one it is.
+template <class L>
+struct Argument {
+  static_assert(Callable<L, float> || Callable<L, double>,
+                "Sequential: every argument must be a layer, with apply and linearize (core/layer.hpp)");
+  static constexpr bool fits = true;
+};
+
+/// Features after a layer, given the features before it.
+template <class L, int Given>
+inline constexpr int features_after = L::out_features == any_features ? Given : L::out_features;
+
+/// Does nothing to a finished block.
+struct NoThen {
+  template <class S>
+  void operator()(S*, Index, Index) const {}
+};
+
+/// Applies a pointwise layer to a finished block, then the rest.
+template <class P, class Next>
+struct PointwiseThen {
+  const P& layer;
+  Next next;
+  template <class S>
+  void operator()(S* block, Index offset, Index count) const {
+    Eigen::Map<Eigen::Array<S, Eigen::Dynamic, 1>> numbers(block, count);
+    numbers = layer.map(numbers);
+    next(block, offset, count);
+  }
+};
+
+template <class... Layers>
+struct Chain {
+  static_assert(sizeof...(Layers) > 0, "Sequential: there must be at least one layer");
+  static_assert((Argument<Layers>::fits && ...));
+
+  using Tuple = std::tuple<Layers...>;
+  static constexpr std::size_t size = sizeof...(Layers);
+  template <std::size_t I>
+  using At = std::tuple_element_t<I, Tuple>;
+
+  static constexpr std::size_t param_count = (std::size_t{0} + ... + Layers::param_count);
+
+  /// Where the parameters of layer I begin.
+  template <std::size_t I>
+  static constexpr std::size_t offset = []<std::size_t... i>(std::index_sequence<i...>) {
+    return (std::size_t{0} + ... + At<i>::param_count);
+  }(std::make_index_sequence<I>{});
+
+  /// Features that reach layer I when Given enter the chain.
+  template <std::size_t I, int Given>
+  static constexpr int features_at() {
+    if constexpr (I == 0) {
+      return Given;
+    } else {
+      constexpr int before = features_at<I - 1, Given>();
+      static_assert(Join<before, At<I - 1>::in_features>::fits);
+      return features_after<At<I - 1>, before>;
+    }
+  }
+
+  /// The first fixed number, unless a layer before it takes any number and gives a fixed one (as Flatten does).
+  static constexpr int in_features = [] {
+    int first = any_features;
+    bool decided = false;
+    ((first = decided ? first : Layers::in_features,
+      decided = decided || Layers::in_features != any_features || Layers::out_features != any_features),
+     ...);
+    return first;
+  }();
+  static constexpr int out_features = features_at<size, in_features>();
+
+  static void leaves(LeafList& list) {
+    [&]<std::size_t... i>(std::index_sequence<i...>) {
+      (list.nested<At<i>>(std::to_string(i)), ...);
+    }(std::make_index_sequence<size>{});
+  }
+
+  template <std::size_t I>
+  static Shape out_shape(const Tuple& layers, const Shape& x) {
+    if constexpr (I == size) {
+      return x;
+    } else {
+      return out_shape<I + 1>(layers, std::get<I>(layers).out_shape(x));
+    }
+  }
+
+  /// theta of layer I, out of the theta of layers From to the last.
+  template <std::size_t I, std::size_t From, class S>
+  static auto part(std::span<S, param_count - offset<From>> theta) {
+    return theta.template subspan<offset<I> - offset<From>, At<I>::param_count>();
+  }
+  template <std::size_t I, class S>
+  static auto after(std::span<S, param_count - offset<I>> theta) {
+    return theta.template subspan<At<I>::param_count, param_count - offset<I> - At<I>::param_count>();
+  }
+
+  /// Layers after I that can be fused into it end before this.
+  template <std::size_t I>
+  static constexpr std::size_t fused_end() {
+    if constexpr (I + 1 < size) {
+      if constexpr (Pointwise<At<I + 1>>) return fused_end<I + 1>();
+    }
+    return I + 1;
+  }
+
+  /// `last`, after the pointwise layers I ... End - 1.
+  template <std::size_t I, std::size_t End, class Last>
+  static auto fused(const Tuple& layers, const Last& last) {
+    if constexpr (I == End) {
+      return last;
+    } else {
+      return PointwiseThen<At<I>, decltype(fused<I + 1, End>(layers, last))>{std::get<I>(layers),
+                                                                            fused<I + 1, End>(layers, last)};
+    }
+  }
+
+  /// y = the layers from I on at x. `first` gets each finished block of layer I before the layers after it.
+  template <std::size_t I, class S, class First>
+  static Report apply(const Tuple& layers, std::span<const S, param_count - offset<I>> theta, View<const S> x,
+                      View<S> y, const First& first) {
+    const auto& layer = std::get<I>(layers);
+    constexpr std::size_t end = Fusible<At<I>> ? fused_end<I>() : I + 1;
+    Scratch scratch;
+    View<S> out = y;
+    if constexpr (end < size) out = scratch.state<S>(out_shape_until<I, end>(layers, x.shape()));
+    Report report;
+    if constexpr (Fusible<At<I>>) {
+      // A block is handed to `first`, then to the pointwise layers, while it is in cache.
+      const auto pointwise = fused<I + 1, end>(layers, NoThen{});
+      report = report_of([&] {
+        return layer.apply_then(part<I, I>(theta), x, out, [&](S* block, Index offset, Index count) {
+          first(block, offset, count);
+          pointwise(block, offset, count);
+        });
+      });
+    } else {
+      report = report_of([&] { return layer.apply(part<I, I>(theta), x, out); });
+      first(out.data(), Index{0}, out.size());
+    }
+    if constexpr (end < size) {
+      report += apply<end>(layers, theta.template last<param_count - offset<end>>(), View<const S>(out), y, NoThen{});
+    }
+    return report;
+  }
+
+  template <std::size_t I, std::size_t End>
+  static Shape out_shape_until(const Tuple& layers, const Shape& x) {
+    if constexpr (I == End) {
+      return x;
+    } else {
+      return out_shape_until<I + 1, End>(layers, std::get<I>(layers).out_shape(x));
+    }
+  }
+
+  template <class S, std::size_t I>
+  class Linearization;
+};
+
+/// The linearization of the layers from I on: that of layer I, the state after it, and that of the rest.
+template <class... Layers>
+template <class S, std::size_t I>
+class Chain<Layers...>::Linearization {
+  static constexpr std::size_t count = param_count - offset<I>;
+  static constexpr bool last = I + 1 == size;
+
+ public:
+  /// `shift`, if given, is added to what layer I gives: the injection of a cell.
+  Linearization(const Tuple& layers, std::span<const S, count> theta, View<const S> x, View<S> y,
+                View<const S> shift = {})
+      : between_shape_(std::get<I>(layers).out_shape(x.shape())),
+        between_(last && !shift ? 0 : between_shape_.size()),
+        first_(std::get<I>(layers).linearize(part<I, I>(theta), x, last && !shift ? y : between())) {
+    if (shift) {
+      // A linearization may refer to the layer's own output, so the sum gets memory of its own.
+      View<S> sum = y;
+      if constexpr (!last) {
+        shifted_.resize(between_shape_.size());
+        sum = View<S>(shifted_.data(), between_shape_);
+      }
+      sum.vector() = between().vector() + shift.vector();
+      if constexpr (!last) rest_.emplace(layers, after<I>(theta), View<const S>(sum), y);
+    } else {
+      if constexpr (!last) rest_.emplace(layers, after<I>(theta), View<const S>(between()), y);
+    }
+  }
+
+  /// Moves, but does not copy: what it holds refers to the memory of its own states.
+  Linearization(Linearization&&) = default;
+  Linearization& operator=(Linearization&&) = default;
+
+  /// What the solves of the forward pass did.
+  [[nodiscard]] Report report() const {
+    Report all;
+    if constexpr (requires { first_.report(); }) all += first_.report();
+    if constexpr (!last) all += rest_->report();
+    return all;
+  }
+
+  Report jvp(View<const S> t, View<S> out) const {
+    if constexpr (last) {
+      return report_of([&] { return first_.jvp(t, out); });
+    } else {
+      Scratch scratch;
+      const View<S> middle = scratch.state<S>(between_shape_);
+      Report report = report_of([&] { return first_.jvp(t, middle); });
+      report += rest_->jvp(middle, out);
+      return report;
+    }
+  }
+
+  Report vjp(View<const S> w, View<S> dx) const {
+    if constexpr (last) {
+      return report_of([&] { return first_.vjp(w, dx); });
+    } else {
+      Scratch scratch;
+      const View<S> middle = scratch.state<S>(between_shape_);
+      Report report = rest_->vjp(w, middle);
+      report += report_of([&] { return first_.vjp(middle, dx); });
+      return report;
+    }
+  }
+
+  Report pullback(View<const S> w, View<S> dx, std::span<S, count> dtheta) const {
+    return pullback(w, dx, {}, dtheta);
+  }
+
+  /// The same, and in `dshift` the gradient in the shift (not wanted if it has no memory).
+  Report pullback(View<const S> w, View<S> dx, View<S> dshift, std::span<S, count> dtheta) const {
+    if constexpr (last) {
+      if (dshift) dshift.vector() = w.vector();
+      return report_of([&] { return first_.pullback(w, dx, part<I, I>(dtheta)); });
+    } else {
+      Scratch scratch;
+      const View<S> middle = dshift ? dshift : scratch.state<S>(between_shape_);
+      Report report = rest_->pullback(w, middle, after<I>(dtheta));
+      report += report_of([&] { return first_.pullback(middle, dx, part<I, I>(dtheta)); });
+      return report;
+    }
+  }
+
+  /// (dy / dshift) t.
+  Report jvp_shift(View<const S> t, View<S> out) const {
+    if constexpr (last) {
+      out.vector() = t.vector();
+      return {};
+    } else {
+      return rest_->jvp(t, out);
+    }
+  }
+
+ private:
+  [[nodiscard]] View<S> between() { return {between_.data(), between_shape_}; }
+
+  static auto rest_type() {
+    if constexpr (last) {
+      return std::nullopt;
+    } else {
+      return std::optional<Linearization<S, I + 1>>{};
+    }
+  }
+
+  Shape between_shape_;
+  Vector<S> between_;  // the state after layer I, unless that is y
+  Vector<S> shifted_;  // the same with the shift, if there is one and layers follow
+  LinearizationOf<At<I>, S> first_;
+  [[no_unique_address]] decltype(rest_type()) rest_ = rest_type();
+};
+
+}  // namespace basin::detail

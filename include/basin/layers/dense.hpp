@@ -1,0 +1,98 @@
+#pragma once
+
+// The dense layer, on every cell by itself: y = W x + b, W is (Outputs, Inputs).
+//
+// x is (Inputs, X, Y, Z, N), y is (Outputs, X, Y, Z, N). On vectors (one cell a sample) it is the fully connected
+// layer, on a grid the 1 x 1 convolution.
+
+#include <algorithm>
+
+#include "basin/core/layer.hpp"
+#include "basin/kernels/product.hpp"
+#include "basin/layers/bias.hpp"
+
+namespace basin {
+
+template <int Inputs, int Outputs, Bias WithBias = Bias::yes>
+struct Dense {
+  static_assert(Inputs > 0 && Outputs > 0, "Dense: the numbers of features must be positive");
+
+  static constexpr int in_features = Inputs;
+  static constexpr int out_features = Outputs;
+  static constexpr std::size_t weight_count = std::size_t{Inputs} * Outputs;
+  static constexpr std::size_t param_count = weight_count + (WithBias == Bias::yes ? Outputs : 0);
+
+  static void leaves(LeafList& list) {
+    list.weight("weight", {Outputs, Inputs}, Inputs, Outputs);
+    if constexpr (WithBias == Bias::yes) list.bias("bias", Outputs);
+  }
+
+  [[nodiscard]] Shape out_shape(const Shape& x) const {
+    check_features("Dense", x.features, Inputs);
+    return x.with_features(Outputs);
+  }
+
+  template <class S>
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
+    apply_then(theta, x, y, [](S*, Index, Index) {});
+  }
+
+  template <class S, class Then>
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
+    const S* bias = WithBias == Bias::yes ? theta.data() + weight_count : nullptr;
+    const Index cells = x.shape().cells();
+    for (Index first = 0; first < cells; first += block_cells) {
+      const Index count = std::min(block_cells, cells - first);
+      S* out = y.data() + first * Outputs;
+      kernels::gather<Inputs, Inputs, Outputs>(count, 1, x.data() + first * Inputs, 0, theta.data(), bias, out);
+      then(out, first * Outputs, count * Outputs);
+    }
+  }
+
+  template <class S>
+  class Linearization;
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
+    apply(theta, x, y);
+    return Linearization<S>(theta.data(), x);
+  }
+
+ private:
+  static constexpr Index block_cells = 56;  // four register tiles; some kilobytes of output
+};
+
+/// J and its transposes. Refers to theta and x; owns W^T.
+template <int Inputs, int Outputs, Bias WithBias>
+template <class S>
+class Dense<Inputs, Outputs, WithBias>::Linearization {
+ public:
+  Linearization(const S* theta, View<const S> x)
+      : weights_(theta),
+        x_(x),
+        turned_(Eigen::Map<const Matrix<S>>(theta, Outputs, Inputs).transpose().reshaped()) {}
+
+  void jvp(View<const S> t, View<S> out) const {
+    kernels::gather<Inputs, Inputs, Outputs>(t.shape().cells(), 1, t.data(), 0, weights_,
+                                             static_cast<const S*>(nullptr), out.data());
+  }
+
+  void vjp(View<const S> w, View<S> dx) const {
+    kernels::gather<Outputs, Outputs, Inputs>(w.shape().cells(), 1, w.data(), 0, turned_.data(),
+                                              static_cast<const S*>(nullptr), dx.data());
+  }
+
+  void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
+    if (dx) vjp(w, dx);
+    const Index cells = w.shape().cells();
+    kernels::outer<Inputs, Inputs, Outputs>(1, cells, x_.data(), 0, w.data(), dtheta.data());
+    if constexpr (WithBias == Bias::yes) kernels::add_columns<Outputs>(cells, w.data(), dtheta.data() + weight_count);
+  }
+
+ private:
+  const S* weights_;
+  View<const S> x_;
+  Vector<S> turned_;  // (Inputs, Outputs)
+};
+
+}  // namespace basin

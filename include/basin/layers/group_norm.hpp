@@ -1,0 +1,303 @@
+#pragma once
+
+// Group normalization (Wu & He 2018, equations 1, 2, 6 and 7). Within a sample, the C features fall into G groups of
+// neighbours; a group S has n = C / G * cells numbers:
+//
+//   y_c = scale_c (x_c - m) r + shift_c,   m = mean_S x,   r = 1 / sqrt(mean_S (x - m)^2 + epsilon)
+//
+// x and y are (C, X, Y, Z, N); theta is scale (C), then shift (C). With xh = (x - m) r:
+//
+//   J t   = scale_c r (t - mean_S t - xh mean_S(xh t))
+//   J^T w = r (g - mean_S g - xh mean_S(xh g)),   g = scale_c w
+//   dscale_c = sum over cells of xh w,   dshift_c = sum over cells of w
+//
+// So everything is made of sums over the cells for each feature, and of y = a_c x + b_c. Both run over the sample as
+// one line of numbers that repeats its features with a period of some registers, whatever C is.
+
+#include <numeric>
+
+#include "basin/core/layer.hpp"
+#include "basin/kernels/vector.hpp"
+
+namespace basin {
+
+namespace detail {
+
+/// A number for each feature, repeated until it fills whole registers.
+template <int C, class S>
+struct PerFeature {
+  static constexpr int lanes = kernels::register_bytes / static_cast<int>(sizeof(S));
+  static constexpr int shortest = std::lcm(C, lanes) / lanes;               // registers
+  static constexpr int registers = shortest * ((3 + shortest) / shortest);  // at least 4, to hide latency
+  static constexpr int period = registers * lanes;
+
+  alignas(64) std::array<S, static_cast<std::size_t>(period)> numbers;
+
+  /// From value(c), c in [0, C).
+  template <class Value>
+  explicit PerFeature(const Value& value) {
+    for (int c = 0; c < C; ++c) numbers[static_cast<std::size_t>(c)] = static_cast<S>(value(c));
+    for (std::size_t i = C; i < static_cast<std::size_t>(period); ++i) numbers[i] = numbers[i - C];
+  }
+};
+
+/// The sum over cells of term.operator()<lanes>(i, j), for each feature: i is the place in the sample of `count`
+/// numbers, j the place in a PerFeature. A few thousand numbers at a time are summed in S, side by side, and these
+/// sums in double, so that the rounding error does not grow with the sample.
+template <int C, class S, class Term>
+std::array<double, C> sums_over_cells(Index count, const Term& term) {
+  using Layout = PerFeature<C, S>;
+  constexpr Index period = Layout::period;
+  constexpr int lanes = Layout::lanes, registers = Layout::registers;
+  constexpr Index longest_run = 64 * period;
+  alignas(64) std::array<double, static_cast<std::size_t>(period)> totals{};
+  std::array<double, C> sums{};
+  const Index whole = count - count % period;
+  for (Index first = 0; first < whole; first += longest_run) {
+    const Index last = std::min(first + longest_run, whole);
+    kernels::Lanes<S, lanes> run[registers] = {};
+    for (Index i = first; i < last; i += period) {
+      for (int k = 0; k < registers; ++k) run[k] += term.template operator()<lanes>(i + k * lanes, k * lanes);
+    }
+    alignas(64) std::array<S, static_cast<std::size_t>(period)> ends;
+    for (int k = 0; k < registers; ++k) kernels::store<lanes>(ends.data() + k * lanes, run[k]);
+    for (std::size_t j = 0; j < totals.size(); ++j) totals[j] += static_cast<double>(ends[j]);
+  }
+  for (std::size_t j = 0; j < totals.size(); j += C) {
+    for (std::size_t c = 0; c < C; ++c) sums[c] += totals[j + c];
+  }
+  for (Index i = whole; i < count; i += C) {
+    for (int c = 0; c < C; ++c) {
+      sums[static_cast<std::size_t>(c)] += static_cast<double>(term.template operator()<1>(i + c, c)[0]);
+    }
+  }
+  return sums;
+}
+
+/// out_i = term(i, j) for a piece of a sample that starts with a whole period; out may be what the term reads.
+template <int C, class S, class Term>
+void for_each_cell(Index count, S* out, const Term& term) {
+  using Layout = PerFeature<C, S>;
+  const Index whole = count - count % Layout::period;
+  for (Index i = 0; i < whole; i += Layout::period) {
+    for (int j = 0; j < Layout::period; j += Layout::lanes) {
+      kernels::store<Layout::lanes>(out + i + j, term.template operator()<Layout::lanes>(i + j, j));
+    }
+  }
+  for (Index i = whole; i < count; i += C) {
+    for (int c = 0; c < C; ++c) kernels::store<1>(out + i + c, term.template operator()<1>(i + c, c));
+  }
+}
+
+}  // namespace detail
+
+/// Normalizes each sample by itself, so a batch couples nothing. Bias layers before it are lost: Bias::no is enough.
+template <int C, int G>
+struct GroupNorm {
+  static_assert(C > 0 && G > 0, "GroupNorm: the numbers of features and groups must be positive");
+  static_assert(C % G == 0, "GroupNorm: the number of features must be a multiple of the number of groups");
+
+  static constexpr int in_features = C;
+  static constexpr int out_features = C;
+  static constexpr std::size_t param_count = 2 * std::size_t{C};
+
+  double epsilon = 1e-5;  ///< added to the variance
+
+  static void leaves(LeafList& list) {
+    list.scale("scale", C);
+    list.bias("shift", C);
+  }
+
+  [[nodiscard]] Shape out_shape(const Shape& x) const {
+    check_features("GroupNorm", x.features, C);
+    return x;
+  }
+
+  /// x and y may be the same memory.
+  template <class S>
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
+    apply_then(theta, x, y, [](S*, Index, Index) {});
+  }
+
+  /// As apply, and then(block, offset, count) for each finished block of a few kilobytes. x and y may be the same
+  /// memory.
+  template <class S, class Then>
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
+    for (Index n = 0; n < x.samples(); ++n) {
+      const Statistics statistics = statistics_of(x.sample(n));
+      normalize(theta.data(), statistics, x.sample(n), y.sample(n),
+                [&](S* block, Index offset, Index count) { then(block, offset + n * x.shape().sample_size(), count); });
+    }
+  }
+
+  template <class S>
+  class Linearization;
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
+    Linearization<S> j(theta.data(), x);
+    for (Index n = 0; n < x.samples(); ++n) {
+      const Statistics statistics = statistics_of(x.sample(n));
+      normalize(theta.data(), statistics, x.sample(n), y.sample(n), [](S*, Index, Index) {});
+      j.statistics_.push_back(statistics);
+    }
+    return j;
+  }
+
+ private:
+  static constexpr int features_per_group = C / G;
+
+  /// m and r of each group.
+  struct Statistics {
+    std::array<double, G> mean{}, inverse{};
+  };
+
+  /// The mean over a group's numbers, for each group, of which sums[c] are the sums over the cells.
+  static std::array<double, G> group_means(const std::array<double, C>& sums, Index cells) {
+    std::array<double, G> means{};
+    for (std::size_t c = 0; c < C; ++c) means[c / features_per_group] += sums[c];
+    for (double& mean : means) mean /= static_cast<double>(features_per_group * cells);
+    return means;
+  }
+
+  template <class S>
+  [[nodiscard]] Statistics statistics_of(View<const S> x) const {
+    using namespace kernels;
+    const S* const from = x.data();
+    const Index cells = x.shape().cells();
+    Statistics result;
+    result.mean = group_means(
+        detail::sums_over_cells<C, S>(x.size(), [=]<int lanes>(Index i, int) { return load<lanes>(from + i); }), cells);
+    const detail::PerFeature<C, S> mean([&](int c) { return result.mean[group_of(c)]; });
+    const std::array<double, G> variance =
+        group_means(detail::sums_over_cells<C, S>(x.size(),
+                                                  [from, m = mean.numbers.data()]<int lanes>(Index i, int j) {
+                                                    const auto d = load<lanes>(from + i) - load<lanes>(m + j);
+                                                    return Lanes<S, lanes>(d * d);
+                                                  }),
+                    cells);
+    for (std::size_t g = 0; g < G; ++g) result.inverse[g] = 1.0 / std::sqrt(variance[g] + epsilon);
+    return result;
+  }
+
+  /// y of one sample, block by block.
+  template <class S, class Then>
+  static void normalize(const S* theta, const Statistics& statistics, View<const S> x, View<S> y, const Then& then) {
+    using namespace kernels;
+    using Row = detail::PerFeature<C, S>;
+    const auto factor = [&](int c) { return static_cast<double>(theta[c]) * statistics.inverse[group_of(c)]; };
+    const Row a(factor);
+    const Row b([&](int c) { return static_cast<double>(theta[C + c]) - factor(c) * statistics.mean[group_of(c)]; });
+    constexpr Index block = std::max<Index>(1, 4096 / static_cast<Index>(sizeof(S)) / Row::period) * Row::period;
+    for (Index first = 0; first < x.size(); first += block) {
+      const Index count = std::min(block, x.size() - first);
+      detail::for_each_cell<C>(
+          count, y.data() + first,
+          [from = x.data() + first, a = a.numbers.data(), b = b.numbers.data()]<int lanes>(Index i, int j) {
+            return Lanes<S, lanes>(load<lanes>(from + i) * load<lanes>(a + j) + load<lanes>(b + j));
+          });
+      then(y.data() + first, first, count);
+    }
+  }
+
+  static constexpr std::size_t group_of(int c) { return static_cast<std::size_t>(c / features_per_group); }
+};
+
+/// J and its transposes. Refers to theta and x; owns m and r of every group.
+template <int C, int G>
+template <class S>
+class GroupNorm<C, G>::Linearization {
+ public:
+  Linearization(const S* theta, View<const S> x) : scale_(theta), x_(x) {
+    statistics_.reserve(static_cast<std::size_t>(x.samples()));
+  }
+
+  void jvp(View<const S> t, View<S> out) const {
+    for (Index n = 0; n < x_.samples(); ++n) {
+      const Statistics& at = statistics_[static_cast<std::size_t>(n)];
+      const Sums sums = sums_of(n, t);
+      const auto mean = group_means(sums.plain, cells()), mean_with = group_means(sums.with_x, cells());
+      combine(
+          n, t, out, [&](int c) { return scale(c) * at.inverse[group_of(c)]; },
+          [&](int c) { return scale(c) * at.inverse[group_of(c)] * mean_with[group_of(c)]; },
+          [&](int c) { return scale(c) * at.inverse[group_of(c)] * mean[group_of(c)]; });
+    }
+  }
+
+  void vjp(View<const S> w, View<S> dx) const {
+    for (Index n = 0; n < x_.samples(); ++n) vjp_of_sample(n, sums_of(n, w), w, dx);
+  }
+
+  void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
+    for (Index n = 0; n < x_.samples(); ++n) {
+      const Sums sums = sums_of(n, w);
+      for (std::size_t c = 0; c < C; ++c) {
+        dtheta[c] += static_cast<S>(sums.with_x[c]);
+        dtheta[C + c] += static_cast<S>(sums.plain[c]);
+      }
+      if (dx) vjp_of_sample(n, sums, w, dx);
+    }
+  }
+
+ private:
+  friend GroupNorm;
+
+  /// Over the cells of a sample, for each feature: the sums of w and of xh w.
+  struct Sums {
+    std::array<double, C> plain{}, with_x{};
+  };
+
+  [[nodiscard]] Index cells() const { return x_.shape().cells_per_sample(); }
+  [[nodiscard]] double scale(int c) const { return static_cast<double>(scale_[c]); }
+
+  [[nodiscard]] Sums sums_of(Index n, View<const S> w) const {
+    using namespace kernels;
+    const Statistics& at = statistics_[static_cast<std::size_t>(n)];
+    const detail::PerFeature<C, S> mean([&](int c) { return at.mean[group_of(c)]; });
+    const S *const x = x_.sample(n).data(), *const from = w.sample(n).data(), *const m = mean.numbers.data();
+    const Index count = x_.shape().sample_size();
+    Sums sums;
+    sums.plain = detail::sums_over_cells<C, S>(count, [=]<int lanes>(Index i, int) { return load<lanes>(from + i); });
+    sums.with_x = detail::sums_over_cells<C, S>(count, [=]<int lanes>(Index i, int j) {
+      return Lanes<S, lanes>((load<lanes>(x + i) - load<lanes>(m + j)) * load<lanes>(from + i));
+    });
+    for (int c = 0; c < C; ++c) sums.with_x[static_cast<std::size_t>(c)] *= at.inverse[group_of(c)];
+    return sums;
+  }
+
+  void vjp_of_sample(Index n, Sums sums, View<const S> w, View<S> dx) const {
+    const Statistics& at = statistics_[static_cast<std::size_t>(n)];
+    for (int c = 0; c < C; ++c) {
+      sums.plain[static_cast<std::size_t>(c)] *= scale(c);
+      sums.with_x[static_cast<std::size_t>(c)] *= scale(c);
+    }
+    const auto mean = group_means(sums.plain, cells()), mean_with = group_means(sums.with_x, cells());
+    combine(
+        n, w, dx, [&](int c) { return scale(c) * at.inverse[group_of(c)]; },
+        [&](int c) { return at.inverse[group_of(c)] * mean_with[group_of(c)]; },
+        [&](int c) { return at.inverse[group_of(c)] * mean[group_of(c)]; });
+  }
+
+  /// out = p_c v - q_c xh - s_c on sample n.
+  template <class P, class Q, class R>
+  void combine(Index n, View<const S> v, View<S> out, const P& p, const Q& q, const R& s) const {
+    using namespace kernels;
+    using Row = detail::PerFeature<C, S>;
+    const Statistics& at = statistics_[static_cast<std::size_t>(n)];
+    const Row on_v(p);
+    const Row on_x([&](int c) { return -q(c) * at.inverse[group_of(c)]; });
+    const Row rest([&](int c) { return q(c) * at.inverse[group_of(c)] * at.mean[group_of(c)] - s(c); });
+    detail::for_each_cell<C>(x_.shape().sample_size(), out.sample(n).data(),
+                             [x = x_.sample(n).data(), from = v.sample(n).data(), a = on_v.numbers.data(),
+                              b = on_x.numbers.data(), d = rest.numbers.data()]<int lanes>(Index i, int j) {
+                               return Lanes<S, lanes>(load<lanes>(from + i) * load<lanes>(a + j) +
+                                                      (load<lanes>(x + i) * load<lanes>(b + j) + load<lanes>(d + j)));
+                             });
+  }
+
+  const S* scale_;
+  View<const S> x_;
+  std::vector<Statistics> statistics_;  // of each sample
+};
+
+}  // namespace basin

@@ -1,0 +1,140 @@
+#pragma once
+
+// Layer normalization (Ba, Kiros & Hinton 2016, equations 3 and 4), over the C features of each cell by itself:
+//
+//   y_c = scale_c (x_c - m) r + shift_c,   m = mean_c x,   r = 1 / sqrt(mean_c (x - m)^2 + epsilon)
+//
+// x and y are (C, X, Y, Z, N); theta is scale (C), then shift (C). With xh = (x - m) r, on each cell:
+//
+//   J t   = scale r (t - mean t - xh mean(xh t))
+//   J^T w = r (g - mean g - xh mean(xh g)),   g = scale w
+//   dscale = xh w,   dshift = w,   summed over the cells
+
+#include "basin/core/layer.hpp"
+
+namespace basin {
+
+template <int C>
+struct LayerNorm {
+  static_assert(C > 0, "LayerNorm: the number of features must be positive");
+
+  static constexpr int in_features = C;
+  static constexpr int out_features = C;
+  static constexpr std::size_t param_count = 2 * std::size_t{C};
+
+  double epsilon = 1e-5;  ///< added to the variance
+
+  static void leaves(LeafList& list) {
+    list.scale("scale", C);
+    list.bias("shift", C);
+  }
+
+  [[nodiscard]] Shape out_shape(const Shape& x) const {
+    check_features("LayerNorm", x.features, C);
+    return x;
+  }
+
+  /// x and y may be the same memory.
+  template <class S>
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
+    apply_then(theta, x, y, [](S*, Index, Index) {});
+  }
+
+  /// As apply, and then(block, offset, count) for each finished block of a few kilobytes. x and y may be the same
+  /// memory.
+  template <class S, class Then>
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
+    constexpr Index block = std::max<Index>(1, 4096 / static_cast<Index>(sizeof(S)) / C);
+    const Row<S> scale = Fixed<S>(theta.data()), shift = Fixed<S>(theta.data() + C);
+    const Index cells = x.shape().cells();
+    for (Index first = 0; first < cells; first += block) {
+      const Index last = std::min(first + block, cells);
+      for (Index cell = first; cell < last; ++cell) normalize(scale, shift, x.data() + cell * C, y.data() + cell * C);
+      then(y.data() + first * C, first * C, (last - first) * C);
+    }
+  }
+
+  template <class S>
+  class Linearization;
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
+    const Row<S> scale = Fixed<S>(theta.data()), shift = Fixed<S>(theta.data() + C);
+    Linearization<S> j(theta.data(), x);
+    for (Index cell = 0; cell < x.shape().cells(); ++cell) {
+      const auto [mean, inverse] = normalize(scale, shift, x.data() + cell * C, y.data() + cell * C);
+      j.mean_[cell] = mean;
+      j.inverse_[cell] = inverse;
+    }
+    return j;
+  }
+
+ private:
+  template <class S>
+  using Row = Eigen::Array<S, C, 1>;
+  template <class S>
+  using Fixed = Eigen::Map<const Row<S>>;
+
+  /// y of one cell; returns m and r.
+  template <class S>
+  std::pair<S, S> normalize(const Row<S>& scale, const Row<S>& shift, const S* x, S* y) const {
+    Eigen::Map<Row<S>> out(y);
+    const S mean = Fixed<S>(x).mean();
+    const Row<S> centred = Fixed<S>(x) - mean;
+    const S inverse = S(1) / std::sqrt(centred.square().mean() + static_cast<S>(epsilon));
+    out = centred * inverse * scale + shift;
+    return {mean, inverse};
+  }
+};
+
+/// J and its transposes. Refers to theta and x; owns m and r of every cell.
+template <int C>
+template <class S>
+class LayerNorm<C>::Linearization {
+ public:
+  Linearization(const S* theta, View<const S> x)
+      : scale_(theta), x_(x), mean_(x.shape().cells()), inverse_(x.shape().cells()) {}
+
+  void jvp(View<const S> t, View<S> out) const {
+    const Row<S> scale = Fixed<S>(scale_);
+    for (Index cell = 0; cell < mean_.size(); ++cell) {
+      const Fixed<S> along(t.data() + cell * C);
+      const Row<S> xh = normalized(cell);
+      Eigen::Map<Row<S>>(out.data() + cell * C) =
+          scale * inverse_[cell] * (along - along.mean() - xh * (xh * along).mean());
+    }
+  }
+
+  void vjp(View<const S> w, View<S> dx) const {
+    const Row<S> scale = Fixed<S>(scale_);
+    for (Index cell = 0; cell < mean_.size(); ++cell) {
+      const Row<S> g = scale * Fixed<S>(w.data() + cell * C), xh = normalized(cell);
+      Eigen::Map<Row<S>>(dx.data() + cell * C) = inverse_[cell] * (g - g.mean() - xh * (xh * g).mean());
+    }
+  }
+
+  void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
+    if (dx) vjp(w, dx);
+    Row<S> dscale = Row<S>::Zero(), dshift = Row<S>::Zero();
+    for (Index cell = 0; cell < mean_.size(); ++cell) {
+      const Fixed<S> of_cell(w.data() + cell * C);
+      dscale += normalized(cell) * of_cell;
+      dshift += of_cell;
+    }
+    Eigen::Map<Row<S>>(dtheta.data()) += dscale;
+    Eigen::Map<Row<S>>(dtheta.data() + C) += dshift;
+  }
+
+ private:
+  friend LayerNorm;
+
+  [[nodiscard]] Row<S> normalized(Index cell) const {
+    return (Fixed<S>(x_.data() + cell * C) - mean_[cell]) * inverse_[cell];
+  }
+
+  const S* scale_;
+  View<const S> x_;
+  Vector<S> mean_, inverse_;  // of each cell
+};
+
+}  // namespace basin

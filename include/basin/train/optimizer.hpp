@@ -1,0 +1,163 @@
+#pragma once
+
+// Steps of gradient descent. With g the gradient, a = rate * rate_scale, and t = 1, 2, ... the number of the step:
+//
+//   Sgd     v <- mu v + g,  theta <- theta - a v;  with Nesterov: theta <- theta - a (g + mu v)
+//           g has weight_decay * theta added                          Sutskever et al. 2013 (in this common form)
+//   Adam    m <- b1 m + (1 - b1) g,  s <- b2 s + (1 - b2) g^2,
+//           theta <- theta - a (m / (1 - b1^t)) / (sqrt(s / (1 - b2^t)) + epsilon)     Kingma & Ba 2015, algorithm 1
+//   AdamW   first theta <- theta - a weight_decay theta               Loshchilov & Hutter 2019, algorithm 2
+//
+// Weights decay; biases and scales do not (LeafKind). Options are plain; what a run accumulates is a state of its own:
+//
+//   Adam adam{.rate = 2e-3};
+//   auto state = adam.init(theta);
+//   adam.step(theta, gradient, state, schedule(step));
+//
+// A state's each(visit) calls visit(name, value) for what a checkpoint must keep: a std::int64_t or Parameters.
+// A step with a gradient that is not finite gives a theta that is not finite: look at the norm (train/clip.hpp) first.
+
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+
+#include "basin/core/parameters.hpp"
+
+namespace basin {
+
+template <class O, class Model, class S = float>
+concept Optimizer = requires(const O& optimizer, Parameters<Model, S>& theta, const Parameters<Model, S>& gradient,
+                             decltype(optimizer.init(theta)) state, double rate_scale) {
+  optimizer.step(theta, gradient, state);
+  optimizer.step(theta, gradient, state, rate_scale);
+};
+
+namespace detail {
+
+/// Calls visit(first, size) for each leaf of weights.
+template <class Model, class Visit>
+void for_each_weight_leaf(const Visit& visit) {
+  for (const Leaf& leaf : leaves_of<Model>()) {
+    if (leaf.kind == LeafKind::weight) visit(static_cast<Index>(leaf.offset), static_cast<Index>(leaf.size));
+  }
+}
+
+}  // namespace detail
+
+template <class Model, class S>
+struct SgdState {
+  Parameters<Model, S> velocity{};
+
+  template <class Visit>
+  void each(Visit&& visit) {
+    visit("velocity", velocity);
+  }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    visit("velocity", velocity);
+  }
+};
+
+/// Stochastic gradient descent with momentum.
+struct Sgd {
+  double rate = 1e-2;
+  double momentum = 0.0;  ///< mu
+  bool nesterov = false;
+  double weight_decay = 0.0;
+
+  template <class Model, class S>
+  [[nodiscard]] SgdState<Model, S> init(const Parameters<Model, S>&) const {
+    return {};
+  }
+
+  template <class Model, class S>
+  void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, SgdState<Model, S>& state,
+            double rate_scale = 1.0) const {
+    const S a = static_cast<S>(rate * rate_scale), mu = static_cast<S>(momentum), decay = static_cast<S>(weight_decay);
+    Vector<S>&values = theta.vector(), &velocity = state.velocity.vector();
+    const Vector<S>& g = gradient.vector();
+    // Decay belongs to g, but g is not ours to change: its part of each sum is added leaf by leaf, before theta moves.
+    velocity = mu * velocity + g;
+    if (decay != S(0)) {
+      detail::for_each_weight_leaf<Model>([&](Index first, Index size) {
+        velocity.segment(first, size) += decay * values.segment(first, size);
+        if (nesterov) values.segment(first, size) *= S(1) - a * decay;
+      });
+    }
+    values -= a * (nesterov ? mu : S(1)) * velocity;
+    if (nesterov) values -= a * g;
+  }
+};
+
+/// What Adam and AdamW accumulate.
+template <class Model, class S>
+struct AdamState {
+  std::int64_t steps = 0;
+  Parameters<Model, S> first_moment{}, second_moment{};
+
+  template <class Visit>
+  void each(Visit&& visit) {
+    visit("steps", steps);
+    visit("first_moment", first_moment);
+    visit("second_moment", second_moment);
+  }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    visit("steps", steps);
+    visit("first_moment", first_moment);
+    visit("second_moment", second_moment);
+  }
+};
+
+/// Steps of about `rate` a number, whatever the scale of the gradient.
+struct Adam {
+  double rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+
+  template <class Model, class S>
+  [[nodiscard]] AdamState<Model, S> init(const Parameters<Model, S>&) const {
+    return {};
+  }
+
+  template <class Model, class S>
+  void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, AdamState<Model, S>& state,
+            double rate_scale = 1.0) const {
+    const double t = static_cast<double>(++state.steps);
+    const double bias1 = 1.0 - std::pow(beta1, t), bias2 = 1.0 - std::pow(beta2, t);
+    const S a = static_cast<S>(rate * rate_scale / bias1), per_root = static_cast<S>(1.0 / std::sqrt(bias2));
+    const S b1 = static_cast<S>(beta1), b2 = static_cast<S>(beta2);
+    const S new1 = static_cast<S>(1.0 - beta1), new2 = static_cast<S>(1.0 - beta2), e = static_cast<S>(epsilon);
+    const auto g = gradient.vector().array();
+    auto m = state.first_moment.vector().array();
+    auto s = state.second_moment.vector().array();
+    m = b1 * m + new1 * g;
+    s = b2 * s + new2 * g.square();
+    theta.vector().array() -= a * m / (per_root * s.sqrt() + e);
+  }
+};
+
+/// Adam with decay of the weights themselves, not through the gradient.
+struct AdamW {
+  double rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 1e-2;  ///< a step takes rate * rate_scale * weight_decay of each weight away
+
+  template <class Model, class S>
+  [[nodiscard]] AdamState<Model, S> init(const Parameters<Model, S>&) const {
+    return {};
+  }
+
+  template <class Model, class S>
+  void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, AdamState<Model, S>& state,
+            double rate_scale = 1.0) const {
+    const S kept = static_cast<S>(1.0 - rate * rate_scale * weight_decay);
+    detail::for_each_weight_leaf<Model>([&](Index first, Index size) { theta.vector().segment(first, size) *= kept; });
+    Adam{rate, beta1, beta2, epsilon}.step(theta, gradient, state, rate_scale);
+  }
+};
+
+}  // namespace basin

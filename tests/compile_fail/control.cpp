@@ -1,0 +1,5 @@
+// What the cases beside this file get wrong, done right.
+
+#include "basin/basin.hpp"
+
+int main() {}

@@ -1,0 +1,209 @@
+#include "basin/fixed_point/anderson.hpp"
+
+#include <Eigen/Dense>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "basin/fixed_point/mixing.hpp"
+#include "basin/fixed_point/picard.hpp"
+#include "basin/fixed_point/solve.hpp"
+
+using namespace basin;
+
+namespace {
+
+Matrix<double> gaussian(Index rows, Index columns, unsigned seed) {
+  std::mt19937 bits(seed);
+  std::normal_distribution<double> normal;
+  Matrix<double> m(rows, columns);
+  for (double& entry : m.reshaped()) entry = normal(bits);
+  return m;
+}
+
+// The mixing problem of residuals g (oldest first), with Q from a dense decomposition.
+template <int window>
+detail::MixingProblem<window> mixing_of(const Matrix<double>& g) {
+  const Index k = g.cols() - 1;
+  const Matrix<double> d = g.rightCols(k) - g.leftCols(k);
+  const Eigen::HouseholderQR<Matrix<double>> qr(d);
+  const Matrix<double> r = Matrix<double>(qr.matrixQR().topRows(k)).triangularView<Eigen::Upper>();
+  const Vector<double> c = (qr.householderQ().transpose() * g.col(k)).head(k);
+  detail::MixingProblem<window> problem;
+  for (Index j = 0; j < k; ++j) {
+    std::array<double, window> column{};
+    for (Index i = 0; i < j; ++i) column[static_cast<std::size_t>(i)] = r(i, j);
+    problem.append(column, r(j, j), c[j], g.col(j).squaredNorm());
+  }
+  problem.set_newest(g.col(k).squaredNorm());
+  return problem;
+}
+
+template <std::size_t window>
+Vector<double> alpha_of(const std::array<double, window>& gamma, Index k) {
+  Vector<double> alpha(k + 1);
+  for (Index i = 0; i <= k; ++i) {
+    alpha[i] = (i < k ? gamma[static_cast<std::size_t>(i)] : 1) - (i > 0 ? gamma[static_cast<std::size_t>(i - 1)] : 0);
+  }
+  return alpha;
+}
+
+}  // namespace
+
+TEST_CASE("exam 7: the mixing coefficients sum to one and are stationary", "[exam]") {
+  const Matrix<double> g = gaussian(20, 10, 1);
+  const auto problem = mixing_of<9>(g);
+  const double mean_square = g.squaredNorm() / 10;
+  for (const double ridge : {0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0}) {
+    INFO("ridge " << ridge);
+    const Vector<double> alpha = alpha_of(problem.solve(ridge), 9);
+    CHECK(std::abs(alpha.sum() - 1) < 1e-12);
+    // The gradient of |G alpha|^2 + ridge T |alpha|^2 is along (1, ..., 1).
+    const Vector<double> gradient = g.transpose() * (g * alpha) + ridge * mean_square * alpha;
+    CHECK((gradient.array() - gradient.mean()).abs().maxCoeff() < 1e-10 * gradient.cwiseAbs().maxCoeff());
+  }
+  // A ridge without end averages.
+  CHECK((alpha_of(problem.solve(1e12), 9).array() - 0.1).abs().maxCoeff() < 1e-9);
+}
+
+TEST_CASE("dropping the oldest difference leaves the factorisation of the rest", "[unit]") {
+  const Matrix<double> g = gaussian(12, 6, 2);
+  auto problem = mixing_of<5>(g);
+  int rotations = 0;
+  problem.drop_oldest([&](const auto& rotation) {
+    CHECK(rotation.column == rotations++);
+    CHECK(std::abs(std::hypot(rotation.cosine, rotation.sine) - 1) < 1e-15);
+  });
+  CHECK(rotations == 4);
+  CHECK(problem.columns() == 4);
+  const auto expected = mixing_of<5>(Matrix<double>(g.rightCols(5)));
+  for (const double ridge : {0.0, 1e-3}) {
+    const auto gamma = problem.solve(ridge), fresh = expected.solve(ridge);
+    for (std::size_t i = 0; i < 4; ++i) CHECK(gamma[i] == Approx(fresh[i]).epsilon(1e-12));
+  }
+  CHECK(problem.condition() == Approx(expected.condition()).epsilon(1e-12));
+}
+
+TEST_CASE("the condition number ignores how long the differences are, not how they lie", "[unit]") {
+  detail::MixingProblem<2> problem;
+  problem.append({}, 1e6, 0, 1);
+  CHECK(problem.condition() == Approx(1));
+  problem.append({}, 1e-6, 0, 1);  // orthogonal to the first
+  CHECK(problem.condition() == Approx(1));
+  problem.clear();
+  problem.append({}, 1, 0, 1);
+  problem.append({1, 0}, 1e-3, 0, 1);  // a thousandth from parallel
+  CHECK(problem.condition() > 1e3);
+  CHECK(problem.condition() < 1e4);
+  problem.clear();
+  problem.append({}, 1, 0, 1);
+  problem.append({1, 0}, 0, 0, 1);
+  CHECK(problem.condition() == std::numeric_limits<double>::infinity());
+}
+
+TEST_CASE("Anderson's iterates are those of the least-squares problem solved afresh", "[unit]") {
+  // Against a dense decomposition of the differences themselves, with the window full and not, damped and not.
+  const Index n = 15;
+  const Matrix<double> m = gaussian(n, n, 3) * 0.2;
+  const Vector<double> b = gaussian(n, 1, 4);
+  const auto f = [&](const Vector<double>& z) { return Vector<double>(m * z.array().sin().matrix() + b); };
+  for (const double damping : {1.0, 0.6}) {
+    std::vector<Vector<double>> z{Vector<double>::Zero(n)}, r;
+    for (int k = 0; k < 12; ++k) {
+      r.push_back(f(z.back()) - z.back());
+      const Index held = std::min<Index>(k, 4);
+      Matrix<double> dr(n, held), dz(n, held);
+      for (Index j = 0; j < held; ++j) {
+        const auto i = static_cast<std::size_t>(k - held + j);
+        dr.col(j) = r[i + 1] - r[i];
+        dz.col(j) = z[i + 1] - z[i];
+      }
+      const Vector<double> gamma =
+          held > 0 ? Vector<double>(dr.colPivHouseholderQr().solve(r.back())) : Vector<double>(held);
+      z.push_back(z.back() + damping * r.back() - (dz + damping * dr) * gamma);
+    }
+    std::size_t seen = 0;
+    const auto solution = solve([&](View<const double> at, View<double> out) { out.vector() = f(at.vector()); },
+                                Matrix<double>::Zero(n, 1).eval(), Anderson<4>{.damping = damping},
+                                {.tolerance = 0, .max_evaluations = 12},
+                                [&](const Iterate<double>& iterate) {
+                                  INFO("iterate " << seen << ", damping " << damping);
+                                  CHECK((iterate.z.vector() - z[seen]).norm() <= 1e-9 * z[seen].norm());
+                                  ++seen;
+                                });
+    CHECK(solution.samples[0].evaluations == 12);
+    CHECK(seen == 12);
+  }
+}
+
+TEST_CASE("a window larger than the problem does no harm", "[unit]") {
+  const auto f = [](View<const double> z, View<double> out) {
+    out.vector() << std::cos(z.data()[1]), 0.5 * std::sin(z.data()[0]) + 0.1;
+  };
+  const auto solution = solve(f, Matrix<double>::Zero(2, 1).eval(), Anderson<10>{}, {.tolerance = 1e-13});
+  CHECK(solution.converged());
+  CHECK(solution.samples[0].evaluations < 12);
+}
+
+TEST_CASE("differences that depend on each other do no harm", "[unit]") {
+  // All numbers of the state are the same, so every difference is a multiple of the first.
+  const auto f = [](View<const double> z, View<double> out) { out.array() = z.array().cos(); };
+  for (const double ridge : {0.0, 1e-8}) {
+    const auto solution =
+        solve(f, Matrix<double>::Zero(100, 1).eval(), Anderson<5>{.ridge = ridge}, {.tolerance = 1e-13});
+    CHECK(solution.converged());
+    CHECK(solution.value.values[50] == Approx(0.7390851332151607).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("a map that does not move gives no difference to learn from", "[unit]") {
+  // r is the same at every z: no fixed point, and nothing but zeros to divide by.
+  const auto f = [](View<const double> z, View<double> out) { out.array() = z.array() + 1; };
+  const auto solution = solve(f, Matrix<double>::Zero(4, 1).eval(), Anderson<3>{},
+                              {.tolerance = 1e-6, .residual = Residual::absolute, .max_evaluations = 200});
+  CHECK(solution.samples[0].status == Status::stalled);
+  CHECK(solution.samples[0].residual == 2);
+}
+
+TEST_CASE("Anderson in float goes as far as float can tell", "[unit]") {
+  const Index n = 2000;
+  const Vector<float> rates = Vector<float>::LinSpaced(n, -0.95f, 0.95f);
+  const auto f = [&](View<const float> z, View<float> out) { out.array() = rates.array() * z.array() + 1; };
+  const auto solution =
+      solve(f, Matrix<float>::Zero(n, 1).eval(), Anderson<5>{}, {.tolerance = 1e-6, .max_evaluations = 300});
+  CHECK(solution.converged());
+  const Vector<float> exact = (1 - rates.array()).inverse();
+  CHECK((solution.value.values - exact).norm() < 2e-5f * exact.norm());  // 1e-6 over 1 - .95
+}
+
+TEST_CASE("tiny and huge floats are no trouble", "[unit]") {
+  // Squares of these underflow and overflow in float.
+  for (const float scale : {1e-25f, 1e25f}) {
+    const Vector<float> rates = Vector<float>::LinSpaced(50, -0.8f, 0.8f);
+    const auto f = [&](View<const float> z, View<float> out) { out.array() = rates.array() * z.array() + scale; };
+    const auto solution =
+        solve(f, Matrix<float>::Zero(50, 1).eval(), Anderson<5>{}, {.tolerance = 1e-5, .max_evaluations = 100});
+    INFO("scale " << scale << ", " << name(solution.samples[0].status));
+    CHECK(solution.converged());
+    const Vector<float> exact = scale * (1 - rates.array()).inverse();
+    CHECK((solution.value.values / scale - exact / scale).norm() < 1e-3f * (exact / scale).norm());
+  }
+}
+
+TEST_CASE("a relative ridge helps on slow problems, at tight tolerances too", "[unit]") {
+  const Index n = 100;
+  const Vector<double> rates = Vector<double>::LinSpaced(n, -0.99, 0.99);
+  const auto f = [&](View<const double> z, View<double> out) { out.array() = rates.array() * z.array() + 1; };
+  const auto evaluations = [&](double ridge, double tolerance) {
+    return solve(f, Matrix<double>::Zero(n, 1).eval(), Anderson<6>{.ridge = ridge},
+                 {.tolerance = tolerance, .residual = Residual::absolute, .max_evaluations = 2000})
+        .samples[0]
+        .evaluations;
+  };
+  // An absolute one of 1e-4 takes ten times the evaluations here: it turns mixing into averaging.
+  for (const double tolerance : {1e-3, 1e-6, 1e-10}) {
+    CHECK(evaluations(1e-8, tolerance) < 1.1 * evaluations(0, tolerance));
+    CHECK(evaluations(1e-2, tolerance) < 0.7 * evaluations(0, tolerance));
+  }
+}

@@ -1,0 +1,14 @@
+// A program outside this project that uses basin/io: the packages that it needs are there.
+
+#include <zlib.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <xtensor/xtensor.hpp>
+
+int main() {
+  const xt::xtensor<float, 1> z{1, 2, 2};
+  const nlohmann::json json{{"size", z.size()}};
+  std::cout << "io: " << json << ", zlib " << zlibVersion() << '\n';
+  return json["size"] == 3 ? 0 : 1;
+}

@@ -1,0 +1,140 @@
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include "basin/io/safetensors.hpp"
+#include "hostile.hpp"
+
+using namespace basin;
+using test::Bytes;
+
+namespace {
+
+Bytes file_of(const std::string& header, std::size_t data_bytes, std::uint64_t claimed_length) {
+  Bytes file(8);
+  std::memcpy(file.data(), &claimed_length, 8);
+  file.insert(file.end(), header.begin(), header.end());
+  file.resize(file.size() + data_bytes);
+  return file;
+}
+Bytes file_of(const std::string& header, std::size_t data_bytes) { return file_of(header, data_bytes, header.size()); }
+
+TensorFile example() {
+  TensorFile file;
+  file.tensors["weight"] = {TensorType::f32, {2, 3}, Bytes(24, 1)};
+  file.tensors["step"] = {TensorType::u64, {}, Bytes(8, 2)};
+  file.tensors["mask"] = {TensorType::u8, {3}, Bytes(3, 3)};
+  file.tensors["nothing"] = {TensorType::f64, {0, 4}, {}};
+  file.metadata["note"] = "two \"words\"";
+  return file;
+}
+
+const auto read_one = [](const std::string& path) { return read_safetensors(path); };
+
+}  // namespace
+
+TEST_CASE("safetensors round trips keep everything", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  TensorFile file = example();
+  for (std::size_t t = 0; t < detail::tensor_types.size(); ++t) {
+    const auto& info = detail::tensor_types[t];
+    REQUIRE(static_cast<std::size_t>(info.type) == t);  // the table is in the order of the enumeration
+    file.tensors[std::string(info.name)] = {info.type, {1, 3}, Bytes(3 * info.bytes, 9)};
+  }
+  write_safetensors(path, file);
+  const TensorFile back = read_safetensors(path);
+  CHECK(back.metadata == file.metadata);
+  REQUIRE(back.tensors.size() == file.tensors.size());
+  for (const auto& [key, entry] : file.tensors) {
+    INFO(key);
+    CHECK(back.tensors.at(key).type == entry.type);
+    CHECK(back.tensors.at(key).shape == entry.shape);
+    CHECK(back.tensors.at(key).bytes == entry.bytes);
+  }
+  write_safetensors(path, {});
+  CHECK(read_safetensors(path).tensors.empty());
+}
+
+TEST_CASE("a safetensors file has the bytes that the format says", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  TensorFile file;
+  file.tensors["b"] = {TensorType::u8, {3}, {1, 2, 3}};
+  file.tensors["a"] = {TensorType::u8, {}, {4}};
+  file.tensors["w"] = {TensorType::f32, {1, 1}, {5, 6, 7, 8}};
+  file.metadata["k"] = "v";
+  write_safetensors(path, file);
+  std::string header =
+      R"({"__metadata__":{"k":"v"},"w":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},)"
+      R"("a":{"dtype":"U8","shape":[],"data_offsets":[4,5]},"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}})";
+  while (header.size() % 8 != 0) header += ' ';
+  Bytes expected = file_of(header, 0);
+  expected.insert(expected.end(), {5, 6, 7, 8, 4, 1, 2, 3});
+  CHECK(read_file(path) == expected);
+}
+
+TEST_CASE("a safetensors file of any other length is refused, and with any byte changed is refused or read", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  write_safetensors(path, example());
+  const Bytes good = read_file(path);
+  test::check_every_length(good, path, read_one);
+  CHECK(test::check_every_byte(good, path, read_one) > good.size());
+}
+
+TEST_CASE("safetensors headers that lie are refused before memory is taken", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  const auto refused = [&](const std::string& header, std::size_t bytes, const std::vector<std::string>& words) {
+    INFO(header);
+    test::check_refused(file_of(header, bytes), path, read_one, words);
+  };
+  const auto one = [](const std::string& dtype, const std::string& shape, const std::string& offsets) {
+    return R"({"a":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
+  };
+  const std::string f32 = "\"F32\"";
+
+  test::check_refused(file_of("{}", 0, 1u << 30), path, read_one, {"length of the header is 1073741824"});
+  test::check_refused(file_of("{}", 0, ~std::uint64_t{0}), path, read_one, {"length of the header"});
+  refused("[]", 0, {"start of the header"});
+  refused(" {}", 0, {"start of the header"});
+  refused("{} {}", 0, {"not valid JSON"});
+  refused("{}", 1, {"number of bytes of data is 1, expected 0"});
+  refused(one(f32, "[2]", "[0,8]") + "x", 8, {"not valid JSON"});
+
+  refused(one(f32, "[3000000000]", "[0,12000000000]"), 8, {"end of tensor 'a' is 12000000000"});
+  refused(one(f32, "[4611686018427387904,4]", "[0,0]"), 0, {"number of bytes of tensor 'a' is 0"});  // 2^66 bytes
+  refused(one(f32, "[2]", "[0,4]"), 8, {"number of bytes of tensor 'a' is 4", "(2) of F32"});
+  refused(one(f32, "[2]", "[8,0]"), 8, {"begin before end"});
+  refused(one(f32, "[2]", "[4,12]"), 12, {"begin of tensor 'a' is 4, expected 0"});
+  refused(one(f32, "[2]", "[0,8]"), 12, {"number of bytes of data is 12, expected 8"});
+  refused(one(f32, "[-2]", "[0,8]"), 8, {"extent of tensor 'a' is '-2'"});
+  refused(one(f32, "[2.0]", "[0,8]"), 8, {"extent of tensor 'a' is '2.0'"});
+  refused(one(f32, "2", "[0,8]"), 8, {"shape of tensor 'a' is number"});
+  refused(one(f32, "[2]", "[0,8,8]"), 8, {"data_offsets of tensor 'a'"});
+  refused(one(f32, "[2]", "{}"), 8, {"data_offsets of tensor 'a'"});
+  refused(one("\"F31\"", "[2]", "[0,8]"), 8, {"dtype of tensor 'a'"});
+  refused(one("7", "[2]", "[0,8]"), 8, {"dtype of tensor 'a'"});
+  refused(R"({"a":{"dtype":"F32","shape":[2]}})", 8, {"number of keys of tensor 'a' is 2"});
+  refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}})", 8, {"key in tensor 'a' is 'x'"});
+  refused(R"({"a":3})", 0, {"tensor 'a' is number, expected an object"});
+  refused(R"({"__metadata__":{"a":3}})", 0, {"__metadata__ 'a' is number, expected a string"});
+  refused(R"({"__metadata__":[]})", 0, {"__metadata__ is array, expected an object"});
+
+  const std::string entry = R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
+  refused(R"({"a":)" + entry + R"(,"a":)" + entry + "}", 8, {"key 'a' is there twice"});
+  refused(R"({"a":)" + entry + R"(,"b":)" + entry + "}", 8, {"begin of tensor 'b' is 0, expected 8"});
+  std::string deep = "{\"a\":";
+  for (int i = 0; i < 10'000; ++i) deep += "[";
+  refused(deep, 0, {"depth of the JSON"});
+}
+
+TEST_CASE("a safetensors file that cannot be read again is not written", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  CHECK_THROWS_WITH(write_safetensors(path, {{{"a", {TensorType::f32, {2}, Bytes(7)}}}, {}}),
+                    "number of bytes of tensor 'a' is 7, expected 8");
+  CHECK_THROWS_AS(write_safetensors(path, {{{"__metadata__", {TensorType::u8, {0}, {}}}}, {}}), std::invalid_argument);
+  CHECK_THROWS_AS(write_safetensors(path, {{{"\xff", {TensorType::u8, {0}, {}}}}, {}}), FileError);
+  CHECK(folder.entries() == 0);
+}

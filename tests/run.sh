@@ -1,0 +1,50 @@
+#!/bin/sh
+# All tests: those of the release build, the same under the address and undefined behaviour sanitizers, and those of
+# threads under the thread sanitizer. The last line is "N passed, M failed".
+# Installs what is missing where that is Debian's apt-get, and asks for it elsewhere.
+set -eu
+
+# The thread sanitizer of gcc 12 cannot start where the kernel scatters memory over more than 28 bits of addresses.
+bits=$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)
+if [ "$bits" -gt 28 ] && [ "$(cat /proc/self/personality)" = 00000000 ] && setarch "$(uname -m)" -R true; then
+  exec setarch "$(uname -m)" -R sh "$0" "$@"
+fi
+
+cd "$(dirname "$0")/.."
+. .ci/build.sh
+
+provide "$build_packages$test_packages" "$check_packages"
+
+passed=0
+failed=0
+
+# check <preset>: builds and tests it. A preset that does not build counts as one failure, and the next has its turn.
+check() {
+  preset=$1
+  printf '\n== %s\n' "$preset"
+  if ! build "$preset"; then
+    printf '%s: the preset %s does not build\n' "$0" "$preset" >&2
+    failed=$((failed + 1))
+    return
+  fi
+  log=build/$preset/ctest.log
+  status=0
+  ctest --preset "$preset" --parallel "$jobs" --output-log "$log" || status=$?
+  counts=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests* failed out of \([0-9]*\)$/\1 \2/p' "$log")
+  skipped=$(grep -c '\*\*\*Skipped' "$log" || :)
+  failed_here=${counts% *}
+  if [ -z "$counts" ] || { [ "$status" -ne 0 ] && [ "$failed_here" -eq 0 ]; }; then
+    printf '%s: ctest gave up on the preset %s (status %s)\n' "$0" "$preset" "$status" >&2
+    failed=$((failed + 1))
+    return
+  fi
+  failed=$((failed + failed_here))
+  passed=$((passed + ${counts#* } - failed_here - skipped))
+}
+
+check release
+check asan-ubsan
+check tsan
+
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,141 @@
+#include "basin/train/optimizer.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace basin;
+
+/// Three leaves, one of each kind: weight (0 to 5), bias (6, 7), scale (8, 9).
+struct Model {
+  static constexpr std::size_t param_count = 10;
+  static void leaves(LeafList& list) {
+    list.weight("weight", {2, 3}, 3, 2);
+    list.bias("bias", 2);
+    list.scale("scale", 2);
+  }
+};
+
+static_assert(Optimizer<Sgd, Model> && Optimizer<Adam, Model> && Optimizer<AdamW, Model, double>);
+
+Vector<double> gradient_at(int step, const Vector<double>& theta) {
+  Vector<double> g(theta.size());
+  for (Index i = 0; i < g.size(); ++i) g[i] = 0.3 * theta[i] + std::sin(1.7 * static_cast<double>(i) + step);
+  return g;
+}
+
+/// Steps of an optimizer, and of `rule(i, g, theta, t)`, which changes number i of theta as the formulas say.
+template <class S, class O, class Rule>
+double largest_difference(const O& optimizer, double tolerance_scale, const Rule& rule) {
+  Parameters<Model, S> theta;
+  theta.vector() = Vector<S>::LinSpaced(10, S(-1), S(2));
+  Vector<double> expected = theta.vector().template cast<double>();
+  auto state = optimizer.init(theta);
+  double worst = 0;
+  for (int step = 0; step < 25; ++step) {
+    const double scale = 1.0 / (1 + step % 3);
+    Parameters<Model, S> gradient;
+    gradient.vector() = gradient_at(step, theta.vector().template cast<double>()).template cast<S>();
+    const Vector<double> g = gradient_at(step, expected);
+    for (Index i = 0; i < 10; ++i) rule(i, g[i], expected[i], step + 1, scale);
+    optimizer.step(theta, gradient, state, scale);
+    worst = std::max(worst, (theta.vector().template cast<double>() - expected).cwiseAbs().maxCoeff());
+  }
+  return worst / tolerance_scale;
+}
+
+template <class S>
+void check_all(double tolerance) {
+  CAPTURE(tolerance);
+  for (const bool nesterov : {false, true}) {
+    for (const double decay : {0.0, 0.1}) {
+      std::vector<double> v(10, 0.0);
+      const Sgd sgd{.rate = 0.05, .momentum = 0.8, .nesterov = nesterov, .weight_decay = decay};
+      CHECK(largest_difference<S>(sgd, 1, [&](Index i, double g, double& theta, int, double scale) {
+              double& velocity = v[static_cast<std::size_t>(i)];
+              if (i < 6) g += decay * theta;
+              velocity = 0.8 * velocity + g;
+              theta -= 0.05 * scale * (nesterov ? g + 0.8 * velocity : velocity);
+            }) <= tolerance);
+    }
+  }
+  for (const double decay : {0.0, 0.1}) {
+    std::vector<double> m(10, 0.0), s(10, 0.0);
+    const auto rule = [&](Index i, double g, double& theta, int t, double scale) {
+      double &first = m[static_cast<std::size_t>(i)], &second = s[static_cast<std::size_t>(i)];
+      if (i < 6) theta -= 0.02 * scale * decay * theta;
+      first = 0.7 * first + 0.3 * g;
+      second = 0.95 * second + 0.05 * g * g;
+      const double m_hat = first / (1 - std::pow(0.7, t)), s_hat = second / (1 - std::pow(0.95, t));
+      theta -= 0.02 * scale * m_hat / (std::sqrt(s_hat) + 1e-3);
+    };
+    const Adam adam{.rate = 0.02, .beta1 = 0.7, .beta2 = 0.95, .epsilon = 1e-3};
+    const AdamW adamw{.rate = 0.02, .beta1 = 0.7, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = decay};
+    if (decay == 0.0) CHECK(largest_difference<S>(adam, 1, rule) <= tolerance);
+    m.assign(10, 0.0);
+    s.assign(10, 0.0);
+    CHECK(largest_difference<S>(adamw, 1, rule) <= tolerance);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("optimizers follow their formulas, number by number", "[unit]") {
+  check_all<double>(1e-14);
+  check_all<float>(2e-6);  // 25 steps, each rounded to 2^-24 of numbers up to 2
+}
+
+TEST_CASE("the first step of Adam has the size of the rate, whatever the gradient's", "[unit]") {
+  Parameters<Model, double> theta, gradient;
+  gradient.vector() << 1e-3, -1e-3, 1, -1, 1e3, -1e3, 2, 3, 4, 5;
+  const Adam adam{.rate = 0.01, .epsilon = 0};
+  auto state = adam.init(theta);
+  adam.step(theta, gradient, state);
+  CHECK((theta.vector().array() + 0.01 * gradient.vector().array().sign()).abs().maxCoeff() <= 1e-16);
+  CHECK(state.steps == 1);
+}
+
+TEST_CASE("an optimizer's state can be saved and set again", "[repeatable]") {
+  const Adam adam;
+  Parameters<Model, float> theta, gradient;
+  gradient.vector().setLinSpaced(10, -1.0f, 2.0f);
+  auto state = adam.init(theta);
+  for (int i = 0; i < 3; ++i) adam.step(theta, gradient, state);
+
+  // What a checkpoint would do: numbers out by name, numbers in by name.
+  std::vector<std::string> names;
+  std::int64_t steps = 0;
+  std::vector<Vector<float>> moments;
+  std::as_const(state).each([&](std::string_view name, const auto& value) {
+    names.emplace_back(name);
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::int64_t>) {
+      steps = value;
+    } else {
+      moments.push_back(value.vector());
+    }
+  });
+  CHECK(names == std::vector<std::string>{"steps", "first_moment", "second_moment"});
+
+  auto resumed = adam.init(theta);
+  std::size_t next = 0;
+  resumed.each([&](std::string_view, auto& value) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::int64_t>) {
+      value = steps;
+    } else {
+      value.vector() = moments[next++];
+    }
+  });
+  Parameters<Model, float> again = theta;
+  adam.step(theta, gradient, state);
+  adam.step(again, gradient, resumed);
+  CHECK(theta.vector() == again.vector());
+
+  const Sgd sgd;
+  auto velocity = sgd.init(theta);
+  velocity.each([](std::string_view name, auto& value) {
+    CHECK(name == "velocity");
+    CHECK(value.vector().isZero(0));
+  });
+}
