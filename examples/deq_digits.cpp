@@ -92,10 +92,11 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
   }
   draw_accuracy(out + "accuracy.png", curve);
   if (!trainer.history().empty()) draw_training(out + "training.png", trainer.history());
-  std::printf("test accuracy %.2f%%, of top halves %.2f%%; %zu parameters; %.2f evaluations forward, %.2f adjoint; "
-              "not converged %.3f%%\nwrote %s\n",
-              100 * accuracy, 100 * curve[5].second, Settled::param_count, solves.forward.mean_evaluations(),
-              solves.adjoint.mean_evaluations(), 100 * solves.forward.nonconverged_fraction(), settings.out.c_str());
+  std::printf(
+      "test accuracy %.2f%%, of top halves %.2f%%; %zu parameters; %.2f evaluations forward, %.2f adjoint; "
+      "not converged %.3f%%\nwrote %s\n",
+      100 * accuracy, 100 * curve[5].second, Settled::param_count, solves.forward.mean_evaluations(),
+      solves.adjoint.mean_evaluations(), 100 * solves.forward.nonconverged_fraction(), settings.out.c_str());
 }
 
 inline int run(Settings& settings, CommandLine& command_line) {
@@ -109,7 +110,8 @@ inline int run(Settings& settings, CommandLine& command_line) {
   const Data data = load_data(settings.data);
   if (settings.epochs == 0) settings.epochs = default_epochs(data);
   const Index images = data.train.images.shape.samples;
-  basin::check(settings.batch <= images, "--batch", settings.batch, "at most the number of training images, " + std::to_string(images));
+  basin::check(settings.batch <= images, "--batch", settings.batch,
+               "at most the number of training images, " + std::to_string(images));
   Trainer trainer(settings, data);
   if (!from.empty()) trainer.load(from);
   if (settings.evaluate.empty()) {

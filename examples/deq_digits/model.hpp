@@ -70,10 +70,10 @@ using Cell = basin::Injected<basin::Sequential<basin::Conv<channels, channels, 3
 
 /// 28 x 28 pixels -> 14 x 14 cells of 32 channels -> equilibrium -> 4 x 4 means -> ten classes.
 template <class Solver, class Adjoint>
-using Model = basin::Sequential<basin::Conv<1, channels, 3, 2, basin::Zero, basin::Bias::no>,
-                                basin::GroupNorm<channels, 8>, basin::Equilibrium<Cell, Solver, Adjoint>,
-                                basin::AveragePool<5, 3>, basin::Flatten<channels, pooled, pooled>,
-                                basin::Dense<channels * pooled * pooled, 10>>;
+using Model =
+    basin::Sequential<basin::Conv<1, channels, 3, 2, basin::Zero, basin::Bias::no>, basin::GroupNorm<channels, 8>,
+                      basin::Equilibrium<Cell, Solver, Adjoint>, basin::AveragePool<5, 3>,
+                      basin::Flatten<channels, pooled, pooled>, basin::Dense<channels * pooled * pooled, 10>>;
 
 inline constexpr std::size_t equilibrium = 2;  // its place in the Sequential
 

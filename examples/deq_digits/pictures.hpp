@@ -21,8 +21,8 @@ inline auto equilibrium_of(const Settled& model, const Theta& theta) {
 
 /// What the cell is injected with, for some images.
 inline State<float> injection(const Settled& model, const Theta& theta, View<const float> images) {
-  using Encoder = basin::Sequential<basin::Conv<1, channels, 3, 2, basin::Zero, basin::Bias::no>,
-                                    basin::GroupNorm<channels, 8>>;
+  using Encoder =
+      basin::Sequential<basin::Conv<1, channels, 3, 2, basin::Zero, basin::Bias::no>, basin::GroupNorm<channels, 8>>;
   const Encoder encoder{{model.layer<0>(), model.layer<1>()}};
   State<float> u(encoder.out_shape(images.shape()));
   (void)encoder.apply(std::as_const(theta).span().first<Encoder::param_count>(), images, u.view());

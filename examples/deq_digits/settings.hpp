@@ -25,11 +25,12 @@ struct Settings {
   double weight_decay = 1e-2;
   double shift = 2;
   double truncate = 0.1;
+  double cell_norm = 0.7;
   std::string solver = "anderson";
   std::string adjoint = "implicit";
-  double tolerance = 3e-3;
-  int max_evaluations = 40;
-  double adjoint_tolerance = 3e-2;
+  double tolerance = 1e-2;
+  int max_evaluations = 60;
+  double adjoint_tolerance = 5e-2;
   int phantom_steps = 5;
   double phantom_damping = 1;
 };
@@ -93,6 +94,9 @@ class CommandLine {
     add("shift", settings.shift, "Training images move by at most so many pixels")->check(CLI::Range(0.0, 8.0));
     add("truncate", settings.truncate, "Share of the training images that lose rows at the bottom")
         ->check(CLI::Range(0.0, 1.0));
+    add("cell-norm", settings.cell_norm,
+        "The weights into each channel of the cell are kept to this norm, so that it keeps settling")
+        ->check(CLI::Range(1e-3, 100.0));
     add("resume", settings.resume, "Go on from this checkpoint, with the settings that it was made with");
     add("evaluate", settings.evaluate, "Do not train: evaluate this checkpoint");
     add("settings", settings.settings, "JSON file with any of these options, under their names without --");

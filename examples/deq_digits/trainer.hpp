@@ -5,16 +5,18 @@
 // Everything random (order, shifts, cuts, initial parameters) is a function of the seed, the epoch and the image, so a
 // run is known by its settings and the number of its batch, and resumes bit for bit.
 
-#include <csignal>
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <map>
+#include <numbers>
 #include <numeric>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "../support/digits.hpp"
@@ -75,7 +77,8 @@ inline State<float> training_batch(const LabelledImages& data, const std::vector
     const Index right = static_cast<Index>(random.below(draw(0), places)) - shift;
     const Index down = static_cast<Index>(random.below(draw(1), places)) - shift;
     const bool cut = random.uniform(draw(2)) < settings.truncate;
-    const Index rows = cut ? static_cast<Index>(static_cast<double>(height) * random.uniform(draw(3), 0.35, 1.0)) : height;
+    const Index rows =
+        cut ? static_cast<Index>(static_cast<double>(height) * random.uniform(draw(3), 0.35, 1.0)) : height;
     const float* from = data.images.view().sample(image).data();
     float* to = batch.view().sample(n).data();
     for (Index y = std::max<Index>(0, down); y < std::min(rows, height + down); ++y) {
@@ -132,6 +135,19 @@ inline UnrolledModel unrolled_model(const Settings& settings) {
   return model;
 }
 
+/// He's initial weights, but smaller ones in the cell and a larger injection: training then starts from a cell that
+/// contracts, and stays where equilibria are found in a dozen evaluations.
+inline Theta initial_theta(std::uint64_t seed) {
+  Theta theta = basin::initial_parameters<float>(
+      Settled{}, seed, [](const basin::Leaf& leaf, std::span<float> values, const basin::Random& random) {
+        const bool of_cell = leaf.name.starts_with("2.cell.");
+        basin::He{.gain = of_cell ? 0.7 : std::numbers::sqrt2}(leaf, values, random);
+      });
+  const std::span<float> injection = theta.leaf("1.scale");
+  std::fill(injection.begin(), injection.end(), 2.0f);
+  return theta;
+}
+
 struct Epoch {
   double loss = 0, accuracy = 0, test_accuracy = 0, seconds = 0;
 };
@@ -141,16 +157,19 @@ class Trainer {
   Trainer(const Settings& settings, const Data& data)
       : settings_(settings),
         data_(data),
-        theta_(basin::initial_parameters<float>(Settled{}, settings.seed, basin::He{})),
+        theta_(initial_theta(settings.seed)),
         average_(theta_),
         moments_(optimizer().init(theta_)) {}
 
   /// Trains to the last epoch, or until Ctrl-C. True if it came to the end.
-  bool run() { return settings_.adjoint == "unrolled" ? run(unrolled_model(settings_)) : run(settled_model(settings_)); }
+  bool run() {
+    return settings_.adjoint == "unrolled" ? run(unrolled_model(settings_)) : run(settled_model(settings_));
+  }
 
   /// The share of the test images that the averaged parameters read rightly.
   double test_accuracy(double fraction_of_rows = 1.0) {
-    const State<float> images = fraction_of_rows < 1 ? truncated(data_.test.images, fraction_of_rows) : data_.test.images;
+    const State<float> images =
+        fraction_of_rows < 1 ? truncated(data_.test.images, fraction_of_rows) : data_.test.images;
     const auto prediction = basin::predict(settled_model(settings_), average_, images);
     if (fraction_of_rows == 1) solves_ += prediction.report;
     return basin::accuracy(prediction.output.view(), as_labels(data_.test.labels));
@@ -168,6 +187,7 @@ class Trainer {
                                {"weight-decay", settings_.weight_decay},
                                {"shift", settings_.shift},
                                {"truncate", settings_.truncate},
+                               {"cell-norm", settings_.cell_norm},
                                {"solver", settings_.solver},
                                {"adjoint", settings_.adjoint},
                                {"tolerance", settings_.tolerance},
@@ -216,14 +236,8 @@ class Trainer {
   template <class File, class Self>
   static void visit(File& file, Self& self) {
     file("", self.theta_);
-    file("average.", self.average_);
-    self.moments_.each([&](const std::string& name, auto& value) {
-      if constexpr (requires { value.vector(); }) {
-        file("optimizer." + name + ".", value);
-      } else {
-        file("optimizer." + name, value);
-      }
-    });
+    file("average", self.average_);
+    self.moments_.each(file.under("optimizer"));
     file("epoch", self.epoch_);
     file("batch", self.batch_);
     file("epoch_loss", self.epoch_loss_);
@@ -263,7 +277,8 @@ class Trainer {
   template <class Trained>
   void train_batch(const Trained& model, const std::vector<Index>& order, double rate_scale) {
     const Index first = batch_ * settings_.batch;
-    const State<float> images = training_batch(data_.train, order, first, settings_.batch, static_cast<int>(epoch_), settings_);
+    const State<float> images =
+        training_batch(data_.train, order, first, settings_.batch, static_cast<int>(epoch_), settings_);
     basin::CrossEntropy loss;
     for (Index n = first; n < first + settings_.batch; ++n) {
       loss.labels.push_back(data_.train.labels[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])]);
@@ -277,6 +292,7 @@ class Trainer {
                                std::to_string(batch_ + 1) + ": try a lower --rate");
     }
     optimizer().step(theta_, gradient, moments_, rate_scale);
+    basin::limit_output_norms(theta_, "2.cell.0.weight", settings_.cell_norm);
     // The average forgets slowly, but not the start: at first it is the mean of all steps so far.
     const double steps = static_cast<double>(moments_.steps);
     const float kept = static_cast<float>(std::min(0.999, steps / (steps + 9)));
@@ -308,22 +324,25 @@ class Trainer {
     if (std::chrono::duration<double>(now - shown_).count() < (terminal ? 0.2 : 20.0) && !(terminal && last)) return;
     shown_ = now;
     const double done = static_cast<double>(batch_ + 1);
-    const double left = (static_cast<double>(batches() * (settings_.epochs - epoch_)) - done) * settings_.batch / images_a_second;
-    std::printf("%sepoch %d/%d  batch %d/%d  loss %.4f  accuracy %.2f%%  iterations %.1f  adjoint %.1f  %.0f images/s  %d:%02d left%s",
-                terminal ? "\r" : "", static_cast<int>(epoch_ + 1), settings_.epochs, static_cast<int>(batch_ + 1),
-                static_cast<int>(batches()), epoch_loss_ / done,
-                100.0 * static_cast<double>(epoch_correct_) / (done * settings_.batch),
-                recent_.forward.mean_evaluations(), recent_.adjoint.mean_evaluations(), images_a_second,
-                static_cast<int>(left) / 60, static_cast<int>(left) % 60, terminal ? "\x1b[K" : "\n");
+    const double left =
+        (static_cast<double>(batches() * (settings_.epochs - epoch_)) - done) * settings_.batch / images_a_second;
+    std::printf(
+        "%sepoch %d/%d  batch %d/%d  loss %.4f  accuracy %.2f%%  iterations %.1f  adjoint %.1f  %.0f images/s  %d:%02d "
+        "left%s",
+        terminal ? "\r" : "", static_cast<int>(epoch_ + 1), settings_.epochs, static_cast<int>(batch_ + 1),
+        static_cast<int>(batches()), epoch_loss_ / done,
+        100.0 * static_cast<double>(epoch_correct_) / (done * settings_.batch), recent_.forward.mean_evaluations(),
+        recent_.adjoint.mean_evaluations(), images_a_second, static_cast<int>(left) / 60, static_cast<int>(left) % 60,
+        terminal ? "\x1b[K" : "\n");
     std::fflush(stdout);
   }
 
   void show_epoch() const {
     const Epoch& epoch = history_.back();
     std::printf("%sepoch %d/%d  loss %.4f  accuracy %.2f%%  test accuracy %.2f%%  not converged %.3f%%  %.1f s\n",
-                isatty(STDOUT_FILENO) == 1 ? "\r\x1b[K" : "", static_cast<int>(epoch_ + 1), settings_.epochs, epoch.loss,
-                100 * epoch.accuracy, 100 * epoch.test_accuracy, 100 * solves_.forward.nonconverged_fraction(),
-                epoch.seconds);
+                isatty(STDOUT_FILENO) == 1 ? "\r\x1b[K" : "", static_cast<int>(epoch_ + 1), settings_.epochs,
+                epoch.loss, 100 * epoch.accuracy, 100 * epoch.test_accuracy,
+                100 * solves_.forward.nonconverged_fraction(), epoch.seconds);
     std::fflush(stdout);
   }
 

@@ -214,9 +214,9 @@ inline void fit(Glyph& curves, Dice& dice) {
   }
 }
 
-/// Adds the ink of one short line to 28x28 pixels; `pen` is half the width of the pen.
+/// Adds the darkness of one short line to 28x28 pixels; `pen` is half the width of the pen.
 inline void draw_line(const Point& a, const Point& b, double pen, float* pixels) {
-  constexpr double edge = 0.6;  // from full ink to paper takes twice this
+  constexpr double edge = 0.6;  // from full darkness to paper takes twice this
   const double reach = pen + edge, dx = b.x - a.x, dy = b.y - a.y, square = dx * dx + dy * dy;
   const auto first = [reach](double u, double v) {
     return std::max(0, static_cast<int>(std::ceil(std::min(u, v) - reach)));
@@ -228,16 +228,17 @@ inline void draw_line(const Point& a, const Point& b, double pen, float* pixels)
     for (int x = first(a.x, b.x); x <= last(a.x, b.x); ++x) {
       const double t = square > 0 ? std::clamp(((x - a.x) * dx + (y - a.y) * dy) / square, 0.0, 1.0) : 0.0;
       const double ex = x - a.x - t * dx, ey = y - a.y - t * dy, distance = std::sqrt(ex * ex + ey * ey);
-      const double ink = std::clamp((reach - distance) / (2 * edge), 0.0, 1.0);
+      const double darkness = std::clamp((reach - distance) / (2 * edge), 0.0, 1.0);
       float& pixel = pixels[28 * y + x];
-      pixel = std::max(pixel, static_cast<float>(ink));
+      pixel = std::max(pixel, static_cast<float>(darkness));
     }
   }
 }
 
 }  // namespace detail
 
-/// Draws one digit, 0 to 9, into 28x28 pixels, rows from the top: 0 paper, 1 ink. A function of its arguments alone.
+/// Draws one digit, 0 to 9, into 28x28 pixels, rows from the top: 0 paper, 1 ink. A function of its arguments
+/// alone.
 inline void draw_digit(int digit, std::uint64_t seed, std::uint64_t sample, float* pixels) {
   check(digit >= 0 && digit <= 9, "digit", digit, "0 to 9");
   detail::Dice dice(seed, sample);

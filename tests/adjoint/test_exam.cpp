@@ -28,7 +28,7 @@ using Square = Matrix<double>;
 
 /// Solves to the last digit, so that what is tested is the gradient.
 Stop tight(int max_evaluations = 2000) {
-  return {.tolerance = 1e-13, .residual = Residual::absolute, .max_evaluations = max_evaluations};
+  return {.tolerance = 1e-13, .measure = Measure::absolute, .max_evaluations = max_evaluations};
 }
 
 struct Gradient {
@@ -157,9 +157,7 @@ struct RidgeStep {
   Numbers y = Numbers::Zero(10);
   double step = 0;
 
-  [[nodiscard]] Square hessian(double lambda) const {
-    return x.transpose() * x + 10 * lambda * Square::Identity(3, 3);
-  }
+  [[nodiscard]] Square hessian(double lambda) const { return x.transpose() * x + 10 * lambda * Square::Identity(3, 3); }
   template <class S>
   Vector<S> value(const Vector<S>& w, const Vector<S>&, const Vector<S>& lambda) const {
     const Numbers wd = w.template cast<double>();
@@ -207,7 +205,7 @@ TEST_CASE("exam 2: gradients of a symmetric affine map of 200 numbers", "[exam]"
 
   // The sheet asks for a residual below 1e-6 in at most 100 steps.
   const Equilibrium<Injected<Dense<200, 200>>, Picard, Implicit<>> plain{
-      cell, {}, {.tolerance = 1e-6, .residual = Residual::absolute, .max_evaluations = 100}, {}};
+      cell, {}, {.tolerance = 1e-6, .measure = Measure::absolute, .max_evaluations = 100}, {}};
   const Gradient loose = gradient_of(plain, theta, Numbers::Zero(n), weights);
   CHECK(loose.forward.forward.converged() == 1);
   CHECK(loose.forward.forward.worst_residual < 1e-6);
@@ -244,8 +242,8 @@ TEST_CASE("exam 8: ridge regression as an implicit root", "[exam]") {
   const Numbers w = inverse * rule.x.transpose() * rule.y, dw = -10 * inverse * w;
   for (Index i = 0; i < 3; ++i) {
     const auto component = [i](const Numbers&) { return Numbers(Numbers::Unit(3, i)); };
-    exact_adjoints("8 ridge, dw" + std::to_string(i) + "/dlambda", cell, Numbers::Constant(1, lambda),
-                   Numbers::Zero(3), component, 1e-8, [&](const Gradient& g) {
+    exact_adjoints("8 ridge, dw" + std::to_string(i) + "/dlambda", cell, Numbers::Constant(1, lambda), Numbers::Zero(3),
+                   component, 1e-8, [&](const Gradient& g) {
                      CHECK(relative(g.z, w) < 1e-8);
                      return std::abs(g.dtheta[0] - dw[i]) / dw.norm();
                    });
@@ -257,10 +255,11 @@ TEST_CASE("exam 15: y = d + y^5, exactly and Jacobian-free", "[exam]") {
   for (const double d : {-0.5, -0.3, 0.1, 0.4, 0.5}) {
     const Numbers u = Numbers::Constant(1, d);
     const auto one = [](const Numbers&) { return Numbers(Numbers::Ones(1)); };
-    exact_adjoints("15 y^5 + " + std::to_string(d).substr(0, 4), cell, Numbers(0), u, one, 1e-10, [&](const Gradient& g) {
-      CHECK(std::abs(g.z[0] - d - std::pow(g.z[0], 5)) < 1e-12);
-      return std::abs(g.du[0] - 1 / (1 - 5 * std::pow(g.z[0], 4)));
-    });
+    exact_adjoints("15 y^5 + " + std::to_string(d).substr(0, 4), cell, Numbers(0), u, one, 1e-10,
+                   [&](const Gradient& g) {
+                     CHECK(std::abs(g.z[0] - d - std::pow(g.z[0], 5)) < 1e-12);
+                     return std::abs(g.du[0] - 1 / (1 - 5 * std::pow(g.z[0], 4)));
+                   });
     const Equilibrium<SmallCell<PowerFive, 1, 0>, Anderson<5>, JacobianFree> free{cell, {}, tight(), {}};
     const Gradient g = gradient_of(free, Numbers(0), u, one);
     CHECK(g.du[0] == 1.0);
@@ -270,7 +269,8 @@ TEST_CASE("exam 15: y = d + y^5, exactly and Jacobian-free", "[exam]") {
   }
 }
 
-TEST_CASE("exam 16: on tanh(w z + 1/2) the cheap gradients differ, and the phantom gradient gets better with k", "[exam]") {
+TEST_CASE("exam 16: on tanh(w z + 1/2) the cheap gradients differ, and the phantom gradient gets better with k",
+          "[exam]") {
   using C = Injected<Sequential<Dense<1, 1>, Tanh>>;
   const C cell;
   const Numbers theta = (Numbers(2) << 1.0, 0.5).finished();
@@ -287,7 +287,7 @@ TEST_CASE("exam 16: on tanh(w z + 1/2) the cheap gradients differ, and the phant
   const Gradient jacobian_free = gradient_of(free, theta, Numbers::Zero(1), one);
   CHECK(std::abs(jacobian_free.dtheta[0] - through_steps) > 1e-3);
   table.rows.push_back({"16 tanh(w z + 1/2)", "jacobian_free", std::abs(jacobian_free.dtheta[0] - exact), 1,
-                   jacobian_free.adjoint.adjoint.worst_residual});
+                        jacobian_free.adjoint.adjoint.worst_residual});
 
   for (const double tau : {1.0, 0.7}) {
     double last_error = std::numeric_limits<double>::infinity(), last_residual = last_error;
@@ -301,8 +301,9 @@ TEST_CASE("exam 16: on tanh(w z + 1/2) the cheap gradients differ, and the phant
       if (tau == 1 && k == 1) CHECK(g.dtheta[0] == jacobian_free.dtheta[0]);
       last_error = error;
       last_residual = g.adjoint.adjoint.worst_residual;
-      table.rows.push_back({"16 tanh(w z + 1/2)", "phantom, k " + std::to_string(k) + ", tau " + std::to_string(tau).substr(0, 3),
-                       error, static_cast<std::size_t>(k), last_residual});
+      table.rows.push_back({"16 tanh(w z + 1/2)",
+                            "phantom, k " + std::to_string(k) + ", tau " + std::to_string(tau).substr(0, 3), error,
+                            static_cast<std::size_t>(k), last_residual});
     }
   }
 }
@@ -335,7 +336,9 @@ TEST_CASE("exam: gradients of any size are equally good", "[exam]") {
   std::srand(5);
   const Numbers theta = 0.4 * Numbers::Random(20), u = Numbers::Random(4);
   const Equilibrium<C, Anderson<5>, Implicit<>> layer{{}, {}, tight(), {.solver = {}, .tolerance = 1e-9}};
-  const auto scaled = [](double size) { return [size](const Numbers& z) { return Numbers(Numbers::Constant(z.size(), size)); }; };
+  const auto scaled = [](double size) {
+    return [size](const Numbers& z) { return Numbers(Numbers::Constant(z.size(), size)); };
+  };
   const Gradient unit = gradient_of(layer, theta, u, scaled(1.0));
   for (const double size : {1e-12, 1e-7, 1e5}) {
     const Gradient g = gradient_of(layer, theta, u, scaled(size));

@@ -51,7 +51,9 @@ struct DenseReference {
   }
 };
 
-double relative(const Vector<double>& got, const Vector<double>& wanted) { return (got - wanted).norm() / wanted.norm(); }
+double relative(const Vector<double>& got, const Vector<double>& wanted) {
+  return (got - wanted).norm() / wanted.norm();
+}
 
 template <class C>
 struct Problem {
@@ -131,7 +133,8 @@ struct Problem {
 
 }  // namespace
 
-TEST_CASE("the implicit gradient of a dense cell is that of a dense solve, and of the unrolled iteration", "[gradient]") {
+TEST_CASE("the implicit gradient of a dense cell is that of a dense solve, and of the unrolled iteration",
+          "[gradient]") {
   Problem<DenseCell>({6, {1, 1, 1}, 5}, 0.3).check(1e-9);
 }
 
@@ -185,9 +188,9 @@ TEST_CASE("an equilibrium may stand inside the cell of another", "[gradient]") {
   auto& inner = outer.cell.layers.layer<1>();
   inner.stop = tight();
   inner.adjoint = exact;
-  test::check_linearization(outer, {3, {1, 1, 1}, 2},
-                            {.tolerance = 1e-8, .adjoint_tolerance = 1e-10, .float_tolerance = 0, .step = 1e-4,
-                             .theta_spread = 0.25});
+  test::check_linearization(
+      outer, {3, {1, 1, 1}, 2},
+      {.tolerance = 1e-8, .adjoint_tolerance = 1e-10, .float_tolerance = 0, .step = 1e-4, .theta_spread = 0.25});
 
   // The inner solves are in the report: one a sample at each outer evaluation, besides the outer ones.
   const auto theta = test::random_parameters<Outer>(1, 0.25);

@@ -96,7 +96,10 @@ TEST_CASE("parallel_for throws what the lowest task threw, after all tasks", "[r
     CHECK(done == std::vector<int>(50, 1));
 
     // Nested, and with a single task.
-    CHECK(message_of(3, [&](Index) { parallel_for(50, task); }) == "task 9");
+    const auto fails_from_9 = [](Index i) {
+      if (i >= 9) throw std::runtime_error("task " + std::to_string(i));
+    };
+    CHECK(message_of(3, [&](Index) { parallel_for(50, fails_from_9); }) == "task 9");
     CHECK(message_of(1, [](Index) { throw std::runtime_error("alone"); }) == "alone");
 
     // And the next one runs as if nothing had been.

@@ -161,7 +161,7 @@ TEST_CASE("a map that does not move gives no difference to learn from", "[unit]"
   // r is the same at every z: no fixed point, and nothing but zeros to divide by.
   const auto f = [](View<const double> z, View<double> out) { out.array() = z.array() + 1; };
   const auto solution = solve(f, Matrix<double>::Zero(4, 1).eval(), Anderson<3>{},
-                              {.tolerance = 1e-6, .residual = Residual::absolute, .max_evaluations = 200});
+                              {.tolerance = 1e-6, .measure = Measure::absolute, .max_evaluations = 200});
   CHECK(solution.samples[0].status == Status::stalled);
   CHECK(solution.samples[0].residual == 2);
 }
@@ -197,7 +197,7 @@ TEST_CASE("a relative ridge helps on slow problems, at tight tolerances too", "[
   const auto f = [&](View<const double> z, View<double> out) { out.array() = rates.array() * z.array() + 1; };
   const auto evaluations = [&](double ridge, double tolerance) {
     return solve(f, Matrix<double>::Zero(n, 1).eval(), Anderson<6>{.ridge = ridge},
-                 {.tolerance = tolerance, .residual = Residual::absolute, .max_evaluations = 2000})
+                 {.tolerance = tolerance, .measure = Measure::absolute, .max_evaluations = 2000})
         .samples[0]
         .evaluations;
   };

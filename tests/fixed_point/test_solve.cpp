@@ -73,7 +73,7 @@ bool bitwise_equal(const Solution<S>& a, const Solution<S>& b) {
 const auto half_plus_one = [](View<const double> z, View<double> out) { out.array() = 0.5 * z.array() + 1; };
 
 Stop absolute(double tolerance, int max_evaluations) {
-  return {.tolerance = tolerance, .residual = Residual::absolute, .max_evaluations = max_evaluations};
+  return {.tolerance = tolerance, .measure = Measure::absolute, .max_evaluations = max_evaluations};
 }
 
 template <class Body>
@@ -157,7 +157,7 @@ TEST_CASE("solve_tile measures against a reference where one is given", "[unit]"
   State<double> z(Shape{1, {1, 1, 1}, 2});
   std::vector<SampleResult> results(2);
   const double reference[] = {1e-8, 1e-2};
-  solve_tile(f, z.view(), Picard{}, {.tolerance = 1e-3, .residual = Residual::absolute}, results, reference);
+  solve_tile(f, z.view(), Picard{}, {.tolerance = 1e-3, .measure = Measure::absolute}, results, reference);
   CHECK(results[0].status == Status::converged);
   CHECK(results[0].evaluations == 11);  // 2^-10 <= 1e-3
   CHECK(results[0].residual == Approx(std::pow(2.0, -10)));
@@ -241,9 +241,9 @@ TEST_CASE("a residual that no longer falls is a stall", "[unit]") {
 
 TEST_CASE("growth without bound is a divergence", "[unit]") {
   const auto f = [](View<const double> z, View<double> out) { out.array() = 2 * z.array() + 1; };
-  for (const Residual measure : {Residual::relative, Residual::absolute}) {
+  for (const Measure measure : {Measure::relative, Measure::absolute}) {
     // Relative residuals stay near one half here: the test is on |f(z) - z|.
-    Stop stop{.tolerance = 1e-6, .residual = measure, .max_evaluations = 1000};
+    Stop stop{.tolerance = 1e-6, .measure = measure, .max_evaluations = 1000};
     const auto solution = solve(f, Matrix<double>::Zero(1, 1).eval(), Picard{}, stop);
     CHECK(solution.samples[0].status == Status::diverged);
     CHECK(solution.samples[0].evaluations == 21);  // 2^20 > 1e6

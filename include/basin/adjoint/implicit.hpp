@@ -30,7 +30,8 @@ struct Implicit {
         out.vector() = v.vector() - out.vector();
       };
       w.vector().setZero();
-      solver.template solve_tile<S>(subtract, g, w, {.tolerance = tolerance, .max_evaluations = max_evaluations}, results);
+      solver.template solve_tile<S>(subtract, g, w, {.tolerance = tolerance, .max_evaluations = max_evaluations},
+                                    results);
     }
   }
 

@@ -24,9 +24,9 @@ struct JacobianFree {
     for (SampleResult& result : results) {
       result.iterations = 0;
       result.evaluations = 1;
-      result.status = result.residual == 0              ? Status::converged
+      result.status = result.residual == 0             ? Status::converged
                       : std::isfinite(result.residual) ? Status::max_iterations
-                                                        : Status::non_finite;
+                                                       : Status::non_finite;
     }
   }
 };

@@ -36,9 +36,9 @@ struct Phantom {
     for (SampleResult& result : results) {
       result.iterations = k - 1;
       result.evaluations = k;
-      result.status = result.residual == 0              ? Status::converged
+      result.status = result.residual == 0             ? Status::converged
                       : std::isfinite(result.residual) ? Status::max_iterations
-                                                        : Status::non_finite;
+                                                       : Status::non_finite;
     }
   }
 };

@@ -1,7 +1,7 @@
 #pragma once
 
-// The gradient through the iteration itself: z_{k+1} = z_k + beta (f(z_k, u) - z_k), differentiated step by step back to
-// the start, which is a constant,
+// The gradient through the iteration itself: z_{k+1} = z_k + beta (f(z_k, u) - z_k), differentiated step by step back
+// to the start, which is a constant,
 //
 //   w_k = (1 - beta) w_{k+1} + beta J_k^T w_{k+1},    du += beta (df/du)_k^T w_{k+1},    dtheta likewise.
 //

@@ -63,7 +63,8 @@ template <class L>
 concept Pointwise = requires(const L& layer, Eigen::Map<Eigen::Array<double, Eigen::Dynamic, 1>> a) {
   layer.map(a);
   layer.slope(a, a);
-} && L::param_count == 0 && L::in_features == any_features;
+}
+&&L::param_count == 0 && L::in_features == any_features;
 
 /// A layer that can hand each finished block of its output on while it is still in cache:
 ///   apply_then(theta, x, y, then) calls then(block, offset, count) once for each block of y's memory, where

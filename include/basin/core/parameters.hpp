@@ -130,8 +130,10 @@ class Parameters {
     static_assert(Other::param_count == count, "the other model has another number of parameters");
     const auto mine = leaves_of<Model>(), theirs = leaves_of<Other>();
     for (std::size_t i = 0; i < std::max(mine.size(), theirs.size()); ++i) {
-      const std::string other = i < theirs.size() ? theirs[i].name : "nothing", own = i < mine.size() ? mine[i].name : "nothing";
-      check(own == other && mine[i].shape == theirs[i].shape, "leaf of the other model", other, own + " of the same shape");
+      const std::string other = i < theirs.size() ? theirs[i].name : "nothing",
+                        own = i < mine.size() ? mine[i].name : "nothing";
+      check(own == other && mine[i].shape == theirs[i].shape, "leaf of the other model", other,
+            own + " of the same shape");
     }
     Parameters<Other, S> out;
     std::copy(values_.begin(), values_.end(), out.vector().begin());

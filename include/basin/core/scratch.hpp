@@ -43,7 +43,7 @@ class Arena {
     if (top_.block == blocks_.size()) {
       const std::size_t last = blocks_.empty() ? smallest_block / 2 : blocks_.back().size;
       const std::size_t size = std::max({smallest_block, 2 * last, bytes});
-      blocks_.push_back({Memory(static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}))), size});
+      blocks_.push_back({Memory(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}))), size});
     }
     void* piece = blocks_[top_.block].memory.get() + top_.used;
     top_.used += bytes;
@@ -52,7 +52,7 @@ class Arena {
 
  private:
   struct Free {
-    void operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t{alignment}); }
+    void operator()(std::byte* memory) const { ::operator delete (memory, std::align_val_t{alignment}); }
   };
   using Memory = std::unique_ptr<std::byte, Free>;
   struct Block {

@@ -40,8 +40,8 @@ struct Shape {
 
   /// "(C, X, Y, Z, N)", for messages.
   [[nodiscard]] std::string to_string() const {
-    return std::string("(") + std::to_string(features) + ", " + std::to_string(space[0]) + ", " + std::to_string(space[1]) + ", " +
-           std::to_string(space[2]) + ", " + std::to_string(samples) + ")";
+    return std::string("(") + std::to_string(features) + ", " + std::to_string(space[0]) + ", " +
+           std::to_string(space[1]) + ", " + std::to_string(space[2]) + ", " + std::to_string(samples) + ")";
   }
 
   friend constexpr bool operator==(const Shape&, const Shape&) = default;
@@ -60,11 +60,7 @@ class View {
   View(S* data, const Shape& shape) : data_(data), shape_(shape) {}
 
   /// Reading is always allowed.
-  operator View<const Value>() const
-    requires(!std::is_const_v<S>)
-  {
-    return {data_, shape_};
-  }
+  operator View<const Value>() const requires(!std::is_const_v<S>) { return {data_, shape_}; }
 
   [[nodiscard]] explicit operator bool() const { return data_ != nullptr; }
   [[nodiscard]] S* data() const { return data_; }
@@ -132,7 +128,8 @@ concept DenseMatrix = requires(T& m) {
   m.rows();
   m.cols();
   m.outerStride();
-} && !std::remove_cvref_t<T>::IsRowMajor;
+}
+&&!std::remove_cvref_t<T>::IsRowMajor;
 
 /// An Eigen::Tensor or Eigen::TensorMap, recognised by its shape so that its heavy header is not needed here.
 template <class T>
@@ -159,7 +156,8 @@ template <detail::EigenTensor T>
   static_assert(static_cast<int>(std::remove_cvref_t<T>::Layout) == static_cast<int>(Eigen::ColMajor),
                 "a state is column-major: features first");
   Shape shape{tensor.dimension(0), {1, 1, 1}, tensor.dimension(static_cast<std::size_t>(rank - 1))};
-  for (int axis = 1; axis + 1 < rank; ++axis) shape.space[static_cast<std::size_t>(axis - 1)] = tensor.dimension(static_cast<std::size_t>(axis));
+  for (int axis = 1; axis + 1 < rank; ++axis)
+    shape.space[static_cast<std::size_t>(axis - 1)] = tensor.dimension(static_cast<std::size_t>(axis));
   using S = std::remove_pointer_t<decltype(tensor.data())>;
   return View<S>(tensor.data(), shape);
 }

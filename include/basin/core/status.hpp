@@ -61,8 +61,8 @@ struct SolveCounts {
   void add(const SampleResult& sample) {
     ++by_status[static_cast<std::size_t>(sample.status)];
     evaluations += static_cast<std::size_t>(sample.evaluations);
-    worst_residual = sample.residual > worst_residual || !(sample.residual == sample.residual) ? sample.residual
-                                                                                               : worst_residual;
+    worst_residual =
+        sample.residual > worst_residual || !(sample.residual == sample.residual) ? sample.residual : worst_residual;
   }
 
   SolveCounts& operator+=(const SolveCounts& other) {

@@ -26,7 +26,7 @@
 namespace basin {
 
 /// How the distance from the fixed point is measured; |.| is the Euclidean norm over one sample.
-enum class Residual {
+enum class Measure {
   relative,  ///< |f(z) - z| / |f(z)|
   absolute,  ///< |f(z) - z|
 };
@@ -34,7 +34,7 @@ enum class Residual {
 /// When the solve of a sample ends, other than by a NaN, an infinity or an observer.
 struct Stop {
   double tolerance = 1e-3;  ///< converged: residual <= tolerance
-  Residual residual = Residual::relative;
+  Measure measure = Measure::relative;
   int max_evaluations = 40;  ///< of f, for each sample; at least 1
   /// Stalled: so many evaluations in a row did not bring the best residual below stall_factor times what it was before
   /// them. With the defaults, slower than a thousandth in 50 evaluations; a method may wander for that long (Broyden's
@@ -104,7 +104,7 @@ class Watch {
 
   /// |f - z| in the measure of the stop test.
   [[nodiscard]] double measure(const ResidualNorms& norms, const Stop& stop) const {
-    if (reference_ == nullptr && stop.residual == Residual::absolute) return norms.residual;
+    if (reference_ == nullptr && stop.measure == Measure::absolute) return norms.residual;
     const double scale = reference_ != nullptr ? *reference_ : norms.value;
     return norms.residual == 0 ? 0.0 : norms.residual / scale;
   }
@@ -226,7 +226,7 @@ template <class S>
 
 /// Solves one tile on the calling thread, with all its samples in lockstep. z is the start and becomes the best
 /// iterate of each sample; results[n] is what happened to sample n. All memory comes from Scratch at the start.
-/// With `reference`, one number >= 0 a sample, residuals are |f(z) - z| / reference[n] whatever stop.residual says: an
+/// With `reference`, one number >= 0 a sample, residuals are |f(z) - z| / reference[n] whatever stop.measure says: an
 /// adjoint equation is solved relative to the incoming gradient. The sample numbers that f sees count from 0.
 /// Throws std::invalid_argument if stop or method make no sense or results has the wrong length.
 template <class S, class Map, FixedPointMethod<S> Method, class... Observers>

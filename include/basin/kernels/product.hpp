@@ -8,9 +8,9 @@
 // for a line of cells p. A dense layer is rows = 1, Run = its inputs; a K x K convolution is rows = K and Run = K * In,
 // because the K cells under one row of the kernel lie together in a bordered image. w is [r][k][o] with o contiguous.
 //
-// What decides speed is the register tile: P cells times B vectors of outputs are accumulated in registers while k runs;
-// each step of k loads B vectors of weights and P numbers and does P * B multiply-adds. Outputs that do not fill a whole
-// vector are covered by a last vector that overlaps the one before it.
+// What decides speed is the register tile: P cells times B vectors of outputs are accumulated in registers while k
+// runs; each step of k loads B vectors of weights and P numbers and does P * B multiply-adds. Outputs that do not fill
+// a whole vector are covered by a last vector that overlaps the one before it.
 
 #include <algorithm>
 
@@ -166,12 +166,12 @@ void gather(Index cells, int rows, const S* in, Index row_step, const S* w, cons
   constexpr int V = C::block;
   for (int b = 0; b < C::full_blocks; ++b) {
     micro::gather_line<Inputs, Step, Outputs, V, micro::tile_cells(V), false>(cells, rows, in, row_step, w,
-                                                                                b * V * C::lanes, start, out);
+                                                                              b * V * C::lanes, start, out);
   }
   if constexpr (C::rest_vectors > 0) {
     constexpr int rest = C::rest_vectors;
     micro::gather_line<Inputs, Step, Outputs, rest, micro::tile_cells(rest), true>(cells, rows, in, row_step, w, 0,
-                                                                                     start, out);
+                                                                                   start, out);
   }
 }
 
@@ -183,7 +183,7 @@ void outer(Index lines, Index cells, const S* in, Index line_step, const S* g, S
   constexpr int V = C::block, R = register_count == 32 ? 12 : 6;
   for (int b = 0; b < C::full_blocks; ++b) {
     micro::outer_lines<Inputs, Step, Outputs, V, R, false>(Inputs, lines, cells, in, line_step, g, b * V * C::lanes,
-                                                            dw);
+                                                           dw);
   }
   if constexpr (C::rest_vectors > 0) {
     micro::outer_lines<Inputs, Step, Outputs, C::rest_vectors, R, true>(Inputs, lines, cells, in, line_step, g, 0, dw);

@@ -75,7 +75,8 @@ struct Chain {
   template <std::size_t I>
   static constexpr std::size_t offset = []<std::size_t... i>(std::index_sequence<i...>) {
     return (std::size_t{0} + ... + At<i>::param_count);
-  }(std::make_index_sequence<I>{});
+  }
+  (std::make_index_sequence<I>{});
 
   /// Features that reach layer I when Given enter the chain.
   template <std::size_t I, int Given>
@@ -101,9 +102,8 @@ struct Chain {
   static constexpr int out_features = features_at<size, in_features>();
 
   static void leaves(LeafList& list) {
-    [&]<std::size_t... i>(std::index_sequence<i...>) {
-      (list.nested<At<i>>(std::to_string(i)), ...);
-    }(std::make_index_sequence<size>{});
+    [&]<std::size_t... i>(std::index_sequence<i...>) { (list.nested<At<i>>(std::to_string(i)), ...); }
+    (std::make_index_sequence<size>{});
   }
 
   template <std::size_t I>
@@ -141,7 +141,7 @@ struct Chain {
       return last;
     } else {
       return PointwiseThen<At<I>, decltype(fused<I + 1, End>(layers, last))>{std::get<I>(layers),
-                                                                            fused<I + 1, End>(layers, last)};
+                                                                             fused<I + 1, End>(layers, last)};
     }
   }
 
@@ -251,9 +251,7 @@ class Chain<Layers...>::Linearization {
     }
   }
 
-  Report pullback(View<const S> w, View<S> dx, std::span<S, count> dtheta) const {
-    return pullback(w, dx, {}, dtheta);
-  }
+  Report pullback(View<const S> w, View<S> dx, std::span<S, count> dtheta) const { return pullback(w, dx, {}, dtheta); }
 
   /// The same, and in `dshift` the gradient in the shift (not wanted if it has no memory).
   Report pullback(View<const S> w, View<S> dx, View<S> dshift, std::span<S, count> dtheta) const {

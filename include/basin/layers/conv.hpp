@@ -77,8 +77,8 @@ struct Conv {
       add_border<Edge>(x.sample(n).data(), Inputs, width, height, border, bordered);
       S* out = y.sample(n).data();
       for (Index j = 0; j < out_height; ++j, out += out_line) {
-        kernels::gather<Kernel * Inputs, Stride * Inputs, Outputs>(out_width, Kernel, bordered + j * Stride * line, line, weights,
-                                                       bias, out);
+        kernels::gather<Kernel * Inputs, Stride * Inputs, Outputs>(out_width, Kernel, bordered + j * Stride * line,
+                                                                   line, weights, bias, out);
         then(out, out - y.data(), out_line);
       }
     }
@@ -127,14 +127,15 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
           std::copy_n(from, Outputs * y_.space[0], to);
           from += Outputs * y_.space[0];
         } else {
-          for (Index i = 0; i < y_.space[0]; ++i, from += Outputs, to += Stride * Outputs) std::copy_n(from, Outputs, to);
+          for (Index i = 0; i < y_.space[0]; ++i, from += Outputs, to += Stride * Outputs)
+            std::copy_n(from, Outputs, to);
         }
       }
       S* out = zero_edge ? dx.sample(n).data() : full;
       for (Index j = 0; j < full_height; ++j) {
-        kernels::gather<Kernel * Outputs, Outputs, Inputs>(full_width, Kernel, spread + (j + skip) * line + skip * Outputs, line,
-                                               turned_.data(), static_cast<const S*>(nullptr),
-                                               out + j * Inputs * full_width);
+        kernels::gather<Kernel * Outputs, Outputs, Inputs>(
+            full_width, Kernel, spread + (j + skip) * line + skip * Outputs, line, turned_.data(),
+            static_cast<const S*>(nullptr), out + j * Inputs * full_width);
       }
       if constexpr (!zero_edge) fold_border<Edge>(full, Inputs, width, height, border, dx.sample(n).data());
     }
@@ -148,8 +149,9 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
     for (Index n = 0; n < w.samples(); ++n) {
       add_border<Edge>(x_.sample(n).data(), Inputs, width, height, border, bordered);
       for (int k = 0; k < Kernel; ++k) {
-        kernels::outer<Kernel * Inputs, Stride * Inputs, Outputs>(y_.space[1], y_.space[0], bordered + k * line, Stride * line,
-                                                      w.sample(n).data(), dtheta.data() + k * Kernel * Inputs * Outputs);
+        kernels::outer<Kernel * Inputs, Stride * Inputs, Outputs>(y_.space[1], y_.space[0], bordered + k * line,
+                                                                  Stride * line, w.sample(n).data(),
+                                                                  dtheta.data() + k * Kernel * Inputs * Outputs);
       }
     }
     if constexpr (WithBias == Bias::yes) {

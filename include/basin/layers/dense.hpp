@@ -68,9 +68,7 @@ template <class S>
 class Dense<Inputs, Outputs, WithBias>::Linearization {
  public:
   Linearization(const S* theta, View<const S> x)
-      : weights_(theta),
-        x_(x),
-        turned_(Eigen::Map<const Matrix<S>>(theta, Outputs, Inputs).transpose().reshaped()) {}
+      : weights_(theta), x_(x), turned_(Eigen::Map<const Matrix<S>>(theta, Outputs, Inputs).transpose().reshaped()) {}
 
   void jvp(View<const S> t, View<S> out) const {
     kernels::gather<Inputs, Inputs, Outputs>(t.shape().cells(), 1, t.data(), 0, weights_,

@@ -1,14 +1,18 @@
 #pragma once
 
-// Gradients of a bounded size, before the optimizer sees them.
+// Gradients of a bounded size, before the optimizer sees them; weights of a bounded size, after it.
 //
 //   clip_by_global_norm   g <- g min(1, max_norm / |g|)                 Pascanu, Mikolov & Bengio 2013, algorithm 1
 //   normalize_leaves      g_leaf <- g_leaf / (|g_leaf| + epsilon)       Mordvintsev et al. 2020, for automata
+//   limit_output_norms    w_o <- w_o min(1, max_norm / |w_o|), w_o the weights into output o
+//                                                               Srebro, Rennie & Jaakkola 2005 (max-norm)
 //
-// Both return |g| as it came, in double. If that is a NaN or an infinity the gradient stays untouched, so the caller
-// can look at the returned norm and skip the step.
+// The first two return |g| as it came, in double. If that is a NaN or an infinity the gradient stays untouched, so the
+// caller can look at the returned norm and skip the step.
 
 #include <cmath>
+#include <span>
+#include <string_view>
 
 #include "basin/core/parameters.hpp"
 
@@ -37,6 +41,25 @@ double normalize_leaves(Parameters<Model, S>& gradient, double epsilon = 1e-8) {
     if (size > 0) values = (values.template cast<double>() / (size + epsilon)).template cast<S>();
   }
   return norm;
+}
+
+/// Scales the weights into each output to a norm of at most max_norm. Behind a normalization it is this norm, against
+/// the size of the injection, that says how strongly a cell answers to its own state: a limit keeps it contracting.
+/// Throws std::invalid_argument if there is no such leaf, it is not one of weights, or max_norm is not positive.
+template <class Model, class S>
+void limit_output_norms(Parameters<Model, S>& theta, std::string_view leaf_name, double max_norm) {
+  check(max_norm > 0, "largest norm of an output's weights", max_norm, "a positive number");
+  const std::span<S> values = theta.leaf(leaf_name);
+  for (const Leaf& leaf : leaves_of<Model>()) {
+    if (leaf.name != leaf_name) continue;
+    check(leaf.kind == LeafKind::weight, "kind of leaf '" + leaf.name + "'", "bias or scale", "weight");
+    const Index outputs = leaf.shape[0];
+    Eigen::Map<Matrix<S>> weights(values.data(), outputs, static_cast<Index>(values.size()) / outputs);
+    const Vector<double> norms = weights.template cast<double>().rowwise().norm();
+    for (Index o = 0; o < outputs; ++o) {
+      if (norms[o] > max_norm) weights.row(o) *= static_cast<S>(max_norm / norms[o]);
+    }
+  }
 }
 
 }  // namespace basin

@@ -1,0 +1,52 @@
+#pragma once
+
+// What benchmarks share: the median time of a call, and the multiply-add peak of one core, measured in the same run.
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "basin/kernels/vector.hpp"
+
+namespace basin::benchmarks {
+
+/// Median seconds of one call of `work`, over `repeats` rounds of about `round_seconds` each.
+template <class Work>
+double median_seconds(const Work& work, int repeats = 11, double round_seconds = 0.02) {
+  using Clock = std::chrono::steady_clock;
+  const auto seconds = [](Clock::time_point since) {
+    return std::chrono::duration<double>(Clock::now() - since).count();
+  };
+  work();  // warms caches and scratch memory
+  auto start = Clock::now();
+  work();
+  const int calls = std::max(1, static_cast<int>(round_seconds / std::max(1e-9, seconds(start))));
+  std::vector<double> times;
+  for (int r = 0; r < repeats; ++r) {
+    start = Clock::now();
+    for (int i = 0; i < calls; ++i) work();
+    times.push_back(seconds(start) / calls);
+  }
+  std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
+  return times[static_cast<std::size_t>(repeats / 2)];
+}
+
+/// GFLOP/s of independent multiply-adds in registers, on the calling thread.
+inline double peak_gflops() {
+  constexpr int lanes = kernels::register_bytes / 4, sums = 12;
+  constexpr long steps = 200000;
+  kernels::Lanes<float, lanes> sum[sums] = {}, factor = kernels::broadcast<lanes>(0.999f);
+  const auto work = [&] {
+    for (long i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
+      for (int k = 0; k < sums; ++k) sum[k] = sum[k] * factor + factor;
+      asm volatile("" : "+v"(factor));  // the loop must really run
+    }
+  };
+  const double seconds = median_seconds(work);
+  volatile float sink = 0;
+  for (const auto& one : sum) sink = sink + one[0];
+  return 2.0 * lanes * sums * steps / seconds * 1e-9;
+}
+
+}  // namespace basin::benchmarks
