@@ -107,13 +107,13 @@ inline int run(Settings& settings, CommandLine& command_line) {
   if (!from.empty()) command_line.take(basin::CheckpointReader(from).metadata("settings"), from);
   basin::set_threads(settings.threads);
   std::filesystem::create_directories(settings.out);
-  const Data data = load_data(settings.data);
+  const Data data = load_data(settings.data, settings.images);
   if (settings.epochs == 0) settings.epochs = default_epochs(data);
   const Index images = data.train.images.shape.samples;
   basin::check(settings.batch <= images, "--batch", settings.batch,
                "at most the number of training images, " + std::to_string(images));
   Trainer trainer(settings, data);
-  if (!from.empty()) trainer.load(from);
+  if (!from.empty()) trainer.load(from, settings.evaluate.empty());
   if (settings.evaluate.empty()) {
     std::printf("%s: %td training and %td test images; %zu parameters; %s, %s, %d threads\n", data.name.c_str(), images,
                 data.test.images.shape.samples, Settled::param_count, settings.solver.c_str(), settings.adjoint.c_str(),

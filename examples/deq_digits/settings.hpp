@@ -18,6 +18,7 @@ struct Settings {
   std::string resume;
   std::string settings;
   int epochs = 0;  // 0: the default of the data set
+  int images = 0;
   std::uint64_t seed = 1;
   int threads = 0;
   int batch = 128;
@@ -71,6 +72,7 @@ class CommandLine {
     add("out", settings.out, "Folder for what the run writes; made if it is not there");
     add("epochs", settings.epochs, "Passes over the training images (default: 10 for MNIST, 4 for drawn digits)")
         ->check(CLI::Range(1, 100000));
+    add("images", settings.images, "Train on the first so many images; 0: all")->check(CLI::Range(0, 100000000));
     add("seed", settings.seed, "Every random number follows from it");
     add("threads", settings.threads, "At most so many threads; 0: all. Results do not depend on it")
         ->check(CLI::Range(0, 4096));

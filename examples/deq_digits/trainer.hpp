@@ -46,14 +46,21 @@ struct Data {
   LabelledImages train, test;
 };
 
-/// MNIST from `folder`, or drawn digits if it is empty.
-inline Data load_data(const std::string& folder) {
-  if (!folder.empty()) {
-    return {"mnist", basin::read_mnist(folder, basin::MnistSplit::train),
-            basin::read_mnist(folder, basin::MnistSplit::test)};
-  }
+/// MNIST from `folder`, or drawn digits if it is empty; of the training images the first `images`, or all if that is 0.
+inline Data load_data(const std::string& folder, Index images) {
   constexpr std::uint64_t train_seed = 1, test_seed = 2;  // the data set is the same for every seed of a run
-  return {"drawn", basin::examples::drawn_digits(12000, train_seed), basin::examples::drawn_digits(4000, test_seed)};
+  Data data = folder.empty() ? Data{"drawn", basin::examples::drawn_digits(12000, train_seed),
+                                    basin::examples::drawn_digits(2000, test_seed)}
+                             : Data{"mnist", basin::read_mnist(folder, basin::MnistSplit::train),
+                                    basin::read_mnist(folder, basin::MnistSplit::test)};
+  if (images > 0) {
+    LabelledImages& train = data.train;
+    basin::check(images <= train.images.shape.samples, "--images", images,
+                 "at most " + std::to_string(train.images.shape.samples));
+    train.images = State<float>(train.images.view().samples(0, images));
+    train.labels.resize(static_cast<std::size_t>(images));
+  }
+  return data;
 }
 
 inline int default_epochs(const Data& data) { return data.name == "mnist" ? 10 : 4; }
@@ -149,7 +156,7 @@ inline Theta initial_theta(std::uint64_t seed) {
 }
 
 struct Epoch {
-  double loss = 0, accuracy = 0, test_accuracy = 0, seconds = 0;
+  double loss = 0, accuracy = 0, test_accuracy = 0;
 };
 
 class Trainer {
@@ -181,6 +188,7 @@ class Trainer {
     visit(file, *this);
     file.metadata("dataset", data_.name);
     file.metadata("settings", {{"seed", settings_.seed},
+                               {"images", settings_.images},
                                {"epochs", settings_.epochs},
                                {"batch", settings_.batch},
                                {"rate", settings_.rate},
@@ -197,24 +205,27 @@ class Trainer {
                                {"phantom-damping", settings_.phantom_damping}});
     basin::Json history = basin::Json::array();
     for (const Epoch& epoch : history_) {
-      history.push_back({epoch.loss, epoch.accuracy, epoch.test_accuracy, epoch.seconds});
+      history.push_back({epoch.loss, epoch.accuracy, epoch.test_accuracy});
     }
     file.metadata("history", history);
     file.write(path);
   }
 
-  /// Takes up what save() wrote. Throws basin::FileError if the file does not fit this model.
-  void load(const std::string& path) {
+  /// Takes up what save() wrote, to evaluate it, or to go on with the same data. Throws basin::FileError if the file
+  /// does not fit this model.
+  void load(const std::string& path, bool go_on) {
     basin::CheckpointReader file(path);
+    const basin::Json dataset = file.metadata("dataset");
+    if (go_on) basin::check_file(dataset == data_.name, path, "data set", dataset.dump(), "\"" + data_.name + "\"");
     visit(file, *this);
     file.finish();
     const basin::Json history = file.metadata("history");
     basin::check_file(history.is_array(), path, "history", history.type_name(), "an array");
     for (const basin::Json& row : history) {
-      const bool numbers = row.is_array() && row.size() == 4 &&
+      const bool numbers = row.is_array() && row.size() == 3 &&
                            std::all_of(row.begin(), row.end(), [](const auto& value) { return value.is_number(); });
-      basin::check_file(numbers, path, "row of the history", row.dump(), "four numbers");
-      history_.push_back({row[0], row[1], row[2], row[3]});
+      basin::check_file(numbers, path, "row of the history", row.dump(), "three numbers");
+      history_.push_back({row[0], row[1], row[2]});
     }
   }
 
@@ -242,20 +253,17 @@ class Trainer {
     file("batch", self.batch_);
     file("epoch_loss", self.epoch_loss_);
     file("epoch_correct", self.epoch_correct_);
-    file("epoch_seconds", self.epoch_seconds_);
   }
 
   template <class Trained>
   bool run(const Trained& model) {
-    const basin::OneCycle schedule{.total = batches() * settings_.epochs, .warm_fraction = 0.15};
+    const basin::OneCycle schedule{.total = batches() * settings_.epochs, .warm_fraction = 0.05};
     for (; epoch_ < settings_.epochs; ++epoch_) {
       const std::vector<Index> order = shuffled(static_cast<int>(epoch_));
       const auto start = Clock::now();
-      const double seconds_before = epoch_seconds_;
       const Index first_batch = batch_;
       for (; batch_ < batches(); ++batch_) {
         train_batch(model, order, schedule(epoch_ * batches() + batch_));
-        epoch_seconds_ = seconds_before + seconds_since(start);
         show_progress(static_cast<double>(batch_ + 1 - first_batch) * settings_.batch / seconds_since(start));
         if (interrupted) {
           ++batch_;
@@ -266,10 +274,10 @@ class Trainer {
       train_seconds_ += seconds_since(start);
       const double images = static_cast<double>(batches() * settings_.batch);
       history_.push_back({epoch_loss_ / static_cast<double>(batches()), static_cast<double>(epoch_correct_) / images,
-                          test_accuracy(), epoch_seconds_});
-      show_epoch();
+                          test_accuracy()});
+      show_epoch(seconds_since(start));
       batch_ = epoch_correct_ = 0;
-      epoch_loss_ = epoch_seconds_ = 0;
+      epoch_loss_ = 0;
     }
     return true;
   }
@@ -337,12 +345,12 @@ class Trainer {
     std::fflush(stdout);
   }
 
-  void show_epoch() const {
+  void show_epoch(double seconds) const {
     const Epoch& epoch = history_.back();
     std::printf("%sepoch %d/%d  loss %.4f  accuracy %.2f%%  test accuracy %.2f%%  not converged %.3f%%  %.1f s\n",
                 isatty(STDOUT_FILENO) == 1 ? "\r\x1b[K" : "", static_cast<int>(epoch_ + 1), settings_.epochs,
                 epoch.loss, 100 * epoch.accuracy, 100 * epoch.test_accuracy,
-                100 * solves_.forward.nonconverged_fraction(), epoch.seconds);
+                100 * solves_.forward.nonconverged_fraction(), seconds);
     std::fflush(stdout);
   }
 
@@ -352,7 +360,7 @@ class Trainer {
   Theta average_;  // of theta over the last steps (Polyak & Juditsky 1992); what is evaluated
   basin::AdamState<Settled, float> moments_;
   std::int64_t epoch_ = 0, batch_ = 0, epoch_correct_ = 0;
-  double epoch_loss_ = 0, epoch_seconds_ = 0, train_seconds_ = 0;
+  double epoch_loss_ = 0, train_seconds_ = 0;
   std::vector<Epoch> history_;
   basin::Report solves_, recent_;
   Clock::time_point shown_{};

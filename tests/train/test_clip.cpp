@@ -66,3 +66,21 @@ TEST_CASE("a gradient that is not finite shows, and stays as it is", "[unit]") {
     CHECK(gradient.vector()[3] == 1);
   }
 }
+
+TEST_CASE("the weights into an output are limited, each output by itself", "[unit]") {
+  struct Two {
+    static constexpr std::size_t param_count = 5;
+    static void leaves(LeafList& list) {
+      list.weight("weight", {2, 2}, 2, 2);
+      list.bias("bias", 1);
+    }
+  };
+  Parameters<Two, float> theta;
+  theta.vector() << 3, 0.1f, 4, 0.2f, 7;  // column-major: output 0 has the weights 3 and 4, output 1 has 0.1 and 0.2
+  limit_output_norms(theta, "weight", 0.5);
+  CHECK(theta.vector().isApprox((Vector<float>(5) << 0.3f, 0.1f, 0.4f, 0.2f, 7).finished(), 1e-6f));
+  CHECK_THROWS_WITH(limit_output_norms(theta, "bias", 0.5), "kind of leaf 'bias' is bias or scale, expected weight");
+  CHECK_THROWS_WITH(limit_output_norms(theta, "weight", 0.0),
+                    "largest norm of an output's weights is 0, expected a positive number");
+  CHECK_THROWS_AS(limit_output_norms(theta, "other", 0.5), std::invalid_argument);
+}
