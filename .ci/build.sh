@@ -1,8 +1,8 @@
 # For examples/run.sh and tests/run.sh, which source this from the root of the project: what they need is installed
 # where that can be done, and presets are built.
 
-# Packages by their Debian names, each with what shows that it is there: one of some commands, or a header and the name
-# under which pkg-config, or a folder, has it.
+# Packages by their Debian names, each with what shows that it is there: one of some commands; a header and the name
+# under which pkg-config, or a folder, has it; or a compiler and flags with which it links a program.
 build_packages="
 g++                 command  ${CXX:-c++}
 cmake               command  cmake
@@ -11,14 +11,15 @@ libeigen3-dev       header   Eigen/Core eigen3
 libxtensor-dev      header   xtensor/xtensor.hpp xtensor
 nlohmann-json3-dev  header   nlohmann/json.hpp nlohmann_json
 zlib1g-dev          header   zlib.h zlib
-libcli11-dev        header   CLI/CLI.hpp CLI11"
+libcli11-dev        header   CLI/CLI.hpp CLI11
+libstb-dev          header   stb/stb_easy_font.h stb"
 test_packages="
 catch2              header   catch2/catch.hpp catch2
-libstb-dev          header   stb/stb_image.h stb"
+clang               command  clang++
+libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 # Where these are missing, some tests are skipped.
 check_packages="
 pkg-config          command  pkg-config pkgconf
-clang               command  clang++ clang++-14
 clang-format        command  clang-format-14 clang-format"
 
 fail() {
@@ -28,6 +29,7 @@ fail() {
 
 # there command <name>...        whether one of these commands is there
 # there header <header> <name>   whether the compiler finds the header
+# there links <compiler> <flag>...  whether it links
 there() {
   kind=$1
   shift
@@ -37,6 +39,8 @@ there() {
     printf '#include <%s>\n' "$1" |
       "${CXX:-c++}" -E -x c++ $(pkg-config --cflags-only-I "$2" 2>/dev/null) \
         "-I/usr/local/include/$2" "-I/usr/include/$2" - >/dev/null 2>&1
+  elif [ "$kind" = links ]; then
+    printf 'int main() {}\n' | "$@" -x c++ -o /dev/null - >/dev/null 2>&1
   else
     for name in "$@"; do
       if command -v "$name" >/dev/null 2>&1; then return 0; fi
@@ -88,6 +92,6 @@ build() {
   if command -v ninja >/dev/null 2>&1; then export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"; fi
   # Examples can be built without what the tests need.
   tests=OFF
-  if there header catch2/catch.hpp catch2 && there header stb/stb_image.h stb; then tests=ON; fi
+  if there header catch2/catch.hpp catch2; then tests=ON; fi
   cmake --preset "$preset" "-DBASIN_TESTS=$tests" && cmake --build --preset "$preset" --parallel "$jobs" "$@"
 }

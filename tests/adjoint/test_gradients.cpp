@@ -91,7 +91,8 @@ struct Problem {
   }
 
   void check(double unrolled_tolerance) const {
-    const auto [du, dtheta] = gradients(Anderson<5>{}, Implicit<>{.tolerance = 1e-13, .max_evaluations = 400});
+    const auto exact = gradients(Anderson<5>{}, Implicit<>{.tolerance = 1e-13, .max_evaluations = 400});
+    const Vector<double>&du = exact.first, &dtheta = exact.second;
 
     // Sample by sample against dense linear algebra.
     const Equilibrium<C> solve_only{cell, {}, tight(), {}};

@@ -16,6 +16,14 @@ struct Model {
   }
 };
 
+struct Two {
+  static constexpr std::size_t param_count = 5;
+  static void leaves(LeafList& list) {
+    list.weight("weight", {2, 2}, 2, 2);
+    list.bias("bias", 1);
+  }
+};
+
 template <class S>
 Parameters<Model, S> gradient_of(std::array<double, 6> numbers) {
   Parameters<Model, S> gradient;
@@ -68,13 +76,6 @@ TEST_CASE("a gradient that is not finite shows, and stays as it is", "[unit]") {
 }
 
 TEST_CASE("the weights into an output are limited, each output by itself", "[unit]") {
-  struct Two {
-    static constexpr std::size_t param_count = 5;
-    static void leaves(LeafList& list) {
-      list.weight("weight", {2, 2}, 2, 2);
-      list.bias("bias", 1);
-    }
-  };
   Parameters<Two, float> theta;
   theta.vector() << 3, 0.1f, 4, 0.2f, 7;  // column-major: output 0 has the weights 3 and 4, output 1 has 0.1 and 0.2
   limit_output_norms(theta, "weight", 0.5);

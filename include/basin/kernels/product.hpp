@@ -162,6 +162,7 @@ inline void outer_lines(int run, Index lines, Index cells, const S* in, Index li
 /// out[p][o] for a line of `cells` cells, as above. start holds Outputs numbers, or is null for zeros.
 template <int Inputs, int Step, int Outputs, class S>
 void gather(Index cells, int rows, const S* in, Index row_step, const S* w, const S* start, S* out) {
+  if (cells == 0) return;  // pointers may then be null
   using C = micro::Cut<S, Outputs>;
   constexpr int V = C::block;
   for (int b = 0; b < C::full_blocks; ++b) {
@@ -179,6 +180,7 @@ void gather(Index cells, int rows, const S* in, Index row_step, const S* w, cons
 /// in + i * line_step, and g is lines x cells x Outputs without gaps.
 template <int Inputs, int Step, int Outputs, class S>
 void outer(Index lines, Index cells, const S* in, Index line_step, const S* g, S* dw) {
+  if (lines == 0 || cells == 0) return;  // pointers may then be null
   using C = micro::Cut<S, Outputs>;
   constexpr int V = C::block, R = register_count == 32 ? 12 : 6;
   for (int b = 0; b < C::full_blocks; ++b) {
