@@ -15,8 +15,7 @@ namespace deq_digits {
 
 /// The equilibrium layer of the model, and theta of it.
 inline auto equilibrium_of(const Settled& model, const Theta& theta) {
-  using Chain = Settled::Chain;
-  return std::pair(model.layer<equilibrium>(), Chain::part<equilibrium, 0>(std::as_const(theta).span()));
+  return std::pair(model.layer<equilibrium>(), Settled::part<equilibrium>(theta.span()));
 }
 
 /// What the cell is injected with, for some images.
@@ -25,7 +24,7 @@ inline State<float> injection(const Settled& model, const Theta& theta, View<con
       basin::Sequential<basin::Conv<1, channels, 3, 2, basin::Zero, basin::Bias::no>, basin::GroupNorm<channels, 8>>;
   const Encoder encoder{{model.layer<0>(), model.layer<1>()}};
   State<float> u(encoder.out_shape(images.shape()));
-  (void)encoder.apply(std::as_const(theta).span().first<Encoder::param_count>(), images, u.view());
+  (void)encoder.apply(theta.span().first<Encoder::param_count>(), images, u.view());
   return u;
 }
 

@@ -174,3 +174,12 @@ TEST_CASE("after the first pass, layers allocate nothing", "[allocation][sequent
   pass();
   CHECK(later.allocations() == 0);
 }
+
+TEST_CASE("the theta of one layer is cut out of that of all", "[unit][sequential]") {
+  using Model = Sequential<Dense<2, 3>, Tanh, Dense<3, 1>>;
+  auto theta = random_parameters<Model>(1);
+  const auto last = Model::part<2>(theta.span());
+  static_assert(decltype(last)::extent == 4);
+  CHECK(last.data() == theta.leaf("2.weight").data());
+  CHECK(Model::part<1>(theta.span()).empty());
+}

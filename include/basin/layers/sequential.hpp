@@ -34,6 +34,12 @@ struct Sequential {
 
   static void leaves(LeafList& list) { Chain::leaves(list); }
 
+  /// theta of the i-th layer, out of theta of them all.
+  template <std::size_t i, class S>
+  [[nodiscard]] static auto part(std::span<S, param_count> theta) {
+    return Chain::template part<i, 0>(theta);
+  }
+
   [[nodiscard]] Shape out_shape(const Shape& x) const { return Chain::template out_shape<0>(layers, x); }
 
   template <class S>
