@@ -171,12 +171,12 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     } else {
       each_tile([&](const auto& linear, Index first, Index count) {
         Scratch scratch;
-        const View<S> adjoint = scratch.state<S>(z_.shape().with_samples(count));
+        const View<S> solved = scratch.state<S>(z_.shape().with_samples(count));
         solve_adjoint(
             [&](View<const S> v, View<S> a_v) { report += detail::report_of([&] { return linear.vjp(v, a_v); }); },
-            w.samples(first, count), adjoint, report);
+            w.samples(first, count), solved, report);
         report += detail::report_of([&] {
-          return linear.pullback(View<const S>(adjoint), View<S>{}, du ? du.samples(first, count) : du, dtheta);
+          return linear.pullback(View<const S>(solved), View<S>{}, du ? du.samples(first, count) : du, dtheta);
         });
       });
     }
