@@ -1,4 +1,4 @@
-// The exam problems of exam_problems.hpp, each by every method, and the table of what came out.
+// The exam problems of exam/problems.hpp, each by every method, and the table of what came out.
 
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -8,7 +8,7 @@
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/broyden.hpp"
 #include "basin/fixed_point/picard.hpp"
-#include "exam_problems.hpp"
+#include "exam/problems.hpp"
 
 using namespace basin;
 

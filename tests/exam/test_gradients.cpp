@@ -1,5 +1,5 @@
 // The exam problems that ask for a gradient, for every adjoint that can claim them, and one table of what each reached.
-// The problems that ask only for a solution are in tests/fixed_point/test_exam.cpp.
+// The problems that ask only for a solution are in test_solutions.cpp.
 
 #include <Eigen/Dense>
 #include <catch2/catch.hpp>
@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "adjoint/small_cells.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/adjoint/jacobian_free.hpp"
 #include "basin/adjoint/phantom.hpp"
@@ -18,6 +17,7 @@
 #include "basin/fixed_point/broyden.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"
+#include "exam/small_cells.hpp"
 
 namespace {
 
