@@ -60,11 +60,11 @@ concept Layer = requires(const L& layer, std::span<const S, L::param_count> thet
 ///   map(a)             the values of an Eigen array expression a
 ///   slope(x, y)        the derivatives, an expression in the arguments x and the values y = map(x)
 template <class L>
-concept Pointwise = requires(const L& layer, Eigen::Map<Eigen::Array<double, Eigen::Dynamic, 1>> a) {
+concept Pointwise = (L::param_count == 0) && (L::in_features == any_features) &&
+                    requires(const L& layer, Eigen::Map<Eigen::Array<double, Eigen::Dynamic, 1>> a) {
   layer.map(a);
   layer.slope(a, a);
-}
-&&L::param_count == 0 && L::in_features == any_features;
+};
 
 /// A layer that can hand each finished block of its output on while it is still in cache:
 ///   apply_then(theta, x, y, then) calls then(block, offset, count) once for each block of y's memory, where

@@ -123,13 +123,12 @@ namespace detail {
 
 /// A column-major Eigen matrix or map with its own memory.
 template <class T>
-concept DenseMatrix = requires(T& m) {
+concept DenseMatrix = (!std::remove_cvref_t<T>::IsRowMajor) && requires(T& m) {
   m.data();
   m.rows();
   m.cols();
   m.outerStride();
-}
-&&!std::remove_cvref_t<T>::IsRowMajor;
+};
 
 /// An Eigen::Tensor or Eigen::TensorMap, recognised by its shape so that its heavy header is not needed here.
 template <class T>
