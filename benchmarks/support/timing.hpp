@@ -35,17 +35,21 @@ double median_seconds(const Work& work, int repeats = 11, double round_seconds =
 inline double peak_gflops() {
   constexpr int lanes = kernels::register_bytes / 4, sums = 12;
   constexpr long steps = 200000;
-  kernels::Lanes<float, lanes> sum[sums] = {}, factor = kernels::broadcast<lanes>(0.999f);
-  const auto work = [&] {
+  volatile float sink = 0;
+  const double seconds = median_seconds([&] {
+    kernels::Lanes<float, lanes> sum[sums];
+    // Different starts, not known to the compiler, so that no two sums are the same.
+#pragma GCC unroll 12
+    for (int k = 0; k < sums; ++k) sum[k] = kernels::broadcast<lanes>(sink + static_cast<float>(k));
+    const auto factor = kernels::broadcast<lanes>(0.999f + sink);
     for (long i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
       for (int k = 0; k < sums; ++k) sum[k] = sum[k] * factor + factor;
-      asm volatile("" : "+v"(factor));  // the loop must really run
+      asm volatile("" : : : "memory");  // the loop must really run
     }
-  };
-  const double seconds = median_seconds(work);
-  volatile float sink = 0;
-  for (const auto& one : sum) sink = sink + one[0];
+#pragma GCC unroll 12
+    for (int k = 0; k < sums; ++k) sink = 1e-30f * sum[k][0];
+  });
   return 2.0 * lanes * sums * steps / seconds * 1e-9;
 }
 
