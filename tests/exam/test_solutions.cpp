@@ -1,4 +1,4 @@
-// The exam problems of exam/problems.hpp, each by every method, and the table of what came out.
+// The exam problems of exam/problems.hpp, each by every method, in the table of the exam.
 
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -9,6 +9,7 @@
 #include "basin/fixed_point/broyden.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "exam/problems.hpp"
+#include "exam/table.hpp"
 
 using namespace basin;
 
@@ -85,7 +86,6 @@ const std::map<std::string, std::vector<Claim>> claims{
 }  // namespace
 
 TEST_CASE("exam: every problem by every method, with the status it deserves", "[exam]") {
-  std::vector<Row> table;
   for (const exam::Problem& problem : exam::problems()) {
     const std::vector<Claim>& claimed = claims.at(problem.name);
     for (std::size_t m = 0; m < solvers().size(); ++m) {
@@ -100,13 +100,9 @@ TEST_CASE("exam: every problem by every method, with the status it deserves", "[
       } else {
         CHECK(row.residual > problem.stop.tolerance);
       }
-      table.push_back(row);
+      exam::table.rows.push_back({row.problem, row.method, std::string(name(row.status)),
+                                  static_cast<std::size_t>(row.evaluations), row.residual, row.error});
     }
-  }
-  std::printf("\n%-26s %-19s %-15s %11s %9s %9s\n", "problem", "method", "status", "evaluations", "residual", "error");
-  for (const Row& row : table) {
-    std::printf("%-26s %-19s %-15s %11d %9.1e %9.1e\n", row.problem.c_str(), row.method.c_str(),
-                std::string(name(row.status)).c_str(), row.evaluations, row.residual, row.error);
   }
 }
 
