@@ -11,6 +11,7 @@ libeigen3-dev       header   Eigen/Core eigen3
 libxtensor-dev      header   xtensor/xtensor.hpp xtensor
 nlohmann-json3-dev  header   nlohmann/json.hpp nlohmann_json
 zlib1g-dev          header   zlib.h zlib
+libgif-dev          header   gif_lib.h libgif
 libcli11-dev        header   CLI/CLI.hpp CLI11
 libstb-dev          header   stb/stb_easy_font.h stb"
 test_packages="

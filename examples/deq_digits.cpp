@@ -4,10 +4,7 @@
 //
 // deq_digits/settings.hpp has the options, model.hpp the model, trainer.hpp the training, pictures.hpp the pictures.
 
-#include <sys/resource.h>
-
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -19,13 +16,6 @@
 #include "deq_digits/trainer.hpp"
 
 namespace deq_digits {
-
-/// The largest memory that the process has had, in bytes.
-inline std::int64_t peak_rss_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return std::int64_t{usage.ru_maxrss} * 1024;
-}
 
 /// Test accuracy for each share of rows kept, from all to a tenth.
 inline std::vector<std::pair<double, double>> truncated_accuracy(Trainer& trainer, double of_whole_images) {
@@ -80,7 +70,7 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
   metrics["nonconverged_fraction"] = solves.forward.nonconverged_fraction();
   metrics["adjoint_nonconverged_fraction"] = solves.adjoint.nonconverged_fraction();
   metrics["train_seconds"] = trainer.train_seconds();
-  metrics["peak_rss_bytes"] = peak_rss_bytes();
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   metrics["truncated_accuracy"] = truncated_json;
   basin::write_json(out + "metrics.json", metrics);
 
@@ -99,7 +89,7 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
       solves.adjoint.mean_evaluations(), 100 * solves.forward.nonconverged_fraction(), settings.out.c_str());
 }
 
-inline int run(Settings& settings, CommandLine& command_line) {
+inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const std::string from = settings.evaluate.empty() ? settings.resume : settings.evaluate;
   if (!settings.evaluate.empty() && !settings.resume.empty()) {
     throw std::invalid_argument("--evaluate and --resume are both given, expected one of them");
@@ -118,13 +108,13 @@ inline int run(Settings& settings, CommandLine& command_line) {
     std::printf("%s: %td training and %td test images; %zu parameters; %s, %s, %d threads\n", data.name.c_str(), images,
                 data.test.images.shape.samples, Settled::param_count, settings.solver.c_str(), settings.adjoint.c_str(),
                 basin::threads());
-    watch_for_interrupt();
+    basin::examples::watch_for_interrupt();
     const bool finished = trainer.run();
     const std::string checkpoint = settings.out + "/checkpoint.safetensors";
     trainer.save(checkpoint);
     if (!finished) {
       std::printf("\nstopped; go on with --resume %s\n", checkpoint.c_str());
-      return 130;  // what a shell reports of a program that Ctrl-C ended
+      return basin::examples::interrupted_status;
     }
   }
   write_results(settings, data, trainer);
@@ -135,14 +125,8 @@ inline int run(Settings& settings, CommandLine& command_line) {
 
 int main(int argc, char** argv) {
   deq_digits::Settings settings;
-  deq_digits::CommandLine command_line(settings);
-  try {
-    command_line.parse(argc, argv);
-    return deq_digits::run(settings, command_line);
-  } catch (const CLI::ParseError& error) {
-    return command_line.exit(error);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "deq_digits: %s\n", error.what());
-    return 1;
-  }
+  basin::examples::CommandLine command_line("deq_digits", deq_digits::description, deq_digits::footer);
+  deq_digits::describe(settings, command_line);
+  return basin::examples::main_of("deq_digits", command_line, argc, argv,
+                                  [&] { return deq_digits::run(settings, command_line); });
 }

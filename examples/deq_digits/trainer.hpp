@@ -11,7 +11,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <numbers>
@@ -20,6 +19,7 @@
 #include <vector>
 
 #include "../support/digits.hpp"
+#include "../support/process.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/core/random.hpp"
 #include "basin/io/checkpoint.hpp"
@@ -41,18 +41,11 @@ using basin::Shape;
 using basin::State;
 using Theta = Parameters<Settled, float>;
 
-struct Data {
-  std::string name;
-  LabelledImages train, test;
-};
+using Data = basin::examples::DigitSets;
 
-/// MNIST from `folder`, or drawn digits if it is empty; of the training images the first `images`, or all if that is 0.
+/// Of the training images the first `images`, or all if that is 0.
 inline Data load_data(const std::string& folder, Index images) {
-  constexpr std::uint64_t train_seed = 1, test_seed = 2;  // the data set is the same for every seed of a run
-  Data data = folder.empty() ? Data{"drawn", basin::examples::drawn_digits(12000, train_seed),
-                                    basin::examples::drawn_digits(2000, test_seed)}
-                             : Data{"mnist", basin::read_mnist(folder, basin::MnistSplit::train),
-                                    basin::read_mnist(folder, basin::MnistSplit::test)};
+  Data data = basin::examples::load_digits(folder);
   if (images > 0) {
     LabelledImages& train = data.train;
     basin::check(images <= train.images.shape.samples, "--images", images,
@@ -107,16 +100,6 @@ inline State<float> truncated(const State<float>& images, double fraction) {
 }
 
 inline std::vector<int> as_labels(const std::vector<std::uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
-
-/// Set by Ctrl-C.
-inline volatile std::sig_atomic_t interrupted = 0;
-inline void watch_for_interrupt() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = SA_RESETHAND;  // a second Ctrl-C ends the program at once
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 /// A model with the solver, the adjoint and the tolerances of the settings.
 inline Settled settled_model(const Settings& settings) {
@@ -265,7 +248,7 @@ class Trainer {
       for (; batch_ < batches(); ++batch_) {
         train_batch(model, order, schedule(epoch_ * batches() + batch_));
         show_progress(static_cast<double>(batch_ + 1 - first_batch) * settings_.batch / seconds_since(start));
-        if (interrupted) {
+        if (basin::examples::interrupted != 0) {
           ++batch_;
           train_seconds_ += seconds_since(start);
           return false;

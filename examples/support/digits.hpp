@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <string>
 #include <vector>
 
 #include "basin/core/parallel.hpp"
@@ -276,6 +277,20 @@ inline void draw_digit(int digit, std::uint64_t seed, std::uint64_t sample, floa
     }
   });
   return out;
+}
+
+/// A training and a test set.
+struct DigitSets {
+  std::string name;
+  LabelledImages train, test;
+};
+
+/// MNIST from `folder`, or drawn digits if that is empty: 12,000 and 2,000, the same for every seed of a run.
+[[nodiscard]] inline DigitSets load_digits(const std::string& folder) {
+  constexpr std::uint64_t train_seed = 1, test_seed = 2;
+  return folder.empty()
+             ? DigitSets{"drawn", drawn_digits(12000, train_seed), drawn_digits(2000, test_seed)}
+             : DigitSets{"mnist", read_mnist(folder, MnistSplit::train), read_mnist(folder, MnistSplit::test)};
 }
 
 }  // namespace basin::examples

@@ -126,6 +126,41 @@ struct Series {
   std::vector<double> x{}, y{};  ///< of the same length
 };
 
+/// RGB images of one height in a row, each with its caption below, if there are captions.
+[[nodiscard]] inline Image side_by_side(const std::vector<Image>& images,
+                                        const std::vector<std::string>& captions = {}) {
+  check(!images.empty(), "number of images side by side", images.size(), "at least 1");
+  const Index letter = captions.empty() ? 0 : 22, height = images.front().height;
+  Index width = 0;
+  for (const Image& image : images) {
+    check(image.channels == 3 && image.height == height, "height and channels of an image side by side",
+          std::to_string(image.height) + ", " + std::to_string(image.channels), std::to_string(height) + ", 3");
+    width += image.width;
+  }
+  Image sheet{width, height + letter, 3, {}};
+  sheet.pixels.assign(static_cast<std::size_t>(3 * sheet.width * sheet.height), 255);
+  Index left = 0;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    for (Index y = 0; y < height; ++y) std::copy_n(images[i].at(0, y), 3 * images[i].width, sheet.at(left, y));
+    if (i < captions.size()) write_text(sheet, left + 8, height + 4, captions[i]);
+    left += images[i].width;
+  }
+  return sheet;
+}
+
+/// log10 of the means of about 300 windows of a long curve, against the middle of each.
+[[nodiscard]] inline Series log_means(std::string name, const std::vector<double>& values) {
+  Series series{std::move(name), {}, {}};
+  const std::size_t window = std::max<std::size_t>(1, values.size() / 300);
+  for (std::size_t first = 0; first + window <= values.size(); first += window) {
+    double sum = 0;
+    for (std::size_t i = first; i < first + window; ++i) sum += values[i];
+    series.x.push_back(static_cast<double>(first + window / 2));
+    series.y.push_back(std::log10(sum / static_cast<double>(window)));
+  }
+  return series;
+}
+
 struct ChartOptions {
   std::string title{}, x_label{}, y_label{};
   Index width = 760, height = 460;

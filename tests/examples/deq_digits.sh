@@ -2,34 +2,14 @@
 # What a user of deq_digits relies on: sh deq_digits.sh <program> <folder to work in>
 # A run gives the same checkpoint, to the last byte, on one thread or two, and after a stop and a resume; it evaluates
 # to what it measured; each solver and adjoint trains; and what is wrong is refused with a message that says so.
-set -eu
-
-program=$1
-work=$2
-rm -rf "$work"
-mkdir -p "$work"
-cd "$work"
-
-fail() {
-  printf 'deq_digits: %s\n' "$*" >&2
-  exit 1
-}
-
-# value <folder> <key>: a number of metrics.json
-value() {
-  sed -n "s/^  \"$2\": \\([^,]*\\),*$/\\1/p" "$1/metrics.json"
-}
+. "$(dirname "$0")/expect.sh"
 
 small="--images 1536 --epochs 2 --seed 3"
 
 "$program" $small --threads 1 --out one >one.log
-for file in metrics.json checkpoint.safetensors channels.png truncated.png accuracy.png training.png; do
-  [ -s "one/$file" ] || fail "one/$file is missing or empty"
-done
-for key in dataset parameters epochs seed threads test_accuracy test_accuracy_after_first_epoch \
-  forward_evaluations_mean adjoint_evaluations_mean nonconverged_fraction train_seconds peak_rss_bytes; do
-  [ -n "$(value one $key)" ] || fail "metrics.json lacks $key"
-done
+written one metrics.json checkpoint.safetensors channels.png truncated.png accuracy.png training.png
+measured one dataset parameters epochs seed threads test_accuracy test_accuracy_after_first_epoch \
+  forward_evaluations_mean adjoint_evaluations_mean nonconverged_fraction train_seconds peak_rss_bytes
 grep -q '"truncated_accuracy": {' one/metrics.json || fail "metrics.json lacks truncated_accuracy"
 awk -v accuracy="$(value one test_accuracy)" 'BEGIN { exit !(accuracy > 0.3) }' ||
   fail "two epochs of 1536 images reach only $(value one test_accuracy)"
@@ -37,13 +17,7 @@ awk -v accuracy="$(value one test_accuracy)" 'BEGIN { exit !(accuracy > 0.3) }' 
 "$program" $small --threads 2 --out two >two.log
 cmp one/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads give another checkpoint than one"
 
-# Stopped wherever the signal finds it, then resumed.
-status=0
-timeout -s INT 0.7 "$program" $small --out stopped >stopped.log || status=$?
-if [ "$status" -eq 124 ]; then
-  [ ! -e stopped/metrics.json ] || fail "a run that was stopped has written its results"
-  "$program" --resume stopped/checkpoint.safetensors --out stopped >resumed.log
-fi
+stopped_and_resumed 0.7 $small
 cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
 
 "$program" --evaluate one/checkpoint.safetensors --out evaluated >evaluated.log
@@ -56,14 +30,6 @@ grep -q 'broyden, phantom' set.log || fail "the command line does not win over t
 [ "$(value set epochs)" = 1 ] || fail "the settings file is not heeded"
 "$program" --images 256 --epochs 1 --solver picard --adjoint jacobian_free --out free >free.log
 "$program" --images 256 --epochs 1 --adjoint unrolled --out unrolled >unrolled.log
-
-# refused <what the message must say> <arguments>
-refused() {
-  wanted=$1
-  shift
-  if "$program" --out refused "$@" >refused.log 2>&1; then fail "took $*"; fi
-  grep -q -- "$wanted" refused.log || fail "$* was refused without '$wanted': $(cat refused.log)"
-}
 
 refused 'newton' --solver newton
 refused 'epochs' --epochs 0

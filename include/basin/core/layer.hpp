@@ -18,6 +18,9 @@
 //   vjp(w, dx)              dx = J^T w
 //   pullback(w, dx, dtheta) dx = J^T w, dtheta += (dy/dtheta)^T w;  dx may be a View without memory: not wanted
 //
+// A layer may have prepare(theta): what its linearizations need of theta alone, such as transposed weights, made once
+// for many points. linearize(theta, x, y, prepared) then refers to it. prepared_of and linearize_with call either.
+//
 // Outputs do not overlap inputs. apply, jvp, vjp and pullback return void, or a Report if they solve something.
 // A layer treats samples independently, works on the thread that calls it, and takes scratch memory from Scratch.
 
@@ -93,6 +96,46 @@ concept Cell = requires(const C& cell, std::span<const S, C::param_count> theta,
   cell.linearize(theta, z, z, out).jvp_input(z, out);
   cell.linearize(theta, z, z, out).pullback(z, out, out, dtheta);
 };
+
+namespace detail {
+
+/// A layer whose result depends on a sample's number in its batch, through random masks, has of_samples(first): itself
+/// for samples that begin at `first`. Any other layer is the same for all.
+template <class L>
+[[nodiscard]] decltype(auto) of_samples(const L& layer, Index first) {
+  if constexpr (requires { layer.of_samples(first); }) {
+    return layer.of_samples(first);
+  } else {
+    return (layer);
+  }
+}
+
+/// What stands for a layer that prepares nothing.
+struct Unprepared {};
+
+template <class L, class S>
+[[nodiscard]] auto prepared_of(const L& layer, std::span<const S, L::param_count> theta) {
+  if constexpr (requires { layer.prepare(theta); }) {
+    return layer.prepare(theta);
+  } else {
+    return Unprepared{};
+  }
+}
+
+template <class L, class S>
+using PreparedOf = decltype(prepared_of(std::declval<const L&>(), std::declval<std::span<const S, L::param_count>>()));
+
+/// layer.linearize at a point, with what was prepared, if the caller has it (else null).
+template <class L, class S>
+[[nodiscard]] auto linearize_with(const L& layer, std::span<const S, L::param_count> theta, View<const S> x, View<S> y,
+                                  const PreparedOf<L, S>* prepared) {
+  if constexpr (!std::is_same_v<PreparedOf<L, S>, Unprepared>) {
+    if (prepared != nullptr) return layer.linearize(theta, x, y, *prepared);
+  }
+  return layer.linearize(theta, x, y);
+}
+
+}  // namespace detail
 
 /// A reference to a layer's linearization type at scalar S.
 template <class L, class S>

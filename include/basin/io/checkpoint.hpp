@@ -72,6 +72,15 @@ class CheckpointWriter {
     add(std::string(name), {tensor_type_of<Number>(), {}, detail::bytes_of(std::span(&value, 1))});
   }
 
+  /// A list of numbers.
+  template <class Number>
+  requires std::is_arithmetic_v<Number>
+  void operator()(std::string_view name, const std::vector<Number>& values) {
+    add(std::string(name), {tensor_type_of<Number>(),
+                            {static_cast<std::uint64_t>(values.size())},
+                            detail::bytes_of(std::span<const Number>(values))});
+  }
+
   /// For visits inside a group: under("optimizer")("m", value) is (*this)("optimizer.m", value).
   [[nodiscard]] auto under(std::string group) {
     return [this, group = std::move(group)](std::string_view name, const auto& value) {
@@ -135,6 +144,18 @@ class CheckpointReader {
     taken_.insert(std::string(name));
   }
 
+  /// A list of numbers of exactly this type, of any length.
+  template <class Number>
+  requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>) void operator()(std::string_view name,
+                                                                                          std::vector<Number>& values) {
+    const TensorEntry& from = entry(std::string(name), tensor_type_of<Number>());
+    check_file(from.shape.size() == 1, path_, "shape of '" + std::string(name) + "'", detail::shape_text(from.shape),
+               "one extent");
+    values.resize(static_cast<std::size_t>(from.shape[0]));
+    if (!from.bytes.empty()) std::memcpy(values.data(), from.bytes.data(), from.bytes.size());
+    taken_.insert(std::string(name));
+  }
+
   /// For visits inside a group: under("optimizer")("m", value) is (*this)("optimizer.m", value).
   [[nodiscard]] auto under(std::string group) {
     return [this, group = std::move(group)](std::string_view name, auto& value) {
@@ -168,11 +189,16 @@ class CheckpointReader {
   }
 
  private:
-  const TensorEntry& entry(const std::string& name, TensorType type, const std::vector<std::uint64_t>& shape) const {
+  const TensorEntry& entry(const std::string& name, TensorType type) const {
     const auto found = file_.tensors.find(name);
     if (found == file_.tensors.end()) throw FileError(path_, "array '" + name + "' is missing");
     const TensorEntry& entry = found->second;
     check_file(entry.type == type, path_, "type of '" + name + "'", basin::name(entry.type), basin::name(type));
+    return entry;
+  }
+
+  const TensorEntry& entry(const std::string& name, TensorType type, const std::vector<std::uint64_t>& shape) const {
+    const TensorEntry& entry = this->entry(name, type);
     check_file(entry.shape == shape, path_, "shape of '" + name + "'", detail::shape_text(entry.shape),
                detail::shape_text(shape));
     return entry;

@@ -256,10 +256,10 @@ inline void write_png(const std::string& path, const Image& image) {
   detail::Bytes raw;
   raw.reserve((row_bytes + 1) * height);
   detail::Bytes line(row_bytes), best(row_bytes);
-  const detail::Bytes nothing(row_bytes);
+  const detail::Bytes no_row(row_bytes);
   for (std::size_t y = 0; y < height; ++y) {
     const std::uint8_t* row = image.pixels.data() + y * row_bytes;
-    const std::uint8_t* above = y > 0 ? row - row_bytes : nothing.data();
+    const std::uint8_t* above = y > 0 ? row - row_bytes : no_row.data();
     long long smallest = std::numeric_limits<long long>::max();
     int best_filter = 0;
     for (int filter = 0; filter <= 4; ++filter) {

@@ -183,6 +183,17 @@ struct Chain {
     }
   }
 
+  /// What the linearizations of all layers need of theta alone; a tuple.
+  template <class S>
+  static auto prepare(const Tuple& layers, std::span<const S, param_count> theta) {
+    return [&]<std::size_t... i>(std::index_sequence<i...>) {
+      return std::make_tuple(prepared_of<At<i>, S>(std::get<i>(layers), part<i, 0>(theta))...);
+    }
+    (std::make_index_sequence<size>{});
+  }
+  template <class S>
+  using Prepared = std::tuple<PreparedOf<Layers, S>...>;
+
   template <class S, std::size_t I>
   class Linearization;
 };
@@ -195,12 +206,13 @@ class Chain<Layers...>::Linearization {
   static constexpr bool last = I + 1 == size;
 
  public:
-  /// `shift`, if given, is added to what layer I gives: the injection of a cell.
+  /// `shift`, if given, is added to what layer I gives: the injection of a cell. `prepared` may be null.
   Linearization(const Tuple& layers, std::span<const S, count> theta, View<const S> x, View<S> y,
-                View<const S> shift = {})
+                View<const S> shift = {}, const Prepared<S>* prepared = nullptr)
       : between_shape_(std::get<I>(layers).out_shape(x.shape())),
         between_(last && !shift ? 0 : between_shape_.size()),
-        first_(std::get<I>(layers).linearize(part<I, I>(theta), x, last && !shift ? y : between())) {
+        first_(linearize_with<At<I>, S>(std::get<I>(layers), part<I, I>(theta), x, last && !shift ? y : between(),
+                                        prepared == nullptr ? nullptr : &std::get<I>(*prepared))) {
     if (shift) {
       // A linearization may refer to the layer's own output, so the sum gets memory of its own.
       View<S> sum = y;
@@ -209,9 +221,10 @@ class Chain<Layers...>::Linearization {
         sum = View<S>(shifted_.data(), between_shape_);
       }
       sum.vector() = between().vector() + shift.vector();
-      if constexpr (!last) rest_.emplace(layers, after<I>(theta), View<const S>(sum), y);
+      if constexpr (!last) rest_.emplace(layers, after<I>(theta), View<const S>(sum), y, View<const S>{}, prepared);
     } else {
-      if constexpr (!last) rest_.emplace(layers, after<I>(theta), View<const S>(between()), y);
+      if constexpr (!last)
+        rest_.emplace(layers, after<I>(theta), View<const S>(between()), y, View<const S>{}, prepared);
     }
   }
 

@@ -55,20 +55,33 @@ struct Dense {
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
     apply(theta, x, y);
-    return Linearization<S>(theta.data(), x);
+    return Linearization<S>(theta.data(), x, nullptr);
+  }
+
+  /// W^T, once for many linearizations at the same theta (core/layer.hpp).
+  template <class S>
+  [[nodiscard]] Vector<S> prepare(std::span<const S, param_count> theta) const {
+    return Eigen::Map<const Matrix<S>>(theta.data(), Outputs, Inputs).transpose().reshaped();
+  }
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Vector<S>& prepared) const {
+    apply(theta, x, y);
+    return Linearization<S>(theta.data(), x, prepared.data());
   }
 
  private:
   static constexpr Index block_cells = 56;  // four register tiles; some kilobytes of output
 };
 
-/// J and its transposes. Refers to theta and x; owns W^T.
+/// J and its transposes. Refers to theta and x; owns W^T, or refers to one that was prepared.
 template <int Inputs, int Outputs, Bias WithBias>
 template <class S>
 class Dense<Inputs, Outputs, WithBias>::Linearization {
  public:
-  Linearization(const S* theta, View<const S> x)
-      : weights_(theta), x_(x), turned_(Eigen::Map<const Matrix<S>>(theta, Outputs, Inputs).transpose().reshaped()) {}
+  Linearization(const S* theta, View<const S> x, const S* prepared) : weights_(theta), x_(x), prepared_(prepared) {
+    if (prepared == nullptr) turned_ = Dense{}.prepare(std::span<const S, param_count>(theta, param_count));
+  }
 
   void jvp(View<const S> t, View<S> out) const {
     kernels::gather<Inputs, Inputs, Outputs>(t.shape().cells(), 1, t.data(), 0, weights_,
@@ -76,7 +89,8 @@ class Dense<Inputs, Outputs, WithBias>::Linearization {
   }
 
   void vjp(View<const S> w, View<S> dx) const {
-    kernels::gather<Outputs, Outputs, Inputs>(w.shape().cells(), 1, w.data(), 0, turned_.data(),
+    kernels::gather<Outputs, Outputs, Inputs>(w.shape().cells(), 1, w.data(), 0,
+                                              prepared_ == nullptr ? turned_.data() : prepared_,
                                               static_cast<const S*>(nullptr), dx.data());
   }
 
@@ -90,7 +104,8 @@ class Dense<Inputs, Outputs, WithBias>::Linearization {
  private:
   const S* weights_;
   View<const S> x_;
-  Vector<S> turned_;  // (Inputs, Outputs)
+  const S* prepared_;  // W^T, (Inputs, Outputs) column-major, of the caller's; or null, and then it is in turned_
+  Vector<S> turned_;
 };
 
 }  // namespace basin

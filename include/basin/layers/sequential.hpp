@@ -34,6 +34,13 @@ struct Sequential {
 
   static void leaves(LeafList& list) { Chain::leaves(list); }
 
+  /// The same layers for samples that begin at another number of their batch (core/layer.hpp).
+  [[nodiscard]] Sequential of_samples(Index first) const {
+    return std::apply(
+        [&](const auto&... layer) { return Sequential{std::tuple<Layers...>(detail::of_samples(layer, first)...)}; },
+        layers);
+  }
+
   /// theta of the i-th layer, out of theta of them all.
   template <std::size_t i, class S>
   [[nodiscard]] static auto part(std::span<S, param_count> theta) {
@@ -53,6 +60,18 @@ struct Sequential {
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
     return Linearization<S>(layers, theta, x, y);
+  }
+
+  /// What linearizations at the same theta have in common (core/layer.hpp).
+  template <class S>
+  [[nodiscard]] auto prepare(std::span<const S, param_count> theta) const {
+    return Chain::template prepare<S>(layers, theta);
+  }
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y,
+                             const typename Chain::template Prepared<S>& prepared) const {
+    return Linearization<S>(layers, theta, x, y, View<const S>{}, &prepared);
   }
 };
 

@@ -47,7 +47,8 @@ ValueAndGradient<Model, S> value_and_gradient(const Model& model, const Paramete
     Part& mine = part[static_cast<std::size_t>(i)];
     const Index first = i * samples_per_part, count = std::min(samples_per_part, batch - first);
     const View<S> y = sum.output.view().samples(first, count);
-    const auto linear = model.linearize(parameters, x.samples(first, count), y);
+    const auto& here = detail::of_samples(model, first);
+    const auto linear = here.linearize(parameters, x.samples(first, count), y);
     if constexpr (requires { linear.report(); }) mine.report += linear.report();
     Scratch scratch;
     const View<S> dy = scratch.state<S>(y.shape());
@@ -80,8 +81,10 @@ Prediction<S> predict(const Model& model, const Parameters<Other, S>& theta, std
   std::vector<Report> reports(static_cast<std::size_t>(parts));
   parallel_for(parts, [&](Index i) {
     const Index first = i * samples_per_part, count = std::min(samples_per_part, batch - first);
-    reports[static_cast<std::size_t>(i)] = detail::report_of(
-        [&] { return model.apply(parameters, x.samples(first, count), all.output.view().samples(first, count)); });
+    reports[static_cast<std::size_t>(i)] = detail::report_of([&] {
+      return detail::of_samples(model, first)
+          .apply(parameters, x.samples(first, count), all.output.view().samples(first, count));
+    });
   });
   for (const Report& report : reports) all.report += report;
   return all;

@@ -1,0 +1,82 @@
+#pragma once
+
+// What the user of automata can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace automata {
+
+struct Settings {
+  std::string rule;     // empty: that of the pattern's file, or Lenia
+  std::string pattern;  // empty: the default of the family
+  std::string boundary = "periodic";
+  int size = 0;   // 0: the default of the family
+  int steps = 0;  // 0: the default of the family
+  double density = 0.35;
+  int radius = 13;
+  double time = 10;
+  double centre = 0.15;
+  double width = 0.015;
+  int frames = 150;
+  int delay = 5;
+  int scale = 0;  // 0: so that pictures have about 500 pixels
+  std::string save;
+  std::string out = "automata_out";
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description =
+    R"(Runs a cellular automaton, films it, and counts its cells.
+
+The rule says which: a number from 0 to 255 for the elementary automata of Wolfram, which live on a line and are drawn
+with time running down; B<counts>/S<counts> for the Game of Life and its like; lenia for Lenia, whose cells, space and
+time are continuous. Without options a shoal of Orbia, the gliders of Lenia, meets on a torus.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  automata                                            Lenia: Orbia on a torus
+  automata --rule 30                                  an elementary automaton from one cell
+  automata --rule B3/S23                              the Game of Life: a glider gun
+  automata --rule B3/S23 --pattern acorn --boundary unbounded --steps 5206
+  automata --rule B36/S23 --pattern random --size 256 HighLife from noise
+  automata --pattern my.rle --save end.rle            a pattern file, with the rule that it names
+
+In the output folder: automata.png (the end; of elementary automata all of time), automata.gif (not of elementary ones),
+population.png, and metrics.json.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("rule", s.rule, "0 to 255, B3/S23 or the like (also 23/3), or lenia (default: the pattern's, or lenia)");
+  options.add(
+      "pattern", s.pattern,
+      "What it starts from: an RLE file, or one of cell, random, glider, r-pentomino, acorn, gosper-gun, orbium "
+      "(default: cell for elementary rules, gosper-gun for Life, orbium for Lenia, else random)");
+  options
+      .add("boundary", s.boundary,
+           "Beyond the edge: periodic, zero, reflect, replicate; or unbounded: there is no edge, and --size is that of "
+           "a random pattern")
+      ->check(CLI::IsMember({"periodic", "zero", "reflect", "replicate", "unbounded"}));
+  options.add("size", s.size, "Cells of the grid, either way (0: 401 for elementary rules, 128 for others)")
+      ->check(CLI::Range(0, 16384));
+  options.add("steps", s.steps, "To make (0: 200 for elementary rules, 300 for Lenia, 450 for others)")
+      ->check(CLI::Range(0, 100000000));
+  options.add("density", s.density, "Share of living cells in a random pattern")->check(CLI::Range(0.0, 1.0));
+  options.add("radius", s.radius, "Of Lenia's kernel, in cells")->check(CLI::Range(2, 200));
+  options.add("time", s.time, "Steps in Lenia's unit of time")->check(CLI::Range(1.0, 1e6));
+  options.add("centre", s.centre, "Of Lenia's growth: what a neighbourhood should sum to")->check(CLI::Range(0.0, 1.0));
+  options.add("width", s.width, "Of Lenia's growth: how far off it may be")->check(CLI::Range(1e-4, 1.0));
+  options.add("frames", s.frames, "Of the film, at most")->check(CLI::Range(1, 100000));
+  options.add("delay", s.delay, "How long a frame stands, in hundredths of a second")->check(CLI::Range(2, 1000));
+  options.add("scale", s.scale, "Pixels of a cell, either way (0: so that pictures are about 500 pixels wide)")
+      ->check(CLI::Range(0, 64));
+  options.add("save", s.save, "Write the last state to this RLE file (Life-like rules)");
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add("seed", s.seed, "Random patterns follow from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all, on large grids. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace automata

@@ -1,0 +1,67 @@
+#pragma once
+
+// What the user of nca_digits can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace nca_digits {
+
+struct Settings {
+  std::string data;
+  std::string resume;
+  std::string evaluate;
+  std::string out = "nca_digits_out";
+  int iterations = 4000;
+  int steps = 20;
+  int batch = 16;
+  int pool = 160;
+  double rate = 1e-3;
+  double final_rate = 1e-5;
+  double noise = 0.02;
+  int test_images = 0;
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description = R"(Trains the cells of handwritten digits to agree on what they are part of.
+
+Each pixel of a digit is a cell. It sees its own pixel and state and those of its eight neighbours, nothing else, and the
+same rule updates them all; ten features of its state are its vote. After "Self-classifying MNIST Digits" (Randazzo et al.
+2020). In training digits are redrawn under the cells, so that they learn to change their minds.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  nca_digits                                     digits drawn by the program
+  nca_digits --data mnist --iterations 30000     MNIST, from its four IDX files in the folder mnist
+  nca_digits --evaluate nca_digits_out/checkpoint.safetensors --data mnist
+  nca_digits --resume nca_digits_out/checkpoint.safetensors --data mnist
+
+In the output folder: metrics.json, checkpoint.safetensors, digits.gif and digits.png (digits that are redrawn while the
+cells change their minds; a colour a class), accuracy.png (of cells, and agreement, against steps) and loss.png. Ctrl-C ends
+the training after the iteration at hand, with a checkpoint to resume from.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
+  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
+  options.add("evaluate", s.evaluate, "Do not train: evaluate this checkpoint");
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add("iterations", s.iterations, "Of training")->check(CLI::Range(1, 100000000));
+  options.add("steps", s.steps, "Of the automaton in an iteration")->check(CLI::Range(1, 10000));
+  options.add("batch", s.batch, "Digits an iteration; a quarter are fresh, a quarter redrawn")
+      ->check(CLI::Range(4, 4096));
+  options.add("pool", s.pool, "Digits in the pool")->check(CLI::Range(4, 1000000));
+  options.add("rate", s.rate, "Highest rate of Adam")->check(CLI::Range(1e-9, 1.0));
+  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
+  options.add("noise", s.noise, "Sigma of the noise that is added to every update in training")
+      ->check(CLI::Range(0.0, 1.0));
+  options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
+      ->check(CLI::Range(0, 100000000));
+  options.add("seed", s.seed, "Every random number follows from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace nca_digits

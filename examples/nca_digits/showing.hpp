@@ -1,0 +1,199 @@
+#pragma once
+
+// What nca_digits measures (votes of the cells of the test images against the step) and draws (digits that are redrawn
+// while their cells vote).
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "../support/plot.hpp"
+#include "basin/io/gif.hpp"
+#include "basin/io/json.hpp"
+#include "basin/io/png.hpp"
+#include "trainer.hpp"
+
+namespace nca_digits {
+
+/// Of the test images after some steps.
+struct Votes {
+  std::int64_t cells = 0, correct = 0;  ///< cells with ink; those that vote for the right digit
+  std::int64_t digits = 0, agreed = 0;  ///< digits; those whose cells all vote alike
+  std::int64_t rightly_agreed = 0;      ///< and rightly
+
+  Votes& operator+=(const Votes& other) {
+    cells += other.cells, correct += other.correct, digits += other.digits;
+    agreed += other.agreed, rightly_agreed += other.rightly_agreed;
+    return *this;
+  }
+  [[nodiscard]] double accuracy() const { return share(correct, cells); }
+  [[nodiscard]] double agreement() const { return share(agreed, digits); }
+  [[nodiscard]] double right_agreement() const { return share(rightly_agreed, digits); }
+
+ private:
+  static double share(std::int64_t part, std::int64_t all) {
+    return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0;
+  }
+};
+
+inline Votes count_votes(View<const float> sample, int label) {
+  Votes votes{.digits = 1};
+  int first = -1;
+  bool alike = true;
+  for (Index cell = 0; cell < sample.shape().cells(); ++cell) {
+    const float* here = sample.data() + cell * features;
+    if (here[0] <= ink) continue;
+    const int one = vote(here);
+    if (first < 0) first = one;
+    alike = alike && one == first;
+    ++votes.cells;
+    votes.correct += one == label ? 1 : 0;
+  }
+  votes.agreed = alike && first >= 0 ? 1 : 0;
+  votes.rightly_agreed = alike && first == label ? 1 : 0;
+  return votes;
+}
+
+/// Votes after steps 0 ... steps, over the test images, without noise.
+inline std::vector<Votes> evaluate(const Settings& settings, const LabelledImages& test, const Theta& theta,
+                                   Index steps) {
+  const Index all = test.images.shape.samples;
+  const Index images = settings.test_images > 0 ? std::min<Index>(settings.test_images, all) : all;
+  std::vector<std::vector<Votes>> of_image(static_cast<std::size_t>(images));
+  const auto parameters = theta.as<Model>();
+  basin::parallel_for(images, [&](Index n) {
+    auto& votes = of_image[static_cast<std::size_t>(n)];
+    State<float> start(test.images.shape.with_features(features).with_samples(1)), end(start.shape);
+    draw(start.view(), test.images.view().sample(n));
+    Model model;
+    model.steps = steps;
+    model.automaton.fire.seed = basin::Random{settings.seed, show_stream}.bits(0);
+    const int label = test.labels[static_cast<std::size_t>(n)];
+    (void)model.of_samples(n).apply(parameters.span(), start.view(), end.view(),
+                                    [&](Index, View<const float> z) { votes.push_back(count_votes(z, label)); });
+  });
+  std::vector<Votes> sum(static_cast<std::size_t>(steps) + 1);
+  for (const auto& votes : of_image) {
+    for (std::size_t t = 0; t < sum.size(); ++t) sum[t] += votes[t];
+  }
+  return sum;
+}
+
+/// A colour a class, and grey for what has no ink.
+inline basin::Image votes_picture(View<const float> state, Index scale) {
+  static constexpr std::array<basin::examples::Colour, classes> colours{{{128, 128, 128},
+                                                                         {230, 25, 75},
+                                                                         {60, 180, 75},
+                                                                         {255, 200, 0},
+                                                                         {0, 90, 200},
+                                                                         {245, 130, 48},
+                                                                         {145, 30, 180},
+                                                                         {70, 220, 240},
+                                                                         {240, 50, 230},
+                                                                         {120, 70, 20}}};
+  const Index width = state.shape().space[0], height = state.shape().space[1], count = state.samples();
+  basin::Image image{width * scale * count, height * scale, 3, {}};
+  image.pixels.assign(static_cast<std::size_t>(3 * image.width * image.height), 255);
+  for (Index n = 0; n < count; ++n) {
+    for (Index cell = 0; cell < width * height; ++cell) {
+      const float* here = state.sample(n).data() + cell * features;
+      if (here[0] <= ink) continue;
+      const basin::examples::Colour colour = colours[static_cast<std::size_t>(vote(here))];
+      basin::examples::fill(image, (n * width + cell % width) * scale, cell / width * scale, scale, scale, colour);
+    }
+  }
+  return image;
+}
+
+/// Eight digits a row, redrawn twice: each time another digit is put under the cells, row of pixels by row of pixels.
+inline void draw_digits(const std::string& out, const Settings& settings, const LabelledImages& test,
+                        const Theta& theta) {
+  constexpr Index shown = 8, scenes = 3, steps = 72, scale = 4;
+  const Index images = test.images.shape.samples;
+  State<float> z(test.images.shape.with_features(features).with_samples(shown)), next(z.shape);
+  State<float> paper(test.images.shape.with_samples(shown));
+  const Index width = paper.shape.space[0], height = paper.shape.space[1];
+  Model model;
+  model.steps = 1;
+  model.automaton.fire.seed = basin::Random{settings.seed, show_stream}.bits(1);
+  const auto parameters = theta.as<Model>();
+  basin::GifWriter gif(out + "digits.gif", {.delay = 8});
+  std::vector<basin::Image> sheet;
+  for (Index t = 0; t < scenes * steps; ++t) {
+    const Index scene = t / steps, now = t % steps;
+    // A redrawing takes as many steps as the image has rows.
+    for (Index n = 0; n < shown; ++n) {
+      const Index image = (scene * shown + n) % images;
+      for (Index y = 0; y < height; ++y) {
+        if (scene > 0 && y > now) continue;
+        const float* from = test.images.view().sample(image).data() + y * width;
+        std::copy_n(from, width, paper.view().sample(n).data() + y * width);
+      }
+    }
+    draw(z.view(), paper.view());
+    if (t % 2 == 0) gif.add(votes_picture(z.view(), scale), now == steps - 2 ? 80 : 8);
+    for (const Index at : {Index{2}, Index{8}, Index{14}, steps - 1}) {
+      if (now == at) sheet.push_back(votes_picture(z.view(), scale));
+    }
+    model.automaton.moment.step = t;
+    (void)model.apply(parameters.span(), z.view(), next.view());
+    std::swap(z, next);
+  }
+  gif.finish();
+  basin::Image all{sheet.front().width, 0, 3, {}};
+  for (const basin::Image& row : sheet) {
+    all.pixels.insert(all.pixels.end(), row.pixels.begin(), row.pixels.end());
+    all.height += row.height;
+  }
+  basin::write_png(out + "digits.png", all);
+}
+
+inline void show(const Settings& settings, const basin::examples::DigitSets& data, const Trainer& trainer) {
+  constexpr Index steps = 200;
+  const std::string out = settings.out + "/";
+  const std::vector<Votes> votes = evaluate(settings, data.test, trainer.parameters(), steps);
+  const auto best = std::max_element(votes.begin(), votes.end(),
+                                     [](const Votes& a, const Votes& b) { return a.accuracy() < b.accuracy(); });
+  basin::OrderedJson metrics;
+  metrics["dataset"] = data.name;
+  metrics["parameters"] = Rule::param_count;
+  metrics["iterations"] = trainer.losses().size();
+  metrics["seed"] = settings.seed;
+  metrics["threads"] = basin::threads();
+  metrics["test_images"] = votes.front().digits;
+  metrics["best_step"] = best - votes.begin();
+  metrics["cell_accuracy_best"] = best->accuracy();
+  metrics["agreement_best"] = best->agreement();
+  metrics["cell_accuracy_at_200"] = votes.back().accuracy();
+  metrics["agreement_at_200"] = votes.back().agreement();
+  metrics["right_agreement_at_200"] = votes.back().right_agreement();
+  metrics["train_seconds"] = trainer.train_seconds();
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
+  basin::write_json(out + "metrics.json", metrics);
+
+  basin::examples::Series accuracy{"cells that are right", {}, {}}, agreement{"digits whose cells agree", {}, {}};
+  for (std::size_t t = 0; t < votes.size(); ++t) {
+    accuracy.x.push_back(static_cast<double>(t));
+    accuracy.y.push_back(votes[t].accuracy());
+    agreement.x.push_back(static_cast<double>(t));
+    agreement.y.push_back(votes[t].agreement());
+  }
+  basin::write_png(out + "accuracy.png",
+                   basin::examples::line_chart({accuracy, agreement}, {.title = "Votes of the cells of test digits",
+                                                                       .x_label = "step",
+                                                                       .y_label = "share",
+                                                                       .y_low = 0,
+                                                                       .y_high = 1}));
+  basin::write_png(
+      out + "loss.png",
+      basin::examples::line_chart(
+          {basin::examples::log_means("loss", trainer.losses())},
+          {.title = "Training: squared error of the votes of a digit", .x_label = "iteration", .y_label = "log10"}));
+  draw_digits(out, settings, data.test, trainer.parameters());
+  std::printf("cells right: best %.2f%% at step %td, %.2f%% at step 200; digits agreed: %.2f%%, %.2f%%; wrote %s\n",
+              100 * best->accuracy(), best - votes.begin(), 100 * votes.back().accuracy(), 100 * best->agreement(),
+              100 * votes.back().agreement(), settings.out.c_str());
+}
+
+}  // namespace nca_digits

@@ -1,0 +1,175 @@
+#pragma once
+
+// What the mean field of a trained growing automaton does, and training it until it rests.
+//
+// The loss is the error of the colours at the last step of a rollout plus the squares of its last change, z_T -
+// z_{T-1}: as long as the pattern circles or drifts, that pulls it towards rest, and once the circle has closed on a
+// fixed point the map itself does the rest. Rollouts start from states along the attractor, from damaged ones, and from
+// the seed.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "../nca_grow/model.hpp"
+#include "settling.hpp"
+
+namespace nca_equilibrium {
+
+/// On a torus, as published models are run.
+using Published = nca_grow::Growing<basin::Periodic>;
+using Mean = basin::MeanFieldOf<Published>::type;
+using MeanRollout = basin::Rollout<Mean>;
+using PublishedTheta = nca_grow::Theta;
+
+struct Look {
+  basin::Attractor<float> attractor;
+  double error = 0;         ///< of the colours, mean of the phases; 0 without a target
+  double largest_step = 0;  ///< the largest |f(z) - z| of all phases
+  Index alive = 0;
+};
+
+/// What the mean field settles to from one cell.
+inline Look look_at(const PublishedTheta& theta, const State<float>& target, bool with_target) {
+  const Mean map = basin::mean_field(Published{});
+  const Shape shape = target.shape.with_features(nca_grow::features);
+  const State<float> nothing(shape.with_features(0));
+  Look look{basin::find_attractor(map, theta.as<Mean>().span(), nothing.view(), basin::one_cell_seed<float>(shape),
+                                  {.settle = 2000, .max_steps = 8000, .max_period = 64, .tolerance = 1e-5}),
+            0, 0, 0};
+  look.alive = basin::count_above(look.attractor.state().view());
+  State<float> next(shape);
+  for (const State<float>& phase : look.attractor.phases) {
+    (void)map.apply(theta.as<Mean>().span(), phase.view(), nothing.view(), next.view());
+    look.largest_step =
+        std::max(look.largest_step, static_cast<double>((next.values - phase.values).cwiseAbs().maxCoeff()));
+    if (with_target) {
+      look.error += basin::LeadingFeaturesError<float>{target}.value_and_gradient(View<const float>(phase.view()), 0, 1,
+                                                                                  View<float>{}) /
+                    static_cast<double>(look.attractor.phases.size());
+    }
+  }
+  return look;
+}
+
+inline basin::OrderedJson described(const Look& look, bool with_target) {
+  basin::OrderedJson json;
+  json["period"] = look.attractor.period;
+  json["residual"] = look.attractor.residual;
+  json["residual_rms"] = look.attractor.residual_rms;
+  json["largest_step"] = look.largest_step;
+  json["alive_cells"] = look.alive;
+  json["error"] = with_target ? basin::OrderedJson(look.error) : basin::OrderedJson();
+  return json;
+}
+
+/// The gradient of one rollout's loss, added to `gradient`; the last state in `end`. Returns the error of the colours.
+inline double add_gradient(const MeanRollout& rollout, const PublishedTheta& theta, View<const float> start,
+                           const State<float>& target, double rest_weight, View<float> end,
+                           basin::Parameters<MeanRollout, float>& gradient) {
+  const auto parameters = theta.as<MeanRollout>();
+  const auto linear = rollout.linearize<float>(parameters.span(), start, end);
+  State<float> w(end.shape());
+  const double error =
+      basin::LeadingFeaturesError<float>{target}.value_and_gradient(View<const float>(end), 0, 1, w.view());
+  const float weight = static_cast<float>(2 * rest_weight / static_cast<double>(end.size()));
+  // The last change depends on both of the last states.
+  State<float> before(end.shape());
+  (void)linear.pullback_along(View<const float>(w.view()), View<float>{}, gradient.span(),
+                              [&](Index t, View<const float> z, View<float> into) {
+                                if (t == rollout.steps - 1) {
+                                  before.values = z.vector();
+                                  into.vector() -= weight * (end.vector() - z.vector());
+                                }
+                              });
+  return error;
+}
+
+/// Trains until the pattern rests; returns the parameters.
+inline PublishedTheta train_to_rest(const Settings& settings, PublishedTheta theta, const State<float>& target,
+                                    const Look& first) {
+  constexpr Index starts = 4;
+  const basin::Adam adam{.rate = settings.rate > 0 ? settings.rate : 1e-4};
+  const basin::Cosine schedule{.total = settings.iterations, .final = 0.05};
+  auto moments = adam.init(theta);
+  const Shape shape = first.attractor.state().shape;
+  const State<float> seed = basin::one_cell_seed<float>(shape);
+  // Two states go on from iteration to iteration; one is damaged again and again, one starts from the seed.
+  std::vector<State<float>> states(starts, first.attractor.state());
+  std::vector<double> errors(starts);
+  const basin::Random random{settings.seed, 77};
+  basin::examples::Progress progress;
+  for (int i = 0; i < settings.iterations; ++i) {
+    const auto iteration = static_cast<std::uint64_t>(i);
+    std::vector<State<float>> ends(starts, State<float>(shape));
+    std::vector<basin::Parameters<MeanRollout, float>> gradients(starts);
+    states[2] = states[0];
+    basin::erase(states[2].view(), basin::random_circle(random, iteration));
+    states[3] = seed;
+    basin::parallel_for(starts, [&](Index n) {
+      MeanRollout rollout;
+      rollout.automaton = basin::mean_field(Published{});
+      rollout.steps = n == 3 ? 96 : 32 + static_cast<Index>(random.below(1000000 + iteration, 32));
+      const auto at = static_cast<std::size_t>(n);
+      // What grows or heals is still on its way: only the states that go on are to rest.
+      errors[at] =
+          add_gradient(rollout, theta, states[at].view(), target, n < 2 ? 100.0 : 0.0, ends[at].view(), gradients[at]);
+    });
+    basin::Parameters<MeanRollout, float> sum;
+    for (const auto& gradient : gradients) sum.vector() += gradient.vector() / static_cast<float>(starts);
+    auto gradient = sum.as<nca_grow::Rule>();
+    if (!std::isfinite(basin::normalize_leaves(gradient))) {
+      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(i + 1) +
+                               ": try a lower --rate");
+    }
+    adam.step(theta, gradient, moments, schedule(i));
+    states[0] = ends[0];
+    states[1] = ends[1];
+    if (i % 8 == 7) states[1] = ends[3];  // a pattern that has just grown, to go on
+    if (progress.due(i + 1 == settings.iterations)) {
+      std::array<char, 120> line{};
+      std::snprintf(line.data(), line.size(), "iteration %d/%d  error %.2e at rest, %.2e healing, %.2e grown", i + 1,
+                    settings.iterations, errors[0], errors[2], errors[3]);
+      progress.show(line.data());
+    }
+  }
+  progress.end();
+  return theta;
+}
+
+inline void calm(const Settings& settings, basin::OrderedJson& metrics) {
+  const PublishedTheta theta = nca_grow::load_model(settings.model);
+  const bool with_target = !settings.target.empty();
+  Settings large = settings;
+  if (settings.size == Settings{}.size) large.size = 40;
+  const State<float> target = target_of(large);
+  const Look before = look_at(theta, target, with_target);
+  metrics["before"] = described(before, with_target);
+  std::printf("mean field: period %td, largest step %.1e, %td cells alive\n", before.attractor.period,
+              before.largest_step, before.alive);
+  if (settings.iterations == 0) return;
+  // Without a picture, what it shows now is what it is to keep.
+  State<float> wanted = target;
+  if (!with_target) {
+    wanted.values.setZero();
+    for (const State<float>& phase : before.attractor.phases) {
+      wanted.view().matrix() +=
+          phase.view().matrix().topRows(colours) / static_cast<float>(before.attractor.phases.size());
+    }
+  }
+  basin::examples::Stopwatch watch;
+  const PublishedTheta calmed = train_to_rest(settings, theta, wanted, before);
+  const Look after = look_at(calmed, target, with_target);
+  metrics["after"] = described(after, with_target);
+  metrics["train_seconds"] = watch.seconds();
+  basin::save_parameters(settings.out + "/calm.safetensors", calmed);
+  basin::write_png(settings.out + "/calm.png",
+                   basin::examples::side_by_side({basin::image_over_white(wanted.view(), 4),
+                                                  basin::image_over_white(before.attractor.state().view(), 4),
+                                                  basin::image_over_white(after.attractor.state().view(), 4)},
+                                                 {"wanted", "before", "after"}));
+  std::printf("after training: period %td, largest step %.1e, error %.2e (before %.2e)\n", after.attractor.period,
+              after.largest_step, after.error, before.error);
+}
+
+}  // namespace nca_equilibrium

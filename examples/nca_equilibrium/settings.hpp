@@ -1,0 +1,61 @@
+#pragma once
+
+// What the user of nca_equilibrium can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace nca_equilibrium {
+
+struct Settings {
+  std::string target;
+  std::string model;
+  std::string out = "nca_equilibrium_out";
+  int iterations = 1000;
+  int unrolled_iterations = 100;
+  int size = 20;
+  int padding = -1;
+  double rate = 0;
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description = R"(Automata that settle.
+
+Without --model: trains an automaton whose pattern is the equilibrium of a smooth map with an injected seed. The gradient
+comes from the implicit function theorem, so its memory does not depend on the number of steps; the same rule is trained
+through its steps for comparison. Then damage: every one must heal to the same state. And how far a seed's influence
+reaches against the smallest singular value of I - J.
+
+With --model: finds out what the mean field of a trained automaton does (a fixed point, a cycle, neither), and, if there
+are --iterations, trains it on until it rests.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  nca_equilibrium                                             a drawn picture, 24 x 24 cells
+  nca_equilibrium --target lizard.png --iterations 4000
+  nca_equilibrium --model ex3_eye.json --iterations 0         only look at its attractor
+  nca_equilibrium --model ex3_eye.json --target eye.png       train it until it rests
+
+In the output folder: metrics.json and pictures: equilibrium.png, healing.png, residuals.png, reach.png; with --model
+calm.png and calm.safetensors.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("target", s.target, "Picture (PNG, transparent parts stay empty); none: drawn");
+  options.add("model", s.model, "A trained automaton: .safetensors, or .json as published with the article");
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
+  options.add("unrolled-iterations", s.unrolled_iterations, "Of the same rule through its steps")
+      ->check(CLI::Range(0, 100000000));
+  options.add("size", s.size, "Cells along the longer side of the picture (40 suits published models)")
+      ->check(CLI::Range(1, 512));
+  options.add("padding", s.padding, "Empty cells on each side; -1: 2, or 16 with --model")->check(CLI::Range(-1, 512));
+  options.add("rate", s.rate, "Highest rate of Adam; 0: 1e-2, or 1e-4 with --model")->check(CLI::Range(0.0, 1.0));
+  options.add("seed", s.seed, "Every random number follows from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace nca_equilibrium

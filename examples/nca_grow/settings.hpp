@@ -1,0 +1,102 @@
+#pragma once
+
+// What the user of nca_grow can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace nca_grow {
+
+struct Settings {
+  std::string target;
+  std::string regime = "growing";
+  std::string model;
+  std::string export_to;
+  std::string resume;
+  std::string out = "nca_grow_out";
+  int iterations = 2000;
+  double minutes = 0;
+  int size = 40;
+  int padding = 16;
+  int steps = 1000;
+  std::string damage = "half";
+  std::string boundary;
+  int batch = 8;
+  int pool = 1024;
+  int min_steps = 64;
+  int max_steps = 96;
+  int warm_up = 200;
+  std::string loss = "last";
+  double overflow = 0;
+  double rate = 2e-3;
+  double final_rate = 1e-4;
+  std::string tape = "recomputed";
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description =
+    R"(Trains a neural cellular automaton to grow a picture from a single cell.
+
+Every cell sees its neighbourhood, and one small rule, the same for all cells, decides how it changes. Cells fire at
+random, and cells without living neighbours die. The regimes are those of "Growing Neural Cellular Automata" (Mordvintsev
+et al. 2020): growing only reaches the picture, persistent keeps it, regenerating also heals it.
+
+Without --target the program draws a picture itself. With --model and without --target it runs a trained automaton.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  nca_grow                                               a drawn picture, in about two minutes
+  nca_grow --target lizard.png --regime regenerating --iterations 8000
+  nca_grow --model ex3_lizard.json --steps 2000          run a trained automaton (uint8 JSON, or safetensors)
+  nca_grow --model my.safetensors --target new.png       train it on, to another picture
+  nca_grow --resume nca_grow_out/checkpoint.safetensors  go on where a run was stopped
+
+In the output folder: metrics.json, checkpoint.safetensors, growth.gif and growth.png, healing.gif and healing.png, and
+loss.png. Ctrl-C ends the training after the iteration at hand, with a checkpoint to resume from.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("target", s.target, "Picture to grow (PNG, any size; transparent parts stay empty); none: drawn");
+  options.add("regime", s.regime, "growing, persistent or regenerating")
+      ->check(CLI::IsMember({"growing", "persistent", "regenerating"}));
+  options.add("model", s.model, "Start from a trained automaton: .safetensors, or .json as published with the article");
+  options.add("export", s.export_to, "Write the automaton to NAME.safetensors and NAME.json (8 bits a weight)");
+  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
+  options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit")
+      ->check(CLI::Range(0.0, 1e6));
+  options.add("size", s.size, "Cells along the longer side of the picture")->check(CLI::Range(1, 4096));
+  options.add("padding", s.padding, "Empty cells on each side of it")->check(CLI::Range(0, 4096));
+  options.add("steps", s.steps, "Steps of the run that is measured and drawn")->check(CLI::Range(1, 10000000));
+  options.add("damage", s.damage, "What is erased to see it heal: half (of the grid), circle or none")
+      ->check(CLI::IsMember({"half", "circle", "none"}));
+  options
+      .add("boundary", s.boundary,
+           "Of the run that is measured: zero or torus (default: zero; of a --model that is "
+           "only run, torus)")
+      ->check(CLI::IsMember({"zero", "torus"}));
+  options.add("batch", s.batch, "Samples an iteration")->check(CLI::Range(1, 4096));
+  options.add("pool", s.pool, "States in the pool, for persistent and regenerating")->check(CLI::Range(1, 1000000));
+  options.add("min-steps", s.min_steps, "Fewest steps of a rollout in training")->check(CLI::Range(1, 100000));
+  options.add("max-steps", s.max_steps, "One more than the most steps")->check(CLI::Range(2, 100000));
+  options.add("warm-up", s.warm_up, "Iterations over which the number of steps grows to that; 0: none")
+      ->check(CLI::Range(0, 1000000));
+  options
+      .add("loss", s.loss,
+           "Where the loss looks: last (step), random (four steps of the last half), along (the last "
+           "quarter)")
+      ->check(CLI::IsMember({"last", "random", "along"}));
+  options.add("overflow", s.overflow, "Weight of the penalty on features beyond [-2, 2]")->check(CLI::Range(0.0, 1e6));
+  options.add("rate", s.rate, "Highest rate of Adam")->check(CLI::Range(1e-9, 1.0));
+  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
+  options.add("tape", s.tape, "What a rollout keeps for its gradient: kept (all), recomputed (states), checkpointed")
+      ->check(CLI::IsMember({"kept", "recomputed", "checkpointed"}));
+  options.add("seed", s.seed, "Every random number follows from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace nca_grow

@@ -1,0 +1,253 @@
+#pragma once
+
+// Training of nca_grow, and its checkpoints. Everything random is a function of the seed and the iteration, so a run
+// resumes bit for bit.
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "../support/process.hpp"
+#include "basin/core/parallel.hpp"
+#include "basin/io/target_image.hpp"
+#include "basin/nca/damage.hpp"
+#include "basin/nca/pool.hpp"
+#include "basin/train/clip.hpp"
+#include "basin/train/optimizer.hpp"
+#include "basin/train/rollout_gradient.hpp"
+#include "basin/train/schedule.hpp"
+#include "basin/train/state_loss.hpp"
+#include "model.hpp"
+#include "pattern.hpp"
+#include "settings.hpp"
+
+namespace nca_grow {
+
+inline State<float> load_target(const Settings& settings) {
+  const basin::TargetOptions options{.size = settings.size, .padding = settings.padding};
+  return settings.target.empty() ? basin::target_state<float>(drawn_pattern(8 * settings.size), options)
+                                 : basin::read_target_image<float>(settings.target, options);
+}
+
+/// The streams of random numbers, one a use.
+enum Stream : std::uint64_t {
+  draw_stream = 1,
+  steps_stream,
+  fire_stream,
+  damage_stream,
+  loss_stream,
+  show_stream,
+  half_stream
+};
+
+class Trainer {
+ public:
+  /// Without a target (an empty state) the automaton can be run, but not trained.
+  Trainer(const Settings& settings, const State<float>& target)
+      : settings_(settings), target_(target), theta_(initial_theta(settings.seed)), moments_(adam().init(theta_)) {
+    basin::check(settings.min_steps < settings.max_steps, "--min-steps", settings.min_steps,
+                 "less than --max-steps, " + std::to_string(settings.max_steps));
+    basin::check(settings.batch <= settings.pool, "--batch", settings.batch,
+                 "at most --pool, " + std::to_string(settings.pool));
+    const Index extent = settings.size + 2 * settings.padding;
+    seed_ = basin::one_cell_seed<float>(Shape{features, {extent, extent, 1}, 1});
+    if (pooled() && target.shape.features > 0) pool_ = basin::Pool<float>(settings.pool, seed_.view());
+  }
+
+  [[nodiscard]] const Shape& grid() const { return seed_.shape; }
+  [[nodiscard]] const State<float>& seed() const { return seed_; }
+  [[nodiscard]] bool has_target() const { return target_.shape.features > 0; }
+  [[nodiscard]] basin::LeadingFeaturesError<float> error() const { return {target_}; }
+  [[nodiscard]] const Theta& parameters() const { return theta_; }
+  [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
+  [[nodiscard]] double train_seconds() const { return train_seconds_; }
+  [[nodiscard]] double cell_steps() const { return cell_steps_; }
+
+  void take(const Theta& theta) { theta_ = theta; }
+
+  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end.
+  bool run() {
+    if (settings_.tape == "kept") return run_with<basin::Kept>();
+    if (settings_.tape == "checkpointed") return run_with<basin::Checkpointed>();
+    return run_with<basin::Recomputed>();
+  }
+
+  /// Everything that the run goes on from.
+  void save(const std::string& path) const {
+    basin::CheckpointWriter file;
+    visit(file, *this);
+    if (pooled()) pool_.save(file.under("pool"));
+    file.metadata("settings", {{"target", settings_.target},
+                               {"regime", settings_.regime},
+                               {"iterations", settings_.iterations},
+                               {"minutes", settings_.minutes},
+                               {"size", settings_.size},
+                               {"padding", settings_.padding},
+                               {"batch", settings_.batch},
+                               {"pool", settings_.pool},
+                               {"min-steps", settings_.min_steps},
+                               {"max-steps", settings_.max_steps},
+                               {"warm-up", settings_.warm_up},
+                               {"loss", settings_.loss},
+                               {"overflow", settings_.overflow},
+                               {"rate", settings_.rate},
+                               {"final-rate", settings_.final_rate},
+                               {"tape", settings_.tape},
+                               {"seed", settings_.seed}});
+    // Where time decides how the rate falls, a run goes on from its time; elsewhere it would make equal runs differ.
+    if (settings_.minutes > 0) file.metadata("train_seconds", train_seconds_);
+    file.write(path);
+  }
+
+  /// Takes up what save() wrote. Throws basin::FileError if the file does not fit.
+  void load(const std::string& path) {
+    basin::CheckpointReader file(path);
+    visit(file, *this);
+    if (pooled()) pool_.load(file.under("pool"));
+    file.finish();
+    if (file.has_metadata("train_seconds")) {
+      const basin::Json seconds = file.metadata("train_seconds");
+      basin::check_file(seconds.is_number(), path, "train_seconds", seconds.type_name(), "a number");
+      train_seconds_ = seconds;
+    }
+  }
+
+ private:
+  [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
+  [[nodiscard]] bool pooled() const { return settings_.regime != "growing"; }
+  [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    self.moments_.each(file.under("optimizer"));
+    file("iteration", self.iteration_);
+    file("losses", self.losses_);
+    file("cell_steps", self.cell_steps_);
+  }
+
+  template <class Tape>
+  bool run_with() {
+    basin::examples::Stopwatch watch;
+    basin::examples::Progress progress;
+    const double before = train_seconds_;
+    const double limit = settings_.minutes > 0 ? 60 * settings_.minutes : 0;
+    bool stopped = false;
+    while (iteration_ < settings_.iterations && !stopped && (limit == 0 || train_seconds_ < limit)) {
+      const double done = limit > 0 ? std::max(train_seconds_ / limit, share_of_iterations()) : share_of_iterations();
+      iterate<Tape>(rate_scale(done));
+      train_seconds_ = before + watch.seconds();
+      stopped = basin::examples::interrupted != 0;
+      if (progress.due(iteration_ == settings_.iterations)) {
+        const std::size_t recent = std::min<std::size_t>(losses_.size(), 100);
+        const double mean = std::accumulate(losses_.end() - static_cast<std::ptrdiff_t>(recent), losses_.end(), 0.0) /
+                            static_cast<double>(recent);
+        std::array<char, 160> line{};
+        std::snprintf(line.data(), line.size(), "iteration %d/%d  loss %.2e  %.1f iterations/s  %.0f s",
+                      static_cast<int>(iteration_), settings_.iterations, mean,
+                      static_cast<double>(iteration_) / train_seconds_, train_seconds_);
+        progress.show(line.data());
+      }
+    }
+    progress.end();
+    return !stopped;
+  }
+
+  [[nodiscard]] double share_of_iterations() const {
+    return static_cast<double>(iteration_) / std::max(1, settings_.iterations);
+  }
+
+  /// Along half a cosine from 1 to final_rate / rate.
+  [[nodiscard]] double rate_scale(double done) const {
+    constexpr Index fine = 1 << 20;
+    return basin::Cosine{.total = fine, .final = settings_.final_rate / settings_.rate}(
+        static_cast<Index>(done * static_cast<double>(fine)));
+  }
+
+  [[nodiscard]] Index steps_of(std::uint64_t iteration) const {
+    const auto range = static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps);
+    const Index steps = settings_.min_steps + static_cast<Index>(random(steps_stream).below(iteration, range));
+    if (static_cast<int>(iteration) >= settings_.warm_up) return steps;
+    // From a quarter of the steps to all of them.
+    const double share = 0.25 + 0.75 * static_cast<double>(iteration) / settings_.warm_up;
+    return std::max<Index>(1, static_cast<Index>(share * static_cast<double>(steps)));
+  }
+
+  template <class Tape>
+  void iterate(double rate_scale) {
+    const auto iteration = static_cast<std::uint64_t>(iteration_);
+    const auto loss = basin::SumOf(error(), basin::Overflow{-2, 2, settings_.overflow});
+    std::vector<Index> drawn;
+    const State<float> batch = start(iteration, drawn);
+    Grown<basin::Zero, Tape> model;
+    model.steps = steps_of(iteration);
+    model.automaton.fire.seed = random(fire_stream).bits(iteration);
+    using Model = decltype(model);
+    const auto theta = theta_.as<Model>();
+    std::vector<basin::LossStep> looks{{model.steps, 1}};
+    if (settings_.loss == "along") looks = basin::loss_along(model.steps - model.steps / 4, model.steps);
+    if (settings_.loss == "random") {
+      looks = basin::loss_at_random(random(loss_stream), 4 * iteration, 4, model.steps / 2, model.steps);
+    }
+    const auto result = basin::value_and_gradient_along(model, theta, batch.view(), loss, looks);
+    auto gradient = result.gradient.template as<Rule>();
+    // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
+    if (!std::isfinite(basin::normalize_leaves(gradient))) {
+      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(iteration_ + 1) +
+                               ": try a lower --rate");
+    }
+    adam().step(theta_, gradient, moments_, rate_scale);
+    if (pooled()) pool_.put(drawn, result.output.view());
+    losses_.push_back(result.value);
+    cell_steps_ += static_cast<double>(model.steps * grid().cells() * settings_.batch);
+    ++iteration_;
+  }
+
+  /// The states from which an iteration starts; of the pool, sorted so that the worst comes first.
+  [[nodiscard]] State<float> start(std::uint64_t iteration, std::vector<Index>& drawn) const {
+    if (!pooled()) {
+      State<float> seeds(grid().with_samples(settings_.batch));
+      seeds.view().columns().colwise() = seed_.values;
+      return seeds;
+    }
+    drawn = pool_.draw(random(draw_stream), iteration << 20, settings_.batch);
+    const std::vector<double> losses = basin::losses_of_samples(error(), pool_.take(drawn).view());
+    std::vector<std::size_t> order(drawn.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return losses[a] > losses[b]; });
+    std::vector<Index> sorted;
+    for (const std::size_t i : order) sorted.push_back(drawn[i]);
+    drawn = sorted;
+    State<float> batch = pool_.take(drawn);
+    batch.view().sample(0).vector() = seed_.values;
+    if (settings_.regime == "regenerating") {
+      // The best three (fewer of a small batch) are damaged: two lose a circle, one a half in a random direction.
+      const Index damaged = std::min<Index>(3, settings_.batch - 1);
+      for (Index i = 0; i < damaged; ++i) {
+        const View<float> sample = batch.view().sample(settings_.batch - 1 - i);
+        const std::uint64_t number = 3 * iteration + static_cast<std::uint64_t>(i);
+        if (i == 0) {
+          basin::erase(sample, basin::HalfPlane{random(half_stream).uniform(number, 0, 2 * std::numbers::pi)});
+        } else {
+          basin::erase(sample, basin::random_circle(random(damage_stream), number));
+        }
+      }
+    }
+    return batch;
+  }
+
+  Settings settings_;
+  State<float> target_, seed_;
+  Theta theta_;
+  basin::AdamState<Rule, float> moments_;
+  basin::Pool<float> pool_;
+  std::int64_t iteration_ = 0;
+  std::vector<double> losses_;
+  double train_seconds_ = 0, cell_steps_ = 0;
+};
+
+}  // namespace nca_grow

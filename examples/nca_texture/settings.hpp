@@ -1,0 +1,96 @@
+#pragma once
+
+// What the user of nca_texture can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace nca_texture {
+
+struct Settings {
+  std::string texture;
+  std::string rule = "large";
+  std::string model;
+  std::string export_to;
+  std::string resume;
+  std::string out = "nca_texture_out";
+  int iterations = 800;
+  double minutes = 0;
+  int texture_size = 128;
+  int size = 32;
+  int run_size = 128;
+  int steps = 400;
+  int batch = 4;
+  int pool = 64;
+  int min_steps = 32;
+  int max_steps = 96;
+  double fire = 0.5;
+  int levels = 5;
+  int directions = 16;
+  double mean_weight = 1;
+  double overflow = 100;
+  double rate = 2e-3;
+  double final_rate = 1e-4;
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description =
+    R"(Trains a cellular automaton to weave a texture over a torus of any size.
+
+All cells follow one small rule and start from nothing (or from noise). The rule learns to make pictures whose patches,
+on several scales, are distributed as those of the texture, by optimal transport between the two; no trained network is
+needed. What it makes forms anywhere, at any size, and closes over holes.
+
+Without --texture the program draws a texture itself. With --model and without --texture it runs a trained automaton.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  nca_texture                                            scales that the program draws, in about two minutes
+  nca_texture --texture wall.png --size 64 --iterations 2000   any PNG; a larger torus shows it coarser scales
+  nca_texture --rule micro --size 64 --iterations 2000   588 parameters instead of 5,856
+  nca_texture --model my.safetensors --run-size 256      run a trained automaton on a larger torus
+  nca_texture --resume nca_texture_out/checkpoint.safetensors
+
+In the output folder: metrics.json, checkpoint.safetensors, forming.gif (the texture forms, gets a hole, and heals),
+texture.png (made), target.png (wanted), forming.png, healing.png and loss.png. Ctrl-C ends the training after the
+iteration at hand, with a checkpoint to resume from.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("texture", s.texture, "Texture to make (PNG, any size; of a picture that is not square, the middle)");
+  options.add("rule", s.rule, "large (5,856 parameters) or micro (588)")->check(CLI::IsMember({"large", "micro"}));
+  options.add("model", s.model, "Start from a trained automaton, .safetensors as --export writes it; needs its --rule");
+  options.add("export", s.export_to, "Write the automaton's parameters to this file, .safetensors");
+  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
+  options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit")
+      ->check(CLI::Range(0.0, 1e6));
+  options.add("texture-size", s.texture_size, "Larger textures are made smaller, to so many pixels a side")
+      ->check(CLI::Range(8, 4096));
+  options.add("size", s.size, "Cells along a side of the torus in training")->check(CLI::Range(8, 4096));
+  options.add("run-size", s.run_size, "Cells along a side of the torus that is shown")->check(CLI::Range(8, 4096));
+  options.add("steps", s.steps, "Steps of the run that is shown, before and after the hole")
+      ->check(CLI::Range(1, 1000000));
+  options.add("batch", s.batch, "Samples an iteration")->check(CLI::Range(1, 4096));
+  options.add("pool", s.pool, "States in the pool that training goes on from")->check(CLI::Range(1, 1000000));
+  options.add("min-steps", s.min_steps, "Fewest steps of a rollout in training")->check(CLI::Range(1, 100000));
+  options.add("max-steps", s.max_steps, "One more than the most steps")->check(CLI::Range(2, 100000));
+  options.add("fire", s.fire, "Share of the cells that update at a step")->check(CLI::Range(0.01, 1.0));
+  options.add("levels", s.levels, "Of the pyramid, each twice as coarse as the one before; as many as fit")
+      ->check(CLI::Range(1, 10));
+  options.add("directions", s.directions, "On which patches are compared, of each level, new ones every iteration")
+      ->check(CLI::Range(1, 1024));
+  options.add("mean-weight", s.mean_weight, "Weight of a patch's mean colour against its detail")
+      ->check(CLI::Range(0.0, 100.0));
+  options.add("overflow", s.overflow, "Weight of the penalty on features beyond [-1, 1]")->check(CLI::Range(0.0, 1e6));
+  options.add("rate", s.rate, "Highest rate of Adam")->check(CLI::Range(1e-9, 1.0));
+  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
+  options.add("seed", s.seed, "Every random number follows from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace nca_texture

@@ -1,0 +1,187 @@
+#pragma once
+
+// What nca_texture measures and draws of an automaton: a torus on which the texture forms, gets a hole, and heals.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../support/plot.hpp"
+#include "basin/io/gif.hpp"
+#include "basin/io/json.hpp"
+#include "basin/io/png.hpp"
+#include "basin/nca/damage.hpp"
+#include "trainer.hpp"
+
+namespace nca_texture {
+
+/// The first features, plus one half, as a picture; a cell is scale x scale pixels.
+inline basin::Image picture_of(View<const float> z, Index scale = 1) {
+  State<float> small(z.shape().with_features(colours));
+  small.view().matrix() = (z.matrix().topRows(colours).array() + 0.5f).matrix();
+  const basin::Image cells = basin::to_image(small);
+  basin::Image image{scale * cells.width, scale * cells.height, colours, {}};
+  image.pixels.resize(static_cast<std::size_t>(image.width * image.height * colours));
+  for (Index y = 0; y < image.height; ++y) {
+    for (Index x = 0; x < image.width; ++x) std::copy_n(cells.at(x / scale, y / scale), colours, image.at(x, y));
+  }
+  return image;
+}
+
+/// Pictures side by side, each with its step.
+inline basin::Image strip_of(const std::vector<std::pair<Index, basin::Image>>& pictures) {
+  constexpr Index letter = 22, gap = 6;
+  const basin::Image& first = pictures.front().second;
+  basin::Image sheet =
+      basin::examples::blank((first.width + gap) * static_cast<Index>(pictures.size()) - gap, first.height + letter);
+  Index left = 0;
+  for (const auto& [step, picture] : pictures) {
+    for (Index y = 0; y < picture.height; ++y) std::copy_n(picture.at(0, y), 3 * picture.width, sheet.at(left, y));
+    basin::examples::write_text(sheet, left + 8, picture.height + 4, "step " + std::to_string(step));
+    left += picture.width + gap;
+  }
+  return sheet;
+}
+
+template <class Kind>
+class Show {
+ public:
+  Show(const Settings& settings, const Trainer<Kind>& trainer)
+      : settings_(settings),
+        trainer_(trainer),
+        z_(Kind::start({features, {settings.run_size, settings.run_size, 1}, 1}, random(), 0)) {}
+
+  /// Runs on for `steps`. Frames become rarer as less happens; those at `strip` are kept for a sheet.
+  void run(Index steps, basin::GifWriter& film, std::vector<std::pair<Index, basin::Image>>& strip) {
+    constexpr std::array<Index, 6> of_strip{0, 8, 32, 64, 128, 256};
+    const auto look = [&](Index t) {
+      const Index every = t < 64 ? 4 : t < 160 ? 8 : 24;
+      const bool kept = t == steps || std::find(of_strip.begin(), of_strip.end(), t) != of_strip.end();
+      if (t % every != 0 && !kept) return;
+      const basin::Image picture = picture_of(z_.view(), 2);
+      film.add(picture, t == 0 || t == steps ? 80 : 8);
+      if (kept) strip.emplace_back(t, picture);
+    };
+    Texture<Kind> model;
+    model.automaton.fire = {settings_.fire, random().bits(std::uint64_t{1} << 62)};
+    model.automaton.moment.step = step_;
+    model.steps = 1;
+    const auto theta = trainer_.parameters().template as<Texture<Kind>>();
+    State<float> next(z_.shape);
+    look(0);
+    for (Index t = 0; t < steps; ++t, ++step_) {
+      model.automaton.moment.step = step_;
+      (void)model.apply(theta.span(), z_.view(), next.view());
+      std::swap(z_, next);
+      look(t + 1);
+    }
+  }
+
+  void damage() { basin::erase(z_.view(), basin::Circle{0, 0, 0.45}); }
+
+  [[nodiscard]] View<const float> view() const { return z_.view(); }
+
+  /// The distance from the texture, on directions that no training has seen; null without one.
+  [[nodiscard]] basin::OrderedJson loss() const {
+    if (!trainer_.has_target()) return nullptr;
+    return trainer_.distance(z_.shape, random(), 0, 64).value_and_gradient(view(), 0, 1, View<float>{});
+  }
+
+  [[nodiscard]] basin::Random random() const { return {settings_.seed, show_stream}; }
+
+ private:
+  const Settings& settings_;
+  const Trainer<Kind>& trainer_;
+  State<float> z_;
+  Index step_ = 0;
+};
+
+/// What the loss can be compared with: that of a cut from the texture itself, whose opposite edges do not fit unless
+/// the cut is a tile; and that of its mean colour everywhere.
+template <class Kind>
+std::pair<double, double> floor_and_flat(const Settings& settings, const Trainer<Kind>& trainer,
+                                         const basin::Random& random) {
+  const State<float>& texture = trainer.target().colour;
+  const Index side = texture.shape.space[0], cut = std::min<Index>(settings.size, side);
+  State<float> piece(Shape{colours, {cut, cut, 1}, 1}), flat(piece.shape);
+  const auto room = static_cast<std::uint64_t>(trainer.target().tile ? side : side - cut + 1);
+  const auto left = static_cast<Index>(random.below(std::uint64_t{1} << 61, room));
+  const auto top = static_cast<Index>(random.below((std::uint64_t{1} << 61) + 1, room));
+  for (Index y = 0; y < cut; ++y) {
+    for (Index x = 0; x < cut; ++x) {
+      piece.view().matrix().col(y * cut + x) = texture.view().matrix().col((top + y) % side * side + (left + x) % side);
+    }
+  }
+  flat.view().matrix().colwise() = texture.view().matrix().rowwise().mean().eval();
+  const auto distance = trainer.distance(piece.shape, random, 0, 64);
+  return {distance.value_and_gradient(View<const float>(piece.view()), 0, 1, View<float>{}),
+          distance.value_and_gradient(View<const float>(flat.view()), 0, 1, View<float>{})};
+}
+
+template <class Kind>
+void show(const Settings& settings, const Trainer<Kind>& trainer) {
+  const std::string out = settings.out + "/";
+  basin::examples::Stopwatch watch;
+  Show<Kind> show(settings, trainer);
+  basin::GifWriter film(out + "forming.gif", {.delay = 8});
+  std::vector<std::pair<Index, basin::Image>> forming, healing;
+  show.run(settings.steps, film, forming);
+  const basin::OrderedJson formed = show.loss();
+  basin::write_png(out + "texture.png", picture_of(show.view(), 2));
+  show.damage();
+  const basin::OrderedJson damaged = show.loss();
+  show.run(settings.steps, film, healing);
+  const basin::OrderedJson healed = show.loss();
+  const double seconds = watch.seconds();
+  film.finish();
+  basin::write_png(out + "forming.png", strip_of(forming));
+  basin::write_png(out + "healing.png", strip_of(healing));
+
+  basin::OrderedJson metrics;
+  metrics["texture"] = !trainer.has_target() ? "none" : settings.texture.empty() ? "drawn" : settings.texture;
+  metrics["rule"] = Kind::name;
+  metrics["parameters"] = Kind::Rule::param_count;
+  metrics["iterations"] = trainer.losses().size();
+  metrics["seed"] = settings.seed;
+  metrics["threads"] = basin::threads();
+  metrics["size"] = settings.size;
+  metrics["run_size"] = settings.run_size;
+  metrics["steps"] = settings.steps;
+  metrics["final_loss"] = formed;
+  metrics["loss_damaged"] = damaged;
+  metrics["loss_healed"] = healed;
+  metrics["loss_of_the_texture_itself"] = nullptr;
+  metrics["loss_of_its_mean_colour"] = nullptr;
+  if (trainer.has_target()) {
+    const auto [floor, flat] = floor_and_flat(settings, trainer, show.random());
+    metrics["loss_of_the_texture_itself"] = floor;
+    metrics["loss_of_its_mean_colour"] = flat;
+    basin::write_png(out + "target.png", picture_of(trainer.target().colour.view(), 2));
+  }
+  if (!trainer.losses().empty()) {
+    basin::write_png(out + "loss.png",
+                     basin::examples::line_chart(
+                         {basin::examples::log_means("", trainer.losses())},
+                         {.title = "Training: distance of patches", .x_label = "iteration", .y_label = "log10"}));
+  }
+  const double shown = 2.0 * settings.steps * settings.run_size * settings.run_size;
+  const bool trained = trainer.train_seconds() > 0;
+  metrics["train_seconds"] = trainer.train_seconds();
+  metrics["cell_steps_per_second"] = trained ? trainer.cell_steps() / trainer.train_seconds() : shown / seconds;
+  metrics["run_cell_steps_per_second"] = shown / seconds;
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
+  basin::write_json(out + "metrics.json", metrics);
+  const auto number = [&](const char* key) {
+    return metrics[key].is_null() ? std::string("-")
+                                  : basin::examples::detail::tick_text(metrics[key].get<double>(), 1e-9);
+  };
+  std::printf("distance formed %s, damaged %s, healed %s (the texture itself %s, its mean colour %s); wrote %s\n",
+              number("final_loss").c_str(), number("loss_damaged").c_str(), number("loss_healed").c_str(),
+              number("loss_of_the_texture_itself").c_str(), number("loss_of_its_mean_colour").c_str(),
+              settings.out.c_str());
+}
+
+}  // namespace nca_texture

@@ -1,0 +1,266 @@
+#pragma once
+
+// Training of nca_texture, and its checkpoints. Everything random is a function of the seed and the iteration, so a run
+// resumes bit for bit.
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "../support/process.hpp"
+#include "basin/core/parallel.hpp"
+#include "basin/io/checkpoint.hpp"
+#include "basin/io/target_image.hpp"
+#include "basin/nca/pool.hpp"
+#include "basin/train/clip.hpp"
+#include "basin/train/optimizer.hpp"
+#include "basin/train/patch_transport.hpp"
+#include "basin/train/schedule.hpp"
+#include "basin/train/state_loss.hpp"
+#include "basin/train/value_and_gradient.hpp"
+#include "model.hpp"
+#include "pattern.hpp"
+#include "settings.hpp"
+
+namespace nca_texture {
+
+/// The streams of random numbers, one a use.
+enum Stream : std::uint64_t { draw_stream = 1, steps_stream, fire_stream, start_stream, patch_stream, show_stream };
+
+/// What is wanted: colours as an automaton has them, that is less one half.
+struct Target {
+  State<float> colour{};
+  bool tile = false;  ///< goes round
+};
+
+/// The middle square of a picture.
+inline basin::Image middle_square(const basin::Image& image) {
+  const Index side = std::min(image.width, image.height);
+  const Index left = (image.width - side) / 2, top = (image.height - side) / 2;
+  basin::Image square{side, side, image.channels, {}};
+  for (Index y = 0; y < side; ++y) {
+    const std::uint8_t* row = image.at(left, top + y);
+    square.pixels.insert(square.pixels.end(), row, row + side * image.channels);
+  }
+  return square;
+}
+
+inline Target load_texture(const Settings& settings) {
+  Target target{{}, settings.texture.empty()};
+  const basin::Image image = target.tile ? drawn_texture(64, 16) : middle_square(basin::read_png(settings.texture));
+  const Index side = std::min<Index>(settings.texture_size, image.width);
+  const State<float> cells = basin::target_state<float>(image, {.size = side, .padding = 0});
+  target.colour = State<float>(cells.shape.with_features(colours));
+  for (Index i = 0; i < cells.shape.cells(); ++i) {
+    const auto cell = cells.view().matrix().col(i);  // over white
+    target.colour.view().matrix().col(i) = cell.head<3>().array() + (1 - cell[3]) - 0.5f;
+  }
+  return target;
+}
+
+template <class Kind>
+class Trainer {
+ public:
+  using Theta = basin::Parameters<typename Kind::Rule, float>;
+
+  /// Without a target (no colours) the automaton can be run, but not trained.
+  Trainer(const Settings& settings, Target target)
+      : settings_(settings),
+        target_(std::move(target)),
+        grid_{features, {settings.size, settings.size, 1}, 1},
+        theta_(Kind::initial_theta(settings.seed)),
+        moments_(adam().init(theta_)) {
+    basin::check(settings.min_steps < settings.max_steps, "--min-steps", settings.min_steps,
+                 "less than --max-steps, " + std::to_string(settings.max_steps));
+    basin::check(settings.batch <= settings.pool, "--batch", settings.batch,
+                 "at most --pool, " + std::to_string(settings.pool));
+    if (!has_target()) return;
+    const Index side = target_.colour.shape.space[0];
+    basin::check(side >= patch, "side of the texture", side, "at least " + std::to_string(patch));
+    pool_ = basin::Pool<float>(settings.pool, start(0).view());
+    if (start(0).values != start(1).values) {  // each its own noise
+      for (Index i = 0; i < settings.pool; ++i) {
+        pool_.put(std::vector<Index>{i}, start(static_cast<std::uint64_t>(i)).view());
+      }
+    }
+  }
+
+  [[nodiscard]] bool has_target() const { return target_.colour.shape.features > 0; }
+  [[nodiscard]] const Target& target() const { return target_; }
+  [[nodiscard]] const Theta& parameters() const { return theta_; }
+  [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
+  [[nodiscard]] double train_seconds() const { return train_seconds_; }
+  [[nodiscard]] double cell_steps() const { return cell_steps_; }
+
+  /// The distance of pictures of a shape from the texture.
+  [[nodiscard]] basin::PatchTransport<float> distance(const Shape& shape, const basin::Random& random,
+                                                      std::uint64_t index, Index directions) const {
+    return {target_.colour.view(),
+            shape,
+            random,
+            index,
+            {.patch = patch,
+             .levels = basin::levels_that_fit(settings_.levels, patch, target_.colour.shape, shape),
+             .directions = directions,
+             .mean_weight = settings_.mean_weight,
+             .wrap = target_.tile}};
+  }
+
+  void take(const Theta& theta) { theta_ = theta; }
+
+  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end.
+  bool run() {
+    basin::examples::Stopwatch watch;
+    basin::examples::Progress progress;
+    const double before = train_seconds_;
+    const double limit = settings_.minutes > 0 ? 60 * settings_.minutes : 0;
+    bool stopped = false;
+    while (iteration_ < settings_.iterations && !stopped && (limit == 0 || train_seconds_ < limit)) {
+      iterate(rate_scale(std::max(share_of_iterations(), limit > 0 ? train_seconds_ / limit : 0)));
+      train_seconds_ = before + watch.seconds();
+      stopped = basin::examples::interrupted != 0;
+      if (progress.due(iteration_ == settings_.iterations)) {
+        const std::size_t recent = std::min<std::size_t>(losses_.size(), 100);
+        const double mean = std::accumulate(losses_.end() - static_cast<std::ptrdiff_t>(recent), losses_.end(), 0.0) /
+                            static_cast<double>(recent);
+        std::array<char, 160> line{};
+        std::snprintf(line.data(), line.size(), "iteration %d/%d  loss %.2e  %.1f iterations/s  %.0f s",
+                      static_cast<int>(iteration_), settings_.iterations, mean,
+                      static_cast<double>(iteration_) / train_seconds_, train_seconds_);
+        progress.show(line.data());
+      }
+    }
+    progress.end();
+    return !stopped;
+  }
+
+  /// Everything that the run goes on from.
+  void save(const std::string& path) const {
+    basin::CheckpointWriter file;
+    visit(file, *this);
+    pool_.save(file.under("pool"));
+    file.metadata("settings", {{"texture", settings_.texture},
+                               {"rule", settings_.rule},
+                               {"iterations", settings_.iterations},
+                               {"minutes", settings_.minutes},
+                               {"texture-size", settings_.texture_size},
+                               {"size", settings_.size},
+                               {"batch", settings_.batch},
+                               {"pool", settings_.pool},
+                               {"min-steps", settings_.min_steps},
+                               {"max-steps", settings_.max_steps},
+                               {"fire", settings_.fire},
+                               {"levels", settings_.levels},
+                               {"directions", settings_.directions},
+                               {"mean-weight", settings_.mean_weight},
+                               {"overflow", settings_.overflow},
+                               {"rate", settings_.rate},
+                               {"final-rate", settings_.final_rate},
+                               {"seed", settings_.seed}});
+    // Where time decides how the rate falls, a run goes on from its time; elsewhere it would make equal runs differ.
+    if (settings_.minutes > 0) file.metadata("train_seconds", train_seconds_);
+    file.write(path);
+  }
+
+  /// Takes up what save() wrote. Throws basin::FileError if the file does not fit.
+  void load(const std::string& path) {
+    basin::CheckpointReader file(path);
+    visit(file, *this);
+    pool_.load(file.under("pool"));
+    file.finish();
+    if (file.has_metadata("train_seconds")) {
+      const basin::Json seconds = file.metadata("train_seconds");
+      basin::check_file(seconds.is_number(), path, "train_seconds", seconds.type_name(), "a number");
+      train_seconds_ = seconds;
+    }
+  }
+
+ private:
+  static constexpr Index patch = 5;
+
+  [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
+  [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
+  [[nodiscard]] State<float> start(std::uint64_t which) const {
+    return Kind::start(grid_, random(start_stream), which);
+  }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    self.moments_.each(file.under("optimizer"));
+    file("iteration", self.iteration_);
+    file("losses", self.losses_);
+    file("cell_steps", self.cell_steps_);
+  }
+
+  [[nodiscard]] double share_of_iterations() const {
+    return static_cast<double>(iteration_) / std::max(1, settings_.iterations);
+  }
+
+  /// Along half a cosine from 1 to final_rate / rate.
+  [[nodiscard]] double rate_scale(double done) const {
+    constexpr Index fine = 1 << 20;
+    return basin::Cosine{.total = fine, .final = settings_.final_rate / settings_.rate}(
+        static_cast<Index>(done * static_cast<double>(fine)));
+  }
+
+  void iterate(double rate_scale) {
+    const auto iteration = static_cast<std::uint64_t>(iteration_);
+    const auto loss = basin::SumOf(distance(grid_, random(patch_stream), iteration, settings_.directions),
+                                   basin::Overflow{-1, 1, settings_.overflow});
+    const std::vector<Index> drawn = pool_.draw(random(draw_stream), iteration << 20, settings_.batch);
+    State<float> batch = pool_.take(drawn);
+    // Now and then one begins anew, so that the texture is also learnt from its start.
+    if (iteration % restart == 0) {
+      batch.view().sample(0).vector() = start(fresh(iteration)).values;
+    }
+    Texture<Kind> model;
+    model.steps = settings_.min_steps +
+                  static_cast<Index>(
+                      random(steps_stream)
+                          .below(iteration, static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps)));
+    model.automaton.fire = {settings_.fire, random(fire_stream).bits(iteration)};
+    const auto result = basin::value_and_gradient(model, theta_.template as<Texture<Kind>>(), batch.view(), loss, 1);
+    auto gradient = result.gradient.template as<typename Kind::Rule>();
+    // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
+    if (!std::isfinite(basin::normalize_leaves(gradient))) {
+      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(iteration_ + 1) +
+                               ": try a lower --rate");
+    }
+    adam().step(theta_, gradient, moments_, rate_scale);
+    // States that have run away are no use to go on from: their gradient would drown that of the others.
+    State<float> next = result.output;
+    for (Index n = 0; n < settings_.batch; ++n) {
+      auto sample = next.view().sample(n).vector();
+      if (!(sample.cwiseAbs().maxCoeff() <= run_away))
+        sample = start(fresh(iteration) + 1 + static_cast<std::uint64_t>(n)).values;
+    }
+    pool_.put(drawn, next.view());
+    losses_.push_back(result.value);
+    cell_steps_ += static_cast<double>(model.steps * grid_.cells() * settings_.batch);
+    ++iteration_;
+  }
+
+  /// The number of the first of the starts that an iteration may need, after those of the pool.
+  [[nodiscard]] std::uint64_t fresh(std::uint64_t iteration) const {
+    return static_cast<std::uint64_t>(settings_.pool) + iteration * static_cast<std::uint64_t>(settings_.batch + 1);
+  }
+
+  static constexpr std::uint64_t restart = 8;  // iterations from one fresh start to the next
+  static constexpr float run_away = 4;         // the penalty begins at 1
+
+  Settings settings_;
+  Target target_;
+  Shape grid_;
+  Theta theta_;
+  basin::AdamState<typename Kind::Rule, float> moments_;
+  basin::Pool<float> pool_;
+  std::int64_t iteration_ = 0;
+  std::vector<double> losses_;
+  double train_seconds_ = 0, cell_steps_ = 0;
+};
+
+}  // namespace nca_texture

@@ -1,0 +1,13 @@
+// expect: Rollout: the automaton must not take an injection
+// A rollout of a cell that takes an injection.
+
+#include "basin/layers/dense.hpp"
+#include "basin/nca/gated.hpp"
+#include "basin/nca/perceive.hpp"
+#include "basin/nca/rollout.hpp"
+
+using See = basin::Perceive<4, basin::Zero, basin::Centre>;
+
+int main() {
+  return basin::Rollout<basin::Gated<basin::Automaton<See, basin::Dense<4, 4>, basin::MeanField>>>::in_features;
+}

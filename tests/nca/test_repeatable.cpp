@@ -1,0 +1,68 @@
+// What an automaton computes is the same to the last bit, twice, and for any number of threads.
+
+#include <catch2/catch.hpp>
+
+#include "basin/core/parallel.hpp"
+#include "basin/layers/activation.hpp"
+#include "basin/layers/dense.hpp"
+#include "basin/layers/sequential.hpp"
+#include "basin/nca/perceive.hpp"
+#include "basin/nca/rollout.hpp"
+#include "support/layer_checks.hpp"
+
+using namespace basin;
+using namespace basin::test;
+
+namespace {
+
+using A = Automaton<Perceive<4, Periodic, Centre, SobelX, SobelY>, Sequential<Dense<12, 8>, Relu, Dense<8, 4>>,
+                    RandomFire, AliveMask<3>>;
+
+struct Results {
+  Vector<float> end, applied, jt, dz, dtheta, dtheta_alone;
+  bool operator==(const Results& other) const = default;
+};
+
+template <class Tape>
+Results on(int threads, const Rollout<A, Tape>& rollout, const State<float>& z) {
+  set_threads(threads);
+  const auto theta = random_parameters<A, float>(1, 0.3);
+  const auto w = random_state<float>(z.shape, 3);
+  State<float> end(z.shape), applied(z.shape), jt(z.shape), dz(z.shape);
+  Parameters<A, float> dtheta, alone;
+  (void)rollout.apply(theta.span(), z.view(), applied.view());
+  const auto j = rollout.linearize(theta.span(), z.view(), end.view());
+  (void)j.jvp(w.view(), jt.view());
+  (void)j.pullback(w.view(), dz.view(), dtheta.span());
+  (void)j.pullback(w.view(), View<float>(), alone.span());
+  set_threads(0);
+  return {end.values, applied.values, jt.values, dz.values, dtheta.vector(), alone.vector()};
+}
+
+template <class Tape>
+void check_threads(const Shape& shape, const Tape& tape) {
+  CAPTURE(shape.to_string());
+  Rollout<A, Tape> rollout{.steps = 2, .tape = tape};
+  rollout.automaton.alive.threshold = 1.5;
+  const State<float> z = random_state<float>(shape, 2);
+  const Results one = on(1, rollout, z);
+  CHECK(one.dz.allFinite());
+  CHECK(!one.dz.isZero(0));
+  CHECK(!one.dtheta.isZero(0));
+  CHECK(on(1, rollout, z) == one);
+  CHECK(on(2, rollout, z) == one);
+  CHECK(on(3, rollout, z) == one);
+}
+
+}  // namespace
+
+// Forward in bands of about 1024 cells, backward of about 8192, the last one longer: three on a torus of 26,130 cells.
+TEST_CASE("an automaton on a large torus is the same on 1, 2 and 3 threads, and twice", "[repeatable][rollout]") {
+  check_threads({4, {130, 201, 1}, 1}, Kept{});
+  check_threads({4, {130, 201, 1}, 1}, Checkpointed{});
+}
+
+TEST_CASE("a batch of automata is the same on 1, 2 and 3 threads, and twice", "[repeatable][rollout]") {
+  check_threads({4, {31, 17, 1}, 40}, Checkpointed{});
+  check_threads({4, {130, 140, 1}, 3}, Kept{});
+}
