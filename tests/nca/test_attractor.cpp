@@ -135,12 +135,6 @@ State<double> filled(const Shape& shape, double value) {
   return state;
 }
 
-State<double> vector_state(const Vector<double>& values) {
-  State<double> state(Shape{values.size(), {1, 1, 1}, 1});
-  state.values = values;
-  return state;
-}
-
 }  // namespace
 
 TEST_CASE("a contraction has period 1", "[unit][attractor]") {
@@ -171,7 +165,8 @@ TEST_CASE("a contraction has period 1", "[unit][attractor]") {
 TEST_CASE("a turn by a seventh has period 7, and its multipliers", "[unit][attractor]") {
   const SmallCell<Circling, 2, 1> cell{{2 * std::numbers::pi / 7}};
   const State<double> u(Shape{2, {1, 1, 1}, 1});
-  const State<double> z0 = vector_state(Vector<double>{{0.3, 0.1}});
+  State<double> z0(u.shape);
+  z0.values[0] = 0.3;
   const auto found = find_attractor(cell, one_theta, u, z0, {.settle = 300});
   CHECK(found.period == 7);
   REQUIRE(found.phases.size() == 7);

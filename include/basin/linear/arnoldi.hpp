@@ -151,8 +151,9 @@ class ArnoldiBasis {
     const Matrix<double> small = q.transpose() * h() * q;
     const Eigen::RowVectorXd b = h_.row(columns_).head(columns_) * q;
     const Matrix<S> turn = q.cast<S>();
+    // Not Eigen's product of matrices, which starts threads of its own.
     for_chunks(size_, [&](Index first, Index count) {
-      const Matrix<S> turned = basis_.block(first, 0, count, columns_) * turn;
+      const Matrix<S> turned = basis_.block(first, 0, count, columns_).lazyProduct(turn);
       basis_.block(first, 0, count, kept) = turned;
     });
     basis_.col(kept) = basis_.col(columns_).eval();

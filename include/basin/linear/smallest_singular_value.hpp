@@ -49,7 +49,9 @@ struct SingularValueOptions {
 /// The smallest singular value that was found.
 struct [[nodiscard]] SmallestSingularValue {
   double value = 0;  ///< |A v| of a unit v: not below the smallest singular value, but by rounding. NaN: non_finite
-  /// converged; max_iterations; stalled (nothing new to add to the basis); non_finite (A gave a NaN or an infinity).
+  /// converged; max_iterations; stalled (ten iterations in a row lowered neither the value by a thousandth nor the
+  /// residual by half, or gave nothing new: the rounding of S in A is reached, and the value, whose error goes with the
+  /// square of the residual, may well be right); non_finite (A gave a NaN or an infinity).
   Status status = Status::max_iterations;
   double residual = 0;    ///< |A^T u - value v|
   int iterations = 0;     ///< inverse iterations
@@ -133,8 +135,9 @@ class SingularBasis {
     ++count_;
     const Matrix<S> turn = orthogonalizing_turn(r).template cast<S>();
     for (Matrix<S>* columns : {&v_, &w_}) {
+      // Not Eigen's product of matrices, which starts threads of its own.
       for_chunks(size_, [&](Index first, Index rows) {
-        const Matrix<S> turned = columns->block(first, 0, rows, count_) * turn;
+        const Matrix<S> turned = columns->block(first, 0, rows, count_).lazyProduct(turn);
         columns->block(first, 0, rows, count_) = turned;
       });
     }
@@ -235,6 +238,8 @@ template <class Op, class Transposed, class Start>
   Vector<S> v = first.vector(), checked(size);
   State<S> u(shape), g(shape), w(shape);
   if (!basis.append(v, image)) return fail();
+  double marked_value = 0, marked_residual = 0;
+  int since_mark = 0;
   for (;; ++result.iterations) {
     v = basis.v();
     detail::scale(v.data(), 1 / detail::norm(v.data(), size), size);
@@ -256,9 +261,16 @@ template <class Op, class Transposed, class Start>
       return result;
     }
     if (result.iterations == options.max_iterations) return result;
+    if (result.iterations == 0 || result.value < 0.999 * marked_value || result.residual < 0.5 * marked_residual) {
+      marked_value = result.value;
+      marked_residual = result.residual;
+      since_mark = 0;
+    } else {
+      ++since_mark;
+    }
 
     result.status = Status::stalled;
-    if (basis.count() == size) return result;
+    if (basis.count() == size || since_mark == 10) return result;
     if (basis.full()) basis.keep(options.dimension / 2);
     const Index before = basis.count();
     detail::conjugate_gradients(apply, transposed, g, w, options, result);

@@ -4,10 +4,9 @@
 //
 //   find_attractor     follows z <- f(z), and finds a fixed point (period 1) or a cycle z_0 -> z_1 -> ... -> z_0
 //   stability          linearizes there: M = J_{p-1} ... J_1 J_0, with J_i = df/dz at phase z_i, the derivative of p
-//   steps.
-//                      Its spectral radius (the largest Floquet multiplier, below 1 if the attractor draws near states
-//                      in), and the smallest singular value of I - M (0 where a fixed point may vanish or be one of a
-//                      continuum; its reciprocal bounds how far a small push moves the fixed point)
+//                      steps. Its spectral radius (the largest Floquet multiplier, below 1 if near states are drawn
+//                      in), and the smallest singular value of I - M (0 where a fixed point may vanish or be one of
+//                      a continuum; its reciprocal bounds how far a small push moves the fixed point)
 //   basin_by_damage    erases random circles, and counts how often the same attractor is reached again
 //
 // A map needs no fixed point, and an automaton with a random mask has none: take its mean_field (nca/automaton.hpp).

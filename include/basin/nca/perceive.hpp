@@ -95,7 +95,7 @@ struct Perceive {
     void filter(S* out, std::index_sequence<i...>) const {
       const std::array<const S*, sizeof...(i)> from{
           lines_.template at<inside>(T::taps[i].x, T::taps[i].y, T::taps[i].z)...};
-      S value[C];  // of its own, so that the compiler knows that nothing overlaps
+      alignas(detail::Arena::alignment) S value[C];  // of its own, so that the compiler knows that nothing overlaps
       for (int c = 0; c < C; ++c) value[c] = (S(0) + ... + (static_cast<S>(T::taps[i].weight) * from[i][c]));
       for (int c = 0; c < C; ++c) out[c] = value[c];
     }
@@ -137,7 +137,7 @@ struct Perceive {
     void to_neighbour(const S* g, std::index_sequence<k...>) const {
       if constexpr (((detail::weight_at<Stencils>(x, y, z) != 0) || ...)) {
         S* to = lines_.template at<inside>(x, y, z);
-        S value[C];
+        alignas(detail::Arena::alignment) S value[C];
         for (int c = 0; c < C; ++c) {
           S sum = to[c];
           (add<detail::weight_at<Stencils>(x, y, z) != 0>(sum, detail::weight_at<Stencils>(x, y, z),
