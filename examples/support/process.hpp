@@ -60,12 +60,14 @@ class Stopwatch {
 
 /// Set by Ctrl-C, once watch_for_interrupt() was called.
 inline volatile std::sig_atomic_t interrupted = 0;
+/// From here on a run can be stopped; whoever reads what was printed so far may rely on it.
 inline void watch_for_interrupt() {
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = SA_RESETHAND;  // a second Ctrl-C ends the program at once
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  std::fflush(stdout);
 }
 
 /// What a shell reports of a program that Ctrl-C ended.

@@ -17,7 +17,7 @@ awk -v accuracy="$(value one test_accuracy)" 'BEGIN { exit !(accuracy > 0.3) }' 
 "$program" $small --threads 2 --out two >two.log
 cmp one/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads give another checkpoint than one"
 
-stopped_and_resumed 0.7 $small
+stopped_and_resumed $small
 cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
 
 "$program" --evaluate one/checkpoint.safetensors --out evaluated >evaluated.log

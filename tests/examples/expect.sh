@@ -46,18 +46,23 @@ refused() {
   grep -q -- "$wanted" refused.log || fail "$* was refused without '$wanted': $(cat refused.log)"
 }
 
-# stopped_and_resumed <seconds> <arguments>: a run into the folder stopped, interrupted wherever the signal finds it
+# stopped_and_resumed <arguments>: a run into the folder stopped, interrupted as soon as it says that it begins to train
 stopped_and_resumed() {
-  seconds=$1
-  shift
+  rm -f said
+  mkfifo said
+  exec 3<>said
+  "$program" "$@" --out stopped >said &
+  read -r line <said || fail "a run said nothing"
+  kill -TERM $!
   status=0
-  timeout -s INT "$seconds" "$program" "$@" --out stopped >stopped.log || status=$?
-  if [ "$status" -eq 124 ]; then
-    [ ! -e stopped/metrics.json ] || fail "a run that was stopped has written its results"
-    if [ -e stopped/checkpoint.safetensors ]; then
+  wait $! || status=$?
+  exec 3<&-
+  case $status in
+    0) ;;  # it had come to its end
+    130)
+      [ ! -e stopped/metrics.json ] || fail "a run that was stopped has written its results"
       "$program" --resume stopped/checkpoint.safetensors --out stopped >resumed.log
-    else  # stopped before there was anything to keep
-      "$program" "$@" --out stopped >resumed.log
-    fi
-  fi
+      ;;
+    *) fail "a run that was stopped ended with status $status" ;;
+  esac
 }

@@ -17,7 +17,7 @@ grep -q '"alive_cells": {' one/metrics.json || fail "metrics.json lacks alive_ce
 "$program" $small --regime regenerating --threads 2 --out three >three.log
 cmp one/checkpoint.safetensors three/checkpoint.safetensors || fail "two threads give another checkpoint than one"
 [ "$(value one final_loss)" = "$(value two final_loss)" ] || fail "checkpoints in a rollout change what is trained"
-stopped_and_resumed 0.05 $small --regime regenerating
+stopped_and_resumed $small --regime regenerating
 cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
 
 # Exported, and run from both kinds of file, on a torus.

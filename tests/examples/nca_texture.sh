@@ -15,7 +15,7 @@ for rule in large micro; do
   "$program" $small --rule $rule --threads 2 --out two >two.log
   cmp $rule/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads give another checkpoint than one"
   rm -rf stopped
-  stopped_and_resumed 0.05 $small --rule $rule
+  stopped_and_resumed $small --rule $rule
   cmp $rule/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
   "$program" --rule $rule --model $rule.safetensors --run-size 40 --steps 10 --out run >run.log
   [ "$(value run final_loss)" = null ] || fail "a model that is only run has a loss"
