@@ -3,8 +3,8 @@
 //
 //   nca_equilibrium --help
 //
-// nca_equilibrium/settings.hpp has the options, settling.hpp the automaton that is trained through its equilibrium,
-// reach.hpp how far a seed's influence goes, calming.hpp the published automaton.
+// nca_equilibrium/settings.hpp has the options, contracting.hpp the automaton that is trained through its equilibrium,
+// settling.hpp what is measured of it, reach.hpp how far a seed's influence goes, calming.hpp the published automaton.
 
 #include <cstdio>
 #include <filesystem>
@@ -24,7 +24,7 @@ inline int run(const Settings& settings) {
   metrics["threads"] = basin::threads();
   if (settings.model.empty()) {
     settle(settings, metrics);
-    reach(settings, metrics);
+    if (settings.reach_iterations > 0) reach(settings, metrics);
   } else {
     calm(settings, metrics);
   }

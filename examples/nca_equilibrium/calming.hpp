@@ -2,12 +2,14 @@
 
 // What the mean field of a trained growing automaton does, and training it until it rests.
 //
-// The loss is the error of the colours at the last step of a rollout plus the squares of its last change, z_T -
-// z_{T-1}: as long as the pattern circles or drifts, that pulls it towards rest, and once the circle has closed on a
-// fixed point the map itself does the rest. Rollouts start from states along the attractor, from damaged ones, and from
-// the seed.
+// The loss is the error of the colours at the last step of a rollout plus a weight times the mean square of its last
+// change, z_T - z_{T-1}. As long as the pattern circles or drifts, that pulls it towards rest. Rollouts start from
+// states that go on from iteration to iteration, from a damaged one, and from the seed.
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -35,7 +37,7 @@ inline Look look_at(const PublishedTheta& theta, const State<float>& target, boo
   const Shape shape = target.shape.with_features(nca_grow::features);
   const State<float> nothing(shape.with_features(0));
   Look look{basin::find_attractor(map, theta.as<Mean>().span(), nothing.view(), basin::one_cell_seed<float>(shape),
-                                  {.settle = 2000, .max_steps = 8000, .max_period = 64, .tolerance = 1e-5}),
+                                  {.settle = 2000, .max_steps = 32000, .max_period = 64, .tolerance = 1e-5}),
             0, 0, 0};
   look.alive = basin::count_above(look.attractor.state().view());
   State<float> next(shape);
@@ -63,44 +65,54 @@ inline basin::OrderedJson described(const Look& look, bool with_target) {
   return json;
 }
 
-/// The gradient of one rollout's loss, added to `gradient`; the last state in `end`. Returns the error of the colours.
-inline double add_gradient(const MeanRollout& rollout, const PublishedTheta& theta, View<const float> start,
-                           const State<float>& target, double rest_weight, View<float> end,
-                           basin::Parameters<MeanRollout, float>& gradient) {
+struct Seen {
+  double error = 0;   ///< of the colours at the last step
+  double change = 0;  ///< root mean square of the last step
+};
+
+/// The gradient of one rollout's loss, added to `gradient`; the last state in `end`.
+inline Seen add_gradient(const MeanRollout& rollout, const PublishedTheta& theta, View<const float> start,
+                         const State<float>& target, double rest_weight, View<float> end,
+                         basin::Parameters<MeanRollout, float>& gradient) {
   const auto parameters = theta.as<MeanRollout>();
-  const auto linear = rollout.linearize<float>(parameters.span(), start, end);
-  State<float> w(end.shape());
-  const double error =
-      basin::LeadingFeaturesError<float>{target}.value_and_gradient(View<const float>(end), 0, 1, w.view());
-  const float weight = static_cast<float>(2 * rest_weight / static_cast<double>(end.size()));
-  // The last change depends on both of the last states.
-  State<float> before(end.shape());
-  (void)linear.pullback_along(View<const float>(w.view()), View<float>{}, gradient.span(),
-                              [&](Index t, View<const float> z, View<float> into) {
-                                if (t == rollout.steps - 1) {
-                                  before.values = z.vector();
-                                  into.vector() -= weight * (end.vector() - z.vector());
-                                }
-                              });
-  return error;
+  // The loss sees the last two states, so the last step is a rollout of its own.
+  MeanRollout but_one = rollout, last = rollout;
+  but_one.steps = rollout.steps - 1;
+  last.steps = 1;
+  State<float> before(end.shape()), w(end.shape()), w_before(end.shape());
+  const auto way = but_one.linearize<float>(parameters.span(), start, before.view());
+  const auto step = last.linearize<float>(parameters.span(), before.view(), end);
+  Seen seen;
+  seen.error = basin::LeadingFeaturesError<float>{target}.value_and_gradient(View<const float>(end), 0, 1, w.view());
+  const double size = static_cast<double>(end.size());
+  const basin::Vector<float> change = end.vector() - before.values;
+  seen.change = static_cast<double>(change.norm()) / std::sqrt(size);
+  const float weight = static_cast<float>(2 * rest_weight / size);
+  w.values += weight * change;
+  (void)step.pullback(View<const float>(w.view()), w_before.view(), gradient.span());
+  w_before.values -= weight * change;
+  (void)way.pullback(View<const float>(w_before.view()), View<float>{}, gradient.span());
+  return seen;
 }
 
 /// Trains until the pattern rests; returns the parameters.
 inline PublishedTheta train_to_rest(const Settings& settings, PublishedTheta theta, const State<float>& target,
                                     const Look& first) {
   constexpr Index starts = 4;
-  const basin::Adam adam{.rate = settings.rate > 0 ? settings.rate : 1e-4};
+  const basin::Adam adam{.rate = settings.rate > 0 ? settings.rate : 2e-5};
   const basin::Cosine schedule{.total = settings.iterations, .final = 0.05};
   auto moments = adam.init(theta);
   const Shape shape = first.attractor.state().shape;
   const State<float> seed = basin::one_cell_seed<float>(shape);
   // Two states go on from iteration to iteration; one is damaged again and again, one starts from the seed.
   std::vector<State<float>> states(starts, first.attractor.state());
-  std::vector<double> errors(starts);
+  std::vector<Seen> seen(starts);
   const basin::Random random{settings.seed, 77};
   basin::examples::Progress progress;
   for (int i = 0; i < settings.iterations; ++i) {
     const auto iteration = static_cast<std::uint64_t>(i);
+    // First the picture becomes right in the mean field, then the last circling ends.
+    const double rest_weight = std::pow(10.0, 4 + static_cast<double>(i) / settings.iterations);
     std::vector<State<float>> ends(starts, State<float>(shape));
     std::vector<basin::Parameters<MeanRollout, float>> gradients(starts);
     states[2] = states[0];
@@ -112,8 +124,8 @@ inline PublishedTheta train_to_rest(const Settings& settings, PublishedTheta the
       rollout.steps = n == 3 ? 96 : 32 + static_cast<Index>(random.below(1000000 + iteration, 32));
       const auto at = static_cast<std::size_t>(n);
       // What grows or heals is still on its way: only the states that go on are to rest.
-      errors[at] =
-          add_gradient(rollout, theta, states[at].view(), target, n < 2 ? 100.0 : 0.0, ends[at].view(), gradients[at]);
+      seen[at] = add_gradient(rollout, theta, states[at].view(), target, n < 2 ? rest_weight : 0.0, ends[at].view(),
+                              gradients[at]);
     });
     basin::Parameters<MeanRollout, float> sum;
     for (const auto& gradient : gradients) sum.vector() += gradient.vector() / static_cast<float>(starts);
@@ -122,14 +134,19 @@ inline PublishedTheta train_to_rest(const Settings& settings, PublishedTheta the
       throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(i + 1) +
                                ": try a lower --rate");
     }
-    adam.step(theta, gradient, moments, schedule(i));
-    states[0] = ends[0];
-    states[1] = ends[1];
-    if (i % 8 == 7) states[1] = ends[3];  // a pattern that has just grown, to go on
+    // Adam's first steps move all parameters at once, and the pattern would be lost before it is known which help.
+    const double warm_up = std::min(1.0, (i + 1) / 100.0);
+    adam.step(theta, gradient, moments, warm_up * schedule(i));
+    for (const std::size_t n : {0u, 1u}) {
+      // A pattern that has just grown takes the place of one that is lost, and of the second now and then.
+      const bool lost = !(seen[n].error <= 4 * seen[3].error);
+      states[n] = lost || (n == 1 && i % 8 == 7) ? ends[3] : ends[n];
+    }
     if (progress.due(i + 1 == settings.iterations)) {
       std::array<char, 120> line{};
-      std::snprintf(line.data(), line.size(), "iteration %d/%d  error %.2e at rest, %.2e healing, %.2e grown", i + 1,
-                    settings.iterations, errors[0], errors[2], errors[3]);
+      std::snprintf(line.data(), line.size(),
+                    "iteration %d/%d  error %.2e, step %.1e at rest; error %.2e healing, %.2e grown", i + 1,
+                    settings.iterations, seen[0].error, seen[0].change, seen[2].error, seen[3].error);
       progress.show(line.data());
     }
   }

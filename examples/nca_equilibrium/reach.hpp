@@ -1,66 +1,83 @@
 #pragma once
 
-// How far a seed's influence reaches, against the smallest singular value of I - J at the equilibrium.
+// How far a seed's influence reaches, against the smallest singular value of I - J at the equilibrium, and what that
+// costs the picture.
 //
-// Where the map contracts by a factor c a cell hears of a change d cells away at most c^d of it, so the reach is about
-// 1 / (1 - c), and 1 - c is what keeps I - J away from being singular: an automaton that settles firmly is
-// short-sighted.
+// Where the rule contracts by a factor c, a cell hears of a change of the seed d cells away at most c^d of it; and
+// 1 - c is what keeps I - J away from being singular. So an automaton that settles firmly is short-sighted. The same
+// automaton is trained at several contractions; its seed's influence is measured on a long strip, where only the rule
+// limits it.
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
-#include "settling.hpp"
+#include "contracting.hpp"
 
 namespace nca_equilibrium {
 
-/// The mean distance (of the larger coordinate) from the seed, each cell weighted by the size of what a small change of
-/// the seed does to it.
-inline double mean_distance(View<const float> change) {
+/// How many cells from the centre of a strip, along it, a change falls to a hundredth of what it is in the centre: to
+/// the first such cell, between it and the one before on a logarithmic scale; half the strip if it never does.
+inline double reach_of(View<const float> change) {
   const auto& space = change.shape().space;
-  double sum = 0, weights = 0;
+  const Index centre = space[0] / 2;
+  std::vector<double> largest(static_cast<std::size_t>(centre + 1), 0.0);  // at each distance
   for (Index cell = 0; cell < change.shape().cells(); ++cell) {
-    const Index x = cell % space[0], y = cell / space[0];
-    const auto distance = static_cast<double>(std::max(std::abs(x - space[0] / 2), std::abs(y - space[1] / 2)));
-    const double weight = change.matrix().col(cell).cast<double>().norm();
-    sum += distance * weight;
-    weights += weight;
+    double& here = largest[static_cast<std::size_t>(std::abs(cell % space[0] - centre))];
+    here = std::max(here, static_cast<double>(change.matrix().col(cell).norm()));
   }
-  return sum / weights;
+  const double floor = 0.01 * largest.front();
+  for (std::size_t d = 1; d < largest.size(); ++d) {
+    if (largest[d] >= floor) continue;
+    const double before = std::log(largest[d - 1] / floor);
+    const double after = std::log(floor / std::max(largest[d], 1e-30));
+    return static_cast<double>(d) - 1 + before / (before + after);
+  }
+  return static_cast<double>(centre);
 }
 
 inline void reach(const Settings& settings, basin::OrderedJson& metrics) {
-  const State<float> grid(Shape{colours, {61, 61, 1}, 1}), seed = seed_of(grid);
-  basin::examples::Series measured{"measured", {}, {}}, theory{"1 / smallest singular value", {}, {}};
+  const State<float> target = target_of(settings);
+  const State<float> strip(Shape{colours, {301, 9, 1}, 1}), seed = seed_of(strip);
+  basin::examples::Series cells{"reach of the seed, log10 cells", {}, {}};
+  basin::examples::Series errors{"error of the picture, log10", {}, {}};
   basin::OrderedJson rows = basin::OrderedJson::array();
-  for (const double contraction : {0.4, 0.6, 0.75, 0.85, 0.9, 0.94, 0.97}) {
-    const Theta theta = initial_theta(settings.seed, contraction);
+  for (const double contraction : {0.4, 0.6, 0.75, 0.85, 0.9, 0.95}) {
+    const Training trained = train<Implicit>(settings, target, contraction, settings.reach_iterations,
+                                             "contraction " + std::to_string(contraction).substr(0, 4));
     Implicit layer = model<Implicit>();
     layer.stop = {.tolerance = 1e-6, .max_evaluations = 2000};
     layer.adjoint = {.tolerance = 1e-5, .max_evaluations = 2000};
-    State<float> z(seed.shape), change(seed.shape);
-    const auto linear = layer.linearize<float>(theta.span(), seed.view(), z.view());
-    const basin::Report report = linear.jvp(seed.view(), change.view());
-    basin::Attractor<float> attractor;
-    attractor.period = 1;
-    attractor.phases.push_back(z);
-    const auto firm = basin::stability(layer.cell, theta.as<Map>().span(), seed.view(), attractor);
-    const double distance = mean_distance(change.view());
-    measured.x.push_back(std::log10(firm.singular.value));
-    measured.y.push_back(std::log10(distance));
-    theory.x.push_back(measured.x.back());
-    theory.y.push_back(-measured.x.back());
+    State<float> small(target.shape.with_features(features)), z(seed.shape), change(seed.shape);
+    basin::Report report = layer.apply(trained.theta.span(), seed_of(target).view(), small.view());
+    const double error = basin::LeadingFeaturesError<float>{target}.value_and_gradient(
+        View<const float>(small.view()), 0, 1, View<float>{});
+    const auto linear = layer.linearize<float>(trained.theta.span(), seed.view(), z.view());
+    report += linear.report();
+    report += linear.jvp(seed.view(), change.view());
+    const double distance = reach_of(change.view());
+    const basin::Attractor<float> settled{.period = 1, .phases = {z}};
+    const auto firm = basin::stability(layer.cell, trained.theta.span(), seed.view(), settled);
+    const bool solved = report.forward.nonconverged_fraction() + report.adjoint.nonconverged_fraction() == 0;
+    cells.x.push_back(std::log10(firm.singular.value));
+    cells.y.push_back(std::log10(distance));
+    errors.x.push_back(cells.x.back());
+    errors.y.push_back(std::log10(error));
     rows.push_back({{"contraction", contraction},
                     {"smallest_singular_value", firm.singular.value},
                     {"spectral_radius", firm.multiplier.value},
                     {"reach_cells", distance},
-                    {"solved", report.adjoint.nonconverged_fraction() == 0}});
+                    {"error", error},
+                    {"solved", solved}});
+    std::printf("contraction %.2f: smallest singular value %.2e, the seed reaches %.1f cells, error %.2e%s\n",
+                contraction, firm.singular.value, distance, error, solved ? "" : ", a solve did not converge");
   }
   metrics["reach"] = rows;
   basin::write_png(settings.out + "/reach.png",
-                   basin::examples::line_chart({measured, theory}, {.title = "How far a seed's influence reaches",
-                                                                    .x_label = "log10 smallest singular value of I - J",
-                                                                    .y_label = "log10 cells"}));
+                   basin::examples::line_chart({cells, errors}, {.title = "How far a seed's influence reaches",
+                                                                 .x_label = "log10 smallest singular value of I - J",
+                                                                 .y_label = ""}));
 }
 
 }  // namespace nca_equilibrium

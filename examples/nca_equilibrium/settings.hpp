@@ -13,8 +13,9 @@ struct Settings {
   std::string target;
   std::string model;
   std::string out = "nca_equilibrium_out";
-  int iterations = 1000;
-  int unrolled_iterations = 100;
+  int iterations = 2000;
+  int unrolled_iterations = 50;
+  int reach_iterations = 300;
   int size = 20;
   int padding = -1;
   double rate = 0;
@@ -39,7 +40,7 @@ Examples:
   nca_equilibrium --model ex3_eye.json --iterations 0         only look at its attractor
   nca_equilibrium --model ex3_eye.json --target eye.png       train it until it rests
 
-In the output folder: metrics.json and pictures: equilibrium.png, healing.png, residuals.png, reach.png; with --model
+In the output folder: metrics.json and pictures: equilibrium.png, loss.png, reach.png, settling.safetensors; with --model
 calm.png and calm.safetensors.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
@@ -49,10 +50,12 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
   options.add("unrolled-iterations", s.unrolled_iterations, "Of the same rule through its steps")
       ->check(CLI::Range(0, 100000000));
+  options.add("reach-iterations", s.reach_iterations, "Of each of six contractions, of which the reach is measured; 0: none")
+      ->check(CLI::Range(0, 100000000));
   options.add("size", s.size, "Cells along the longer side of the picture (40 suits published models)")
       ->check(CLI::Range(1, 512));
   options.add("padding", s.padding, "Empty cells on each side; -1: 2, or 16 with --model")->check(CLI::Range(-1, 512));
-  options.add("rate", s.rate, "Highest rate of Adam; 0: 1e-2, or 1e-4 with --model")->check(CLI::Range(0.0, 1.0));
+  options.add("rate", s.rate, "Highest rate of Adam; 0: 1e-2, or 2e-5 with --model")->check(CLI::Range(0.0, 1.0));
   options.add("seed", s.seed, "Every random number follows from it");
   options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
       ->check(CLI::Range(0, 4096));

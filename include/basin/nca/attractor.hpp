@@ -2,7 +2,8 @@
 
 // Where a cell's map settles, and how firmly. For a map f(z) = f(z, u) and one sample:
 //
-//   find_attractor     follows z <- f(z), and finds a fixed point (period 1) or a cycle z_0 -> z_1 -> ... -> z_0
+//   advance            follows z <- f(z)
+//   find_attractor     does so, and finds a fixed point (period 1) or a cycle z_0 -> z_1 -> ... -> z_0
 //   stability          linearizes there: M = J_{p-1} ... J_1 J_0, with J_i = df/dz at phase z_i, the derivative of p
 //                      steps. Its spectral radius (the largest Floquet multiplier, below 1 if near states are drawn
 //                      in), and the smallest singular value of I - M (0 where a fixed point may vanish or be one of
@@ -103,17 +104,20 @@ void check_one_sample(const C& cell, const Shape& u, const Shape& z) {
   check(cell.state_shape(u) == z, "shape of an attractor's state", z, cell.state_shape(u));
 }
 
-/// z <- f(z), `steps` times.
+}  // namespace detail
+
+/// Follows the map: z <- f(z, u), `steps` times (0 or more). Memory: one more state.
+/// Throws std::invalid_argument if shapes do not fit or there is more than one sample.
 template <class C, class S>
-void advance(const C& cell, Theta<S, C::param_count> theta, View<const S> u, State<S>& z, Index steps) {
+void advance(const C& cell, Theta<S, C::param_count> theta, In<S> u, State<S>& z, Index steps) {
+  detail::check_one_sample(cell, u.shape(), z.shape);
+  check(steps >= 0, "steps of advance", steps, "0 or more");
   State<S> next(z.shape);
   for (Index t = 0; t < steps; ++t) {
     static_cast<void>(cell.template apply<S>(theta, z.view(), u, next.view()));
     z.values.swap(next.values);
   }
 }
-
-}  // namespace detail
 
 /// Runs the map from z0 and looks for a period.
 ///
@@ -139,7 +143,7 @@ template <class C, class S>
   const auto at = [&](Index t) -> State<S>& { return orbit[static_cast<std::size_t>(t)]; };
   Attractor<S> found;
   for (Index made = 0, goal = options.settle;;) {
-    detail::advance<C, S>(cell, theta, u, orbit.front(), goal - made);
+    advance<C, S>(cell, theta, u, orbit.front(), goal - made);
     for (Index t = 0; t < last; ++t) {
       static_cast<void>(cell.template apply<S>(theta, at(t).view(), u, at(t + 1).view()));
     }
@@ -273,7 +277,7 @@ template <class C, class S>
     State<S> z = attractor.state();
     erase(z.view(), trial.circle);
     trial.damage = detail::largest_difference(z.values, attractor.state().values);
-    detail::advance<C, S>(cell, theta, u, z, options.steps);
+    advance<C, S>(cell, theta, u, z, options.steps);
     trial.distance = std::numeric_limits<double>::infinity();
     for (const State<S>& phase : attractor.phases) {
       trial.distance = std::min(trial.distance, detail::largest_difference(z.values, phase.values));

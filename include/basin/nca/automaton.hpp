@@ -54,6 +54,8 @@ struct Automaton {
   static_assert(detail::Join<detail::features_after<Rule, seen_features>, answers>::fits);
   static_assert(detail::has_feature<Alive, state_features>,
                 "Automaton: the feature that decides about life is not one of the state's");
+  static_assert(!(std::is_same_v<Fire, MeanField> && std::is_same_v<Update, Replace>),
+                "Automaton: Replace takes the rule's answer whole, so a mean field would not be the mean; take Relax");
 
   Perception perception{};
   Rule rule{};
@@ -104,7 +106,7 @@ struct Automaton {
   /// Keeps what the rule needs of every cell that updates.
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out) const {
-    return Linearization<S>(*this, theta, z, out);
+    return Linearization<S>(*this, theta, z, out, nullptr);
   }
 
   /// What the linearizations of all steps at the same theta have in common.
@@ -113,6 +115,13 @@ struct Automaton {
   template <class S>
   [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
     return detail::prepared_of<Rule, S>(rule, theta);
+  }
+
+  /// Keeps what the rule needs, and refers to what was prepared.
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out,
+                             const Prepared<S>& prepared) const {
+    return Linearization<S>(*this, theta, z, out, &prepared);
   }
 
   /// The derivative of a step that `step` has made, from its marks: keeps nothing but references, and computes the
@@ -158,6 +167,9 @@ struct Automaton {
     const Shape& shape = z.shape();
     const Index per_sample = shape.cells_per_sample(), width = shape.space[0];
     const S factor = static_cast<S>(fire.factor());
+    if constexpr (requires { update.noise; }) {
+      check(update.noise >= 0, "noise of an automaton's update", update.noise, "0 or more");
+    }
     Scratch scratch;
     S* before = nullptr;  // the feature that decides about life, of z, and of z~
     S* after = nullptr;

@@ -23,9 +23,10 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   static constexpr int C = state_features;
 
  public:
-  /// Makes the step, and keeps the rule's linearizations. Refers to theta and z.
-  Linearization(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out)
-      : Linearization(automaton, theta, z, nullptr, nullptr) {
+  /// Makes the step, and keeps the rule's linearizations. Refers to theta, z and what was prepared, if anything was.
+  Linearization(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out,
+                const Prepared<S>* prepared)
+      : Linearization(automaton, theta, z, static_cast<const std::uint8_t*>(nullptr), prepared) {
     own_marks_.resize(static_cast<std::size_t>(z.shape().cells()));
     marks_ = own_marks_.data();
     kept_.resize(static_cast<std::size_t>(tasks_.count()));
@@ -34,7 +35,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
         [&](Index task, Index sample, const Cells& cells, View<const S> seen, View<S> answer) {
           auto& blocks = kept_[static_cast<std::size_t>(task)];
           const Kept& block = *blocks.emplace_back(
-              std::make_unique<Kept>(automaton_.rule, theta_, sample, cells, seen, answer.shape()));
+              std::make_unique<Kept>(automaton_.rule, theta_, sample, cells, seen, answer.shape(), prepared_));
           answer.vector() = block.answer;
           Report report;
           if constexpr (requires { block.linear.report(); }) report += block.linear.report();
@@ -119,13 +120,13 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     RuleLinearization linear;
 
     Kept(const Rule& rule, std::span<const S, param_count> theta, Index of_sample, const Cells& of, View<const S> saw,
-         const Shape& answer_shape)
+         const Shape& answer_shape, const Prepared<S>* prepared)
         : sample(of_sample),
           cells(of.begin(), of.end()),
           seen(saw.vector()),
           answer(answer_shape.size()),
-          linear(rule.linearize(theta, View<const S>(seen.data(), saw.shape()), View<S>(answer.data(), answer_shape))) {
-    }
+          linear(detail::linearize_with<Rule, S>(rule, theta, View<const S>(seen.data(), saw.shape()),
+                                                 View<S>(answer.data(), answer_shape), prepared)) {}
   };
 
   static detail::Tasks tasks_of(const Automaton& automaton, const Shape& z) {

@@ -169,7 +169,7 @@ class Rollout<A, Tape>::Linearization {
       states_[i].resize(shape.size());
       const View<S> next(states_[i].data(), shape);
       if constexpr (kept) {
-        steps_.push_back(rollout_.at(t).template linearize<S>(theta_, z, View<const S>{}, next));
+        steps_.push_back(rollout_.at(t).template linearize<S>(theta_, z, View<const S>{}, next, prepared_));
         report_ += steps_.back().report();
       } else {
         marks_[i].resize(static_cast<std::size_t>(shape.cells()));
