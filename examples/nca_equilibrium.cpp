@@ -16,7 +16,8 @@
 
 namespace nca_equilibrium {
 
-inline int run(const Settings& settings) {
+inline int run(Settings& settings) {
+  if (settings.iterations < 0) settings.iterations = settings.model.empty() ? 2000 : 1200;
   basin::set_threads(settings.threads);
   std::filesystem::create_directories(settings.out);
   basin::OrderedJson metrics;

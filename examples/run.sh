@@ -1,5 +1,6 @@
 #!/bin/sh
-# Trains a deep equilibrium model on handwritten digits: sh examples/run.sh [arguments of deq_digits]
+# Builds and runs a program of this folder: sh examples/run.sh [program] [arguments of the program]
+# Without a name, deq_digits: trains a deep equilibrium model on handwritten digits.
 # Installs what is missing to build it where that is Debian's apt-get, and asks for it elsewhere.
 set -eu
 
@@ -7,8 +8,14 @@ directory=$PWD
 cd "$(dirname "$0")/.."
 . .ci/build.sh
 
+name=deq_digits
+if [ $# -gt 0 ] && [ -e "examples/$1.cpp" ]; then
+  name=$1
+  shift
+fi
+
 provide "$build_packages"
-build release --target deq_digits >&2
-program=$PWD/build/release/examples/deq_digits
+build release --target "$name" >&2
+program=$PWD/build/release/examples/$name
 cd "$directory"
 exec "$program" "$@"

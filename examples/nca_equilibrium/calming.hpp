@@ -10,6 +10,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,9 @@ inline Look look_at(const PublishedTheta& theta, const State<float>& target, boo
   return look;
 }
 
+/// A fixed point to the rounding of float: no number of the state changes by more than a millionth.
+inline bool rests(const Look& look) { return look.attractor.period == 1 && look.largest_step < 1e-6; }
+
 inline basin::OrderedJson described(const Look& look, bool with_target) {
   basin::OrderedJson json;
   json["period"] = look.attractor.period;
@@ -95,24 +99,28 @@ inline Seen add_gradient(const MeanRollout& rollout, const PublishedTheta& theta
   return seen;
 }
 
-/// Trains until the pattern rests; returns the parameters.
-inline PublishedTheta train_to_rest(const Settings& settings, PublishedTheta theta, const State<float>& target,
-                                    const Look& first) {
+struct Phase {
+  int iterations = 0;
+  double rest_weight = 0;
+  double rate = 0;  ///< highest, along half a cosine to a twentieth of it
+};
+
+/// Trains from an attractor on; returns the parameters.
+inline PublishedTheta train_phase(const Phase& phase, std::uint64_t seed_of_numbers, PublishedTheta theta,
+                                  const State<float>& target, const Look& first) {
   constexpr Index starts = 4;
-  const basin::Adam adam{.rate = settings.rate > 0 ? settings.rate : 2e-5};
-  const basin::Cosine schedule{.total = settings.iterations, .final = 0.05};
+  const basin::Adam adam{.rate = phase.rate};
+  const basin::Cosine schedule{.total = phase.iterations, .final = 0.05};
   auto moments = adam.init(theta);
   const Shape shape = first.attractor.state().shape;
   const State<float> seed = basin::one_cell_seed<float>(shape);
   // Two states go on from iteration to iteration; one is damaged again and again, one starts from the seed.
   std::vector<State<float>> states(starts, first.attractor.state());
   std::vector<Seen> seen(starts);
-  const basin::Random random{settings.seed, 77};
+  const basin::Random random{seed_of_numbers, 77};
   basin::examples::Progress progress;
-  for (int i = 0; i < settings.iterations; ++i) {
+  for (int i = 0; i < phase.iterations; ++i) {
     const auto iteration = static_cast<std::uint64_t>(i);
-    // First the picture becomes right in the mean field, then the last circling ends.
-    const double rest_weight = std::pow(10.0, 4 + static_cast<double>(i) / settings.iterations);
     std::vector<State<float>> ends(starts, State<float>(shape));
     std::vector<basin::Parameters<MeanRollout, float>> gradients(starts);
     states[2] = states[0];
@@ -124,7 +132,7 @@ inline PublishedTheta train_to_rest(const Settings& settings, PublishedTheta the
       rollout.steps = n == 3 ? 96 : 32 + static_cast<Index>(random.below(1000000 + iteration, 32));
       const auto at = static_cast<std::size_t>(n);
       // What grows or heals is still on its way: only the states that go on are to rest.
-      seen[at] = add_gradient(rollout, theta, states[at].view(), target, n < 2 ? rest_weight : 0.0, ends[at].view(),
+      seen[at] = add_gradient(rollout, theta, states[at].view(), target, n < 2 ? phase.rest_weight : 0.0, ends[at].view(),
                               gradients[at]);
     });
     basin::Parameters<MeanRollout, float> sum;
@@ -142,17 +150,19 @@ inline PublishedTheta train_to_rest(const Settings& settings, PublishedTheta the
       const bool lost = !(seen[n].error <= 4 * seen[3].error);
       states[n] = lost || (n == 1 && i % 8 == 7) ? ends[3] : ends[n];
     }
-    if (progress.due(i + 1 == settings.iterations)) {
+    if (progress.due(i + 1 == phase.iterations)) {
       std::array<char, 120> line{};
       std::snprintf(line.data(), line.size(),
                     "iteration %d/%d  error %.2e, step %.1e at rest; error %.2e healing, %.2e grown", i + 1,
-                    settings.iterations, seen[0].error, seen[0].change, seen[2].error, seen[3].error);
+                    phase.iterations, seen[0].error, seen[0].change, seen[2].error, seen[3].error);
       progress.show(line.data());
     }
   }
   progress.end();
   return theta;
 }
+
+inline constexpr int round_iterations = 400;
 
 inline void calm(const Settings& settings, basin::OrderedJson& metrics) {
   const PublishedTheta theta = nca_grow::load_model(settings.model);
@@ -165,6 +175,9 @@ inline void calm(const Settings& settings, basin::OrderedJson& metrics) {
   std::printf("mean field: period %td, largest step %.1e, %td cells alive\n", before.attractor.period,
               before.largest_step, before.alive);
   if (settings.iterations == 0) return;
+  if (!std::isfinite(before.largest_step)) {
+    throw std::runtime_error("the mean field of " + settings.model + " grows without bound, and cannot be trained on");
+  }
   // Without a picture, what it shows now is what it is to keep.
   State<float> wanted = target;
   if (!with_target) {
@@ -175,9 +188,20 @@ inline void calm(const Settings& settings, basin::OrderedJson& metrics) {
     }
   }
   basin::examples::Stopwatch watch;
-  const PublishedTheta calmed = train_to_rest(settings, theta, wanted, before);
-  const Look after = look_at(calmed, target, with_target);
+  // First the picture becomes right in the mean field; then short phases end the last circling.
+  const double rate = settings.rate > 0 ? settings.rate : 2e-5;
+  PublishedTheta calmed = train_phase({settings.iterations, 1e4, rate}, settings.seed, theta, wanted, before);
+  Look after = look_at(calmed, target, with_target);
+  int rounds = 0;
+  for (; !rests(after) && rounds < settings.rounds; ++rounds) {
+    std::printf("period %td, largest step %.1e: round %d\n", after.attractor.period, after.largest_step, rounds + 1);
+    calmed = train_phase({round_iterations, 1e5, rate / 2}, settings.seed + static_cast<std::uint64_t>(rounds), calmed,
+                         wanted, after);
+    after = look_at(calmed, target, with_target);
+  }
   metrics["after"] = described(after, with_target);
+  metrics["rounds"] = rounds;
+  metrics["rests"] = rests(after);
   metrics["train_seconds"] = watch.seconds();
   basin::save_parameters(settings.out + "/calm.safetensors", calmed);
   basin::write_png(settings.out + "/calm.png",
@@ -185,8 +209,9 @@ inline void calm(const Settings& settings, basin::OrderedJson& metrics) {
                                                   basin::image_over_white(before.attractor.state().view(), 4),
                                                   basin::image_over_white(after.attractor.state().view(), 4)},
                                                  {"wanted", "before", "after"}));
-  std::printf("after training: period %td, largest step %.1e, error %.2e (before %.2e)\n", after.attractor.period,
-              after.largest_step, after.error, before.error);
+  std::printf("after training: %s, period %td, largest step %.1e, error %.2e (before %.2e)\n",
+              rests(after) ? "rests" : "does not rest", after.attractor.period, after.largest_step, after.error,
+              before.error);
 }
 
 }  // namespace nca_equilibrium

@@ -13,7 +13,8 @@ struct Settings {
   std::string target;
   std::string model;
   std::string out = "nca_equilibrium_out";
-  int iterations = 2000;
+  int iterations = -1;
+  int rounds = 5;
   int unrolled_iterations = 50;
   int reach_iterations = 300;
   int size = 20;
@@ -47,7 +48,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("target", s.target, "Picture (PNG, transparent parts stay empty); none: drawn");
   options.add("model", s.model, "A trained automaton: .safetensors, or .json as published with the article");
   options.add("out", s.out, "Folder for what the run writes; made if it is not there");
-  options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
+  options.add("iterations", s.iterations, "Of training; -1: 2000, or 1200 with --model")
+      ->check(CLI::Range(-1, 100000000));
+  options.add("rounds", s.rounds, "With --model: at most so many times 400 iterations more, until the pattern rests")
+      ->check(CLI::Range(0, 1000));
   options.add("unrolled-iterations", s.unrolled_iterations, "Of the same rule through its steps")
       ->check(CLI::Range(0, 100000000));
   options.add("reach-iterations", s.reach_iterations, "Of each of six contractions, of which the reach is measured; 0: none")

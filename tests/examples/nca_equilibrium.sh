@@ -1,0 +1,39 @@
+#!/bin/sh
+# What a user of nca_equilibrium relies on: sh nca_equilibrium.sh <program> <folder to work in>
+# An automaton that is trained through its equilibrium settles and heals, on one thread or two to the last bit; a trained
+# automaton is looked at and trained on; and what is wrong is refused with a message that says so.
+. "$(dirname "$0")/expect.sh"
+
+small="--size 8 --iterations 40 --unrolled-iterations 2 --reach-iterations 2"
+
+"$program" $small --threads 1 --out one >one.log
+written one metrics.json settling.safetensors equilibrium.png loss.png reach.png
+for key in error_of_the_settled_state healed_share healed_distance_max nonconverged_fraction spectral_radius \
+  smallest_singular_value peak_rss_bytes_of_a_gradient reach; do
+  grep -q "\"$key\": " one/metrics.json || fail "metrics.json lacks $key"
+done
+# of <key>: a number that lies deeper in metrics.json
+of() {
+  sed -n "s/^ *\"$1\": \\([^,]*\\),*$/\\1/p" one/metrics.json | head -n 1
+}
+[ "$(of period)" = 1 ] || fail "the trained automaton has period $(of period)"
+[ "$(of nonconverged_fraction)" = 0.0 ] || fail "solves failed: $(of nonconverged_fraction)"
+[ "$(of healed_share)" = 1.0 ] || fail "only $(of healed_share) of the damages healed"
+awk -v far="$(of healed_distance_max)" 'BEGIN { exit !(far < 1e-5) }' || fail "damage leaves $(of healed_distance_max)"
+
+"$program" $small --threads 2 --reach-iterations 0 --out two >two.log
+cmp one/settling.safetensors two/settling.safetensors || fail "two threads give other parameters than one"
+
+# A model that can be had here: one that was hardly trained, whose cell stays as it is.
+"$(dirname "$program")/nca_grow" --size 10 --padding 4 --iterations 3 --rate 1e-6 --final-rate 1e-6 --batch 2 --min-steps 8 \
+  --max-steps 12 --steps 10 --export model --out grown >grown.log
+"$program" --model model.json --size 10 --padding 4 --iterations 0 --out look >look.log
+grep -q '"before": {' look/metrics.json || fail "metrics.json lacks what the mean field does"
+"$program" --model model.safetensors --size 10 --padding 4 --iterations 2 --rounds 0 --out calm >calm.log
+written calm metrics.json calm.safetensors calm.png
+grep -q '"rests": ' calm/metrics.json || fail "metrics.json does not say whether the pattern rests"
+
+refused 'no-such-file' --model no-such-file.json
+refused 'no-such-file' --target no-such-file.png
+refused 'size' --size 0
+printf 'nca_equilibrium: all as expected\n'
