@@ -132,8 +132,8 @@ inline PublishedTheta train_phase(const Phase& phase, std::uint64_t seed_of_numb
       rollout.steps = n == 3 ? 96 : 32 + static_cast<Index>(random.below(1000000 + iteration, 32));
       const auto at = static_cast<std::size_t>(n);
       // What grows or heals is still on its way: only the states that go on are to rest.
-      seen[at] = add_gradient(rollout, theta, states[at].view(), target, n < 2 ? phase.rest_weight : 0.0, ends[at].view(),
-                              gradients[at]);
+      seen[at] = add_gradient(rollout, theta, states[at].view(), target, n < 2 ? phase.rest_weight : 0.0,
+                              ends[at].view(), gradients[at]);
     });
     basin::Parameters<MeanRollout, float> sum;
     for (const auto& gradient : gradients) sum.vector() += gradient.vector() / static_cast<float>(starts);

@@ -120,8 +120,8 @@ inline void contract(Theta& theta, double contraction) {
   }
 }
 
-/// Winds in eight directions (features 4 to 11), which spread sideways as they go, and clouds of four widths (12 to 15),
-/// each carried by a hidden unit of its own in the linear part of its tanh; the other units only colour.
+/// Winds in eight directions (features 4 to 11), which spread sideways as they go, and clouds of four widths (12 to
+/// 15), each carried by a hidden unit of its own in the linear part of its tanh; the other units only colour.
 inline Theta initial_theta(std::uint64_t seed, double contraction) {
   constexpr float small = 0.15f;
   Theta theta = basin::initial_parameters<float>(Implicit{}, seed);
@@ -214,8 +214,8 @@ Training train(const Settings& settings, const State<float>& target, double cont
     run.losses.push_back(result.value);
     run.report += result.report;
     if (progress.due(i + 1 == iterations)) {
-      progress.show(name + ": iteration " + std::to_string(i + 1) + "/" + std::to_string(iterations) +
-                    "  loss " + std::to_string(result.value));
+      progress.show(name + ": iteration " + std::to_string(i + 1) + "/" + std::to_string(iterations) + "  loss " +
+                    std::to_string(result.value));
     }
   }
   progress.end();

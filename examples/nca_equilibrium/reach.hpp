@@ -39,7 +39,7 @@ inline double reach_of(View<const float> change) {
 
 inline void reach(const Settings& settings, basin::OrderedJson& metrics) {
   const State<float> target = target_of(settings);
-  const State<float> strip(Shape{colours, {301, 9, 1}, 1}), seed = seed_of(strip);
+  const State<float> strip(Shape{colours, {151, 7, 1}, 1}), seed = seed_of(strip);
   basin::examples::Series cells{"reach of the seed, log10 cells", {}, {}};
   basin::examples::Series errors{"error of the picture, log10", {}, {}};
   basin::OrderedJson rows = basin::OrderedJson::array();
@@ -51,8 +51,8 @@ inline void reach(const Settings& settings, basin::OrderedJson& metrics) {
     layer.adjoint = {.tolerance = 1e-5, .max_evaluations = 2000};
     State<float> small(target.shape.with_features(features)), z(seed.shape), change(seed.shape);
     basin::Report report = layer.apply(trained.theta.span(), seed_of(target).view(), small.view());
-    const double error = basin::LeadingFeaturesError<float>{target}.value_and_gradient(
-        View<const float>(small.view()), 0, 1, View<float>{});
+    const double error = basin::LeadingFeaturesError<float>{target}.value_and_gradient(View<const float>(small.view()),
+                                                                                       0, 1, View<float>{});
     const auto linear = layer.linearize<float>(trained.theta.span(), seed.view(), z.view());
     report += linear.report();
     report += linear.jvp(seed.view(), change.view());

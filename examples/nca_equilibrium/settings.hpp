@@ -54,7 +54,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       ->check(CLI::Range(0, 1000));
   options.add("unrolled-iterations", s.unrolled_iterations, "Of the same rule through its steps")
       ->check(CLI::Range(0, 100000000));
-  options.add("reach-iterations", s.reach_iterations, "Of each of six contractions, of which the reach is measured; 0: none")
+  options
+      .add("reach-iterations", s.reach_iterations,
+           "Of each of six contractions, of which the reach is measured; 0: none")
       ->check(CLI::Range(0, 100000000));
   options.add("size", s.size, "Cells along the longer side of the picture (40 suits published models)")
       ->check(CLI::Range(1, 512));

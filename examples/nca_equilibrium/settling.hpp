@@ -127,10 +127,9 @@ inline void settle(const Settings& settings, basin::OrderedJson& metrics) {
   if (!implicit.losses.empty()) {
     std::vector<basin::examples::Series> curves{basin::examples::log_means("implicit", implicit.losses)};
     if (!unrolled.losses.empty()) curves.push_back(basin::examples::log_means("unrolled", unrolled.losses));
-    basin::write_png(out + "loss.png",
-                     basin::examples::line_chart(curves, {.title = "Training through the equilibrium",
-                                                          .x_label = "iteration",
-                                                          .y_label = "log10 loss"}));
+    basin::write_png(out + "loss.png", basin::examples::line_chart(curves, {.title = "Training through the equilibrium",
+                                                                            .x_label = "iteration",
+                                                                            .y_label = "log10 loss"}));
   }
   std::printf(
       "settled: error %.2e, residual %.1e, spectral radius %.3f, smallest singular value %.2e; every damage heals to "

@@ -32,6 +32,7 @@
 #include "basin/layers/group_norm.hpp"
 #include "basin/layers/layer_norm.hpp"
 #include "basin/layers/pool.hpp"
+#include "basin/layers/reglu.hpp"
 #include "basin/layers/residual.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/linear/arnoldi.hpp"

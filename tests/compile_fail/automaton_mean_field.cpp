@@ -6,7 +6,6 @@
 #include "basin/nca/perceive.hpp"
 
 using See = basin::Perceive<4, basin::Zero, basin::Centre>;
-using Mean =
-    basin::Automaton<See, basin::Dense<4, 4>, basin::MeanField, basin::Everywhere, basin::Replace>;
+using Mean = basin::Automaton<See, basin::Dense<4, 4>, basin::MeanField, basin::Everywhere, basin::Replace>;
 
 int main() { return Mean::state_features; }
