@@ -1,0 +1,80 @@
+#pragma once
+
+// ReGLU: the first N features gated by the second (N. Shazeer, "GLU Variants Improve Transformer", 2020, equation 5,
+// without its linear maps):
+//
+//   y(c) = x(c) max(0, x(N + c)),      c = 0 ... N - 1,      (2 N features -> N, no parameters).
+//
+// The slope of max(0, b) at b = 0 counts as 0.
+
+#include <algorithm>
+
+#include "basin/core/layer.hpp"
+
+namespace basin {
+
+template <int N>
+struct Reglu {
+  static_assert(N > 0, "Reglu: the number of features must be positive");
+
+  static constexpr int in_features = 2 * N;
+  static constexpr int out_features = N;
+  static constexpr std::size_t param_count = 0;
+
+  [[nodiscard]] Shape out_shape(const Shape& x) const {
+    check_features("Reglu", x.features, in_features);
+    return x.with_features(N);
+  }
+
+  template <class S>
+  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+    for (Index cell = 0; cell < x.shape().cells(); ++cell) {
+      const S* from = x.data() + cell * in_features;
+      S* to = y.data() + cell * N;
+      for (int c = 0; c < N; ++c) to[c] = from[c] * std::max(from[N + c], S(0));
+    }
+  }
+
+  /// Refers to x.
+  template <class S>
+  class Linearization {
+   public:
+    explicit Linearization(View<const S> x) : x_(x) {}
+
+    void jvp(View<const S> t, View<S> out) const {
+      for (Index cell = 0; cell < x_.shape().cells(); ++cell) {
+        const S *x = x_.data() + cell * in_features, *dx = t.data() + cell * in_features;
+        S* to = out.data() + cell * N;
+        for (int c = 0; c < N; ++c) {
+          to[c] = dx[c] * std::max(x[N + c], S(0)) + (x[N + c] > S(0) ? x[c] * dx[N + c] : S(0));
+        }
+      }
+    }
+
+    void vjp(View<const S> w, View<S> dx) const {
+      for (Index cell = 0; cell < x_.shape().cells(); ++cell) {
+        const S *x = x_.data() + cell * in_features, *from = w.data() + cell * N;
+        S* to = dx.data() + cell * in_features;
+        for (int c = 0; c < N; ++c) {
+          to[c] = from[c] * std::max(x[N + c], S(0));
+          to[N + c] = x[N + c] > S(0) ? from[c] * x[c] : S(0);
+        }
+      }
+    }
+
+    void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 0>) const {
+      if (dx) vjp(w, dx);
+    }
+
+   private:
+    View<const S> x_;
+  };
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y) const {
+    apply(theta, x, y);
+    return Linearization<S>(x);
+  }
+};
+
+}  // namespace basin
