@@ -18,7 +18,7 @@ struct Settings {
   int steps = 20;
   int batch = 16;
   int pool = 160;
-  double rate = 1e-3;
+  double rate = 2e-3;
   double final_rate = 1e-5;
   double noise = 0.02;
   int test_images = 0;
@@ -35,7 +35,7 @@ same rule updates them all; ten features of its state are its vote. After "Self-
 inline constexpr const char* footer = R"(
 Examples:
   nca_digits                                     digits drawn by the program
-  nca_digits --data mnist --iterations 30000     MNIST, from its four IDX files in the folder mnist
+  nca_digits --data mnist --iterations 100000    MNIST, from its four IDX files in the folder mnist
   nca_digits --evaluate nca_digits_out/checkpoint.safetensors --data mnist
   nca_digits --resume nca_digits_out/checkpoint.safetensors --data mnist
 
