@@ -93,7 +93,8 @@ class Show {
  private:
   static constexpr Index runs = 8;
 
-  void count_alive() { alive_cells[step_] = static_cast<double>(basin::count_above(z_.view())) / runs; }
+  /// Where there is damage, the step before it counts.
+  void count_alive() { alive_cells.try_emplace(step_, static_cast<double>(basin::count_above(z_.view())) / runs); }
 
   const Settings& settings_;
   const Trainer& trainer_;

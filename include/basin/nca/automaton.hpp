@@ -36,6 +36,17 @@
 
 namespace basin {
 
+namespace detail {
+
+/// Of a perception that has parameters of its own; 0 of one that has none.
+template <class P>
+inline constexpr std::size_t params_of = 0;
+template <class P>
+  requires requires { P::param_count; }
+inline constexpr std::size_t params_of<P> = P::param_count;
+
+}  // namespace detail
+
 template <class OfPerception, class OfRule, class OfFire = RandomFire, class OfAlive = Everywhere,
           class OfUpdate = Increment<>>
 struct Automaton {
@@ -49,7 +60,8 @@ struct Automaton {
   static constexpr int input_features = 0;
   static constexpr int seen_features = Perception::seen_features;
   static constexpr int answers = Update::template answers<state_features>;
-  static constexpr std::size_t param_count = Rule::param_count;
+  static constexpr std::size_t seeing_params = detail::params_of<Perception>;  ///< theta begins with them
+  static constexpr std::size_t param_count = seeing_params + Rule::param_count;
   static_assert(detail::Join<seen_features, Rule::in_features>::fits);
   static_assert(detail::Join<detail::features_after<Rule, seen_features>, answers>::fits);
   static_assert(detail::has_feature<Alive, state_features>,
@@ -65,7 +77,8 @@ struct Automaton {
   Moment moment{};  ///< of the step that apply and linearize make
 
   static void leaves(LeafList& list) {
-    if constexpr (param_count > 0) Rule::leaves(list);
+    if constexpr (seeing_params > 0) Perception::leaves(list);
+    if constexpr (Rule::param_count > 0) Rule::leaves(list);
   }
 
   /// The same automaton at another step, for samples that begin at another number of their batch.
@@ -93,10 +106,11 @@ struct Automaton {
   template <class S>
   Report step(Theta<S, param_count> theta, In<S> z, View<S> out, std::uint8_t* marks) const {
     perception.check_shape(z.shape());
-    const detail::Tasks tasks(z.shape(), forward_cells, slice_cells(z.shape(), 1));
+    const detail::Tasks tasks(z.shape(), forward_cells,
+                              slice_cells(z.shape(), whole_samples ? perception.band_cells(z.shape(), 1) : 1));
     return run<S>(theta, z, out, marks, tasks, forward_block,
                   [&](Index, Index, std::span<const Index>, View<const S> seen, View<S> answer) {
-                    return detail::report_of([&] { return rule.apply(theta, seen, answer); });
+                    return detail::report_of([&] { return rule.apply(of_rule<S>(theta), seen, answer); });
                   });
   }
 
@@ -114,7 +128,7 @@ struct Automaton {
   using Prepared = detail::PreparedOf<Rule, S>;
   template <class S>
   [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
-    return detail::prepared_of<Rule, S>(rule, theta);
+    return detail::prepared_of<Rule, S>(rule, of_rule<S>(theta));
   }
 
   /// Keeps what the rule needs, and refers to what was prepared.
@@ -138,6 +152,26 @@ struct Automaton {
   static constexpr Index forward_block = 56;     // cells that pass through the rule together: a block of a dense layer
   static constexpr Index backward_block = 448;   // more, since linearizing a layer has a cost of its own
   static constexpr std::uint8_t living = 1, active = 2;
+  static constexpr bool whole_samples = requires { requires Perception::whole_samples; };
+
+  template <class S>
+  static auto of_perception(std::span<const S, param_count> theta) {
+    return theta.template first<seeing_params>();
+  }
+  template <class S>
+  static auto of_rule(std::span<const S, param_count> theta) {
+    return theta.template subspan<seeing_params>();
+  }
+
+  template <class S>
+  [[nodiscard]] auto sight_of(std::span<const S, param_count> theta, View<const S> z, Scratch& scratch) const {
+    using Sight = typename Perception::template Sight<S>;
+    if constexpr (seeing_params > 0) {
+      return Sight(perception, of_perception<S>(theta), z, scratch);
+    } else {
+      return Sight(perception, z, scratch);
+    }
+  }
 
   /// Cells that updated, of one band.
   static Index list_active(const std::uint8_t* marks, Index first, Index last, Index* cells) {
@@ -200,7 +234,7 @@ struct Automaton {
       const Index active_cells = list_active(mark, first, last, cells);
       S* seen = own.take<S>(block * seen_features);
       S* answered = own.take<S>(block * answers);
-      typename Perception::template Sight<S> sight(perception, View<const S>(z.sample(n)), own);
+      auto sight = sight_of<S>(theta, View<const S>(z.sample(n)), own);
       for (Index i = 0; i < active_cells; i += block) {
         const Index count = std::min(block, active_cells - i);
         sight(cells + i, count, seen);
@@ -289,9 +323,9 @@ struct Automaton {
     S* seen = own.take<S>(count * seen_features);
     S* answered = own.take<S>(count * answers);
     S* next = own.take<S>(C);
-    typename Perception::template Sight<S>(perception, z, own)(dead.data(), count, seen);
+    sight_of<S>(theta, z, own)(dead.data(), count, seen);
     report += detail::report_of([&] {
-      return rule.apply(theta, View<const S>(seen, block_shape(seen_features, count)),
+      return rule.apply(of_rule<S>(theta), View<const S>(seen, block_shape(seen_features, count)),
                         View<S>(answered, block_shape(answers, count)));
     });
     for (Index j = 0; j < count; ++j) {

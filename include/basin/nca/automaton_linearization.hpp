@@ -35,7 +35,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
         [&](Index task, Index sample, const Cells& cells, View<const S> seen, View<S> answer) {
           auto& blocks = kept_[static_cast<std::size_t>(task)];
           const Kept& block = *blocks.emplace_back(
-              std::make_unique<Kept>(automaton_.rule, theta_, sample, cells, seen, answer.shape(), prepared_));
+              std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), sample, cells, seen, answer.shape(), prepared_));
           answer.vector() = block.answer;
           Report report;
           if constexpr (requires { block.linear.report(); }) report += block.linear.report();
@@ -73,7 +73,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
         }
       }
       Scratch own;
-      typename Perception::template Sight<S> sight(automaton_.perception, t.sample(band.sample), own);
+      auto sight = change_of_sight(band, t, own);
       S* seen_t = own.take<S>(backward_block * seen_features);
       S* answer_t = own.take<S>(backward_block * answers);
       reports[static_cast<std::size_t>(task)] +=
@@ -119,7 +119,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     Vector<S> seen, answer;
     RuleLinearization linear;
 
-    Kept(const Rule& rule, std::span<const S, param_count> theta, Index of_sample, const Cells& of, View<const S> saw,
+    Kept(const Rule& rule, std::span<const S, Rule::param_count> theta, Index of_sample, const Cells& of, View<const S> saw,
          const Shape& answer_shape, const Prepared<S>* prepared)
         : sample(of_sample),
           cells(of.begin(), of.end()),
@@ -128,6 +128,17 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
           linear(detail::linearize_with<Rule, S>(rule, theta, View<const S>(seen.data(), saw.shape()),
                                                  View<S>(answer.data(), answer_shape), prepared)) {}
   };
+
+  /// How what a cell sees changes with the state along t.
+  auto change_of_sight(const Band& band, View<const S> t, Scratch& scratch) const {
+    const auto& perception = automaton_.perception;
+    if constexpr (seeing_params > 0) {
+      using Change = typename Perception::template Change<S>;
+      return Change(perception, of_perception<S>(theta_), z_.sample(band.sample), t.sample(band.sample), scratch);
+    } else {
+      return typename Perception::template Sight<S>(perception, t.sample(band.sample), scratch);
+    }
+  }
 
   static detail::Tasks tasks_of(const Automaton& automaton, const Shape& z) {
     automaton.perception.check_shape(z);
@@ -148,14 +159,14 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     Scratch own;
     Index* cells = own.take<Index>(band.size() + 1);
     const Index count = list_active(marks_ + band.sample * tasks_.cells, band.first, band.last, cells);
-    typename Perception::template Sight<S> sight(automaton_.perception, z_.sample(band.sample), own);
+    auto sight = automaton_.template sight_of<S>(theta_, z_.sample(band.sample), own);
     const Index most = std::min(count, backward_block);
     S* seen = own.take<S>(most * seen_features);
     S* answer = own.take<S>(most * answers);
     for (Index i = 0; i < count; i += backward_block) {
       const Index size = std::min(backward_block, count - i);
       sight(cells + i, size, seen);
-      const auto linear = detail::linearize_with<Rule, S>(automaton_.rule, theta_,
+      const auto linear = detail::linearize_with<Rule, S>(automaton_.rule, of_rule<S>(theta_),
                                                           View<const S>(seen, block_shape(seen_features, size)),
                                                           View<S>(answer, block_shape(answers, size)), prepared_);
       report += body(Cells(cells + i, static_cast<std::size_t>(size)), answer, linear);
@@ -214,9 +225,15 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     Scratch own;
     S* answer_w = own.take<S>(backward_block * answers);
     S* seen_w = own.take<S>(backward_block * seen_features);
+    // Without dz there is nothing to spread, unless the perception has parameters.
     std::optional<typename Perception::template Spread<S>> spread;
-    if (dz) spread.emplace(automaton_.perception, dz.sample(band.sample), own);
-    return each_block(task, band, [&](const Cells& cells, const S* answer, const auto& linear) {
+    if constexpr (seeing_params > 0) {
+      spread.emplace(automaton_.perception, of_perception<S>(theta_), z_.sample(band.sample),
+                     dz ? dz.sample(band.sample) : View<S>{}, dtheta, own);
+    } else {
+      if (dz) spread.emplace(automaton_.perception, dz.sample(band.sample), own);
+    }
+    const Report report = each_block(task, band, [&](const Cells& cells, const S* answer, const auto& linear) {
       const Index count = static_cast<Index>(cells.size());
       for (Index j = 0; j < count; ++j) {
         const Index cell = cells[static_cast<std::size_t>(j)], at = cell * C;
@@ -233,15 +250,20 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
         }
       }
       const View<const S> of_answers(answer_w, block_shape(answers, count));
-      const View<S> of_seen = dz ? View<S>(seen_w, block_shape(seen_features, count)) : View<S>{};
-      const Report report = detail::report_of([&] {
+      const View<S> of_seen = spread ? View<S>(seen_w, block_shape(seen_features, count)) : View<S>{};
+      const Report of_block = detail::report_of([&] {
         if (dtheta != nullptr)
-          return linear.pullback(of_answers, of_seen, std::span<S, param_count>(dtheta, param_count));
+          return linear.pullback(of_answers, of_seen,
+                                 std::span<S, Rule::param_count>(dtheta + seeing_params, Rule::param_count));
         return linear.vjp(of_answers, of_seen);
       });
-      if (dz) (*spread)(cells.data(), count, seen_w);
-      return report;
+      if (spread) (*spread)(cells.data(), count, seen_w);
+      return of_block;
     });
+    if constexpr (requires { spread->finish(); }) {
+      if (spread) spread->finish();
+    }
+    return report;
   }
 
   Automaton automaton_;

@@ -16,6 +16,20 @@
 //   Spread<S>(perception, sample dz, scratch)   (cells, count, g): dz += the transpose of that at g
 //
 // `cells` are numbers of cells in the sample, fastest if ascending.
+//
+// One whose cells see far, such as the whole sample, may have two members more:
+//
+//   static constexpr bool whole_samples = true;   // to make a Sight takes as long as to use it, so that one should
+//                                                 // serve many cells: forward, too, bands have band_cells(z, 1)
+//   Spread<S>::finish()                           // called once after all cells: only then dz has everything
+//
+// One with parameters, which come before the rule's in theta, need not be linear in z. It has
+//
+//   static constexpr std::size_t param_count;   static void leaves(LeafList&);
+//   Sight<S>(perception, theta, sample z, scratch)
+//   Change<S>(perception, theta, sample z, sample t, scratch)                (cells, count, seen): its derivative along t
+//   Spread<S>(perception, theta, sample z, sample dz, dtheta, scratch)       and adds to dtheta, if that is not null; dz
+//                                                                            may be a View without memory
 
 #include <array>
 #include <utility>

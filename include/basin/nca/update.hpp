@@ -7,7 +7,7 @@
 //                            with noise: r + sigma e, e of mean 0 and variance 1 a feature
 //   Replace                  z~ = r: classical automata                                            (r has C)
 //   ClippedIncrement          z~ = min(1, max(0, z + factor rate r)): Lenia                         (r has C)
-//   Relax                    z~ = z + factor (r - z): its fixed points are those of z = r(z)       (r has C)
+//   Relax                    z~ = z + factor rate (r - z): its fixed points are those of z = r(z)  (r has C)
 //
 // An update has, for one cell:
 //   next(z, r, factor, out)              z~
@@ -128,9 +128,12 @@ struct Relax {
   template <int C>
   static constexpr int answers = C;
 
+  double rate = 1;  ///< above 0, and at most 1 where it is to approach r without passing it
+
   template <int C, class S>
   void next(const S* z, const S* r, S factor, S* out) const {
-    for (int c = 0; c < C; ++c) out[c] = z[c] + factor * (r[c] - z[c]);
+    const S step = factor * static_cast<S>(rate);
+    for (int c = 0; c < C; ++c) out[c] = z[c] + step * (r[c] - z[c]);
   }
   template <int C, class S>
   void push(const S*, const S*, const S* tz, const S* tr, S factor, S* out) const {
@@ -138,9 +141,10 @@ struct Relax {
   }
   template <int C, class S>
   void pull(const S*, const S*, const S* w, S factor, S* wz, S* wr) const {
+    const S step = factor * static_cast<S>(rate);
     for (int c = 0; c < C; ++c) {
-      wz[c] = (S(1) - factor) * w[c];
-      wr[c] = factor * w[c];
+      wz[c] = (S(1) - step) * w[c];
+      wr[c] = step * w[c];
     }
   }
 };

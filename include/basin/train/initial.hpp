@@ -2,9 +2,10 @@
 
 // Initial parameters: biases 0, scales 1, weights by one of
 //
-//   Glorot       uniform in +-gain sqrt(6 / (fan_in + fan_out))       Glorot & Bengio 2010, equation 16
-//   He           normal, standard deviation gain / sqrt(fan_in)       He et al. 2015, equation 10 (gain sqrt 2, for
-//   Relu) Orthogonal   gain times a random orthogonal matrix                Saxe, McClelland & Ganguli 2014 Zeros 0
+//   Glorot       uniform in +-gain sqrt(6 / (fan_in + fan_out))    Glorot & Bengio 2010, equation 16
+//   He           normal, deviation gain / sqrt(fan_in)             He et al. 2015, equation 10 (gain sqrt 2, for Relu)
+//   Orthogonal   gain times a random orthogonal matrix             Saxe, McClelland & Ganguli 2014
+//   Zeros        0
 //
 // Number i of leaf k is a function of (seed, k, i): Random{seed, stream = k} at i. So it does not depend on the order
 // of calls, and one leaf can be drawn again. An initializer of your own is a function (leaf, span of values, random).

@@ -1,0 +1,162 @@
+#pragma once
+
+// The weights of a feed-forward network as the cells of an automaton (Barot, "Meta-Neural Cellular Automata").
+//
+// Every weight is a cell, and so is every bias if there are any. The cells stand on one line, in the order of the
+// parameters of Sequential<Dense<...>, ...>: layer by layer, W (outputs, inputs) column-major, then its biases. So
+//
+//   cell(i, j) = first + i outputs + j
+//
+// is the weight from input i to output j of a layer, and for i = inputs the bias of output j. Seen as a matrix with one
+// row for each input, and one more for the biases, a layer is stored row by row. A state of such an automaton has C
+// features, of which the first is the weight itself, and one network is one sample of shape (C, cells, 1, 1, 1).
+
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "basin/core/layer.hpp"
+#include "basin/layers/bias.hpp"
+#include "basin/layers/dense.hpp"
+#include "basin/layers/sequential.hpp"
+
+namespace basin {
+
+/// Widths and cells of a network, known when the program runs. Copies share them: a copy costs no memory.
+class Network {
+ public:
+  struct Layer {
+    Index inputs = 0, outputs = 0;
+    Index rows = 0;                         ///< inputs, and one more if biases are cells
+    Index first = 0;                        ///< its first cell
+    Index first_row = 0, first_column = 0;  ///< how many rows and columns the layers before it have
+
+    [[nodiscard]] Index cells() const { return rows * outputs; }
+    /// Of input i (a bias for i = inputs) and output j.
+    [[nodiscard]] Index cell(Index i, Index j) const { return first + i * outputs + j; }
+  };
+
+  /// No layers and no cells.
+  Network() = default;
+
+  /// widths: of the input, of each hidden layer, of the output, such as {784, 50, 10}. Throws std::invalid_argument
+  /// for fewer than two, and for one below 1.
+  explicit Network(std::vector<Index> widths, Bias biases = Bias::yes) {
+    check(widths.size() >= 2, "Network: number of widths", widths.size(), "at least 2: input and output");
+    for (const Index width : widths) check(width >= 1, "Network: width", width, "at least 1");
+    auto plan = std::make_shared<Plan>();
+    plan->has_biases = biases == Bias::yes;
+    Layer next;
+    for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
+      next.inputs = widths[l];
+      next.outputs = widths[l + 1];
+      next.rows = next.inputs + (plan->has_biases ? 1 : 0);
+      plan->layers.push_back(next);
+      next.first += next.cells();
+      next.first_row += next.rows;
+      next.first_column += next.outputs;
+    }
+    plan->cells = next.first;
+    plan->rows = next.first_row;
+    plan->columns = next.first_column;
+    plan->widths = std::move(widths);
+    plan_ = std::move(plan);
+  }
+
+  /// Valid as long as this network or a copy of it lives.
+  [[nodiscard]] std::span<const Layer> layers() const {
+    return plan_ ? std::span<const Layer>(plan_->layers) : std::span<const Layer>();
+  }
+  [[nodiscard]] std::span<const Index> widths() const {
+    return plan_ ? std::span<const Index>(plan_->widths) : std::span<const Index>();
+  }
+  /// Of all layers together.
+  [[nodiscard]] Index cells() const { return plan_ ? plan_->cells : 0; }
+  [[nodiscard]] Index rows() const { return plan_ ? plan_->rows : 0; }
+  [[nodiscard]] Index columns() const { return plan_ ? plan_->columns : 0; }
+  [[nodiscard]] bool has_biases() const { return plan_ && plan_->has_biases; }
+
+  /// Of a state with so many features a cell, for so many networks.
+  [[nodiscard]] Shape shape(int features, Index samples = 1) const { return {features, {cells(), 1, 1}, samples}; }
+
+  /// "784-50-10"
+  [[nodiscard]] std::string to_string() const {
+    std::string text;
+    for (const Index width : widths()) {
+      if (!text.empty()) text += '-';
+      text += std::to_string(width);
+    }
+    return text;
+  }
+
+  friend bool operator==(const Network& a, const Network& b) {
+    if (!a.plan_ || !b.plan_) return a.plan_ == b.plan_;
+    return a.plan_->widths == b.plan_->widths && a.plan_->has_biases == b.plan_->has_biases;
+  }
+
+ private:
+  struct Plan {
+    std::vector<Index> widths;
+    std::vector<Layer> layers;
+    Index cells = 0, rows = 0, columns = 0;
+    bool has_biases = true;
+  };
+
+  std::shared_ptr<const Plan> plan_;
+};
+
+namespace detail {
+
+template <class L>
+struct DenseWidths {
+  static constexpr bool is_dense = false;
+};
+template <int Inputs, int Outputs, Bias WithBias>
+struct DenseWidths<Dense<Inputs, Outputs, WithBias>> {
+  static constexpr bool is_dense = true;
+  static constexpr Index inputs = Inputs, outputs = Outputs;
+  static constexpr Bias bias = WithBias;
+};
+
+template <class Task>
+struct NetworkOf {
+  static_assert(std::is_void_v<Task>, "network_of: the task must be a Sequential of dense layers and activations");
+};
+template <class... Layers>
+struct NetworkOf<Sequential<Layers...>> {
+  static constexpr int dense = (0 + ... + (DenseWidths<Layers>::is_dense ? 1 : 0));
+  static constexpr int with_bias = (0 + ... + [] {
+    if constexpr (DenseWidths<Layers>::is_dense) return DenseWidths<Layers>::bias == Bias::yes ? 1 : 0;
+    return 0;
+  }());
+  static_assert(((DenseWidths<Layers>::is_dense || Pointwise<Layers>)&&...),
+                "network_of: the task must be a Sequential of dense layers and activations");
+  static_assert(dense > 0, "network_of: the task has no dense layer");
+  static_assert(with_bias == 0 || with_bias == dense,
+                "network_of: either all dense layers have biases, or none of them");
+
+  static Network make() {
+    std::vector<Index> widths;
+    const auto add = [&]<class L>(std::type_identity<L>) {
+      if constexpr (DenseWidths<L>::is_dense) {
+        if (widths.empty()) widths.push_back(DenseWidths<L>::inputs);
+        widths.push_back(DenseWidths<L>::outputs);
+      }
+    };
+    (add(std::type_identity<Layers>{}), ...);
+    return Network(std::move(widths), with_bias > 0 ? Bias::yes : Bias::no);
+  }
+};
+
+}  // namespace detail
+
+/// The network whose parameters, in the same order, are those of Task: a Sequential of dense layers, all with or all
+/// without biases, and of activations, which have no cells.
+template <class Task>
+[[nodiscard]] Network network_of() {
+  return detail::NetworkOf<Task>::make();
+}
+
+}  // namespace basin

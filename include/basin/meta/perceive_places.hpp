@@ -1,0 +1,391 @@
+#pragma once
+
+// What a weight sees of its place and its network, through maps that are learned and paid for once a row and a column:
+//
+//   u(i, j) = A_r' [r(i), m(i, .), m'(., i)] + A_c' [c(j), m(., j), m''(j, .)] + A' p(i, j) + b,     p = 2 tanh(q / 2),
+//
+// for the cell of row i (an input, or the bias) and column j (an output) of a layer, q its state. r and c are codes of
+// its row and its column, which never change; m(i, .) is the mean of p over its row, m(., j) over its column, m' over
+// the same neuron's column in the layer before, m'' over the same neuron's row in the layer after; zeros where there is
+// none. So u is the first dense layer of a rule that sees [r, c, p, four means], split into what depends on the row, on
+// the column and on the cell: of 2 Out (RowCodes + ColumnCodes + 9 C) operations a cell 2 Out (C + 1) are left.
+//
+// theta: "row" (Out, RowCodes + 2 C), "column" (Out, ColumnCodes + 2 C), "cell" (Out, C), "bias" (Out).
+//
+// Means over rows and columns: Barot, "Meta-Neural Cellular Automata". The codes, the squashing and the form of u are
+// of this library.
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "basin/core/parameters.hpp"
+#include "basin/kernels/product.hpp"
+#include "basin/meta/network.hpp"
+
+namespace basin {
+
+/// Codes of the rows and the columns of a network's layers, beside each other: (codes, rows of all layers) and (codes,
+/// columns of all layers).
+struct PlaceCodes {
+  Matrix<float> rows, columns;
+};
+
+/// A perception with parameters, as nca/perceive.hpp describes it. A sample is one network. The codes are shared, not
+/// copied, and must be there.
+template <int C, int RowCodes, int ColumnCodes, int Out>
+struct PerceivePlaces {
+  static_assert(C > 0 && Out > 0, "PerceivePlaces: numbers of features must be positive");
+  static_assert(RowCodes >= 0 && ColumnCodes >= 0, "PerceivePlaces: numbers of codes cannot be negative");
+
+  static constexpr int state_features = C;
+  static constexpr int seen_features = Out;
+  static constexpr bool whole_samples = true;
+  static constexpr int row_inputs = RowCodes + 2 * C, column_inputs = ColumnCodes + 2 * C;
+  static constexpr std::size_t row_params = std::size_t{Out} * row_inputs,
+                               column_params = std::size_t{Out} * column_inputs, cell_params = std::size_t{Out} * C;
+  static constexpr std::size_t param_count = row_params + column_params + cell_params + std::size_t{Out};
+
+  Network network{};  ///< whose cells they are
+  std::shared_ptr<const PlaceCodes> codes{};
+  bool neighbours = true;  ///< false: all means are zeros
+
+  static void leaves(LeafList& list) {
+    list.weight("row", {Out, row_inputs}, row_inputs, Out);
+    list.weight("column", {Out, column_inputs}, column_inputs, Out);
+    list.weight("cell", {Out, C}, C, Out);
+    list.bias("bias", Out);
+  }
+
+  void check_shape(const Shape& z) const {
+    check_features("PerceivePlaces", z.features, C);
+    check(network.cells() > 0, "PerceivePlaces: number of cells of the network", network.cells(), "at least 1");
+    check(z.space[0] == network.cells(), "PerceivePlaces: number of cells of a sample", z.space[0], network.cells());
+    check(z.space[1] == 1 && z.space[2] == 1, "PerceivePlaces: extents of a sample beyond its one line",
+          z.space[1] * z.space[2], 1);
+    check(codes != nullptr, "PerceivePlaces: codes", "null", "codes of rows and columns");
+    check_codes("rows", codes->rows, RowCodes, network.rows());
+    check_codes("columns", codes->columns, ColumnCodes, network.columns());
+  }
+
+  /// Every cell may see every other, so a sample is one band.
+  [[nodiscard]] Index band_cells(const Shape& z, Index least) const { return std::max(least, z.cells_per_sample()); }
+
+  template <class S>
+  class Sight;
+  template <class S>
+  class Change;
+  template <class S>
+  class Spread;
+
+ private:
+  template <class S>
+  using Params = std::span<const S, param_count>;
+
+  static constexpr std::size_t column_first = row_params, cell_first = column_first + column_params,
+                               bias_first = cell_first + cell_params;
+  // Where the weights of means begin in those of rows and columns.
+  static constexpr std::size_t row_means = std::size_t{Out} * RowCodes, column_means = std::size_t{Out} * ColumnCodes;
+
+  static void check_codes(const char* of, const Matrix<float>& given, Index codes, Index places) {
+    check(given.rows() == codes && given.cols() == places, std::string("PerceivePlaces: codes of ") + of,
+          std::to_string(given.rows()) + " x " + std::to_string(given.cols()),
+          std::to_string(codes) + " x " + std::to_string(places));
+  }
+
+  /// p of all cells.
+  template <class S>
+  static S* squashed(View<const S> z, Scratch& scratch) {
+    S* p = scratch.take<S>(z.size());
+    Eigen::Map<Vector<S>>(p, z.size()).array() = S(2) * (z.vector().array() / S(2)).tanh();
+    return p;
+  }
+  /// Its derivative in q.
+  template <class S>
+  static S slope(S p) {
+    return S(1) - p * p / S(4);
+  }
+
+  /// Which row and column a cell is in. Fast if cells are ascending.
+  class Place {
+   public:
+    explicit Place(const Network& network) : layers_(network.layers()) {}
+    void go_to(Index cell) {
+      if (cell >= begin_ && cell < end_) return;
+      if (cell < layers_[layer_].first) layer_ = 0;
+      while (cell >= layers_[layer_].first + layers_[layer_].cells()) ++layer_;
+      const Network::Layer& layer = layers_[layer_];
+      const Index i = (cell - layer.first) / layer.outputs;
+      begin_ = layer.cell(i, 0);
+      end_ = begin_ + layer.outputs;
+      row_ = layer.first_row + i;
+      first_column_ = layer.first_column;
+    }
+    [[nodiscard]] Index row() const { return row_; }
+    [[nodiscard]] Index column(Index cell) const { return first_column_ + cell - begin_; }
+
+   private:
+    std::span<const Network::Layer> layers_;
+    std::size_t layer_ = 0;
+    Index begin_ = 0, end_ = 0, row_ = 0, first_column_ = 0;
+  };
+
+  /// The means that rows and columns see, 2 C numbers each, from p of all cells.
+  template <class S>
+  void means(const S* p, S* rows, S* columns) const {
+    const auto layers = network.layers();
+    std::fill_n(rows, network.rows() * 2 * C, S(0));
+    std::fill_n(columns, network.columns() * 2 * C, S(0));
+    if (!neighbours) return;
+    for (const Network::Layer& layer : layers) {
+      const S of_row = S(1) / static_cast<S>(layer.outputs), of_column = S(1) / static_cast<S>(layer.rows);
+      for (Index i = 0; i < layer.rows; ++i) {
+        S* row = rows + (layer.first_row + i) * 2 * C;
+        for (Index j = 0; j < layer.outputs; ++j) {
+          const S* at = p + layer.cell(i, j) * C;
+          S* column = columns + (layer.first_column + j) * 2 * C;
+          for (int c = 0; c < C; ++c) row[c] += of_row * at[c];
+          for (int c = 0; c < C; ++c) column[c] += of_column * at[c];
+        }
+      }
+    }
+    for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+      for (Index k = 0; k < layers[l].outputs; ++k) {  // neuron k between layer l and the next
+        S* column = columns + (layers[l].first_column + k) * 2 * C;
+        S* row = rows + (layers[l + 1].first_row + k) * 2 * C;
+        std::copy_n(column, C, row + C);
+        std::copy_n(row, C, column + C);
+      }
+    }
+  }
+
+  /// The transpose: dp += what the means' gradients say. rows and columns are overwritten.
+  template <class S>
+  void spread_means(S* rows, S* columns, S* dp) const {
+    if (!neighbours) return;
+    const auto layers = network.layers();
+    for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+      for (Index k = 0; k < layers[l].outputs; ++k) {
+        S* column = columns + (layers[l].first_column + k) * 2 * C;
+        S* row = rows + (layers[l + 1].first_row + k) * 2 * C;
+        for (int c = 0; c < C; ++c) column[c] += row[C + c];
+        for (int c = 0; c < C; ++c) row[c] += column[C + c];
+      }
+    }
+    for (const Network::Layer& layer : layers) {
+      const S of_row = S(1) / static_cast<S>(layer.outputs), of_column = S(1) / static_cast<S>(layer.rows);
+      for (Index i = 0; i < layer.rows; ++i) {
+        const S* row = rows + (layer.first_row + i) * 2 * C;
+        for (Index j = 0; j < layer.outputs; ++j) {
+          const S* column = columns + (layer.first_column + j) * 2 * C;
+          S* to = dp + layer.cell(i, j) * C;
+          for (int c = 0; c < C; ++c) to[c] += of_row * row[c] + of_column * column[c];
+        }
+      }
+    }
+  }
+
+  /// out (Out, places) = weights [codes; means] + start.
+  template <int Codes, class S>
+  static S* project(const Matrix<float>& codes, const S* mean, const S* weights, const S* start, Scratch& scratch) {
+    constexpr int inputs = Codes + 2 * C;
+    const Index places = codes.cols();
+    S* out = scratch.take<S>(places * Out);
+    const S* in = joined<Codes>(codes, mean, scratch);
+    kernels::gather<inputs, inputs, Out>(places, 1, in, 0, weights, start, out);
+    return out;
+  }
+
+  /// [codes; means] of each place.
+  template <int Codes, class S>
+  static S* joined(const Matrix<float>& codes, const S* mean, Scratch& scratch) {
+    constexpr int inputs = Codes + 2 * C;
+    S* in = scratch.take<S>(codes.cols() * inputs);
+    for (Index n = 0; n < codes.cols(); ++n) {
+      for (int k = 0; k < Codes; ++k) in[n * inputs + k] = static_cast<S>(codes(k, n));
+      std::copy_n(mean + n * 2 * C, 2 * C, in + n * inputs + Codes);
+    }
+    return in;
+  }
+
+  /// u of some cells, from what their rows, columns and p give.
+  template <class S>
+  static void add_up(Place& place, const Index* cells, Index count, const S* rows, const S* columns, const S* p,
+                     const S* weights, S* seen) {
+    for (Index n = 0; n < count; ++n, seen += Out) {
+      place.go_to(cells[n]);
+      const S *row = rows + place.row() * Out, *column = columns + place.column(cells[n]) * Out, *q = p + cells[n] * C;
+      for (int o = 0; o < Out; ++o) {
+        S sum = row[o] + column[o];
+        for (int c = 0; c < C; ++c) sum += q[c] * weights[c * Out + o];
+        seen[o] = sum;
+      }
+    }
+  }
+};
+
+template <int C, int RowCodes, int ColumnCodes, int Out>
+template <class S>
+class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Sight {
+ public:
+  Sight(const PerceivePlaces& perception, Params<S> theta, View<const S> z, Scratch& scratch)
+      : place_(perception.network), cell_weights_(theta.data() + cell_first), p_(squashed(z, scratch)) {
+    S* row_mean = scratch.take<S>(perception.network.rows() * 2 * C);
+    S* column_mean = scratch.take<S>(perception.network.columns() * 2 * C);
+    perception.means(p_, row_mean, column_mean);
+    rows_ = project<RowCodes>(perception.codes->rows, row_mean, theta.data(), static_cast<const S*>(nullptr), scratch);
+    columns_ = project<ColumnCodes>(perception.codes->columns, column_mean, theta.data() + column_first,
+                                    theta.data() + bias_first, scratch);
+  }
+
+  /// seen: count columns of seen_features.
+  void operator()(const Index* cells, Index count, S* seen) {
+    add_up(place_, cells, count, rows_, columns_, p_, cell_weights_, seen);
+  }
+
+ private:
+  Place place_;
+  const S* cell_weights_;
+  const S* p_;
+  const S *rows_, *columns_;  // what each row and column adds to u
+};
+
+template <int C, int RowCodes, int ColumnCodes, int Out>
+template <class S>
+class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Change {
+ public:
+  Change(const PerceivePlaces& perception, Params<S> theta, View<const S> z, View<const S> t, Scratch& scratch)
+      : place_(perception.network), cell_weights_(theta.data() + cell_first) {
+    const Network& network = perception.network;
+    S* dp = squashed(z, scratch);
+    for (Index i = 0; i < z.size(); ++i) dp[i] = slope(dp[i]) * t.data()[i];
+    dp_ = dp;
+    S* row_mean = scratch.take<S>(network.rows() * 2 * C);
+    S* column_mean = scratch.take<S>(network.columns() * 2 * C);
+    perception.means(dp, row_mean, column_mean);
+    S* rows = scratch.take<S>(network.rows() * Out);
+    S* columns = scratch.take<S>(network.columns() * Out);
+    const S* none = nullptr;
+    kernels::gather<2 * C, 2 * C, Out>(network.rows(), 1, row_mean, 0, theta.data() + row_means, none, rows);
+    kernels::gather<2 * C, 2 * C, Out>(network.columns(), 1, column_mean, 0, theta.data() + column_first + column_means,
+                                       none, columns);
+    rows_ = rows;
+    columns_ = columns;
+  }
+
+  void operator()(const Index* cells, Index count, S* seen) {
+    add_up(place_, cells, count, rows_, columns_, dp_, cell_weights_, seen);
+  }
+
+ private:
+  Place place_;
+  const S* cell_weights_;
+  const S* dp_;
+  const S *rows_, *columns_;
+};
+
+/// dz and dtheta have their shares of what depends on rows and columns only after finish().
+template <int C, int RowCodes, int ColumnCodes, int Out>
+template <class S>
+class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
+ public:
+  Spread(const PerceivePlaces& perception, Params<S> theta, View<const S> z, View<S> dz, S* dtheta, Scratch& scratch)
+      : perception_(perception),
+        place_(perception.network),
+        theta_(theta.data()),
+        dz_(dz),
+        dtheta_(dtheta),
+        scratch_(scratch),
+        p_(squashed(z, scratch)),
+        dp_(zeros(dz ? z.size() : 0, scratch)),
+        rows_(zeros(perception.network.rows() * Out, scratch)),
+        columns_(zeros(perception.network.columns() * Out, scratch)),
+        turned_(turned(theta.data() + cell_first, C, scratch)),
+        block_(scratch.take<S>(block_cells * C)) {}
+
+  /// g: count columns of seen_features.
+  void operator()(const Index* cells, Index count, const S* g) {
+    for (Index first = 0; first < count; first += block_cells) {
+      block(cells + first, std::min(block_cells, count - first), g + first * Out);
+    }
+  }
+
+  void finish() {
+    const Network& network = perception_.network;
+    if (dtheta_ != nullptr) {
+      S* row_mean = scratch_.take<S>(network.rows() * 2 * C);
+      S* column_mean = scratch_.take<S>(network.columns() * 2 * C);
+      perception_.means(p_, row_mean, column_mean);
+      const S* row_in = joined<RowCodes>(perception_.codes->rows, row_mean, scratch_);
+      const S* column_in = joined<ColumnCodes>(perception_.codes->columns, column_mean, scratch_);
+      kernels::outer<row_inputs, row_inputs, Out>(1, network.rows(), row_in, 0, rows_, dtheta_);
+      kernels::outer<column_inputs, column_inputs, Out>(1, network.columns(), column_in, 0, columns_,
+                                                        dtheta_ + column_first);
+      kernels::add_columns<Out>(network.columns(), columns_, dtheta_ + bias_first);
+    }
+    if (!dz_) return;
+    S* row_mean = mean_gradient(network.rows(), rows_, theta_ + row_means);
+    S* column_mean = mean_gradient(network.columns(), columns_, theta_ + column_first + column_means);
+    perception_.spread_means(row_mean, column_mean, dp_);
+    for (Index i = 0; i < dz_.size(); ++i) dz_.data()[i] += slope(p_[i]) * dp_[i];
+  }
+
+ private:
+  static constexpr Index block_cells = 56;
+
+  static S* zeros(Index size, Scratch& scratch) {
+    S* values = scratch.take<S>(size);
+    std::fill_n(values, size, S(0));
+    return values;
+  }
+  /// Weights (Out, inputs) with the inputs of an output together.
+  static S* turned(const S* weights, int inputs, Scratch& scratch) {
+    S* out = scratch.take<S>(Index{Out} * inputs);
+    for (int o = 0; o < Out; ++o) {
+      for (int k = 0; k < inputs; ++k) out[o * inputs + k] = weights[k * Out + o];
+    }
+    return out;
+  }
+
+  void block(const Index* cells, Index count, const S* g) {
+    if (dtheta_ != nullptr) {
+      for (Index n = 0; n < count; ++n) std::copy_n(p_ + cells[n] * C, C, block_ + n * C);
+      kernels::outer<C, C, Out>(1, count, block_, 0, g, dtheta_ + cell_first);
+    }
+    if (dz_) {
+      kernels::gather<Out, Out, C>(count, 1, g, 0, turned_, static_cast<const S*>(nullptr), block_);
+      for (Index n = 0; n < count; ++n) {
+        for (int c = 0; c < C; ++c) dp_[cells[n] * C + c] += block_[n * C + c];
+      }
+    }
+    for (Index n = 0; n < count; ++n, g += Out) {
+      place_.go_to(cells[n]);
+      S *row = rows_ + place_.row() * Out, *column = columns_ + place_.column(cells[n]) * Out;
+      for (int o = 0; o < Out; ++o) row[o] += g[o];
+      for (int o = 0; o < Out; ++o) column[o] += g[o];
+    }
+  }
+
+  /// The gradient in the means of each place, 2 C numbers.
+  S* mean_gradient(Index places, const S* g, const S* weights) {
+    S* out = scratch_.take<S>(places * 2 * C);
+    kernels::gather<Out, Out, 2 * C>(places, 1, g, 0, turned(weights, 2 * C, scratch_), static_cast<const S*>(nullptr),
+                                     out);
+    return out;
+  }
+
+  const PerceivePlaces& perception_;
+  Place place_;
+  const S* theta_;
+  View<S> dz_;
+  S* dtheta_;
+  Scratch& scratch_;
+  const S* p_;
+  S* dp_;
+  S *rows_, *columns_;  // what comes for each row and column
+  const S* turned_;
+  S* block_;
+};
+
+}  // namespace basin

@@ -1,0 +1,165 @@
+#pragma once
+
+// Muon: momentum whose matrices are made orthogonal before the step (K. Jordan et al., "Muon: an optimizer for hidden
+// layers in neural networks", 2024). With g the gradient of one leaf and r = rate * rate_scale:
+//
+//   a leaf of two or more extents, as a matrix of outputs (its first extent) x rest, the shorter side as rows:
+//     m <- mu m + g,   u = g + mu m (Nesterov), or m
+//     X_0 = u / |u|,   X_k+1 = (a I + b A + c A^2) X_k,  A = X_k X_k^T,   (a, b, c) = (3.4445, -4.7750, 2.0315)
+//     theta <- theta - r rms sqrt(max(rows, columns)) X_5
+//   a leaf of one extent, such as biases:
+//     a step of Adam (train/optimizer.hpp), with a rate of its own
+//
+// The iteration (Newton and Schulz's, with Jordan's coefficients) takes u = U S V^T towards U V^T: five steps bring a
+// singular value of at least |u| / 100 to between .68 and 1.14, one of at least |u| / 600 to between .68 and 1.21.
+// U V^T of full rank has a root mean square of 1 / sqrt(max(rows, columns)), so the numbers of a matrix move by about
+// rms * r; rms = .2 makes that about what Adam's do (J. Liu et al., "Muon is scalable for LLM training", 2025, eq. 4).
+//
+// A positive factor on all gradients of a matrix changes nothing (to rounding; powers of two not a bit), nor does the
+// number of threads. Leaves are worked on in parallel, a matrix in scratch memory of 3 rows columns + 2 min(rows,
+// columns)^2 numbers. From the heap a step takes the list of leaves, and for large matrices the blocks that Eigen's
+// products pack; it gives all of that back.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "basin/core/parallel.hpp"
+#include "basin/core/scratch.hpp"
+#include "basin/train/optimizer.hpp"
+
+namespace basin {
+
+/// What Muon accumulates.
+template <class Model, class S>
+struct MuonState {
+  std::int64_t steps = 0;
+  Parameters<Model, S> momentum{};       ///< of matrices m, of vectors Adam's first moment
+  Parameters<Model, S> second_moment{};  ///< of vectors Adam's, of matrices 0
+
+  template <class Visit>
+  void each(Visit&& visit) {
+    visit("steps", steps);
+    visit("momentum", momentum);
+    visit("second_moment", second_moment);
+  }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    visit("steps", steps);
+    visit("momentum", momentum);
+    visit("second_moment", second_moment);
+  }
+};
+
+namespace detail {
+
+/// Takes the matrix u (rows, columns) towards U V^T of its singular value decomposition, in place. Zeros stay zeros; a
+/// number that is not finite makes all of them NaN. The products are those of symmetric matrices, which Eigen runs on
+/// the calling thread.
+template <class S>
+void orthogonalize(Eigen::Map<Matrix<S>> u, int iterations) {
+  const Index count = std::min(u.rows(), u.cols()), length = std::max(u.rows(), u.cols());
+  // In double and from the largest number, since the squares of small gradients are zero.
+  const double largest = static_cast<double>(u.cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
+  if (largest == 0) return;
+  const double norm = (u.template cast<double>() / largest).norm();
+  Scratch scratch;
+  using Map = Eigen::Map<Matrix<S>>;
+  S *from = scratch.take<S>(u.size()), *to = scratch.take<S>(u.size());
+  Map gram(scratch.take<S>(count * count), count, count), polynomial(scratch.take<S>(count * count), count, count);
+  if (u.rows() == count) {
+    Map(from, count, length) = (u.template cast<double>() / largest / norm).template cast<S>();
+  } else {
+    Map(from, count, length) = (u.transpose().template cast<double>() / largest / norm).template cast<S>();
+  }
+  constexpr S a = S(3.4445), b = S(-4.7750), c = S(2.0315);
+  for (int k = 0; k < iterations; ++k) {
+    const Map x(from, count, length);
+    gram.setZero();
+    gram.template selfadjointView<Eigen::Lower>().rankUpdate(x);
+    gram.template triangularView<Eigen::StrictlyUpper>() = gram.transpose();
+    polynomial = b * gram;
+    polynomial.diagonal().array() += a;
+    polynomial.template selfadjointView<Eigen::Lower>().rankUpdate(gram, c);  // A A^T is A^2
+    Map(to, count, length).noalias() = polynomial.template selfadjointView<Eigen::Lower>() * x;
+    std::swap(from, to);
+  }
+  if (u.rows() == count) {
+    u = Map(from, count, length);
+  } else {
+    u = Map(from, count, length).transpose();
+  }
+}
+
+}  // namespace detail
+
+/// Steps of about rms * rate a number for matrices, and of about vectors.rate for all other leaves.
+struct Muon {
+  double rate = 1e-2;
+  double momentum = 0.95;  ///< mu
+  bool nesterov = true;
+  int iterations = 5;  ///< of Newton and Schulz; 0 only scales to a norm of 1
+  double rms = 0.2;
+  double weight_decay = 0.0;  ///< a step takes rate * rate_scale * weight_decay of each weight away, as AdamW's does
+  Adam vectors{};             ///< for leaves of one extent; its rate is scaled by rate_scale too
+
+  template <class Model, class S>
+  [[nodiscard]] MuonState<Model, S> init(const Parameters<Model, S>&) const {
+    return {};
+  }
+
+  /// Throws std::invalid_argument if iterations is negative.
+  template <class Model, class S>
+  void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, MuonState<Model, S>& state,
+            double rate_scale = 1.0) const {
+    check(iterations >= 0, "iterations of Newton and Schulz", iterations, "0 or more");
+    ++state.steps;
+    const std::vector<Leaf> leaves = leaves_of<Model>();
+    parallel_for(static_cast<Index>(leaves.size()), [&](Index i) {
+      const Leaf& leaf = leaves[static_cast<std::size_t>(i)];
+      const auto part = [&](auto& of) {
+        return of.vector().segment(static_cast<Index>(leaf.offset), static_cast<Index>(leaf.size));
+      };
+      auto values = part(theta), m = part(state.momentum), s = part(state.second_moment);
+      if (leaf.kind == LeafKind::weight && weight_decay != 0) {
+        values *= static_cast<S>(1.0 - rate * rate_scale * weight_decay);
+      }
+      if (leaf.shape.size() >= 2) {
+        matrix_step<S>(leaf, part(gradient), m, values, rate_scale);
+      } else {
+        vector_step<S>(part(gradient), state.steps, m, s, values, rate_scale);
+      }
+    });
+  }
+
+ private:
+  template <class S, class G, class V>
+  void matrix_step(const Leaf& leaf, const G& g, V& m, V& values, double rate_scale) const {
+    const S mu = static_cast<S>(momentum);
+    const Index rows = leaf.shape[0], columns = values.size() / rows;
+    Scratch scratch;
+    Eigen::Map<Vector<S>> u(scratch.take<S>(values.size()), values.size());
+    m = mu * m + g;
+    if (nesterov) {
+      u = g + mu * m;
+    } else {
+      u = m;
+    }
+    detail::orthogonalize(Eigen::Map<Matrix<S>>(u.data(), rows, columns), iterations);
+    values -= static_cast<S>(rate * rate_scale * rms * std::sqrt(static_cast<double>(std::max(rows, columns)))) * u;
+  }
+
+  template <class S, class G, class V>
+  void vector_step(const G& g, std::int64_t steps, V& m, V& s, V& values, double rate_scale) const {
+    const double t = static_cast<double>(steps);
+    const double bias1 = 1.0 - std::pow(vectors.beta1, t), bias2 = 1.0 - std::pow(vectors.beta2, t);
+    const S a = static_cast<S>(vectors.rate * rate_scale / bias1), per_root = static_cast<S>(1.0 / std::sqrt(bias2));
+    const S b1 = static_cast<S>(vectors.beta1), b2 = static_cast<S>(vectors.beta2);
+    const S new1 = static_cast<S>(1.0 - vectors.beta1), new2 = static_cast<S>(1.0 - vectors.beta2);
+    m.array() = b1 * m.array() + new1 * g.array();
+    s.array() = b2 * s.array() + new2 * g.array().square();
+    values.array() -= a * m.array() / (per_root * s.array().sqrt() + static_cast<S>(vectors.epsilon));
+  }
+};
+
+}  // namespace basin
