@@ -1,0 +1,128 @@
+// metanca_mnist: trains one rule by which the weights of networks of any widths arrange themselves into networks that
+// read digits, and repair themselves.
+//
+//   metanca_mnist --help
+//
+// metanca_mnist/settings.hpp has the options, model.hpp the rule and the codes of places, trainer.hpp the training,
+// showing.hpp what is measured and drawn.
+
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "basin/io/safetensors.hpp"
+#include "metanca_mnist/settings.hpp"
+#include "metanca_mnist/showing.hpp"
+#include "metanca_mnist/trainer.hpp"
+
+namespace metanca_mnist {
+
+/// "784,50,50,10"
+inline std::vector<Index> parsed_widths(const std::string& text) {
+  std::vector<Index> widths;
+  const char *at = text.data(), *end = at + text.size();
+  while (at < end) {
+    Index width = 0;
+    const auto [next, error] = std::from_chars(at, end, width);
+    if (error != std::errc{} || (next < end && *next != ',')) {
+      throw std::invalid_argument("--architecture is " + text + ", expected numbers and commas, such as 784,50,50,10");
+    }
+    widths.push_back(width);
+    at = next < end ? next + 1 : end;
+  }
+  return widths;
+}
+
+/// One network of the rule's, saved as the leaves of a Sequential of dense layers and leaky ReLUs.
+inline void sample_network(const Settings& settings, const Theta& theta, const Digits& test) {
+  const Architecture of = architecture_of(parsed_widths(settings.architecture), settings.without != "codes");
+  Settings one = settings;
+  one.seed = static_cast<std::uint64_t>(settings.sample);
+  Judge judge(one, theta, test);
+  State<float> z = judge.fresh(of, 1);
+  judge.update(of, z, settings.updates);
+  const double accuracy = judge.accuracy(of, z);
+  std::vector<float> weights(static_cast<std::size_t>(of.network.cells()));
+  loss_of(of, test.images.view(), test.labels).parameters(z.view(), weights);
+  basin::TensorFile file;
+  const auto add = [&](const std::string& name, const float* values, std::vector<std::uint64_t> shape, Index count) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(values);
+    file.tensors[name] = {
+        basin::TensorType::f32, std::move(shape), {bytes, bytes + static_cast<std::size_t>(count) * sizeof(float)}};
+  };
+  for (std::size_t l = 0; l < of.network.layers().size(); ++l) {
+    const Network::Layer& layer = of.network.layers()[l];
+    const auto inputs = static_cast<std::uint64_t>(layer.inputs), outputs = static_cast<std::uint64_t>(layer.outputs);
+    const float* first = weights.data() + layer.first;
+    const std::string name = std::to_string(2 * l);
+    add(name + ".weight", first, {inputs, outputs}, layer.inputs * layer.outputs);
+    add(name + ".bias", first + layer.inputs * layer.outputs, {outputs}, layer.outputs);
+  }
+  basin::write_safetensors(settings.out + "/network.safetensors", file);
+  std::printf("%s after %d updates: %.2f%% of the test images; wrote %s/network.safetensors\n",
+              of.network.to_string().c_str(), settings.updates, 100 * accuracy, settings.out.c_str());
+}
+
+inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  const std::string& from = settings.resume.empty() ? settings.evaluate : settings.resume;
+  if (!settings.resume.empty() && !settings.evaluate.empty()) {
+    throw std::invalid_argument("--resume and --evaluate are both given, expected one of them");
+  }
+  if (!settings.architecture.empty() && settings.evaluate.empty()) {
+    throw std::invalid_argument("--architecture needs --evaluate");
+  }
+  if (!from.empty()) command_line.take(basin::CheckpointReader(from).metadata("settings"), from);
+  basin::set_threads(settings.threads);
+  std::filesystem::create_directories(settings.out);
+  const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
+  const Digits train(data.train), test(data.test);
+  Trainer trainer(settings, train);
+  if (!from.empty()) trainer.load(from);
+  if (!settings.architecture.empty()) {
+    sample_network(settings, trainer.parameters(), test);
+    return 0;
+  }
+  if (settings.evaluate.empty()) {
+    std::printf("%s: %td training and %td test images; a rule of %zu parameters; %zu architectures; %d threads\n",
+                data.name.c_str(), train.images.shape.samples, test.images.shape.samples, Updates::param_count,
+                trainer.architectures().size(), basin::threads());
+    basin::examples::watch_for_interrupt();
+    const bool finished = trainer.run();
+    const std::string checkpoint = settings.out + "/checkpoint.safetensors";
+    trainer.save(checkpoint);
+    if (!finished) {
+      std::printf("stopped; go on with --resume %s\n", checkpoint.c_str());
+      return basin::examples::interrupted_status;
+    }
+    basin::write_png(
+        settings.out + "/loss.png",
+        basin::examples::line_chart({basin::examples::log_means("loss", trainer.losses())},
+                                    {.title = "Training", .x_label = "iteration", .y_label = "log10 loss"}));
+  }
+  basin::OrderedJson metrics;
+  metrics["dataset"] = data.name;
+  metrics["parameters"] = Updates::param_count;
+  metrics["iterations"] = settings.iterations;
+  metrics["pool_iterations"] = settings.pool_iterations;
+  metrics["seed"] = settings.seed;
+  metrics["threads"] = basin::threads();
+  metrics["updates"] = settings.updates;
+  metrics["samples"] = settings.samples;
+  show(settings, trainer.parameters(), trainer.architectures(), test, metrics);
+  metrics["train_seconds"] = trainer.train_seconds();
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
+  basin::write_json(settings.out + "/metrics.json", metrics);
+  std::printf("wrote %s\n", settings.out.c_str());
+  return 0;
+}
+
+}  // namespace metanca_mnist
+
+int main(int argc, char** argv) {
+  metanca_mnist::Settings settings;
+  basin::examples::CommandLine command_line("metanca_mnist", metanca_mnist::description, metanca_mnist::footer);
+  metanca_mnist::describe(settings, command_line);
+  return basin::examples::main_of("metanca_mnist", command_line, argc, argv,
+                                  [&] { return metanca_mnist::run(settings, command_line); });
+}

@@ -1,0 +1,83 @@
+#pragma once
+
+// What the user of metanca_mnist can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace metanca_mnist {
+
+struct Settings {
+  std::string data;
+  std::string resume;
+  std::string evaluate;
+  std::string architecture;
+  std::string out = "metanca_mnist_out";
+  int iterations = 6000;
+  int pool_iterations = 1500;
+  int architectures = 48;
+  int images = 1024;
+  int networks = 2;
+  int samples = 10;
+  int updates = 10;
+  int sample = 1;
+  double rate = 6e-3;
+  double pool_rate = 2.5e-3;
+  std::string without = "nothing";
+  int test_images = 0;
+  int step = 10;
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description = R"(Trains one rule by which the weights of networks arrange themselves.
+
+Every weight and bias of a network is a cell. All share one rule: a cell sees its own state, the code of its place, and the
+means of its row, its column and the layers that adjoin, and changes. From random numbers, in a few updates, the weights
+become a network that reads digits, whatever its widths; and when a part of them is erased, they repair it. After "Meta-Neural
+Cellular Automata" (Barot). The networks are [784, X, Y, 10], and [784, Y, 10] for X = 0.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  metanca_mnist                                  digits drawn by the program
+  metanca_mnist --data mnist                     MNIST, from its four IDX files in the folder mnist
+  metanca_mnist --data mnist --evaluate metanca_mnist_out/checkpoint.safetensors
+  metanca_mnist --evaluate checkpoint.safetensors --architecture 784,50,50,10 --updates 20 --sample 7
+
+In the output folder: metrics.json, checkpoint.safetensors, heatmap.png and heatmap.json, updates.png,
+zero_out.png, loss.png; with --architecture only network.safetensors, one network of the rule's. Ctrl-C ends the training
+after the iteration at hand, with a checkpoint to resume from.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
+  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
+  options.add("evaluate", s.evaluate, "Do not train: evaluate this checkpoint");
+  options.add("architecture", s.architecture, "With --evaluate: only sample one network of these widths, and save it");
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add("iterations", s.iterations, "Of training with one update from a random network")
+      ->check(CLI::Range(0, 100000000));
+  options.add("pool-iterations", s.pool_iterations, "Of training with several updates from a pool, after those")
+      ->check(CLI::Range(0, 100000000));
+  options.add("architectures", s.architectures, "That training draws from, with random widths")
+      ->check(CLI::Range(1, 10000));
+  options.add("images", s.images, "An iteration")->check(CLI::Range(1, 60000));
+  options.add("networks", s.networks, "An iteration, of one architecture")->check(CLI::Range(1, 64));
+  options.add("samples", s.samples, "Networks for each place of the heatmap")->check(CLI::Range(1, 10000));
+  options.add("updates", s.updates, "Of a network before it is evaluated")->check(CLI::Range(1, 100000));
+  options.add("sample", s.sample, "Seed of the network that --architecture samples");
+  options.add("rate", s.rate, "Highest rate of Muon, with one update")->check(CLI::Range(1e-9, 1.0));
+  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, from the pool")->check(CLI::Range(1e-9, 1.0));
+  options
+      .add("without", s.without, "Leave out of the rule or its training: nothing, neighbours, codes, pool, zero-out")
+      ->check(CLI::IsMember({"nothing", "neighbours", "codes", "pool", "zero-out"}));
+  options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
+      ->check(CLI::Range(0, 100000000));
+  options.add("step", s.step, "Between the widths of the heatmap")->check(CLI::Range(1, 90));
+  options.add("seed", s.seed, "Every random number follows from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace metanca_mnist
