@@ -85,7 +85,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   }
   if (settings.evaluate.empty()) {
     std::printf("%s: %td training and %td test images; a rule of %zu parameters; %zu architectures; %d threads\n",
-                data.name.c_str(), train.images.shape.samples, test.images.shape.samples, Updates::param_count,
+                data.name.c_str(), train.images.shape.samples, test.images.shape.samples, Rule::Updates::param_count,
                 trainer.architectures().size(), basin::threads());
     basin::examples::watch_for_interrupt();
     const bool finished = trainer.run();
@@ -102,7 +102,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   }
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
-  metrics["parameters"] = Updates::param_count;
+  metrics["parameters"] = Rule::Updates::param_count;
   metrics["iterations"] = settings.iterations;
   metrics["pool_iterations"] = settings.pool_iterations;
   metrics["seed"] = settings.seed;

@@ -15,9 +15,9 @@ struct Settings {
   std::string evaluate;
   std::string architecture;
   std::string out = "metanca_mnist_out";
-  int iterations = 6000;
-  int pool_iterations = 1500;
-  int architectures = 48;
+  int iterations = 4000;
+  int pool_iterations = 8000;
+  int architectures = 256;
   int images = 1024;
   int networks = 2;
   int samples = 10;

@@ -48,11 +48,11 @@ class Judge {
 
   /// `count` fresh networks, and the rule's updates of them.
   [[nodiscard]] State<float> fresh(const Architecture& of, Index count) const {
-    return random_networks(of.network, count, settings_.seed, std::uint64_t{1} << 50);
+    return Rule::random_networks(of.network, count, settings_.seed, std::uint64_t{1} << 50);
   }
   void update(const Architecture& of, State<float>& z, Index updates, bool neighbours = true) {
     if (updates == 0) return;
-    const Updates model = updates_of(of, updates, pool_step, basin::Random{settings_.seed, show_stream}.bits(round_++),
+    const auto model = Rule::updates(of, updates, pool_step, basin::Random{settings_.seed, show_stream}.bits(round_++),
                                      neighbours && settings_.without != "neighbours");
     State<float> next(z.shape);
     (void)model.apply(theta_.span(), z.view(), next.view());
@@ -161,7 +161,8 @@ inline Repair repair(const Settings& settings, Judge& judge, const Architecture&
   Repair result;
   result.before = judge.accuracy(of, z);
   for (Index n = 0; n < z.shape.samples; ++n) {
-    zero_out(z.view().sample(n), of.network, layer, all, {settings.seed, 1000 + static_cast<std::uint64_t>(n)});
+    basin::examples::zero_out(z.view().sample(n), of.network, layer, all,
+                              {settings.seed, 1000 + static_cast<std::uint64_t>(n)});
   }
   for (int t = 0; t <= 20; ++t) {
     if (t > 0) judge.update(of, z, 1);

@@ -1,0 +1,121 @@
+// metanca_iris: trains one rule by which the weights of small networks of several architectures learn Fisher's irises,
+// with a pool and without, and measures how long what they have learnt lasts.
+//
+//   metanca_iris --help
+//
+// metanca_iris/settings.hpp has the options, model.hpp the rule and the codes of places, measuring.hpp what is
+// measured; support/metanca.hpp trains.
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "basin/io/json.hpp"
+#include "basin/io/png.hpp"
+#include "metanca_iris/measuring.hpp"
+#include "metanca_iris/model.hpp"
+#include "metanca_iris/settings.hpp"
+#include "support/plot.hpp"
+
+namespace metanca_iris {
+
+inline int run(const Settings& settings) {
+  basin::set_threads(settings.threads);
+  std::filesystem::create_directories(settings.out);
+  basin::OrderedJson metrics;
+  metrics["parameters"] = Rule::Updates::param_count;
+  metrics["iterations"] = settings.iterations;
+  metrics["pool_iterations"] = settings.pool_iterations;
+  metrics["samples"] = settings.samples;
+  metrics["updates"] = settings.updates;
+  std::vector<basin::examples::Series> curves;
+  basin::examples::watch_for_interrupt();
+  for (int s = 0; s < settings.seeds; ++s) {
+    const std::uint64_t seed = settings.seed + static_cast<std::uint64_t>(s);
+    const basin::examples::IrisSplit split = basin::examples::split_iris(seed);
+    for (const bool pool : {true, false}) {
+      const std::string kind = pool ? "with pool" : "without pool";
+      basin::examples::MetaTrainer<Rule> trainer({.iterations = settings.iterations,
+                                                  .pool_iterations = settings.pool_iterations,
+                                                  .networks = settings.networks,
+                                                  .rate = settings.rate,
+                                                  .pool_rate = settings.pool_rate,
+                                                  .pool_step = pool_step,
+                                                  .most_updates = 10,
+                                                  .networks_in_pool = 16,
+                                                  .pool = pool,
+                                                  .seed = seed},
+                                                 trained_architectures());
+      // With noise on the features a rule cannot learn the irises by heart.
+      const bool finished = trainer.run([&](std::uint64_t iteration, const Architecture& of, const auto& body) {
+        basin::examples::IrisSet noisy = split.train;
+        const basin::Random random{seed, 101};
+        const auto count = static_cast<std::uint64_t>(noisy.features.values.size());
+        for (std::uint64_t i = 0; i < count; ++i) {
+          noisy.features.values[static_cast<Index>(i)] +=
+              static_cast<float>(settings.noise * random.normal(iteration * count + i));
+        }
+        body(loss_of(of, noisy));
+      });
+      if (!finished) return basin::examples::interrupted_status;
+      if (s == 0) {
+        basin::save_parameters(settings.out + (pool ? "/with_pool" : "/without_pool") + ".safetensors",
+                               trainer.parameters());
+      }
+      const auto held_out = held_out_architectures();
+      std::vector<Architecture> all = trained_architectures();
+      all.insert(all.end(), held_out.begin(), held_out.end());
+      for (std::size_t a = 0; a < all.size(); ++a) {
+        const std::vector<Way> each = ways(settings, trainer.parameters(), all[a], split, seed);
+        double accuracy = 0;
+        std::vector<Index> least_at, within;
+        for (const Way& way : each) {
+          accuracy += way.accuracy / static_cast<double>(each.size());
+          least_at.push_back(way.least_at);
+          within.push_back(way.within);
+        }
+        const std::string name = all[a].network.to_string();
+        const bool trained = a < all.size() - held_out.size();
+        metrics["seed " + std::to_string(seed)][kind][name] = {
+            {"trained", trained},
+            {"test_accuracy", accuracy},
+            {"updates_to_least_median", quantile(least_at, 0.5)},
+            {"within_a_tenth_median", quantile(within, 0.5)},
+            {"within_a_tenth_lower_quartile", quantile(within, 0.25)}};
+        std::printf(
+            "seed %d, %s, %s%s: test accuracy %.3f, least after %td updates, within a tenth for %td (lower "
+            "quartile %td)\n",
+            static_cast<int>(seed), kind.c_str(), name.c_str(), trained ? "" : " (held out)", accuracy,
+            quantile(least_at, 0.5), quantile(within, 0.5), quantile(within, 0.25));
+        if (s == 0 && (a == 2 || a == all.size() - 2)) {
+          basin::examples::Series curve{name + ", " + kind, {}, {}};
+          for (std::size_t t = 0; t < each[0].losses.size(); ++t) {
+            curve.x.push_back(std::log10(1.0 + static_cast<double>(t)));
+            curve.y.push_back(std::log10(each[0].losses[t]));
+          }
+          curves.push_back(curve);
+        }
+      }
+      metrics["seed " + std::to_string(seed)][kind]["train_seconds"] = trainer.train_seconds();
+    }
+  }
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
+  basin::write_png(
+      settings.out + "/updates.png",
+      basin::examples::line_chart(
+          curves, {.title = "Loss on the training irises", .x_label = "log10(1 + updates)", .y_label = "log10 loss"}));
+  basin::write_json(settings.out + "/metrics.json", metrics);
+  std::printf("wrote %s\n", settings.out.c_str());
+  return 0;
+}
+
+}  // namespace metanca_iris
+
+int main(int argc, char** argv) {
+  metanca_iris::Settings settings;
+  basin::examples::CommandLine command_line("metanca_iris", metanca_iris::description, metanca_iris::footer);
+  metanca_iris::describe(settings, command_line);
+  return basin::examples::main_of("metanca_iris", command_line, argc, argv,
+                                  [&] { return metanca_iris::run(settings); });
+}

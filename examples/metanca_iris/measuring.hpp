@@ -1,0 +1,66 @@
+#pragma once
+
+// What metanca_iris measures of a rule.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "model.hpp"
+#include "settings.hpp"
+
+namespace metanca_iris {
+
+inline constexpr double pool_step = 0.3;  // of the way, in the second stage and afterwards
+
+inline basin::NetworkLoss<float> loss_of(const Architecture& of, const basin::examples::IrisSet& set) {
+  return {of.network, set.features.view(), set.labels, of.scales, of.scales, 0.01};
+}
+
+/// One network's way.
+struct Way {
+  double accuracy = 0;         ///< on the test irises, after --updates updates
+  Index least_at = 0;          ///< updates to the least training loss of the first hundred
+  double least = 0;            ///< that loss
+  Index within = 0;            ///< further updates in a row with a loss of at most 1.1 times the least
+  std::vector<double> losses;  ///< training loss after 0, 1, 2, ... updates
+};
+
+inline std::vector<Way> ways(const Settings& settings, const Theta& theta, const Architecture& of,
+                             const basin::examples::IrisSplit& split, std::uint64_t seed) {
+  const auto train = loss_of(of, split.train), test = loss_of(of, split.test);
+  State<float> z = Rule::random_networks(of.network, settings.samples, seed, std::uint64_t{1} << 50), next(z.shape);
+  std::vector<Way> all(static_cast<std::size_t>(settings.samples));
+  auto model = Rule::updates(of, 1, pool_step, basin::Random{seed, 100}.bits(0), true);
+  for (int t = 0; t <= settings.horizon; ++t) {
+    const std::vector<double> losses = train.losses(z.view());
+    for (std::size_t n = 0; n < all.size(); ++n) all[n].losses.push_back(losses[n]);
+    if (t == settings.updates) {
+      const std::vector<double> accuracies = test.accuracies(z.view());
+      for (std::size_t n = 0; n < all.size(); ++n) all[n].accuracy = accuracies[n];
+    }
+    model.automaton.moment.step = t;
+    (void)model.apply(theta.span(), z.view(), next.view());
+    std::swap(z, next);
+  }
+  for (Way& way : all) {
+    const auto end = way.losses.begin() + std::min<std::ptrdiff_t>(101, std::ssize(way.losses));
+    const auto least = std::min_element(way.losses.begin(), end);
+    way.least = *least;
+    way.least_at = least - way.losses.begin();
+    const auto left = std::find_if(least, way.losses.end(), [&](double loss) { return !(loss <= 1.1 * way.least); });
+    way.within = left - least - 1;
+  }
+  return all;
+}
+
+/// The value at a share of the sorted numbers.
+template <class Number>
+Number quantile(std::vector<Number> numbers, double share) {
+  std::sort(numbers.begin(), numbers.end());
+  return numbers[static_cast<std::size_t>(share * static_cast<double>(numbers.size() - 1))];
+}
+
+}  // namespace metanca_iris

@@ -1,0 +1,60 @@
+#pragma once
+
+// What the user of metanca_iris can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace metanca_iris {
+
+struct Settings {
+  std::string out = "metanca_iris_out";
+  int iterations = 1000;
+  int pool_iterations = 3000;
+  int networks = 8;
+  int samples = 20;
+  int updates = 20;
+  int horizon = 1200;
+  double noise = 0.3;
+  double rate = 6e-3;
+  double pool_rate = 2.5e-3;
+  int seeds = 3;
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description =
+    R"(Trains one rule by which the weights of small networks learn Fisher's irises.
+
+Every weight and bias of a network is a cell, and all share one rule ("Meta-Neural Cellular Automata", Barot). It is trained
+on twelve architectures and evaluated on two more: how well the networks classify irises that training has not seen, after how
+many updates their loss is least, and for how many more it stays within a tenth of that: with a pool of networks in training,
+and without.)";
+
+inline constexpr const char* footer = R"(
+In the output folder: metrics.json, updates.png (loss against updates), with_pool.safetensors and without_pool.safetensors
+(the rules of the first seed).)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add("iterations", s.iterations, "Of training with one update from a random network")
+      ->check(CLI::Range(0, 100000000));
+  options.add("pool-iterations", s.pool_iterations, "Of training with several updates, after those")
+      ->check(CLI::Range(0, 100000000));
+  options.add("networks", s.networks, "An iteration, of one architecture")->check(CLI::Range(1, 64));
+  options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
+  options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
+  options.add("horizon", s.horizon, "Updates over which the loss is followed")->check(CLI::Range(1, 1000000));
+  options.add("noise", s.noise, "Sigma of what is added to the features in training, in their standard deviations")
+      ->check(CLI::Range(0.0, 10.0));
+  options.add("rate", s.rate, "Highest rate of Muon, with one update")->check(CLI::Range(1e-9, 1.0));
+  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, with several")->check(CLI::Range(1e-9, 1.0));
+  options.add("seeds", s.seeds, "Rules to train, each with its own split of the irises")->check(CLI::Range(1, 1000));
+  options.add("seed", s.seed, "The first of them; every random number follows from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace metanca_iris

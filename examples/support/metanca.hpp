@@ -1,0 +1,289 @@
+#pragma once
+
+// What programs share that train a rule by which the weights of networks arrange themselves: the rule, networks to
+// begin with, damage, and the training in two stages: one update from random networks; then several updates from a pool
+// of networks, fresh ones, kept ones and damaged ones. Everything random is a function of the seed and the iteration,
+// so a run resumes bit for bit.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "basin/io/checkpoint.hpp"
+#include "basin/layers/dense.hpp"
+#include "basin/layers/reglu.hpp"
+#include "basin/layers/sequential.hpp"
+#include "basin/meta/network.hpp"
+#include "basin/meta/network_loss.hpp"
+#include "basin/meta/perceive_places.hpp"
+#include "basin/nca/rollout.hpp"
+#include "basin/train/clip.hpp"
+#include "basin/train/muon.hpp"
+#include "basin/train/value_and_gradient.hpp"
+#include "process.hpp"
+
+namespace basin::examples {
+
+/// The widths of a network, what its cells are told of their places, and the scales from w to a weight.
+struct Architecture {
+  Network network{};
+  std::shared_ptr<const PlaceCodes> codes{};
+  std::vector<float> scales{};
+};
+
+/// Scales every layer's codes so that the mean of |code|^2 is their number: they weigh the same in every layer.
+inline void even_out(const Network& network, PlaceCodes& codes) {
+  const auto even = [](auto part) {
+    const float norm = part.squaredNorm();
+    if (norm > 0) part *= std::sqrt(static_cast<float>(part.size()) / norm);
+  };
+  for (const Network::Layer& layer : network.layers()) {
+    even(codes.rows.middleCols(layer.first_row, layer.rows));
+    even(codes.columns.middleCols(layer.first_column, layer.outputs));
+  }
+}
+
+/// What a network loses: one layer whole, and three of ten of the other cells; with `all` the cells' own numbers too.
+inline void zero_out(View<float> one, const Network& network, std::size_t layer, bool all, const Random& random) {
+  const Network::Layer& lost = network.layers()[layer];
+  const Index features = one.shape().features;
+  for (Index cell = 0; cell < network.cells(); ++cell) {
+    const bool inside = cell >= lost.first && cell < lost.first + lost.cells();
+    if (!inside && random.uniform(static_cast<std::uint64_t>(cell)) >= 0.3) continue;
+    std::fill_n(one.data() + cell * features, all ? features : 1, 0.0f);
+  }
+}
+
+/// The rule: a cell's new state is W_o of Hidden gated numbers of what it sees (meta/perceive_places.hpp).
+template <int Features, int Hidden, int RowCodes, int ColumnCodes>
+struct PlacedRule {
+  static constexpr int features = Features;
+  using Sees = PerceivePlaces<Features, RowCodes, ColumnCodes, 2 * Hidden>;
+  using Rule = Sequential<Reglu<Hidden>, Dense<Hidden, Features, Bias::no>>;
+  using Cells = Automaton<Sees, Rule, RandomFire, Everywhere, Relax>;
+  using Updates = Rollout<Cells>;
+  using Theta = Parameters<Updates, float>;
+
+  /// Begins as random functions of the codes, a tenth of it of the means, nothing of the cell itself.
+  static Theta initial(std::uint64_t seed) {
+    Theta theta;
+    std::uint64_t stream = 0;
+    const auto draw = [&](const char* leaf, Index first, Index count, double deviation) {
+      const Random random{seed, stream++};
+      const std::span<float> values = theta.leaf(leaf);
+      for (Index i = first; i < first + count; ++i) {
+        values[static_cast<std::size_t>(i)] =
+            static_cast<float>(deviation * random.normal(static_cast<std::uint64_t>(i)));
+      }
+    };
+    constexpr Index out = 2 * Hidden;
+    draw("row", 0, out * RowCodes, 1 / std::sqrt(static_cast<double>(RowCodes)));
+    draw("row", out * RowCodes, out * 2 * Features, 0.1);
+    draw("column", 0, out * ColumnCodes, 1 / std::sqrt(static_cast<double>(ColumnCodes)));
+    draw("column", out * ColumnCodes, out * 2 * Features, 0.1);
+    draw("1.weight", 0, Index{Hidden} * Features, 1 / std::sqrt(static_cast<double>(Hidden)));
+    return theta;
+  }
+
+  /// Networks of weights from the normal distribution, biases and the cells' own numbers 0: number `number` on of a
+  /// seed.
+  static State<float> random_networks(const Network& network, Index count, std::uint64_t seed, std::uint64_t number) {
+    State<float> z(network.shape(Features, count));
+    for (Index n = 0; n < count; ++n) {
+      const Random random{seed, number + static_cast<std::uint64_t>(n)};
+      float* cells = z.view().sample(n).data();
+      for (const Network::Layer& layer : network.layers()) {
+        for (Index cell = layer.first; cell < layer.cell(layer.inputs, 0); ++cell) {
+          cells[cell * Features] = static_cast<float>(random.normal(static_cast<std::uint64_t>(cell)));
+        }
+      }
+    }
+    return z;
+  }
+
+  /// The updates of an architecture's networks, each `step` of the way that the rule points to, of four cells in five.
+  static Updates updates(const Architecture& of, Index count, double step, std::uint64_t fire_seed, bool neighbours) {
+    Updates model;
+    model.automaton.perception = {of.network, of.codes, neighbours};
+    model.automaton.fire = {.rate = 0.8, .seed = fire_seed};
+    model.automaton.update.rate = step;
+    model.steps = count;
+    return model;
+  }
+};
+
+struct MetaTraining {
+  int iterations = 0;       ///< of the first stage
+  int pool_iterations = 0;  ///< of the second
+  int networks = 2;         ///< an iteration
+  double rate = 6e-3;       ///< highest of Muon in the first stage
+  double pool_rate = 2.5e-3;
+  double pool_step = 0.5;  ///< of the way, an update in the second stage
+  int most_updates = 6;    ///< in training
+  std::size_t pooled_architectures = 24, networks_in_pool = 4;
+  bool neighbours = true, pool = true, damage = true;
+  std::uint64_t seed = 1;
+};
+
+/// Trains Rule, a PlacedRule. Streams of random numbers 1 to 99 of the seed are its own.
+template <class Rule>
+class MetaTrainer {
+ public:
+  using Updates = typename Rule::Updates;
+  using Theta = typename Rule::Theta;
+
+  MetaTrainer(const MetaTraining& options, std::vector<Architecture> architectures)
+      : options_(options),
+        architectures_(std::move(architectures)),
+        theta_(Rule::initial(options.seed)),
+        moments_(muon(options.rate).init(theta_)) {
+    if (!options.pool || options.pool_iterations == 0) return;
+    pool_.resize(std::min(options.pooled_architectures, architectures_.size()));
+    for (std::size_t a = 0; a < pool_.size(); ++a) {
+      for (std::size_t n = 0; n < options.networks_in_pool; ++n) {
+        const State<float> fresh =
+            Rule::random_networks(architectures_[a].network, 1, options.seed + 1, a * options.networks_in_pool + n);
+        pool_[a].emplace_back(fresh.values.begin(), fresh.values.end());
+      }
+    }
+  }
+
+  [[nodiscard]] const Theta& parameters() const { return theta_; }
+  [[nodiscard]] const std::vector<Architecture>& architectures() const { return architectures_; }
+  [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
+  [[nodiscard]] double train_seconds() const { return train_seconds_; }
+
+  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end. with_loss(iteration, architecture,
+  /// body) calls body(loss) with the loss of the task for that iteration.
+  template <class WithLoss>
+  bool run(const WithLoss& with_loss) {
+    Stopwatch watch;
+    Progress progress;
+    const double before = train_seconds_;
+    const int total = options_.iterations + options_.pool_iterations;
+    bool stopped = false;
+    while (iteration_ < total && !stopped) {
+      iterate(with_loss);
+      train_seconds_ = before + watch.seconds();
+      stopped = interrupted != 0;
+      if (progress.due(iteration_ == total)) {
+        const std::size_t recent = std::min<std::size_t>(losses_.size(), 100);
+        const double mean = std::accumulate(losses_.end() - static_cast<std::ptrdiff_t>(recent), losses_.end(), 0.0) /
+                            static_cast<double>(recent);
+        std::array<char, 160> line{};
+        std::snprintf(line.data(), line.size(), "iteration %d/%d  loss %.4f  %.1f iterations/s  %.0f s",
+                      static_cast<int>(iteration_), total, mean, static_cast<double>(iteration_) / train_seconds_,
+                      train_seconds_);
+        progress.show(line.data());
+      }
+    }
+    progress.end();
+    return !stopped;
+  }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    self.moments_.each(file.under("optimizer"));
+    file("iteration", self.iteration_);
+    file("losses", self.losses_);
+    for (std::size_t a = 0; a < self.pool_.size(); ++a) {
+      for (std::size_t n = 0; n < self.pool_[a].size(); ++n) {
+        file("pool." + std::to_string(a) + "." + std::to_string(n), self.pool_[a][n]);
+      }
+    }
+  }
+
+ private:
+  enum Stream : std::uint64_t { choice_stream = 1, fire_stream, pool_stream, damage_stream };
+
+  [[nodiscard]] Muon muon(double rate) const { return {.rate = rate, .vectors = {.rate = rate / 10}}; }
+  [[nodiscard]] Random random(Stream stream) const { return {options_.seed, stream}; }
+
+  template <class WithLoss>
+  void iterate(const WithLoss& with_loss) {
+    const auto iteration = static_cast<std::uint64_t>(iteration_);
+    const bool first_stage = iteration_ < options_.iterations;
+    const auto a = static_cast<std::size_t>(random(choice_stream).below(iteration, architectures_.size()));
+    const bool from_pool = !first_stage && a < pool_.size();
+    const Architecture& of = architectures_[a];
+    State<float> start = Rule::random_networks(of.network, options_.networks, options_.seed, (iteration + 1) << 20);
+    std::vector<std::size_t> drawn;
+    if (from_pool) drawn = take_from_pool(a, iteration, start);
+    const Updates model =
+        Rule::updates(of, first_stage ? 1 : updates_at(iteration), first_stage ? 1.0 : options_.pool_step,
+                      random(fire_stream).bits(iteration), options_.neighbours);
+    with_loss(iteration, of, [&](const auto& loss) {
+      auto result = value_and_gradient(model, theta_, start.view(), loss, 1);
+      losses_.push_back(result.value);
+      if (!std::isfinite(clip_by_global_norm(result.gradient, 1.0))) {
+        throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(iteration_ + 1) +
+                                 ": try a lower rate");
+      }
+      muon(first_stage ? options_.rate : options_.pool_rate).step(theta_, result.gradient, moments_, rate_scale());
+      for (std::size_t n = 0; n < drawn.size(); ++n) {
+        const View<float> one = result.output.view().sample(static_cast<Index>(n));
+        pool_[a][drawn[n]].assign(one.data(), one.data() + one.size());
+      }
+    });
+    ++iteration_;
+  }
+
+  /// The most grow to most_updates over half of the second stage; up to two less are drawn.
+  [[nodiscard]] Index updates_at(std::uint64_t iteration) const {
+    const Index most =
+        std::min<Index>(options_.most_updates, 1 + (iteration_ - options_.iterations) * options_.most_updates /
+                                                       std::max<Index>(1, options_.pool_iterations / 2));
+    const auto less = static_cast<Index>(random(choice_stream).below((std::uint64_t{1} << 40) + iteration, 3));
+    return std::max<Index>(1, most - less);
+  }
+
+  /// A warm-up, three tenths at the full rate, then a line to a hundredth, in each stage.
+  [[nodiscard]] double rate_scale() const {
+    const bool first = iteration_ < options_.iterations;
+    const double total = first ? options_.iterations : options_.pool_iterations;
+    const double at = static_cast<double>(first ? iteration_ : iteration_ - options_.iterations);
+    return std::min(1.0, (at + 1) / 50) * std::min(1.0, 0.01 + 0.99 * (1 - at / total) / 0.7);
+  }
+
+  /// Of the networks, at random: fresh, damaged, as they are. Returns their numbers in the pool.
+  std::vector<std::size_t> take_from_pool(std::size_t a, std::uint64_t iteration, State<float>& start) const {
+    const Network& network = architectures_[a].network;
+    std::vector<std::size_t> drawn;
+    for (Index n = 0; n < start.shape.samples; ++n) {
+      const std::uint64_t number = iteration * 64 + static_cast<std::uint64_t>(n);
+      const auto slot = static_cast<std::size_t>(random(pool_stream).below(2 * number, options_.networks_in_pool));
+      drawn.push_back(slot);
+      const double kind = random(pool_stream).uniform(2 * number + 1);
+      if (kind < 0.35) continue;  // stays fresh
+      const View<float> one = start.view().sample(n);
+      std::copy(pool_[a][slot].begin(), pool_[a][slot].end(), one.data());
+      if (kind < 0.7 && options_.damage) {
+        const Random damage{random(damage_stream).bits(number), 0};
+        const auto layer = static_cast<std::size_t>(damage.below(std::uint64_t{1} << 40, network.layers().size()));
+        zero_out(one, network, layer, damage.uniform(std::uint64_t{1} << 41) < 0.5, damage);
+      }
+    }
+    return drawn;
+  }
+
+  MetaTraining options_;
+  std::vector<Architecture> architectures_;
+  Theta theta_;
+  MuonState<Updates, float> moments_;
+  std::vector<std::vector<std::vector<float>>> pool_;  // a list of networks for each of the first architectures; the
+                                                       // others always begin at random
+  std::int64_t iteration_ = 0;
+  std::vector<double> losses_;
+  double train_seconds_ = 0;
+};
+
+}  // namespace basin::examples
