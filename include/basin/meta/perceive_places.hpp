@@ -257,18 +257,18 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Change {
  public:
   Change(const PerceivePlaces& perception, Params<S> theta, View<const S> z, View<const S> t, Scratch& scratch)
       : place_(perception.network), cell_weights_(theta.data() + cell_first) {
-    const Network& network = perception.network;
+    const Network& seen = perception.network;
     S* dp = squashed(z, scratch);
     for (Index i = 0; i < z.size(); ++i) dp[i] = slope(dp[i]) * t.data()[i];
     dp_ = dp;
-    S* row_mean = scratch.take<S>(network.rows() * 2 * C);
-    S* column_mean = scratch.take<S>(network.columns() * 2 * C);
+    S* row_mean = scratch.take<S>(seen.rows() * 2 * C);
+    S* column_mean = scratch.take<S>(seen.columns() * 2 * C);
     perception.means(dp, row_mean, column_mean);
-    S* rows = scratch.take<S>(network.rows() * Out);
-    S* columns = scratch.take<S>(network.columns() * Out);
+    S* rows = scratch.take<S>(seen.rows() * Out);
+    S* columns = scratch.take<S>(seen.columns() * Out);
     const S* none = nullptr;
-    kernels::gather<2 * C, 2 * C, Out>(network.rows(), 1, row_mean, 0, theta.data() + row_means, none, rows);
-    kernels::gather<2 * C, 2 * C, Out>(network.columns(), 1, column_mean, 0, theta.data() + column_first + column_means,
+    kernels::gather<2 * C, 2 * C, Out>(seen.rows(), 1, row_mean, 0, theta.data() + row_means, none, rows);
+    kernels::gather<2 * C, 2 * C, Out>(seen.columns(), 1, column_mean, 0, theta.data() + column_first + column_means,
                                        none, columns);
     rows_ = rows;
     columns_ = columns;
@@ -312,21 +312,21 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
   }
 
   void finish() {
-    const Network& network = perception_.network;
+    const Network& seen = perception_.network;
     if (dtheta_ != nullptr) {
-      S* row_mean = scratch_.take<S>(network.rows() * 2 * C);
-      S* column_mean = scratch_.take<S>(network.columns() * 2 * C);
+      S* row_mean = scratch_.take<S>(seen.rows() * 2 * C);
+      S* column_mean = scratch_.take<S>(seen.columns() * 2 * C);
       perception_.means(p_, row_mean, column_mean);
       const S* row_in = joined<RowCodes>(perception_.codes->rows, row_mean, scratch_);
       const S* column_in = joined<ColumnCodes>(perception_.codes->columns, column_mean, scratch_);
-      kernels::outer<row_inputs, row_inputs, Out>(1, network.rows(), row_in, 0, rows_, dtheta_);
-      kernels::outer<column_inputs, column_inputs, Out>(1, network.columns(), column_in, 0, columns_,
+      kernels::outer<row_inputs, row_inputs, Out>(1, seen.rows(), row_in, 0, rows_, dtheta_);
+      kernels::outer<column_inputs, column_inputs, Out>(1, seen.columns(), column_in, 0, columns_,
                                                         dtheta_ + column_first);
-      kernels::add_columns<Out>(network.columns(), columns_, dtheta_ + bias_first);
+      kernels::add_columns<Out>(seen.columns(), columns_, dtheta_ + bias_first);
     }
     if (!dz_) return;
-    S* row_mean = mean_gradient(network.rows(), rows_, theta_ + row_means);
-    S* column_mean = mean_gradient(network.columns(), columns_, theta_ + column_first + column_means);
+    S* row_mean = mean_gradient(seen.rows(), rows_, theta_ + row_means);
+    S* column_mean = mean_gradient(seen.columns(), columns_, theta_ + column_first + column_means);
     perception_.spread_means(row_mean, column_mean, dp_);
     for (Index i = 0; i < dz_.size(); ++i) dz_.data()[i] += slope(p_[i]) * dp_[i];
   }

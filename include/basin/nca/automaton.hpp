@@ -42,7 +42,7 @@ namespace detail {
 template <class P>
 inline constexpr std::size_t params_of = 0;
 template <class P>
-  requires requires { P::param_count; }
+requires requires { P::param_count; }
 inline constexpr std::size_t params_of<P> = P::param_count;
 
 }  // namespace detail

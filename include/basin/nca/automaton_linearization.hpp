@@ -34,8 +34,8 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
         theta_, z, out, own_marks_.data(), tasks_, backward_block,
         [&](Index task, Index sample, const Cells& cells, View<const S> seen, View<S> answer) {
           auto& blocks = kept_[static_cast<std::size_t>(task)];
-          const Kept& block = *blocks.emplace_back(
-              std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), sample, cells, seen, answer.shape(), prepared_));
+          const Kept& block = *blocks.emplace_back(std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), sample,
+                                                                          cells, seen, answer.shape(), prepared_));
           answer.vector() = block.answer;
           Report report;
           if constexpr (requires { block.linear.report(); }) report += block.linear.report();
@@ -119,8 +119,8 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     Vector<S> seen, answer;
     RuleLinearization linear;
 
-    Kept(const Rule& rule, std::span<const S, Rule::param_count> theta, Index of_sample, const Cells& of, View<const S> saw,
-         const Shape& answer_shape, const Prepared<S>* prepared)
+    Kept(const Rule& rule, std::span<const S, Rule::param_count> theta, Index of_sample, const Cells& of,
+         View<const S> saw, const Shape& answer_shape, const Prepared<S>* prepared)
         : sample(of_sample),
           cells(of.begin(), of.end()),
           seen(saw.vector()),
@@ -131,12 +131,12 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
 
   /// How what a cell sees changes with the state along t.
   auto change_of_sight(const Band& band, View<const S> t, Scratch& scratch) const {
-    const auto& perception = automaton_.perception;
     if constexpr (seeing_params > 0) {
       using Change = typename Perception::template Change<S>;
-      return Change(perception, of_perception<S>(theta_), z_.sample(band.sample), t.sample(band.sample), scratch);
+      return Change(automaton_.perception, of_perception<S>(theta_), z_.sample(band.sample), t.sample(band.sample),
+                    scratch);
     } else {
-      return typename Perception::template Sight<S>(perception, t.sample(band.sample), scratch);
+      return typename Perception::template Sight<S>(automaton_.perception, t.sample(band.sample), scratch);
     }
   }
 

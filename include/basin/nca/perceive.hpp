@@ -27,8 +27,9 @@
 //
 //   static constexpr std::size_t param_count;   static void leaves(LeafList&);
 //   Sight<S>(perception, theta, sample z, scratch)
-//   Change<S>(perception, theta, sample z, sample t, scratch)                (cells, count, seen): its derivative along t
-//   Spread<S>(perception, theta, sample z, sample dz, dtheta, scratch)       and adds to dtheta, if that is not null; dz
+//   Change<S>(perception, theta, sample z, sample t, scratch)                (cells, count, seen): its derivative along
+//   t Spread<S>(perception, theta, sample z, sample dz, dtheta, scratch)       and adds to dtheta, if that is not null;
+//   dz
 //                                                                            may be a View without memory
 
 #include <array>
