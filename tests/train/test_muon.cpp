@@ -165,7 +165,7 @@ TEMPLATE_TEST_CASE("Muon's steps do not depend on the size of the gradients", "[
   }
 }
 
-TEMPLATE_TEST_CASE("leaves of one extent take the steps of Adam, bit for bit", "[unit][muon]", float, double) {
+TEMPLATE_TEST_CASE("leaves of one extent take the steps of Adam, to rounding", "[unit][muon]", float, double) {
   const Adam adam{.rate = 0.02, .beta1 = 0.7, .beta2 = 0.95, .epsilon = 1e-5};
   const Muon muon{.weight_decay = 0.1, .vectors = adam};
   auto theta = test::random_parameters<Model, TestType>(1), by_adam = theta;
