@@ -108,14 +108,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     std::printf("%s: %td training and %td test images; %zu parameters; %s, %s, %d threads\n", data.name.c_str(), images,
                 data.test.images.shape.samples, Settled::param_count, settings.solver.c_str(), settings.adjoint.c_str(),
                 basin::threads());
-    basin::examples::watch_for_interrupt();
-    const bool finished = trainer.run();
-    const std::string checkpoint = settings.out + "/checkpoint.safetensors";
-    trainer.save(checkpoint);
-    if (!finished) {
-      std::printf("\nstopped; go on with --resume %s\n", checkpoint.c_str());
-      return basin::examples::interrupted_status;
-    }
+    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
   }
   write_results(settings, data, trainer);
   return 0;

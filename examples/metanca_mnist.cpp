@@ -87,14 +87,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     std::printf("%s: %td training and %td test images; a rule of %zu parameters; %zu architectures; %d threads\n",
                 data.name.c_str(), train.images.shape.samples, test.images.shape.samples, Rule::Updates::param_count,
                 trainer.architectures().size(), basin::threads());
-    basin::examples::watch_for_interrupt();
-    const bool finished = trainer.run();
-    const std::string checkpoint = settings.out + "/checkpoint.safetensors";
-    trainer.save(checkpoint);
-    if (!finished) {
-      std::printf("stopped; go on with --resume %s\n", checkpoint.c_str());
-      return basin::examples::interrupted_status;
-    }
+    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
     basin::write_png(
         settings.out + "/loss.png",
         basin::examples::line_chart({basin::examples::log_means("loss", trainer.losses())},

@@ -29,14 +29,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   if (settings.evaluate.empty()) {
     std::printf("%s: %td training and %td test images; %zu parameters; %d threads\n", data.name.c_str(),
                 data.train.images.shape.samples, data.test.images.shape.samples, Rule::param_count, basin::threads());
-    basin::examples::watch_for_interrupt();
-    const bool finished = trainer.run();
-    const std::string checkpoint = settings.out + "/checkpoint.safetensors";
-    trainer.save(checkpoint);
-    if (!finished) {
-      std::printf("stopped; go on with --resume %s\n", checkpoint.c_str());
-      return basin::examples::interrupted_status;
-    }
+    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
   }
   show(settings, data, trainer);
   return 0;

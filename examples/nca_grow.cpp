@@ -35,14 +35,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     std::printf("%s: %s, %td x %td cells, %zu parameters, %d threads\n",
                 settings.target.empty() ? "drawn pattern" : settings.target.c_str(), settings.regime.c_str(),
                 trainer.grid().space[0], trainer.grid().space[1], Rule::param_count, basin::threads());
-    basin::examples::watch_for_interrupt();
-    const bool finished = trainer.run();
-    const std::string checkpoint = settings.out + "/checkpoint.safetensors";
-    trainer.save(checkpoint);
-    if (!finished) {
-      std::printf("stopped; go on with --resume %s\n", checkpoint.c_str());
-      return basin::examples::interrupted_status;
-    }
+    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
   }
   if (!settings.export_to.empty()) {
     basin::save_parameters(settings.export_to + ".safetensors", trainer.parameters());

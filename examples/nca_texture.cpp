@@ -25,14 +25,7 @@ int run_kind(Settings& settings, bool only_run) {
     std::printf("%s: %s rule, %zu parameters, %d x %d cells, %d threads\n",
                 settings.texture.empty() ? "drawn texture" : settings.texture.c_str(), Kind::name,
                 Kind::Rule::param_count, settings.size, settings.size, basin::threads());
-    basin::examples::watch_for_interrupt();
-    const bool finished = trainer.run();
-    const std::string checkpoint = settings.out + "/checkpoint.safetensors";
-    trainer.save(checkpoint);
-    if (!finished) {
-      std::printf("stopped; go on with --resume %s\n", checkpoint.c_str());
-      return basin::examples::interrupted_status;
-    }
+    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
   }
   if (!settings.export_to.empty()) basin::save_parameters(settings.export_to, trainer.parameters());
   show(settings, trainer);

@@ -35,8 +35,8 @@ inline basin::NetworkLoss<float> loss_of(const Architecture& architecture, View<
 
 inline constexpr double pool_step = 0.5;  // of the way, in training from the pool and afterwards
 
-/// Random widths from 10 to 100, uniform in their logarithm, since a narrow layer is hardest and its neighbours in
-/// width differ most; one in four without the first hidden layer.
+/// Random widths from 10 to 100, half of them below 18, since narrow layers are hardest, and neighbours in width differ
+/// most there; one in four without the first hidden layer.
 inline std::vector<Architecture> drawn_architectures(const Settings& settings) {
   const basin::Random widths{settings.seed, width_stream};
   const auto width = [&](std::uint64_t i) {

@@ -103,7 +103,8 @@ inline void settle(const Settings& settings, basin::OrderedJson& metrics) {
   a["healed_distance_max"] = farthest;
   a["nonconverged_fraction"] = implicit.report.forward.nonconverged_fraction();
   a["adjoint_nonconverged_fraction"] = implicit.report.adjoint.nonconverged_fraction();
-  a["evaluations_mean"] = implicit.report.forward.mean_evaluations();
+  a["evaluations_mean"] = {{"implicit", implicit.report.forward.mean_evaluations()},
+                           {"unrolled", unrolled.report.forward.mean_evaluations()}};
   const auto each = [](const Training& run) {
     return run.losses.empty() ? basin::OrderedJson()
                               : basin::OrderedJson(run.seconds / static_cast<double>(run.losses.size()));

@@ -142,16 +142,7 @@ class Trainer {
       iterate<Tape>(rate_scale(done));
       train_seconds_ = before + watch.seconds();
       stopped = basin::examples::interrupted != 0;
-      if (progress.due(iteration_ == settings_.iterations)) {
-        const std::size_t recent = std::min<std::size_t>(losses_.size(), 100);
-        const double mean = std::accumulate(losses_.end() - static_cast<std::ptrdiff_t>(recent), losses_.end(), 0.0) /
-                            static_cast<double>(recent);
-        std::array<char, 160> line{};
-        std::snprintf(line.data(), line.size(), "iteration %d/%d  loss %.2e  %.1f iterations/s  %.0f s",
-                      static_cast<int>(iteration_), settings_.iterations, mean,
-                      static_cast<double>(iteration_) / train_seconds_, train_seconds_);
-        progress.show(line.data());
-      }
+      progress.show_training(settings_.iterations, losses_, train_seconds_);
     }
     progress.end();
     return !stopped;

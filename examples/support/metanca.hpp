@@ -6,10 +6,8 @@
 // so a run resumes bit for bit.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -173,16 +171,7 @@ class MetaTrainer {
       iterate(with_loss);
       train_seconds_ = before + watch.seconds();
       stopped = interrupted != 0;
-      if (progress.due(iteration_ == total)) {
-        const std::size_t recent = std::min<std::size_t>(losses_.size(), 100);
-        const double mean = std::accumulate(losses_.end() - static_cast<std::ptrdiff_t>(recent), losses_.end(), 0.0) /
-                            static_cast<double>(recent);
-        std::array<char, 160> line{};
-        std::snprintf(line.data(), line.size(), "iteration %d/%d  loss %.4f  %.1f iterations/s  %.0f s",
-                      static_cast<int>(iteration_), total, mean, static_cast<double>(iteration_) / train_seconds_,
-                      train_seconds_);
-        progress.show(line.data());
-      }
+      progress.show_training(total, losses_, train_seconds_);
     }
     progress.end();
     return !stopped;

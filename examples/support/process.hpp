@@ -6,12 +6,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <numeric>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "basin/core/parallel.hpp"
 
@@ -89,6 +93,20 @@ class Progress {
     std::fflush(stdout);
   }
 
+  /// Where it is due, how far a training is that has these losses and has taken `seconds`: the mean of the last
+  /// hundred.
+  void show_training(std::int64_t total, const std::vector<double>& losses, double seconds) {
+    const auto done = static_cast<std::int64_t>(losses.size());
+    if (losses.empty() || !due(done == total)) return;
+    const std::ptrdiff_t recent = std::min<std::ptrdiff_t>(done, 100);
+    const double mean = std::accumulate(losses.end() - recent, losses.end(), 0.0) / static_cast<double>(recent);
+    std::array<char, 160> line{};
+    std::snprintf(line.data(), line.size(), "iteration %jd/%jd  loss %.3g  %.1f iterations/s  %.0f s",
+                  static_cast<std::intmax_t>(done), static_cast<std::intmax_t>(total), mean,
+                  static_cast<double>(done) / seconds, seconds);
+    show(line.data());
+  }
+
   /// Ends the line that rewrites itself.
   void end() const {
     if (terminal()) std::printf("\n");
@@ -102,5 +120,17 @@ class Progress {
 
   Stopwatch shown_;
 };
+
+/// Trains until the end or Ctrl-C, and writes <out>/checkpoint.safetensors. True if it came to the end; if not, it has
+/// said how to go on, and the program ends with interrupted_status.
+template <class Trainer>
+[[nodiscard]] bool train_and_save(Trainer& trainer, const std::string& out) {
+  watch_for_interrupt();
+  const bool finished = trainer.run();
+  const std::string checkpoint = out + "/checkpoint.safetensors";
+  trainer.save(checkpoint);
+  if (!finished) std::printf("stopped; go on with --resume %s\n", checkpoint.c_str());
+  return finished;
+}
 
 }  // namespace basin::examples

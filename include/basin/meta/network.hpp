@@ -109,6 +109,39 @@ class Network {
 
 namespace detail {
 
+/// In which row of which layer one cell after another is. Fast if cells are ascending: within a row nothing is looked
+/// up. Refers to the network.
+class RowWalk {
+ public:
+  explicit RowWalk(const Network& network) : layers_(network.layers()) {}
+
+  /// True if the cell is in another row than the one before, or is the first.
+  bool go_to(Index cell) {
+    column_ = cell - begin_;
+    if (cell >= begin_ && cell < end_) return false;
+    if (cell < layers_[layer_].first) layer_ = 0;
+    while (cell >= layers_[layer_].first + layers_[layer_].cells()) ++layer_;
+    const Network::Layer& here = layers_[layer_];
+    row_ = (cell - here.first) / here.outputs;
+    begin_ = here.cell(row_, 0);
+    end_ = begin_ + here.outputs;
+    column_ = cell - begin_;
+    return true;
+  }
+  [[nodiscard]] std::size_t layer() const { return layer_; }
+  /// Within the layer.
+  [[nodiscard]] Index row() const { return row_; }
+  [[nodiscard]] Index column() const { return column_; }
+  /// Among the rows and columns of all layers.
+  [[nodiscard]] Index row_of_all() const { return layers_[layer_].first_row + row_; }
+  [[nodiscard]] Index column_of_all() const { return layers_[layer_].first_column + column_; }
+
+ private:
+  std::span<const Network::Layer> layers_;
+  std::size_t layer_ = 0;
+  Index begin_ = 0, end_ = 0, row_ = 0, column_ = 0;  // the row's cells, and where in it
+};
+
 template <class L>
 struct DenseWidths {
   static constexpr bool is_dense = false;

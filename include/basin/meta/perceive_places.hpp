@@ -107,30 +107,6 @@ struct PerceivePlaces {
     return S(1) - p * p / S(4);
   }
 
-  /// Which row and column a cell is in. Fast if cells are ascending.
-  class Place {
-   public:
-    explicit Place(const Network& network) : layers_(network.layers()) {}
-    void go_to(Index cell) {
-      if (cell >= begin_ && cell < end_) return;
-      if (cell < layers_[layer_].first) layer_ = 0;
-      while (cell >= layers_[layer_].first + layers_[layer_].cells()) ++layer_;
-      const Network::Layer& layer = layers_[layer_];
-      const Index i = (cell - layer.first) / layer.outputs;
-      begin_ = layer.cell(i, 0);
-      end_ = begin_ + layer.outputs;
-      row_ = layer.first_row + i;
-      first_column_ = layer.first_column;
-    }
-    [[nodiscard]] Index row() const { return row_; }
-    [[nodiscard]] Index column(Index cell) const { return first_column_ + cell - begin_; }
-
-   private:
-    std::span<const Network::Layer> layers_;
-    std::size_t layer_ = 0;
-    Index begin_ = 0, end_ = 0, row_ = 0, first_column_ = 0;
-  };
-
   /// The means that rows and columns see, 2 C numbers each, from p of all cells.
   template <class S>
   void means(const S* p, S* rows, S* columns) const {
@@ -211,11 +187,12 @@ struct PerceivePlaces {
 
   /// u of some cells, from what their rows, columns and p give.
   template <class S>
-  static void add_up(Place& place, const Index* cells, Index count, const S* rows, const S* columns, const S* p,
-                     const S* weights, S* seen) {
+  static void add_up(detail::RowWalk& place, const Index* cells, Index count, const S* rows, const S* columns,
+                     const S* p, const S* weights, S* seen) {
     for (Index n = 0; n < count; ++n, seen += Out) {
       place.go_to(cells[n]);
-      const S *row = rows + place.row() * Out, *column = columns + place.column(cells[n]) * Out, *q = p + cells[n] * C;
+      const S *row = rows + place.row_of_all() * Out, *column = columns + place.column_of_all() * Out,
+              *q = p + cells[n] * C;
       for (int o = 0; o < Out; ++o) {
         S sum = row[o] + column[o];
         for (int c = 0; c < C; ++c) sum += q[c] * weights[c * Out + o];
@@ -245,7 +222,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Sight {
   }
 
  private:
-  Place place_;
+  detail::RowWalk place_;
   const S* cell_weights_;
   const S* p_;
   const S *rows_, *columns_;  // what each row and column adds to u
@@ -279,7 +256,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Change {
   }
 
  private:
-  Place place_;
+  detail::RowWalk place_;
   const S* cell_weights_;
   const S* dp_;
   const S *rows_, *columns_;
@@ -361,7 +338,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
     }
     for (Index n = 0; n < count; ++n, g += Out) {
       place_.go_to(cells[n]);
-      S *row = rows_ + place_.row() * Out, *column = columns_ + place_.column(cells[n]) * Out;
+      S *row = rows_ + place_.row_of_all() * Out, *column = columns_ + place_.column_of_all() * Out;
       for (int o = 0; o < Out; ++o) row[o] += g[o];
       for (int o = 0; o < Out; ++o) column[o] += g[o];
     }
@@ -376,7 +353,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
   }
 
   const PerceivePlaces& perception_;
-  Place place_;
+  detail::RowWalk place_;
   const S* theta_;
   View<S> dz_;
   S* dtheta_;

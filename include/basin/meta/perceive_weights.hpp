@@ -132,46 +132,34 @@ struct PerceiveWeights {
   }
 };
 
-/// The groups of one cell after another, and the shares of a cell in their means. Fast if cells are ascending: within a
-/// row nothing is looked up.
+/// The groups of one cell after another, and the shares of a cell in their means.
 template <int C, class Neighbours, bool SelfIncluded>
 template <class S>
 class PerceiveWeights<C, Neighbours, SelfIncluded>::Walk {
  public:
-  explicit Walk(const Network& network) : network_(network) {}
+  explicit Walk(const Network& network) : network_(network), rows_(network) {}
 
   void go_to(Index cell) {
-    if (cell < begin_ || cell >= end_) enter(cell);
-    column_ = cell - begin_;
+    if (!rows_.go_to(cell)) return;
+    forward_ = Neighbours::forward(network_, rows_.layer(), rows_.row());
+    backward_ = Neighbours::backward(network_, rows_.layer(), rows_.row());
+    forward_share_ = share_of(forward_.cells);
+    backward_share_ = share_of(backward_.cells);
   }
-  [[nodiscard]] Index forward() const { return forward_.first + forward_.step * column_; }
-  [[nodiscard]] Index backward() const { return backward_.first + backward_.step * column_; }
+  [[nodiscard]] Index forward() const { return forward_.first + forward_.step * rows_.column(); }
+  [[nodiscard]] Index backward() const { return backward_.first + backward_.step * rows_.column(); }
   /// One over the cells that a mean is over; 0 if there are none.
   [[nodiscard]] S forward_share() const { return forward_share_; }
   [[nodiscard]] S backward_share() const { return backward_share_; }
 
  private:
-  void enter(Index cell) {
-    const auto layers = network_.layers();
-    if (cell < layers[layer_].first) layer_ = 0;
-    while (cell >= layers[layer_].first + layers[layer_].cells()) ++layer_;
-    const Network::Layer& layer = layers[layer_];
-    const Index i = (cell - layer.first) / layer.outputs;
-    begin_ = layer.cell(i, 0);
-    end_ = begin_ + layer.outputs;
-    forward_ = Neighbours::forward(network_, layer_, i);
-    backward_ = Neighbours::backward(network_, layer_, i);
-    forward_share_ = share_of(forward_.cells);
-    backward_share_ = share_of(backward_.cells);
-  }
   static S share_of(Index cells) {
     const Index seen = SelfIncluded ? cells : cells - 1;
     return seen > 0 ? S(1) / static_cast<S>(seen) : S(0);
   }
 
   const Network& network_;
-  std::size_t layer_ = 0;
-  Index begin_ = 0, end_ = 0, column_ = 0;  // the row's cells
+  detail::RowWalk rows_;
   detail::WeightGroups forward_, backward_;
   S forward_share_ = 0, backward_share_ = 0;
 };

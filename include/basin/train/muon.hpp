@@ -127,7 +127,7 @@ struct Muon {
       if (leaf.shape.size() >= 2) {
         matrix_step<S>(leaf, part(gradient), m, values, rate_scale);
       } else {
-        vector_step<S>(part(gradient), state.steps, m, s, values, rate_scale);
+        vectors.move(state.steps, part(gradient), m, s, values, rate_scale);
       }
     });
   }
@@ -147,18 +147,6 @@ struct Muon {
     }
     detail::orthogonalize(Eigen::Map<Matrix<S>>(u.data(), rows, columns), iterations);
     values -= static_cast<S>(rate * rate_scale * rms * std::sqrt(static_cast<double>(std::max(rows, columns)))) * u;
-  }
-
-  template <class S, class G, class V>
-  void vector_step(const G& g, std::int64_t steps, V& m, V& s, V& values, double rate_scale) const {
-    const double t = static_cast<double>(steps);
-    const double bias1 = 1.0 - std::pow(vectors.beta1, t), bias2 = 1.0 - std::pow(vectors.beta2, t);
-    const S a = static_cast<S>(vectors.rate * rate_scale / bias1), per_root = static_cast<S>(1.0 / std::sqrt(bias2));
-    const S b1 = static_cast<S>(vectors.beta1), b2 = static_cast<S>(vectors.beta2);
-    const S new1 = static_cast<S>(1.0 - vectors.beta1), new2 = static_cast<S>(1.0 - vectors.beta2);
-    m.array() = b1 * m.array() + new1 * g.array();
-    s.array() = b2 * s.array() + new2 * g.array().square();
-    values.array() -= a * m.array() / (per_root * s.array().sqrt() + static_cast<S>(vectors.epsilon));
   }
 };
 

@@ -124,17 +124,24 @@ struct Adam {
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, AdamState<Model, S>& state,
             double rate_scale = 1.0) const {
-    const double t = static_cast<double>(++state.steps);
+    ++state.steps;
+    move(state.steps, gradient.vector(), state.first_moment.vector(), state.second_moment.vector(), theta.vector(),
+         rate_scale);
+  }
+
+  /// Step number `steps` (from 1 on) of a part of theta: g, the moments m and s, and the values are vectors of Eigen,
+  /// of which the last three change.
+  template <class G, class M, class V>
+  void move(std::int64_t steps, const G& g, M&& m, M&& s, V&& values, double rate_scale) const {
+    using S = typename G::Scalar;
+    const double t = static_cast<double>(steps);
     const double bias1 = 1.0 - std::pow(beta1, t), bias2 = 1.0 - std::pow(beta2, t);
     const S a = static_cast<S>(rate * rate_scale / bias1), per_root = static_cast<S>(1.0 / std::sqrt(bias2));
     const S b1 = static_cast<S>(beta1), b2 = static_cast<S>(beta2);
     const S new1 = static_cast<S>(1.0 - beta1), new2 = static_cast<S>(1.0 - beta2), e = static_cast<S>(epsilon);
-    const auto g = gradient.vector().array();
-    auto m = state.first_moment.vector().array();
-    auto s = state.second_moment.vector().array();
-    m = b1 * m + new1 * g;
-    s = b2 * s + new2 * g.square();
-    theta.vector().array() -= a * m / (per_root * s.sqrt() + e);
+    m.array() = b1 * m.array() + new1 * g.array();
+    s.array() = b2 * s.array() + new2 * g.array().square();
+    values.array() -= a * m.array() / (per_root * s.array().sqrt() + e);
   }
 };
 
