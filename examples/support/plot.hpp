@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "basin/core/state.hpp"
@@ -220,13 +221,27 @@ struct Axis {
   up.high = std::isfinite(options.y_high) ? options.y_high : std::ceil(up.high / up.step - 1e-9) * up.step;
   up.choose_ticks();
 
-  Image image = blank(options.width, options.height);
   constexpr Index letter = 16;  // height of a line of text
   Index tick_width = 0;
   for (const double tick : up.ticks()) tick_width = std::max(tick_width, text_width(detail::tick_text(tick, up.step)));
-  const Index left = tick_width + 24, right = options.width - 28,
-              top = (options.title.empty() ? 0 : letter + 16) + 2 * letter;
-  const Index bottom = options.height - 3 * letter - 8;
+  const Index left = tick_width + 24, right = options.width - 28;
+  // Names from the right, in as many lines as they need beside the label of y; each line makes the picture higher.
+  std::vector<std::pair<Index, Index>> names(
+      series.size());  // where each begins, and its line, counted from the lowest
+  Index free = right, lines = 0;
+  for (std::size_t k = series.size(); k-- > 0;) {
+    const Index width = text_width(series[k].name);
+    if (free < right && free - width - 28 < 36 + text_width(options.y_label)) {
+      free = right;
+      ++lines;
+    }
+    names[k] = {free - width, lines};
+    if (!series[k].name.empty()) free -= width + 48;
+  }
+  const Index legend = lines * (letter + 8);
+  const Index top = (options.title.empty() ? 0 : letter + 16) + 2 * letter + legend;
+  const Index bottom = options.height + legend - 3 * letter - 8;
+  Image image = blank(options.width, options.height + legend);
   const auto to_x = [&](double x) {
     return static_cast<double>(left) +
            (x - across.low) / (across.high - across.low) * static_cast<double>(right - left);
@@ -253,7 +268,6 @@ struct Axis {
   fill(image, left, bottom, right - left, 1, detail::ink);
   fill(image, left, top, 1, bottom - top, detail::ink);
 
-  Index legend = right;
   for (std::size_t k = series.size(); k-- > 0;) {
     const Series& s = series[k];
     const Colour colour = detail::series_colours[k % detail::series_colours.size()];
@@ -267,11 +281,11 @@ struct Axis {
       line(image, to_x(s.x[i - 1]), before, x, y, colour, 2);
     }
     if (s.name.empty()) continue;
-    legend -= text_width(s.name);
-    write_text(image, legend, top - letter - 10, s.name);
-    line(image, static_cast<double>(legend - 28), static_cast<double>(top - letter - 4),
-         static_cast<double>(legend - 8), static_cast<double>(top - letter - 4), colour, 3);
-    legend -= 48;
+    const auto [at, raised] = names[k];
+    const Index y = top - letter - 10 - raised * (letter + 8);
+    write_text(image, at, y, s.name);
+    line(image, static_cast<double>(at - 28), static_cast<double>(y + 6), static_cast<double>(at - 8),
+         static_cast<double>(y + 6), colour, 3);
   }
   return image;
 }
