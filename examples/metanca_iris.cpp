@@ -48,13 +48,13 @@ inline int run(const Settings& settings) {
                                                   .seed = seed},
                                                  trained_architectures());
       // With noise on the features a rule cannot learn the irises by heart.
-      const bool finished = trainer.run([&](std::uint64_t iteration, const Architecture& of, const auto& body) {
+      const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
         basin::examples::IrisSet noisy = split.train;
         const basin::Random random{seed, 101};
         const auto count = static_cast<std::uint64_t>(noisy.features.values.size());
         for (std::uint64_t i = 0; i < count; ++i) {
           noisy.features.values[static_cast<Index>(i)] +=
-              static_cast<float>(settings.noise * random.normal(iteration * count + i));
+              static_cast<float>(settings.noise * random.normal(number * count + i));
         }
         body(loss_of(of, noisy));
       });

@@ -76,7 +76,10 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::set_threads(settings.threads);
   std::filesystem::create_directories(settings.out);
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
-  const Digits train(data.train), test(data.test);
+  const Index all = data.train.images.shape.samples, kept = all - settings.held_back;
+  basin::check(kept > 0, "--held-back", settings.held_back, "below " + std::to_string(all));
+  const Digits train(data.train, 0, kept);
+  const Digits test = settings.held_back > 0 ? Digits(data.train, kept, settings.held_back) : Digits(data.test);
   Trainer trainer(settings, train);
   if (!from.empty()) trainer.load(from);
   if (!settings.architecture.empty()) {
@@ -84,7 +87,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     return 0;
   }
   if (settings.evaluate.empty()) {
-    std::printf("%s: %td training and %td test images; a rule of %zu parameters; %zu architectures; %d threads\n",
+    std::printf("%s: %td training and %td other images; a rule of %zu parameters; %zu architectures; %d threads\n",
                 data.name.c_str(), train.images.shape.samples, test.images.shape.samples, Rule::Updates::param_count,
                 trainer.architectures().size(), basin::threads());
     if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
@@ -95,6 +98,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   }
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
+  metrics["evaluated_on"] = settings.held_back > 0 ? "training images that were held back" : "test images";
   metrics["parameters"] = Rule::Updates::param_count;
   metrics["iterations"] = settings.iterations;
   metrics["pool_iterations"] = settings.pool_iterations;
@@ -103,6 +107,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   metrics["updates"] = settings.updates;
   metrics["samples"] = settings.samples;
   show(settings, trainer.parameters(), trainer.architectures(), test, metrics);
+  metrics["roll_backs"] = trainer.roll_backs();
   metrics["train_seconds"] = trainer.train_seconds();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);

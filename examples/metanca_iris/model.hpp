@@ -73,8 +73,22 @@ inline Architecture architecture_of(const std::vector<Index>& hidden) {
 
 inline std::vector<Architecture> trained_architectures() {
   std::vector<Architecture> all;
-  for (const std::vector<Index>& hidden : std::vector<std::vector<Index>>{
-           {}, {6}, {10}, {20}, {5, 10}, {8, 8}, {12, 4}, {4, 16}, {16, 8}, {7, 5}, {14, 6}, {20, 12}}) {
+  for (const std::vector<Index>& hidden : std::vector<std::vector<Index>>{{},
+                                                                          {6},
+                                                                          {10},
+                                                                          {20},
+                                                                          {5, 10},
+                                                                          {8, 5},
+                                                                          {8, 8},
+                                                                          {10, 8},
+                                                                          {11, 4},
+                                                                          {12, 4},
+                                                                          {12, 6},
+                                                                          {4, 16},
+                                                                          {16, 8},
+                                                                          {7, 5},
+                                                                          {14, 6},
+                                                                          {20, 12}}) {
     all.push_back(architecture_of(hidden));
   }
   return all;

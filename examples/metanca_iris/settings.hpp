@@ -11,16 +11,16 @@ namespace metanca_iris {
 
 struct Settings {
   std::string out = "metanca_iris_out";
-  int iterations = 1000;
-  int pool_iterations = 3000;
+  int iterations = 600;
+  int pool_iterations = 1200;
   int networks = 8;
   int samples = 20;
   int updates = 20;
   int horizon = 1200;
-  double noise = 0.3;
+  double noise = 0.2;
   double rate = 6e-3;
   double pool_rate = 2.5e-3;
-  int seeds = 3;
+  int seeds = 6;
   std::uint64_t seed = 1;
   int threads = 0;
 };
@@ -43,7 +43,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       ->check(CLI::Range(0, 100000000));
   options.add("pool-iterations", s.pool_iterations, "Of training with several updates, after those")
       ->check(CLI::Range(0, 100000000));
-  options.add("networks", s.networks, "An iteration, of one architecture")->check(CLI::Range(1, 64));
+  options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
   options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
   options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
   options.add("horizon", s.horizon, "Updates over which the loss is followed")->check(CLI::Range(1, 1000000));

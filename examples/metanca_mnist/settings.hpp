@@ -15,8 +15,8 @@ struct Settings {
   std::string evaluate;
   std::string architecture;
   std::string out = "metanca_mnist_out";
-  int iterations = 4000;
-  int pool_iterations = 8000;
+  int iterations = 24000;
+  int pool_iterations = 10000;
   int architectures = 256;
   int images = 1024;
   int networks = 2;
@@ -26,6 +26,7 @@ struct Settings {
   double rate = 6e-3;
   double pool_rate = 2.5e-3;
   std::string without = "nothing";
+  int held_back = 0;
   int test_images = 0;
   int step = 10;
   std::uint64_t seed = 1;
@@ -63,7 +64,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("architectures", s.architectures, "That training draws from, with random widths")
       ->check(CLI::Range(1, 10000));
   options.add("images", s.images, "An iteration")->check(CLI::Range(1, 60000));
-  options.add("networks", s.networks, "An iteration, of one architecture")->check(CLI::Range(1, 64));
+  options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
   options.add("samples", s.samples, "Networks for each place of the heatmap")->check(CLI::Range(1, 10000));
   options.add("updates", s.updates, "Of a network before it is evaluated")->check(CLI::Range(1, 100000));
   options.add("sample", s.sample, "Seed of the network that --architecture samples");
@@ -72,6 +73,11 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options
       .add("without", s.without, "Leave out of the rule or its training: nothing, neighbours, codes, pool, zero-out")
       ->check(CLI::IsMember({"nothing", "neighbours", "codes", "pool", "zero-out"}));
+  options
+      .add("held-back", s.held_back,
+           "Training images, the last ones, that are not trained on but evaluated on instead of "
+           "the test images: for the choice of settings")
+      ->check(CLI::Range(0, 50000));
   options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
       ->check(CLI::Range(0, 100000000));
   options.add("step", s.step, "Between the widths of the heatmap")->check(CLI::Range(1, 90));

@@ -22,11 +22,29 @@ struct Digits {
   State<float> images;
   std::vector<int> labels;
 
-  explicit Digits(const basin::LabelledImages& from)
-      : images(from.images), labels(from.labels.begin(), from.labels.end()) {
-    images.values = (images.values.array() - 0.1307f) / 0.3081f;
+  explicit Digits(const basin::LabelledImages& from) : Digits(from, 0, from.images.shape.samples) {}
+  /// `count` of them, from number `first` on.
+  Digits(const basin::LabelledImages& from, Index first, Index count)
+      : images(from.images.shape.with_samples(count)),
+        labels(from.labels.begin() + first, from.labels.begin() + first + count) {
+    images.view().vector() = (from.images.view().samples(first, count).vector().array() - 0.1307f) / 0.3081f;
   }
 };
+
+/// `count` of the digits at random: batch `number` of a seed.
+inline std::pair<State<float>, std::vector<int>> batch_of(const Digits& digits, Index count, std::uint64_t seed,
+                                                          std::uint64_t number) {
+  const basin::Random random{seed, image_stream};
+  const auto all = static_cast<std::uint64_t>(digits.images.shape.samples);
+  State<float> images(digits.images.shape.with_samples(count));
+  std::vector<int> labels(static_cast<std::size_t>(count));
+  for (Index i = 0; i < count; ++i) {
+    const auto from = static_cast<Index>(random.below((number << 20) + static_cast<std::uint64_t>(i), all));
+    images.view().sample(i).vector() = digits.images.view().sample(from).vector();
+    labels[static_cast<std::size_t>(i)] = digits.labels[static_cast<std::size_t>(from)];
+  }
+  return {std::move(images), std::move(labels)};
+}
 
 inline basin::NetworkLoss<float> loss_of(const Architecture& architecture, View<const float> images,
                                          std::span<const int> labels) {
@@ -74,8 +92,8 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
 
   /// Trains to the last iteration, or until Ctrl-C. True if it came to the end.
   bool run() {
-    return MetaTrainer::run([&](std::uint64_t iteration, const Architecture& of, const auto& body) {
-      const auto [images, labels] = batch(iteration);
+    return MetaTrainer::run([&](std::uint64_t number, const Architecture& of, const auto& body) {
+      const auto [images, labels] = batch_of(train_, settings_.images, settings_.seed, number);
       body(loss_of(of, images.view(), labels));
     });
   }
@@ -92,6 +110,7 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
                                {"rate", settings_.rate},
                                {"pool-rate", settings_.pool_rate},
                                {"without", settings_.without},
+                               {"held-back", settings_.held_back},
                                {"seed", settings_.seed}});
     file.write(path);
   }
@@ -104,19 +123,6 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
   }
 
  private:
-  [[nodiscard]] std::pair<State<float>, std::vector<int>> batch(std::uint64_t iteration) const {
-    const basin::Random random{settings_.seed, image_stream};
-    const auto all = static_cast<std::uint64_t>(train_.images.shape.samples);
-    State<float> images(train_.images.shape.with_samples(settings_.images));
-    std::vector<int> labels(static_cast<std::size_t>(settings_.images));
-    for (Index i = 0; i < settings_.images; ++i) {
-      const auto from = static_cast<Index>(random.below((iteration << 20) + static_cast<std::uint64_t>(i), all));
-      images.view().sample(i).vector() = train_.images.view().sample(from).vector();
-      labels[static_cast<std::size_t>(i)] = train_.labels[static_cast<std::size_t>(from)];
-    }
-    return {std::move(images), std::move(labels)};
-  }
-
   Settings settings_;
   const Digits& train_;
 };

@@ -24,6 +24,7 @@
 #include "basin/nca/rollout.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/muon.hpp"
+#include "basin/train/roll_back.hpp"
 #include "basin/train/value_and_gradient.hpp"
 #include "process.hpp"
 
@@ -106,11 +107,15 @@ struct PlacedRule {
     return z;
   }
 
-  /// The updates of an architecture's networks, each `step` of the way that the rule points to, of four cells in five.
-  static Updates updates(const Architecture& of, Index count, double step, std::uint64_t fire_seed, bool neighbours) {
+  static constexpr double fire_rate = 0.8;
+
+  /// The updates of an architecture's networks, each `step` of the way that the rule points to, of a random four cells
+  /// in five, or of the share `fire` of them.
+  static Updates updates(const Architecture& of, Index count, double step, std::uint64_t fire_seed, bool neighbours,
+                         double fire = fire_rate) {
     Updates model;
     model.automaton.perception = {of.network, of.codes, neighbours};
-    model.automaton.fire = {.rate = 0.8, .seed = fire_seed};
+    model.automaton.fire = {.rate = fire, .seed = fire_seed};
     model.automaton.update.rate = step;
     model.steps = count;
     return model;
@@ -120,7 +125,7 @@ struct PlacedRule {
 struct MetaTraining {
   int iterations = 0;       ///< of the first stage
   int pool_iterations = 0;  ///< of the second
-  int networks = 2;         ///< an iteration
+  int networks = 2;         ///< an iteration, each of an architecture of its own
   double rate = 6e-3;       ///< highest of Muon in the first stage
   double pool_rate = 2.5e-3;
   double pool_step = 0.5;  ///< of the way, an update in the second stage
@@ -141,25 +146,20 @@ class MetaTrainer {
       : options_(options),
         architectures_(std::move(architectures)),
         theta_(Rule::initial(options.seed)),
-        moments_(muon(options.rate).init(theta_)) {
-    if (!options.pool || options.pool_iterations == 0) return;
-    pool_.resize(std::min(options.pooled_architectures, architectures_.size()));
-    for (std::size_t a = 0; a < pool_.size(); ++a) {
-      for (std::size_t n = 0; n < options.networks_in_pool; ++n) {
-        const State<float> fresh =
-            Rule::random_networks(architectures_[a].network, 1, options.seed + 1, a * options.networks_in_pool + n);
-        pool_[a].emplace_back(fresh.values.begin(), fresh.values.end());
-      }
-    }
+        moments_(muon(options.rate).init(theta_)),
+        roll_back_(theta_, moments_) {
+    if (options.pool && options.pool_iterations > 0) fill_pool();
   }
 
   [[nodiscard]] const Theta& parameters() const { return theta_; }
   [[nodiscard]] const std::vector<Architecture>& architectures() const { return architectures_; }
   [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
   [[nodiscard]] double train_seconds() const { return train_seconds_; }
+  /// Iterations whose loss exploded, so that the training went back (train/roll_back.hpp).
+  [[nodiscard]] std::int64_t roll_backs() const { return roll_back_.count(); }
 
-  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end. with_loss(iteration, architecture,
-  /// body) calls body(loss) with the loss of the task for that iteration.
+  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end. with_loss(number, architecture, body)
+  /// calls body(loss) with the loss of the task for the network of that number; several threads call it at once.
   template <class WithLoss>
   bool run(const WithLoss& with_loss) {
     Stopwatch watch;
@@ -182,6 +182,7 @@ class MetaTrainer {
   static void visit(File& file, Self& self) {
     file("", self.theta_);
     self.moments_.each(file.under("optimizer"));
+    self.roll_back_.each(file.under("roll_back"));
     file("iteration", self.iteration_);
     file("losses", self.losses_);
     for (std::size_t a = 0; a < self.pool_.size(); ++a) {
@@ -197,41 +198,87 @@ class MetaTrainer {
   [[nodiscard]] Muon muon(double rate) const { return {.rate = rate, .vectors = {.rate = rate / 10}}; }
   [[nodiscard]] Random random(Stream stream) const { return {options_.seed, stream}; }
 
+  /// What one network of an iteration gives.
+  struct Job {
+    std::size_t architecture = 0, slot = 0;  // in the pool
+    bool from_pool = false;
+    double value = 0;
+    Theta gradient{};
+    State<float> output{};
+  };
+
   template <class WithLoss>
   void iterate(const WithLoss& with_loss) {
-    const auto iteration = static_cast<std::uint64_t>(iteration_);
     const bool first_stage = iteration_ < options_.iterations;
-    const auto a = static_cast<std::size_t>(random(choice_stream).below(iteration, architectures_.size()));
-    const bool from_pool = !first_stage && a < pool_.size();
-    const Architecture& of = architectures_[a];
-    State<float> start = Rule::random_networks(of.network, options_.networks, options_.seed, (iteration + 1) << 20);
-    std::vector<std::size_t> drawn;
-    if (from_pool) drawn = take_from_pool(a, iteration, start);
-    const Updates model =
-        Rule::updates(of, first_stage ? 1 : updates_at(iteration), first_stage ? 1.0 : options_.pool_step,
-                      random(fire_stream).bits(iteration), options_.neighbours);
-    with_loss(iteration, of, [&](const auto& loss) {
-      auto result = value_and_gradient(model, theta_, start.view(), loss, 1);
-      losses_.push_back(result.value);
-      if (!std::isfinite(clip_by_global_norm(result.gradient, 1.0))) {
-        throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(iteration_ + 1) +
-                                 ": try a lower rate");
-      }
-      muon(first_stage ? options_.rate : options_.pool_rate).step(theta_, result.gradient, moments_, rate_scale());
-      for (std::size_t n = 0; n < drawn.size(); ++n) {
-        const View<float> one = result.output.view().sample(static_cast<Index>(n));
-        pool_[a][drawn[n]].assign(one.data(), one.data() + one.size());
-      }
+    if (iteration_ == options_.iterations) roll_back_.forget();
+    std::vector<Job> jobs(static_cast<std::size_t>(options_.networks));
+    parallel_for(options_.networks, [&](Index n) {
+      const auto number = static_cast<std::uint64_t>(iteration_ * options_.networks + n);
+      jobs[static_cast<std::size_t>(n)] = job(number, first_stage, with_loss);
     });
+    Theta gradient;
+    double value = 0;
+    const double share = 1.0 / static_cast<double>(jobs.size());
+    for (const Job& one : jobs) {
+      value += share * one.value;
+      gradient.vector() += static_cast<float>(share) * one.gradient.vector();
+    }
+    losses_.push_back(value);
+    const double norm = clip_by_global_norm(gradient, 1.0);
+    if (roll_back_.accepts(value, norm, theta_, moments_)) {
+      muon(first_stage ? options_.rate : options_.pool_rate).step(theta_, gradient, moments_, rate_scale());
+      for (const Job& one : jobs) {
+        if (!one.from_pool) continue;
+        pool_[one.architecture][one.slot].assign(one.output.values.begin(), one.output.values.end());
+      }
+    } else if (roll_back_.in_a_row() == 3 && !pool_.empty()) {
+      fill_pool();
+    } else if (roll_back_.in_a_row() > 10) {
+      throw std::runtime_error("the loss exploded again and again, last in iteration " +
+                               std::to_string(iteration_ + 1) + ": try a lower rate");
+    }
     ++iteration_;
   }
 
+  template <class WithLoss>
+  [[nodiscard]] Job job(std::uint64_t number, bool first_stage, const WithLoss& with_loss) const {
+    Job one;
+    one.architecture = static_cast<std::size_t>(random(choice_stream).below(number, architectures_.size()));
+    one.from_pool = !first_stage && one.architecture < pool_.size();
+    const Architecture& of = architectures_[one.architecture];
+    State<float> start = Rule::random_networks(of.network, 1, options_.seed, (std::uint64_t{1} << 32) + number);
+    if (one.from_pool) one.slot = take_from_pool(one.architecture, number, start);
+    // A single update is of every cell: one in five that stays random would be noise that no rule can help.
+    const Updates model =
+        Rule::updates(of, first_stage ? 1 : updates_now(), first_stage ? 1.0 : options_.pool_step,
+                      random(fire_stream).bits(number), options_.neighbours, first_stage ? 1.0 : Rule::fire_rate);
+    with_loss(number, of, [&](const auto& loss) {
+      auto result = value_and_gradient(model, theta_, start.view(), loss, 1);
+      one.value = result.value;
+      one.gradient = std::move(result.gradient);
+      one.output = std::move(result.output);
+    });
+    return one;
+  }
+
+  void fill_pool() {
+    pool_.assign(std::min(options_.pooled_architectures, architectures_.size()), {});
+    for (std::size_t a = 0; a < pool_.size(); ++a) {
+      for (std::size_t n = 0; n < options_.networks_in_pool; ++n) {
+        const State<float> fresh =
+            Rule::random_networks(architectures_[a].network, 1, options_.seed + 1, a * options_.networks_in_pool + n);
+        pool_[a].emplace_back(fresh.values.begin(), fresh.values.end());
+      }
+    }
+  }
+
   /// The most grow to most_updates over half of the second stage; up to two less are drawn.
-  [[nodiscard]] Index updates_at(std::uint64_t iteration) const {
+  [[nodiscard]] Index updates_now() const {
     const Index most =
         std::min<Index>(options_.most_updates, 1 + (iteration_ - options_.iterations) * options_.most_updates /
                                                        std::max<Index>(1, options_.pool_iterations / 2));
-    const auto less = static_cast<Index>(random(choice_stream).below((std::uint64_t{1} << 40) + iteration, 3));
+    const auto less = static_cast<Index>(
+        random(choice_stream).below((std::uint64_t{1} << 40) + static_cast<std::uint64_t>(iteration_), 3));
     return std::max<Index>(1, most - less);
   }
 
@@ -243,31 +290,27 @@ class MetaTrainer {
     return std::min(1.0, (at + 1) / 50) * std::min(1.0, 0.01 + 0.99 * (1 - at / total) / 0.7);
   }
 
-  /// Of the networks, at random: fresh, damaged, as they are. Returns their numbers in the pool.
-  std::vector<std::size_t> take_from_pool(std::size_t a, std::uint64_t iteration, State<float>& start) const {
+  /// At random: a fresh network stays, or one of the pool takes its place, damaged or as it is. Returns the place in
+  /// the pool that it goes back to.
+  std::size_t take_from_pool(std::size_t a, std::uint64_t number, State<float>& start) const {
     const Network& network = architectures_[a].network;
-    std::vector<std::size_t> drawn;
-    for (Index n = 0; n < start.shape.samples; ++n) {
-      const std::uint64_t number = iteration * 64 + static_cast<std::uint64_t>(n);
-      const auto slot = static_cast<std::size_t>(random(pool_stream).below(2 * number, options_.networks_in_pool));
-      drawn.push_back(slot);
-      const double kind = random(pool_stream).uniform(2 * number + 1);
-      if (kind < 0.35) continue;  // stays fresh
-      const View<float> one = start.view().sample(n);
-      std::copy(pool_[a][slot].begin(), pool_[a][slot].end(), one.data());
-      if (kind < 0.7 && options_.damage) {
-        const Random damage{random(damage_stream).bits(number), 0};
-        const auto layer = static_cast<std::size_t>(damage.below(std::uint64_t{1} << 40, network.layers().size()));
-        zero_out(one, network, layer, damage.uniform(std::uint64_t{1} << 41) < 0.5, damage);
-      }
+    const auto slot = static_cast<std::size_t>(random(pool_stream).below(2 * number, options_.networks_in_pool));
+    const double kind = random(pool_stream).uniform(2 * number + 1);
+    if (kind < 0.35) return slot;
+    std::copy(pool_[a][slot].begin(), pool_[a][slot].end(), start.values.begin());
+    if (kind < 0.7 && options_.damage) {
+      const Random damage{random(damage_stream).bits(number), 0};
+      const auto layer = static_cast<std::size_t>(damage.below(std::uint64_t{1} << 40, network.layers().size()));
+      zero_out(start.view(), network, layer, damage.uniform(std::uint64_t{1} << 41) < 0.5, damage);
     }
-    return drawn;
+    return slot;
   }
 
   MetaTraining options_;
   std::vector<Architecture> architectures_;
   Theta theta_;
   MuonState<Updates, float> moments_;
+  RollBack<Updates, float, MuonState<Updates, float>> roll_back_;
   std::vector<std::vector<std::vector<float>>> pool_;  // a list of networks for each of the first architectures; the
                                                        // others always begin at random
   std::int64_t iteration_ = 0;

@@ -1,0 +1,223 @@
+// metanca_equilibrium: networks as the fixed points of one rule for all their weights. Trains the rule of metanca_mnist
+// by the implicit gradient, beside the same rule trained through its updates, and compares accuracy, time, memory, and
+// how firmly the networks rest.
+//
+//   metanca_equilibrium --help
+//
+// metanca_equilibrium/settings.hpp has the options, settled.hpp the equilibrium and its training; the rule, the
+// architectures and the training through updates are those of metanca_mnist.
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "basin/io/checkpoint.hpp"
+#include "basin/io/json.hpp"
+#include "basin/io/png.hpp"
+#include "metanca_equilibrium/settled.hpp"
+#include "support/plot.hpp"
+
+namespace metanca_equilibrium {
+
+inline constexpr Index updates = 10;  // of networks that are not solved
+
+/// Over X = 0, 10, 30, 50, 90 and Y = 10, 30, 50, 100 of [784, X, Y, 10].
+struct Accuracies {
+  double mean = 0, least = 1;
+};
+
+template <class AccuracyOf>
+Accuracies over_architectures(const AccuracyOf& accuracy_of) {
+  Accuracies all;
+  for (const Index x : {0, 10, 30, 50, 90}) {
+    for (const Index y : {10, 30, 50, 100}) {
+      const double accuracy = accuracy_of(metanca_mnist::architecture_of(metanca_mnist::widths_of(x, y)));
+      all.mean += accuracy / 20;
+      all.least = std::min(all.least, accuracy);
+    }
+  }
+  return all;
+}
+
+inline basin::OrderedJson json_of(const Accuracies& all) { return {{"mean", all.mean}, {"least", all.least}}; }
+
+inline basin::OrderedJson json_of(const basin::SolveCounts& solves) {
+  return {{"solves", solves.solves()},
+          {"not_converged", solves.solves() - solves.converged()},
+          {"mean_evaluations", solves.mean_evaluations()}};
+}
+
+/// What a rule is worth when its networks are solved, and when they are updated; and how firmly one of them rests.
+inline basin::OrderedJson measured(const Settings& settings, const Theta& theta, const Digits& test) {
+  const Index images = settings.test_images > 0 ? std::min<Index>(settings.test_images, test.images.shape.samples)
+                                                : test.images.shape.samples;
+  const auto accuracy = [&](const Architecture& of, View<const float> z) {
+    return metanca_mnist::loss_of(of, test.images.view().samples(0, images),
+                                  std::span<const int>(test.labels).first(static_cast<std::size_t>(images)))
+        .accuracies(z)
+        .front();
+  };
+  basin::Report report;
+  const Accuracies solved = over_architectures([&](const Architecture& of) {
+    State<float> z(of.network.shape(Placed::features, 1));
+    report += settled_of(of, settings).apply<float>(theta.span(), no_input(of, 1).view(), z.view());
+    return accuracy(of, z.view());
+  });
+  const Accuracies updated = over_architectures([&](const Architecture& of) {
+    const State<float> start = Placed::random_networks(of.network, 1, settings.seed, std::uint64_t{1} << 50);
+    State<float> z(start.shape);
+    const auto model = Placed::updates(of, updates, metanca_mnist::pool_step, settings.seed, true);
+    (void)model.apply<float>(theta.as<Placed::Updates>().span(), start.view(), z.view());
+    return accuracy(of, z.view());
+  });
+
+  const Architecture middle = metanca_mnist::architecture_of(metanca_mnist::widths_of(50, 50));
+  const Map map = map_of(middle);
+  const State<float> nothing = no_input(middle, 1);
+  const auto attractor = basin::find_attractor<Map, float>(
+      map, theta.as<Map>().span(), nothing.view(),
+      Placed::random_networks(middle.network, 1, settings.seed, std::uint64_t{1} << 51),
+      {.settle = 200, .max_steps = 3200, .max_period = 8, .tolerance = 1e-5});
+  const basin::Stability firm = basin::stability<Map, float>(map, theta.as<Map>().span(), nothing.view(), attractor,
+                                                             {.arnoldi = {.dimension = 20}});
+  basin::OrderedJson json;
+  json["accuracy_solved"] = json_of(solved);
+  json["solves"] = json_of(report.forward);
+  json["accuracy_after_" + std::to_string(updates) + "_updates"] = json_of(updated);
+  basin::OrderedJson& rest = json["784-50-50-10"];
+  rest["period"] = attractor.period;
+  rest["relative_residual"] = attractor.relative_residual;
+  rest["spectral_radius"] = firm.multiplier.value;
+  rest["spectral_radius_status"] = basin::name(firm.multiplier.status);
+  rest["smallest_singular_value"] = firm.singular.value;
+  rest["smallest_singular_value_status"] = basin::name(firm.singular.status);
+  std::printf("  solved: mean %.4f, least %.4f (%zu of %zu solves did not converge); after %td updates: %.4f, %.4f\n",
+              solved.mean, solved.least, report.forward.solves() - report.forward.converged(), report.forward.solves(),
+              updates, updated.mean, updated.least);
+  std::printf("  784-50-50-10: spectral radius %.3f, smallest singular value of I - J %.3f\n", firm.multiplier.value,
+              firm.singular.value);
+  return json;
+}
+
+/// Seconds of one gradient, the least of three, and bytes that it takes beyond what the process has.
+struct Cost {
+  double seconds = 0;
+  std::int64_t bytes = 0;
+};
+
+template <class Gradient>
+Cost cost_of(const Gradient& gradient) {
+  Cost cost{1e300, basin::examples::peak_rss_of(gradient) - basin::examples::peak_rss_of([] {})};
+  for (int i = 0; i < 3; ++i) {
+    basin::examples::Stopwatch watch;
+    gradient();
+    cost.seconds = std::min(cost.seconds, watch.seconds());
+  }
+  return cost;
+}
+
+/// A gradient through updates, more and more of them, and one through the equilibrium.
+inline basin::OrderedJson costs(const Settings& settings, const Theta& theta, const Digits& digits) {
+  const Architecture middle = metanca_mnist::architecture_of(metanca_mnist::widths_of(50, 50));
+  const auto [images, labels] = metanca_mnist::batch_of(digits, settings.images, settings.seed, 0);
+  const auto loss = metanca_mnist::loss_of(middle, images.view(), labels);
+  const State<float> start = Placed::random_networks(middle.network, 1, settings.seed, 0);
+  basin::OrderedJson json;
+  const auto keep = [&](const std::string& name, const Cost& cost) {
+    json[name] = {{"seconds", cost.seconds}, {"bytes", cost.bytes}};
+    std::printf("  gradient, %s: %.1f ms, %.1f MB\n", name.c_str(), 1e3 * cost.seconds,
+                1e-6 * static_cast<double>(cost.bytes));
+  };
+  const Cost implicit = cost_of([&] {
+    (void)basin::value_and_gradient(settled_of(middle, settings), theta, no_input(middle, 1).view(), loss, 1);
+  });
+  keep("implicit", implicit);
+  basin::examples::Series time{"through updates", {}, {}}, memory{"through updates", {}, {}};
+  basin::examples::Series flat_time{"implicit", {}, {}}, flat_memory{"implicit", {}, {}};
+  for (const Index steps : {1, 2, 5, 10, 20, 50}) {
+    const auto model = Placed::updates(middle, steps, metanca_mnist::pool_step, settings.seed, true);
+    const Cost cost =
+        cost_of([&] { (void)basin::value_and_gradient(model, theta.as<Placed::Updates>(), start.view(), loss, 1); });
+    keep(std::to_string(steps) + " updates", cost);
+    const auto at = static_cast<double>(steps);
+    time.x.push_back(at), time.y.push_back(1e3 * cost.seconds);
+    memory.x.push_back(at), memory.y.push_back(1e-6 * static_cast<double>(cost.bytes));
+    flat_time.x.push_back(at), flat_time.y.push_back(1e3 * implicit.seconds);
+    flat_memory.x.push_back(at), flat_memory.y.push_back(1e-6 * static_cast<double>(implicit.bytes));
+  }
+  basin::write_png(
+      settings.out + "/cost.png",
+      basin::examples::side_by_side(
+          {basin::examples::line_chart(
+               {time, flat_time},
+               {.title = "A gradient of 784-50-50-10", .x_label = "updates", .y_label = "milliseconds", .y_low = 0}),
+           basin::examples::line_chart(
+               {memory, flat_memory},
+               {.title = "A gradient of 784-50-50-10", .x_label = "updates", .y_label = "megabytes", .y_low = 0})}));
+  return json;
+}
+
+inline int run(const Settings& settings) {
+  basin::set_threads(settings.threads);
+  std::filesystem::create_directories(settings.out);
+  const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
+  const Digits train(data.train), test(data.test);
+  metanca_mnist::Settings of_updates;
+  of_updates.iterations = 2 * settings.iterations / 3;
+  of_updates.pool_iterations = settings.iterations - of_updates.iterations;
+  of_updates.architectures = settings.architectures;
+  of_updates.images = settings.images;
+  of_updates.networks = settings.networks;
+  of_updates.rate = settings.rate;
+  of_updates.seed = settings.seed;
+  metanca_mnist::Trainer through_updates(of_updates, train);
+
+  basin::OrderedJson metrics;
+  metrics["dataset"] = data.name;
+  metrics["parameters"] = Settled::param_count;
+  metrics["iterations"] = settings.iterations;
+  metrics["seed"] = settings.seed;
+  metrics["threads"] = basin::threads();
+  basin::examples::watch_for_interrupt();
+  std::printf("%s: through the equilibrium\n", data.name.c_str());
+  const Trained settled = train_settled(settings, through_updates.architectures(), train);
+  if (basin::examples::interrupted != 0) return basin::examples::interrupted_status;
+  basin::save_parameters(settings.out + "/settled.safetensors", settled.theta);
+  basin::OrderedJson& first = metrics["through_equilibrium"];
+  first = measured(settings, settled.theta, test);
+  first["training_solves"] = json_of(settled.report.forward);
+  first["training_adjoint_solves"] = json_of(settled.report.adjoint);
+  first["roll_backs"] = settled.roll_backs;
+  first["train_seconds"] = settled.seconds;
+
+  std::printf("through updates\n");
+  if (!through_updates.run()) return basin::examples::interrupted_status;
+  basin::save_parameters(settings.out + "/updates.safetensors", through_updates.parameters());
+  basin::OrderedJson& second = metrics["through_updates"];
+  Theta theta;
+  theta.vector() = through_updates.parameters().vector();
+  second = measured(settings, theta, test);
+  second["roll_backs"] = through_updates.roll_backs();
+  second["train_seconds"] = through_updates.train_seconds();
+
+  metrics["cost_of_a_gradient"] = costs(settings, settled.theta, train);
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
+  basin::write_json(settings.out + "/metrics.json", metrics);
+  std::printf("wrote %s\n", settings.out.c_str());
+  return 0;
+}
+
+}  // namespace metanca_equilibrium
+
+int main(int argc, char** argv) {
+  metanca_equilibrium::Settings settings;
+  basin::examples::CommandLine command_line("metanca_equilibrium", metanca_equilibrium::description,
+                                            metanca_equilibrium::footer);
+  metanca_equilibrium::describe(settings, command_line);
+  return basin::examples::main_of("metanca_equilibrium", command_line, argc, argv,
+                                  [&] { return metanca_equilibrium::run(settings); });
+}

@@ -1,0 +1,62 @@
+#pragma once
+
+// What the user of metanca_equilibrium can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace metanca_equilibrium {
+
+struct Settings {
+  std::string data;
+  std::string out = "metanca_equilibrium_out";
+  int iterations = 4000;
+  int architectures = 256;
+  int images = 1024;
+  int networks = 2;
+  double rate = 6e-3;
+  double tolerance = 1e-3;
+  double adjoint_tolerance = 1e-2;
+  int test_images = 0;
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description =
+    R"(Trains the rule of metanca_mnist through its equilibrium, and beside it through its updates.
+
+The weights of a network are cells, all with one rule. Iterated from anywhere, they settle to the network that the rule means:
+a fixed point, that a solver finds, and through which the implicit gradient trains the rule without a single update being kept.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  metanca_equilibrium                          digits drawn by the program
+  metanca_equilibrium --data mnist             MNIST, from its four IDX files in the folder mnist
+
+In the output folder: metrics.json, cost.png, settled.safetensors and updates.safetensors (the two rules).)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options
+      .add("iterations", s.iterations,
+           "Of each training; of the one through updates, two thirds with one update and the rest from a pool")
+      ->check(CLI::Range(1, 100000000));
+  options.add("architectures", s.architectures, "That training draws from, with random widths")
+      ->check(CLI::Range(1, 10000));
+  options.add("images", s.images, "A network of an iteration")->check(CLI::Range(1, 60000));
+  options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
+  options.add("rate", s.rate, "Highest rate of Muon")->check(CLI::Range(1e-9, 1.0));
+  options.add("tolerance", s.tolerance, "Of the equilibria, relative")->check(CLI::Range(1e-7, 1.0));
+  options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative")
+      ->check(CLI::Range(1e-6, 1.0));
+  options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
+      ->check(CLI::Range(0, 100000000));
+  options.add("seed", s.seed, "Every random number follows from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace metanca_equilibrium
