@@ -4,14 +4,14 @@
 //   metanca_mnist --help
 //
 // metanca_mnist/settings.hpp has the options, model.hpp the rule and the codes of places, trainer.hpp the training,
-// showing.hpp what is measured and drawn.
+// showing.hpp what is measured and drawn, published.hpp the run of a rule with attention that others trained.
 
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <string>
 
-#include "basin/io/safetensors.hpp"
+#include "metanca_mnist/published.hpp"
 #include "metanca_mnist/settings.hpp"
 #include "metanca_mnist/showing.hpp"
 #include "metanca_mnist/trainer.hpp"
@@ -34,7 +34,7 @@ inline std::vector<Index> parsed_widths(const std::string& text) {
   return widths;
 }
 
-/// One network of the rule's, saved as the leaves of a Sequential of dense layers and leaky ReLUs.
+/// One network of the rule's.
 inline void sample_network(const Settings& settings, const Theta& theta, const Digits& test) {
   const Architecture of = architecture_of(parsed_widths(settings.architecture), settings.without != "codes");
   Settings one = settings;
@@ -42,26 +42,7 @@ inline void sample_network(const Settings& settings, const Theta& theta, const D
   Judge judge(one, theta, test);
   State<float> z = judge.fresh(of, 1);
   judge.update(of, z, settings.updates);
-  const double accuracy = judge.accuracy(of, z);
-  std::vector<float> weights(static_cast<std::size_t>(of.network.cells()));
-  loss_of(of, test.images.view(), test.labels).parameters(z.view(), weights);
-  basin::TensorFile file;
-  const auto add = [&](const std::string& name, const float* values, std::vector<std::uint64_t> shape, Index count) {
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(values);
-    file.tensors[name] = {
-        basin::TensorType::f32, std::move(shape), {bytes, bytes + static_cast<std::size_t>(count) * sizeof(float)}};
-  };
-  for (std::size_t l = 0; l < of.network.layers().size(); ++l) {
-    const Network::Layer& layer = of.network.layers()[l];
-    const auto inputs = static_cast<std::uint64_t>(layer.inputs), outputs = static_cast<std::uint64_t>(layer.outputs);
-    const float* first = weights.data() + layer.first;
-    const std::string name = std::to_string(2 * l);
-    add(name + ".weight", first, {inputs, outputs}, layer.inputs * layer.outputs);
-    add(name + ".bias", first + layer.inputs * layer.outputs, {outputs}, layer.outputs);
-  }
-  basin::write_safetensors(settings.out + "/network.safetensors", file);
-  std::printf("%s after %d updates: %.2f%% of the test images; wrote %s/network.safetensors\n",
-              of.network.to_string().c_str(), settings.updates, 100 * accuracy, settings.out.c_str());
+  save_network(settings, loss_of(of, test.images.view(), test.labels), z, judge.accuracy(of, z));
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
@@ -69,13 +50,20 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   if (!settings.resume.empty() && !settings.evaluate.empty()) {
     throw std::invalid_argument("--resume and --evaluate are both given, expected one of them");
   }
-  if (!settings.architecture.empty() && settings.evaluate.empty()) {
-    throw std::invalid_argument("--architecture needs --evaluate");
+  if (!settings.rule.empty() && !from.empty()) {
+    throw std::invalid_argument("--rule and a checkpoint are both given, expected one of them");
+  }
+  if (!settings.architecture.empty() && settings.evaluate.empty() && settings.rule.empty()) {
+    throw std::invalid_argument("--architecture needs --evaluate or --rule");
   }
   if (!from.empty()) command_line.take(basin::CheckpointReader(from).metadata("settings"), from);
   basin::set_threads(settings.threads);
   std::filesystem::create_directories(settings.out);
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
+  if (!settings.rule.empty()) {
+    run_published(settings, parsed_widths(settings.architecture), data);
+    return 0;
+  }
   const Index all = data.train.images.shape.samples, kept = all - settings.held_back;
   basin::check(kept > 0, "--held-back", settings.held_back, "below " + std::to_string(all));
   const Digits train(data.train, 0, kept);

@@ -17,6 +17,7 @@ struct Settings {
   int images = 1024;
   int networks = 2;
   double rate = 6e-3;
+  double state_limit = 0.1;
   double tolerance = 1e-3;
   double adjoint_tolerance = 1e-2;
   int test_images = 0;
@@ -49,6 +50,12 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("images", s.images, "A network of an iteration")->check(CLI::Range(1, 60000));
   options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
   options.add("rate", s.rate, "Highest rate of Muon")->check(CLI::Range(1e-9, 1.0));
+  options
+      .add("state-limit", s.state_limit,
+           "Of the norm of what each gate takes of a cell's own state, in the training through the equilibrium: keeps "
+           "it "
+           "settling")
+      ->check(CLI::Range(1e-6, 1e6));
   options.add("tolerance", s.tolerance, "Of the equilibria, relative")->check(CLI::Range(1e-7, 1.0));
   options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative")
       ->check(CLI::Range(1e-6, 1.0));

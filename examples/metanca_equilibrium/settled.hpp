@@ -91,6 +91,7 @@ inline Trained train_settled(const Settings& settings, const std::vector<Archite
     const double norm = basin::clip_by_global_norm(gradient, 1.0);
     if (roll_back.accepts(value, norm, trained.theta, moments)) {
       muon.step(trained.theta, gradient, moments, schedule(iteration));
+      basin::limit_output_norms(trained.theta, "cell.cell", settings.state_limit);
     } else if (roll_back.in_a_row() > 10) {
       throw std::runtime_error("the loss exploded again and again, last in iteration " + std::to_string(iteration + 1) +
                                ": try a lower rate");

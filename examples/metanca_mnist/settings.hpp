@@ -13,6 +13,7 @@ struct Settings {
   std::string data;
   std::string resume;
   std::string evaluate;
+  std::string rule;
   std::string architecture;
   std::string out = "metanca_mnist_out";
   int iterations = 24000;
@@ -45,17 +46,21 @@ Examples:
   metanca_mnist                                  digits drawn by the program
   metanca_mnist --data mnist                     MNIST, from its four IDX files in the folder mnist
   metanca_mnist --data mnist --evaluate metanca_mnist_out/checkpoint.safetensors
+  metanca_mnist --data mnist --rule rule.json    the published rule with attention, its numbers in rule.bin
   metanca_mnist --evaluate checkpoint.safetensors --architecture 784,50,50,10 --updates 20 --sample 7
 
 In the output folder: metrics.json, checkpoint.safetensors, heatmap.png and heatmap.json, updates.png,
-zero_out.png, loss.png; with --architecture only network.safetensors, one network of the rule's. Ctrl-C ends the training
+zero_out.png, loss.png; with --architecture only network.safetensors, one network of the rule's; with --rule metrics.json
+and updates.png. Ctrl-C ends the training
 after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
   options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
   options.add("evaluate", s.evaluate, "Do not train: evaluate this checkpoint");
-  options.add("architecture", s.architecture, "With --evaluate: only sample one network of these widths, and save it");
+  options.add("rule", s.rule, "Do not train: run the attention rule that this JSON file and the .bin beside it hold");
+  options.add("architecture", s.architecture,
+              "With --evaluate or --rule: only sample one network of these widths, and save it");
   options.add("out", s.out, "Folder for what the run writes; made if it is not there");
   options.add("iterations", s.iterations, "Of training with one update from a random network")
       ->check(CLI::Range(0, 100000000));
