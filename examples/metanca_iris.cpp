@@ -45,18 +45,12 @@ inline int run(const Settings& settings) {
                                                   .most_updates = 10,
                                                   .networks_in_pool = 16,
                                                   .pool = pool,
+                                                  .explosion = 100,  // the mean comes close to 0
                                                   .seed = seed},
                                                  trained_architectures());
-      // With noise on the features a rule cannot learn the irises by heart.
       const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
-        basin::examples::IrisSet noisy = split.train;
-        const basin::Random random{seed, 101};
-        const auto count = static_cast<std::uint64_t>(noisy.features.values.size());
-        for (std::uint64_t i = 0; i < count; ++i) {
-          noisy.features.values[static_cast<Index>(i)] +=
-              static_cast<float>(settings.noise * random.normal(number * count + i));
-        }
-        body(loss_of(of, noisy));
+        const basin::examples::IrisSet set = noisy(split.train, settings.noise, seed, number);
+        body(loss_of(of, set));
       });
       if (!finished) return basin::examples::interrupted_status;
       if (s == 0) {
@@ -67,7 +61,7 @@ inline int run(const Settings& settings) {
       std::vector<Architecture> all = trained_architectures();
       all.insert(all.end(), held_out.begin(), held_out.end());
       for (std::size_t a = 0; a < all.size(); ++a) {
-        const std::vector<Way> each = ways(settings, trainer.parameters(), all[a], split, seed);
+        const std::vector<Way> each = ways<Rule>(settings, trainer.parameters(), all[a], split, seed);
         double accuracy = 0;
         std::vector<Index> least_at, within;
         for (const Way& way : each) {

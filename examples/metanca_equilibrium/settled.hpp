@@ -28,8 +28,23 @@ using metanca_mnist::Digits;
 using Placed = metanca_mnist::Rule;
 
 using Map = basin::Automaton<Placed::Sees, Placed::Rule, basin::EveryCell, basin::Everywhere, basin::Replace>;
-using Settled = basin::Equilibrium<Map, basin::Anderson<5>, basin::Implicit<basin::Gmres<20>>>;
+using Settled = basin::Equilibrium<Map, basin::Anderson<3>, basin::Implicit<basin::Gmres<8>>>;
 using Theta = basin::Parameters<Settled, float>;
+
+/// The same numbers as parameters of the map or of its updates, which have them in the same order without "cell.".
+template <class Model>
+basin::Parameters<Model, float> parameters_of(const Theta& theta) {
+  basin::Parameters<Model, float> same;
+  same.vector() = theta.vector();
+  return same;
+}
+
+/// What the rule begins with, as that of metanca_mnist does.
+inline Theta initial_theta(const Settings& settings) {
+  Theta theta;
+  theta.vector() = Placed::initial(settings.seed).vector();
+  return theta;
+}
 
 inline Map map_of(const Architecture& of) {
   Map map;
@@ -60,8 +75,7 @@ struct Trained {
 /// Trains the rule by implicit gradients: each iteration solves some networks, one an architecture.
 inline Trained train_settled(const Settings& settings, const std::vector<Architecture>& architectures,
                              const Digits& digits) {
-  Trained trained;
-  trained.theta.vector() = Placed::initial(settings.seed).vector();
+  Trained trained{.theta = initial_theta(settings)};
   const basin::Muon muon{.rate = settings.rate, .vectors = {.rate = settings.rate / 10}};
   auto moments = muon.init(trained.theta);
   basin::RollBack roll_back(trained.theta, moments);

@@ -19,6 +19,18 @@ inline basin::NetworkLoss<float> loss_of(const Architecture& of, const basin::ex
   return {of.network, set.features.view(), set.labels, of.scales, of.scales, 0.01};
 }
 
+/// The training irises with noise on their features, other for each number: a rule cannot learn them by heart.
+inline basin::examples::IrisSet noisy(const basin::examples::IrisSet& train, double sigma, std::uint64_t seed,
+                                      std::uint64_t number) {
+  basin::examples::IrisSet set = train;
+  const basin::Random random{seed, 101};
+  const auto count = static_cast<std::uint64_t>(set.features.values.size());
+  for (std::uint64_t i = 0; i < count; ++i) {
+    set.features.values[static_cast<Index>(i)] += static_cast<float>(sigma * random.normal(number * count + i));
+  }
+  return set;
+}
+
 /// One network's way.
 struct Way {
   double accuracy = 0;         ///< on the test irises, after --updates updates
@@ -28,12 +40,14 @@ struct Way {
   std::vector<double> losses;  ///< training loss after 0, 1, 2, ... updates
 };
 
-inline std::vector<Way> ways(const Settings& settings, const Theta& theta, const Architecture& of,
-                             const basin::examples::IrisSplit& split, std::uint64_t seed) {
+/// Of PlacedRule's kind; `neighbours` false: with all means set to zero.
+template <class AnyRule>
+std::vector<Way> ways(const Settings& settings, const typename AnyRule::Theta& theta, const Architecture& of,
+                      const basin::examples::IrisSplit& split, std::uint64_t seed, bool neighbours = true) {
   const auto train = loss_of(of, split.train), test = loss_of(of, split.test);
-  State<float> z = Rule::random_networks(of.network, settings.samples, seed, std::uint64_t{1} << 50), next(z.shape);
+  State<float> z = AnyRule::random_networks(of.network, settings.samples, seed, std::uint64_t{1} << 50), next(z.shape);
   std::vector<Way> all(static_cast<std::size_t>(settings.samples));
-  auto model = Rule::updates(of, 1, pool_step, basin::Random{seed, 100}.bits(0), true);
+  auto model = AnyRule::updates(of, 1, pool_step, basin::Random{seed, 100}.bits(0), neighbours);
   for (int t = 0; t <= settings.horizon; ++t) {
     const std::vector<double> losses = train.losses(z.view());
     for (std::size_t n = 0; n < all.size(); ++n) all[n].losses.push_back(losses[n]);

@@ -109,6 +109,11 @@ struct PlacedRule {
 
   static constexpr double fire_rate = 0.8;
 
+  /// What a single update of the first stage begins with.
+  static State<float> networks_of_first_stage(const Network& network, std::uint64_t seed, std::uint64_t number) {
+    return random_networks(network, 1, seed, number);
+  }
+
   /// The updates of an architecture's networks, each `step` of the way that the rule points to, of a random four cells
   /// in five, or of the share `fire` of them.
   static Updates updates(const Architecture& of, Index count, double step, std::uint64_t fire_seed, bool neighbours,
@@ -128,10 +133,11 @@ struct MetaTraining {
   int networks = 2;         ///< an iteration, each of an architecture of its own
   double rate = 6e-3;       ///< highest of Muon in the first stage
   double pool_rate = 2.5e-3;
-  double pool_step = 0.5;  ///< of the way, an update in the second stage
-  int most_updates = 6;    ///< in training
+  double pool_step = 0.5;                   ///< of the way, an update in the second stage
+  int least_updates = 1, most_updates = 6;  ///< in the second stage
   std::size_t pooled_architectures = 24, networks_in_pool = 4;
   bool neighbours = true, pool = true, damage = true;
+  double explosion = 10;  ///< a loss of so many times the running mean makes the training go back
   std::uint64_t seed = 1;
 };
 
@@ -147,7 +153,7 @@ class MetaTrainer {
         architectures_(std::move(architectures)),
         theta_(Rule::initial(options.seed)),
         moments_(muon(options.rate).init(theta_)),
-        roll_back_(theta_, moments_) {
+        roll_back_(theta_, moments_, {.factor = options.explosion}) {
     if (options.pool && options.pool_iterations > 0) fill_pool();
   }
 
@@ -246,7 +252,9 @@ class MetaTrainer {
     one.architecture = static_cast<std::size_t>(random(choice_stream).below(number, architectures_.size()));
     one.from_pool = !first_stage && one.architecture < pool_.size();
     const Architecture& of = architectures_[one.architecture];
-    State<float> start = Rule::random_networks(of.network, 1, options_.seed, (std::uint64_t{1} << 32) + number);
+    const std::uint64_t fresh = (std::uint64_t{1} << 32) + number;
+    State<float> start = first_stage ? Rule::networks_of_first_stage(of.network, options_.seed, fresh)
+                                     : Rule::random_networks(of.network, 1, options_.seed, fresh);
     if (one.from_pool) one.slot = take_from_pool(one.architecture, number, start);
     // A single update is of every cell: one in five that stays random would be noise that no rule can help.
     const Updates model =
@@ -279,7 +287,7 @@ class MetaTrainer {
                                                        std::max<Index>(1, options_.pool_iterations / 2));
     const auto less = static_cast<Index>(
         random(choice_stream).below((std::uint64_t{1} << 40) + static_cast<std::uint64_t>(iteration_), 3));
-    return std::max<Index>(1, most - less);
+    return std::max<Index>(options_.least_updates, most - less);
   }
 
   /// A warm-up, three tenths at the full rate, then a line to a hundredth, in each stage.

@@ -4,7 +4,7 @@
 # what it measured; a network is sampled; and what is wrong is refused with a message that says so.
 . "$(dirname "$0")/expect.sh"
 
-small="--iterations 6 --pool-iterations 6 --images 64 --architectures 4 --samples 2 --updates 3 --step 90 --test-images 200"
+small="--iterations 6 --pool-iterations 6 --images 64 --architectures 4 --samples 1 --updates 3 --step 90 --test-images 200"
 
 "$program" $small --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors heatmap.png heatmap.json updates.png zero_out.png loss.png
@@ -18,7 +18,7 @@ cmp one/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads g
 stopped_and_resumed $small
 cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
 
-shown="--samples 2 --updates 3 --step 90 --test-images 200"
+shown="--samples 1 --updates 3 --step 90 --test-images 200"
 "$program" --evaluate one/checkpoint.safetensors $shown --out evaluated >evaluated.log
 [ "$(value evaluated heatmap_mean)" = "$(value one heatmap_mean)" ] ||
   fail "evaluated: $(value evaluated heatmap_mean), in the run: $(value one heatmap_mean)"
@@ -33,5 +33,8 @@ refused 'no-such-folder' --data no-such-folder
 refused 'no-such-file' --evaluate no-such-file
 refused 'number of widths of an architecture is 2, expected 3 or 4' --evaluate one/checkpoint.safetensors --architecture 784,10
 refused 'such as 784,50,50,10' --evaluate one/checkpoint.safetensors --architecture 784x10
-refused 'needs --evaluate' --architecture 784,10,10
+refused 'needs --evaluate or --rule' --architecture 784,10,10
+refused 'no-such-file' --rule no-such-file.json
+refused 'expected one of them' --rule rule.json --evaluate one/checkpoint.safetensors
+refused 'held-back is 12000, expected below 12000' --held-back 12000
 printf 'metanca_mnist: all as expected\n'

@@ -16,6 +16,7 @@
 // of this library.
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -189,14 +190,17 @@ struct PerceivePlaces {
   template <class S>
   static void add_up(detail::RowWalk& place, const Index* cells, Index count, const S* rows, const S* columns,
                      const S* p, const S* weights, S* seen) {
-    for (Index n = 0; n < count; ++n, seen += Out) {
-      place.go_to(cells[n]);
-      const S *row = rows + place.row_of_all() * Out, *column = columns + place.column_of_all() * Out,
-              *q = p + cells[n] * C;
-      for (int o = 0; o < Out; ++o) {
-        S sum = row[o] + column[o];
-        for (int c = 0; c < C; ++c) sum += q[c] * weights[c * Out + o];
-        seen[o] = sum;
+    constexpr Index block = std::max<Index>(1, 4096 / Out);  // u of a block stays in the first cache
+    std::array<S, static_cast<std::size_t>(block * C)> own;
+    for (Index first = 0; first < count; first += block, seen += block * Out) {
+      const Index here = std::min(block, count - first);
+      for (Index n = 0; n < here; ++n) std::copy_n(p + cells[first + n] * C, C, own.data() + n * C);
+      kernels::gather<C, C, Out>(here, 1, own.data(), 0, weights, static_cast<const S*>(nullptr), seen);
+      for (Index n = 0; n < here; ++n) {
+        place.go_to(cells[first + n]);
+        const S *row = rows + place.row_of_all() * Out, *column = columns + place.column_of_all() * Out;
+        S* to = seen + n * Out;
+        for (int o = 0; o < Out; ++o) to[o] += row[o] + column[o];
       }
     }
   }

@@ -1,0 +1,259 @@
+// metanca_names: what the neighbourhood of a weight is good for. Trains a rule whose cells know the code of one end of
+// their connection, and have to agree with their neighbours on who the neuron at the other end is.
+//
+//   metanca_names --help
+//
+// metanca_names/settings.hpp has the options, rule.hpp the rule; tasks, architectures and codes are those of
+// metanca_iris and metanca_mnist, the training is support/metanca.hpp.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "basin/io/checkpoint.hpp"
+#include "basin/io/json.hpp"
+#include "basin/io/png.hpp"
+#include "metanca_iris/measuring.hpp"
+#include "metanca_mnist/trainer.hpp"
+#include "metanca_names/rule.hpp"
+#include "metanca_names/settings.hpp"
+#include "support/plot.hpp"
+
+namespace metanca_names {
+
+inline constexpr double pool_step = 0.5;  // of the way, an update in the second stage and afterwards
+
+struct IrisPlaces {
+  static constexpr std::array<int, 2> last_columns{3 * metanca_iris::waves + metanca_iris::classes + 2,
+                                                   3 * metanca_iris::waves + metanca_iris::classes + 5};
+  static constexpr int row_roles = metanca_iris::inputs + 3 * metanca_iris::waves;
+  static constexpr std::array<int, 8> nameless_rows{row_roles + 1, row_roles + 3, row_roles + 6,  row_roles + 7,
+                                                    row_roles + 8, row_roles + 9, row_roles + 10, row_roles + 11};
+};
+using IrisRule = NamingRule<4, 32, metanca_iris::row_codes, metanca_iris::column_codes, IrisPlaces>;
+
+struct DigitPlaces {
+  static constexpr int column_roles = 3 * metanca_mnist::neuron_waves + metanca_mnist::classes;
+  static constexpr std::array<int, 2> last_columns{column_roles + 1, column_roles + 4};
+  static constexpr int row_roles =
+      metanca_mnist::pixel_waves * metanca_mnist::pixel_waves + 3 * metanca_mnist::neuron_waves;
+  static constexpr std::array<int, 7> nameless_rows{row_roles,     row_roles + 2, row_roles + 5, row_roles + 6,
+                                                    row_roles + 7, row_roles + 8, row_roles + 9};
+};
+using DigitRule = NamingRule<8, 64, metanca_mnist::row_codes, metanca_mnist::column_codes, DigitPlaces>;
+
+inline Architecture iris_architecture(const std::vector<Index>& hidden) {
+  return without_neurons(metanca_iris::architecture_of(hidden), metanca_iris::inputs, 0, 3 * metanca_iris::waves);
+}
+
+inline Architecture digit_architecture(std::vector<Index> widths) {
+  return without_neurons(metanca_mnist::architecture_of(std::move(widths)),
+                         metanca_mnist::pixel_waves * metanca_mnist::pixel_waves, 0, 3 * metanca_mnist::neuron_waves);
+}
+
+inline basin::examples::MetaTraining training(const Settings& settings, int iterations, int pool_iterations) {
+  return {.iterations = settings.iterations > 0 ? settings.iterations : iterations,
+          .pool_iterations = settings.pool_iterations > 0 ? settings.pool_iterations : pool_iterations,
+          .networks = settings.networks,
+          .rate = settings.rate,
+          .pool_rate = settings.pool_rate,
+          .pool_step = pool_step,
+          .least_updates = 8,
+          .most_updates = 14,
+          .explosion = 100,  // names that fall badly by chance give losses of many times the mean
+          .seed = settings.seed};
+}
+
+/// Mean of numbers.
+inline double mean(const std::vector<double>& numbers) {
+  double sum = 0;
+  for (const double one : numbers) sum += one;
+  return sum / static_cast<double>(numbers.size());
+}
+
+/// Accuracy update by update from random networks, with the means of the neighbourhood and without them, and through
+/// damage. `accuracy_of(z)` is the mean over the networks.
+template <class Rule, class AccuracyOf>
+basin::OrderedJson watched(const Settings& settings, const typename Rule::Theta& theta, const Architecture& of,
+                           const AccuracyOf& accuracy_of, basin::examples::Series& curve) {
+  basin::OrderedJson json;
+  std::uint64_t round = 0;
+  const auto update = [&](State<float>& z, Index count, bool neighbours) {
+    State<float> next(z.shape);
+    const auto model = Rule::updates(of, count, pool_step, basin::Random{settings.seed, 91}.bits(round++), neighbours);
+    (void)model.apply(theta.span(), z.view(), next.view());
+    std::swap(z, next);
+  };
+  const State<float> fresh = Rule::random_networks(of.network, settings.samples, settings.seed, std::uint64_t{1} << 50);
+  State<float> settled = fresh;
+  for (const bool neighbours : {true, false}) {
+    State<float> z = fresh;
+    Index made = 0;
+    for (const Index updates : {0, 2, 5, 10, 20, 50, 200, 1000}) {
+      if (updates > std::max(20, settings.horizon)) break;
+      if (updates > made) update(z, updates - made, neighbours);
+      made = updates;
+      const double accuracy = accuracy_of(z);
+      json[neighbours ? "accuracy_after_updates" : "accuracy_after_updates_without_means"][std::to_string(updates)] =
+          accuracy;
+      if (neighbours && updates == 20) settled = z;
+      if (!neighbours) continue;
+      curve.x.push_back(std::log10(1.0 + static_cast<double>(updates)));
+      curve.y.push_back(accuracy);
+    }
+  }
+  for (const bool all : {false, true}) {
+    for (std::size_t layer = 0; layer < of.network.layers().size(); ++layer) {
+      basin::OrderedJson& repair =
+          json["zero_out"]["layer " + std::to_string(layer) + (all ? ", weights and state" : ", weights")];
+      repair["before"] = accuracy_of(settled);
+      for (const bool neighbours : {true, false}) {
+        State<float> z = settled;
+        for (Index n = 0; n < z.shape.samples; ++n) {
+          basin::examples::zero_out(z.view().sample(n), of.network, layer, all,
+                                    {settings.seed, 1000 + static_cast<std::uint64_t>(n)});
+        }
+        if (neighbours) repair["damaged"] = accuracy_of(z);
+        update(z, 20, neighbours);
+        repair[neighbours ? "after_20" : "after_20_without_means"] = accuracy_of(z);
+      }
+    }
+  }
+  std::printf("%s: %.4f after 20 updates, %.4f at the end; without the means %.4f after 20\n",
+              of.network.to_string().c_str(), json["accuracy_after_updates"]["20"].get<double>(), curve.y.back(),
+              json["accuracy_after_updates_without_means"]["20"].get<double>());
+  return json;
+}
+
+/// Returns whether it came to its end.
+inline bool irises(const Settings& settings, basin::OrderedJson& metrics,
+                   std::vector<basin::examples::Series>& curves) {
+  const basin::examples::IrisSplit split = basin::examples::split_iris(settings.seed);
+  std::vector<Architecture> architectures;
+  for (const std::vector<Index>& hidden : std::vector<std::vector<Index>>{
+           {6}, {10}, {20}, {14}, {5, 10}, {8, 8}, {12, 6}, {16, 8}, {20, 12}, {10, 8}, {8, 16}, {14, 14}}) {
+    architectures.push_back(iris_architecture(hidden));
+  }
+  basin::examples::MetaTrainer<IrisRule> trainer(training(settings, 2000, 3000), architectures);
+  const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
+    const basin::examples::IrisSet set = metanca_iris::noisy(split.train, 0.2, settings.seed, number);
+    body(metanca_iris::loss_of(of, set));
+  });
+  if (!finished) return false;
+  basin::save_parameters(settings.out + "/rule.safetensors", trainer.parameters());
+  architectures.push_back(iris_architecture({12}));
+  architectures.push_back(iris_architecture({10, 10}));
+  metanca_iris::Settings measuring;
+  measuring.samples = settings.samples;
+  measuring.updates = settings.updates;
+  measuring.horizon = settings.horizon;
+  for (std::size_t a = 0; a < architectures.size(); ++a) {
+    const Architecture& of = architectures[a];
+    basin::OrderedJson& json = metrics[of.network.to_string()];
+    json["trained"] = a + 2 < architectures.size();
+    for (const bool neighbours : {true, false}) {
+      std::vector<double> accuracies;
+      std::vector<Index> within, least_at;
+      for (const auto& way :
+           metanca_iris::ways<IrisRule>(measuring, trainer.parameters(), of, split, settings.seed, neighbours)) {
+        accuracies.push_back(way.accuracy);
+        within.push_back(way.within);
+        least_at.push_back(way.least_at);
+      }
+      basin::OrderedJson& part = json[neighbours ? "with_means" : "without_means"];
+      part["test_accuracy"] = mean(accuracies);
+      part["updates_to_least_median"] = metanca_iris::quantile(least_at, 0.5);
+      part["within_a_tenth_median"] = metanca_iris::quantile(within, 0.5);
+      part["within_a_tenth_lower_quartile"] = metanca_iris::quantile(within, 0.25);
+      std::printf("%s %s means: test accuracy %.3f, least after %td, within a tenth for %td (lower quartile %td)\n",
+                  of.network.to_string().c_str(), neighbours ? "with" : "without", mean(accuracies),
+                  metanca_iris::quantile(least_at, 0.5), metanca_iris::quantile(within, 0.5),
+                  metanca_iris::quantile(within, 0.25));
+    }
+    if (a != 1 && a != 5) continue;
+    basin::examples::Series curve{of.network.to_string(), {}, {}};
+    json["watched"] = watched<IrisRule>(
+        settings, trainer.parameters(), of,
+        [&](const State<float>& z) { return mean(metanca_iris::loss_of(of, split.test).accuracies(z.view())); }, curve);
+    curves.push_back(std::move(curve));
+  }
+  metrics["train_seconds"] = trainer.train_seconds();
+  return true;
+}
+
+inline bool digits(const Settings& settings, basin::OrderedJson& metrics,
+                   std::vector<basin::examples::Series>& curves) {
+  const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
+  const metanca_mnist::Digits train(data.train), test(data.test);
+  metrics["dataset"] = data.name;
+  std::vector<Architecture> architectures;
+  const basin::Random widths{settings.seed, 100};
+  for (std::uint64_t a = 0; a < 64; ++a) {
+    const auto width = [&](std::uint64_t i) {
+      return static_cast<Index>(std::llround(20 * std::pow(5.0, widths.uniform(2 * a + i))));
+    };
+    architectures.push_back(digit_architecture(metanca_mnist::widths_of(a % 2 == 0 ? 0 : width(0), width(1))));
+  }
+  basin::examples::MetaTrainer<DigitRule> trainer(training(settings, 8000, 4000), architectures);
+  const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
+    const auto [images, labels] = metanca_mnist::batch_of(train, 512, settings.seed, number);
+    body(metanca_mnist::loss_of(of, images.view(), labels));
+  });
+  if (!finished) return false;
+  basin::save_parameters(settings.out + "/rule.safetensors", trainer.parameters());
+  const Index count = settings.test_images > 0 ? std::min<Index>(settings.test_images, test.images.shape.samples)
+                                               : test.images.shape.samples;
+  for (const auto& [x, y] : {std::pair<Index, Index>{0, 30}, {0, 50}, {0, 100}, {50, 50}, {90, 60}}) {
+    const Architecture of = digit_architecture(metanca_mnist::widths_of(x, y));
+    basin::examples::Series curve{of.network.to_string(), {}, {}};
+    metrics[of.network.to_string()] = watched<DigitRule>(
+        settings, trainer.parameters(), of,
+        [&](const State<float>& z) {
+          return mean(metanca_mnist::loss_of(of, test.images.view().samples(0, count),
+                                             std::span<const int>(test.labels).first(static_cast<std::size_t>(count)))
+                          .accuracies(z.view()));
+        },
+        curve);
+    curves.push_back(std::move(curve));
+  }
+  metrics["train_seconds"] = trainer.train_seconds();
+  return true;
+}
+
+inline int run(const Settings& settings) {
+  basin::set_threads(settings.threads);
+  std::filesystem::create_directories(settings.out);
+  basin::examples::watch_for_interrupt();
+  basin::OrderedJson metrics;
+  metrics["task"] = settings.task;
+  metrics["parameters"] = settings.task == "iris" ? IrisRule::Updates::param_count : DigitRule::Updates::param_count;
+  metrics["seed"] = settings.seed;
+  std::vector<basin::examples::Series> curves;
+  const bool finished = settings.task == "iris" ? irises(settings, metrics, curves) : digits(settings, metrics, curves);
+  if (!finished) return basin::examples::interrupted_status;
+  basin::write_png(settings.out + "/updates.png",
+                   basin::examples::line_chart(curves, {.title = "Names found, weights made",
+                                                        .x_label = "log10(1 + updates)",
+                                                        .y_label = "test accuracy",
+                                                        .y_low = 0,
+                                                        .y_high = 1}));
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
+  basin::write_json(settings.out + "/metrics.json", metrics);
+  std::printf("wrote %s\n", settings.out.c_str());
+  return 0;
+}
+
+}  // namespace metanca_names
+
+int main(int argc, char** argv) {
+  metanca_names::Settings settings;
+  basin::examples::CommandLine command_line("metanca_names", metanca_names::description, metanca_names::footer);
+  metanca_names::describe(settings, command_line);
+  return basin::examples::main_of("metanca_names", command_line, argc, argv,
+                                  [&] { return metanca_names::run(settings); });
+}

@@ -1,0 +1,131 @@
+#pragma once
+
+// A rule whose cells know the code of one end of their connection only, and learn the other from their neighbours.
+//
+// A weight of the first layer knows its pixel, one of the last its class; neurons in between have no code. What sets
+// one of them apart is a name, a few bits that the cells incident to it agree on. A cell has numbers a for the name of
+// its output neuron and b for that of its input neuron. They begin at random, and with p = 2 tanh(q / 2) each update
+// does
+//
+//   a <- g (mean of p_a over the column + mean of p_b over the same neuron's row in the next layer) / 2
+//   b <- g (mean of p_b over the row + mean of p_a over the same neuron's column in the layer before) / 2
+//
+// which for g > 1 is a vote: whatever majority there was by chance grows until all agree, +-m with m = 2 tanh(g m / 2),
+// and a name that damage has erased in one layer comes back from the layers that adjoin. So these names are what the
+// means of the neighbourhood are for: the weight is a function of the code and the names. The vote is where training
+// begins, as gates of a PlacedRule; training may change all of it.
+
+#include <cmath>
+#include <memory>
+
+#include "../support/metanca.hpp"
+
+namespace metanca_names {
+
+using basin::Index;
+using basin::Network;
+using basin::State;
+using basin::View;
+using basin::examples::Architecture;
+
+/// Places names which codes say where a name is not: two functions of their column or row, true for those of the last
+/// layer, and for those of the first layer or of biases.
+template <int Names, int Gates, int RowCodes, int ColumnCodes, class Places>
+struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names, RowCodes, ColumnCodes> {
+  using Base = basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names, RowCodes, ColumnCodes>;
+  using Theta = typename Base::Theta;
+  static constexpr int features = Base::features, hidden = Gates + 2 * Names, out = 2 * hidden;
+  static constexpr double gain = 2;
+
+  static Theta initial(std::uint64_t seed) {
+    Theta theta = Base::initial(seed);
+    const basin::Random random{seed, 90};
+    const auto row = theta.leaf("row"), column = theta.leaf("column"), cell = theta.leaf("cell"),
+               bias = theta.leaf("bias"), answer = theta.leaf("1.weight");
+    const auto at = [](int input, int output) { return static_cast<std::size_t>(input * out + output); };
+    // The other gates see the names, and nothing of the neighbours.
+    for (int gate = 0; gate < out; ++gate) {
+      for (int k = 0; k < 2 * features; ++k) row[at(RowCodes + k, gate)] = column[at(ColumnCodes + k, gate)] = 0;
+      for (int k = 1; k < features; ++k) {
+        cell[at(k, gate)] = static_cast<float>(0.18 * random.normal(at(k, gate)));
+      }
+    }
+    // Only the gates of the vote answer for names, and only for them.
+    for (int gate = 0; gate < hidden; ++gate) {
+      for (int k = gate < Gates ? 1 : 0; k < features; ++k) answer[static_cast<std::size_t>(gate * features + k)] = 0;
+    }
+    for (int k = 0; k < 2 * Names; ++k) {
+      const int gate = Gates + k, name = 1 + k, other = k < Names ? name + Names : name - Names;
+      for (int code = 0; code < RowCodes; ++code) row[at(code, gate)] = row[at(code, hidden + gate)] = 0;
+      for (int code = 0; code < ColumnCodes; ++code) column[at(code, gate)] = column[at(code, hidden + gate)] = 0;
+      for (int feature = 0; feature < features; ++feature)
+        cell[at(feature, gate)] = cell[at(feature, hidden + gate)] = 0;
+      bias[static_cast<std::size_t>(gate)] = 0;
+      bias[static_cast<std::size_t>(hidden + gate)] = 1;
+      const bool output = k < Names;
+      auto& means = output ? column : row;
+      const int first = output ? ColumnCodes : RowCodes;
+      means[at(first + name, gate)] = means[at(first + features + other, gate)] = static_cast<float>(gain / 2);
+      if (output) {
+        for (const int code : Places::last_columns) column[at(code, hidden + gate)] = -2;
+      } else {
+        for (const int code : Places::nameless_rows) row[at(code, hidden + gate)] = -2;
+      }
+      answer[static_cast<std::size_t>(gate * features + name)] = 1;
+    }
+    return theta;
+  }
+
+  /// Weights and names from the normal distribution, biases 0.
+  static State<float> random_networks(const Network& network, Index count, std::uint64_t seed, std::uint64_t number) {
+    State<float> z = Base::random_networks(network, count, seed, number);
+    for (Index n = 0; n < count; ++n) {
+      const basin::Random random{seed ^ 0x6e616d65, number + static_cast<std::uint64_t>(n)};
+      auto cells = z.view().sample(n).matrix();
+      for (Index cell = 0; cell < network.cells(); ++cell) {
+        for (int k = 1; k < features; ++k) {
+          cells(k, cell) = static_cast<float>(random.normal(static_cast<std::uint64_t>(cell * features + k)));
+        }
+      }
+    }
+    return z;
+  }
+
+  /// A single update cannot find names: they are agreed on from the start.
+  static State<float> networks_of_first_stage(const Network& network, std::uint64_t seed, std::uint64_t number) {
+    State<float> z = Base::random_networks(network, 1, seed, number);
+    const basin::Random random{seed ^ 0x6e616d65, number};
+    const float agreed = 3.83f;  // of q, for m = 2 tanh(q / 2) and q = 2 m
+    auto cells = z.view().sample(0).matrix();
+    const auto layers = network.layers();
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      for (Index i = 0; i < layers[l].rows; ++i) {
+        for (Index j = 0; j < layers[l].outputs; ++j) {
+          auto cell = cells.col(layers[l].cell(i, j));
+          const auto bit = [&](std::size_t gap, Index neuron, int k) {
+            return random.bits((gap << 40) + static_cast<std::uint64_t>(neuron * Names + k)) % 2 == 0 ? agreed
+                                                                                                      : -agreed;
+          };
+          for (int k = 0; k < Names; ++k) {
+            if (l + 1 < layers.size()) cell[1 + k] = bit(l, j, k);
+            if (l > 0 && i < layers[l].inputs) cell[1 + Names + k] = bit(l - 1, i, k);
+          }
+        }
+      }
+    }
+    return z;
+  }
+};
+
+/// An architecture without the codes of neurons between layers: rows and columns first ... first + count - 1 are
+/// theirs.
+inline Architecture without_neurons(Architecture of, Index first_row, Index first_column, Index count) {
+  auto codes = std::make_shared<basin::PlaceCodes>(*of.codes);
+  codes->rows.middleRows(first_row, count).setZero();
+  codes->columns.middleRows(first_column, count).setZero();
+  basin::examples::even_out(of.network, *codes);
+  of.codes = codes;
+  return of;
+}
+
+}  // namespace metanca_names

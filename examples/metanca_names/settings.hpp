@@ -1,0 +1,69 @@
+#pragma once
+
+// What the user of metanca_names can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+
+namespace metanca_names {
+
+struct Settings {
+  std::string task = "iris";
+  std::string data;
+  std::string out = "metanca_names_out";
+  int iterations = 0;
+  int pool_iterations = 0;
+  int networks = 4;
+  int samples = 10;
+  int updates = 20;
+  int horizon = 1200;
+  int test_images = 0;
+  double rate = 6e-3;
+  double pool_rate = 2.5e-3;
+  std::uint64_t seed = 1;
+  int threads = 0;
+};
+
+inline constexpr const char* description =
+    R"(Trains a rule whose cells, the weights of networks, know the code of one end of their connection only.
+
+Neurons between layers have no code at all. Their cells agree on a name for each, by the means over their neighbourhoods, and
+what a weight becomes depends on the code and the names. So the neighbours are needed: to begin with, and for repair.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  metanca_names                                Fisher's irises
+  metanca_names --task digits --data mnist     MNIST, from its four IDX files in the folder mnist; no folder: drawn digits
+
+In the output folder: metrics.json, updates.png, rule.safetensors.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("task", s.task, "iris or digits")->check(CLI::IsMember({"iris", "digits"}));
+  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
+  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options
+      .add("iterations", s.iterations,
+           "Of training with one update of networks whose names are agreed on; 0: as many as "
+           "the task needs")
+      ->check(CLI::Range(0, 100000000));
+  options
+      .add("pool-iterations", s.pool_iterations,
+           "Of training with several updates, names to be found; 0: as many as the "
+           "task needs")
+      ->check(CLI::Range(0, 100000000));
+  options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
+  options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
+  options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
+  options.add("horizon", s.horizon, "Updates over which networks are followed")->check(CLI::Range(1, 1000000));
+  options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
+      ->check(CLI::Range(0, 100000000));
+  options.add("rate", s.rate, "Highest rate of Muon, with one update")->check(CLI::Range(1e-9, 1.0));
+  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, with several")->check(CLI::Range(1e-9, 1.0));
+  options.add("seed", s.seed, "Every random number follows from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace metanca_names

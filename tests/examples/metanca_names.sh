@@ -1,0 +1,24 @@
+#!/bin/sh
+# What a user of metanca_names relies on: sh metanca_names.sh <program> <folder to work in>
+# A rule that knows one end of each connection learns the irises, and keeps what it made; a run gives the same rule, to
+# the last byte, on one thread or two; the digits run; and what is wrong is refused.
+. "$(dirname "$0")/expect.sh"
+
+small="--iterations 200 --pool-iterations 50 --samples 2 --horizon 120"
+
+"$program" $small --threads 1 --out one >one.log
+written one metrics.json updates.png rule.safetensors
+measured one parameters train_seconds peak_rss_bytes
+for key in test_accuracy within_a_tenth_median accuracy_after_updates_without_means zero_out; do
+  grep -q "\"$key\": " one/metrics.json || fail "metrics.json lacks $key"
+done
+accuracy=$(sed -n 's/^ *"test_accuracy": \([^,]*\),$/\1/p' one/metrics.json | head -n 1)
+awk -v accuracy="$accuracy" 'BEGIN { exit !(accuracy > 0.6) }' || fail "it reaches only $accuracy"
+"$program" $small --threads 2 --out two >two.log
+cmp one/rule.safetensors two/rule.safetensors || fail "two threads give another rule than one"
+"$program" --task digits --horizon 20 --iterations 2 --pool-iterations 2 --samples 1 --test-images 50 --out digits >digits.log
+written digits metrics.json updates.png rule.safetensors
+
+refused 'task' --task letters
+refused 'no-such-folder' --task digits --data no-such-folder
+printf 'metanca_names: all as expected\n'
