@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <limits>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "basin/io/checkpoint.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
+#include "basin/nca/attractor.hpp"
 #include "metanca_equilibrium/settled.hpp"
 #include "support/plot.hpp"
 
@@ -108,8 +110,7 @@ inline basin::OrderedJson measured(const Settings& settings, const Theta& theta,
   return json;
 }
 
-/// One gradient of 784-50-50-10, through the equilibrium or through so many updates: `gradient(0)`,
-/// `gradient(updates)`.
+/// What one gradient of 784-50-50-10 takes, through the equilibrium and through more and more updates.
 class Costs {
  public:
   Costs(const Settings& settings, const Digits& digits) : settings_(settings) {

@@ -21,6 +21,7 @@
 namespace metanca_iris {
 
 inline int run(const Settings& settings) {
+  check_horizon(settings);
   basin::set_threads(settings.threads);
   std::filesystem::create_directories(settings.out);
   basin::OrderedJson metrics;
@@ -61,7 +62,7 @@ inline int run(const Settings& settings) {
       std::vector<Architecture> all = trained_architectures();
       all.insert(all.end(), held_out.begin(), held_out.end());
       for (std::size_t a = 0; a < all.size(); ++a) {
-        const std::vector<Way> each = ways<Rule>(settings, trainer.parameters(), all[a], split, seed);
+        const std::vector<Way> each = ways<Rule>(settings, trainer.parameters(), all[a], split, seed, pool_step);
         double accuracy = 0;
         std::vector<Index> least_at, within;
         for (const Way& way : each) {

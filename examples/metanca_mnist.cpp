@@ -9,7 +9,9 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "metanca_mnist/published.hpp"
 #include "metanca_mnist/settings.hpp"
@@ -28,6 +30,7 @@ inline std::vector<Index> parsed_widths(const std::string& text) {
     if (error != std::errc{} || (next < end && *next != ',')) {
       throw std::invalid_argument("--architecture is " + text + ", expected numbers and commas, such as 784,50,50,10");
     }
+    basin::check(width >= 1 && width <= 100000, "width of --architecture", width, "1 to 100000");
     widths.push_back(width);
     at = next < end ? next + 1 : end;
   }
@@ -52,6 +55,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   }
   if (!settings.rule.empty() && !from.empty()) {
     throw std::invalid_argument("--rule and a checkpoint are both given, expected one of them");
+  }
+  if (!settings.rule.empty() && settings.held_back > 0) {
+    throw std::invalid_argument("--held-back is " + std::to_string(settings.held_back) + ", expected 0 with --rule");
   }
   if (!settings.architecture.empty() && settings.evaluate.empty() && settings.rule.empty()) {
     throw std::invalid_argument("--architecture needs --evaluate or --rule");

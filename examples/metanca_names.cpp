@@ -11,7 +11,10 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <span>
+#include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,14 +49,19 @@ struct DigitPlaces {
                                                     row_roles + 7, row_roles + 8, row_roles + 9};
 };
 using DigitRule = NamingRule<8, 64, metanca_mnist::row_codes, metanca_mnist::column_codes, DigitPlaces>;
+using CodedDigitRule = CodedRule<10, 64, metanca_mnist::row_codes, metanca_mnist::column_codes>;
 
 inline Architecture iris_architecture(const std::vector<Index>& hidden) {
-  return without_neurons(metanca_iris::architecture_of(hidden), metanca_iris::inputs, 0, 3 * metanca_iris::waves);
+  constexpr Index neurons = 3 * metanca_iris::waves;
+  return without_codes(metanca_iris::architecture_of(hidden), metanca_iris::inputs, neurons, 0, neurons);
 }
 
-inline Architecture digit_architecture(std::vector<Index> widths) {
-  return without_neurons(metanca_mnist::architecture_of(std::move(widths)),
-                         metanca_mnist::pixel_waves * metanca_mnist::pixel_waves, 0, 3 * metanca_mnist::neuron_waves);
+/// `ends`: with the codes of pixels and classes.
+inline Architecture digit_architecture(std::vector<Index> widths, bool ends) {
+  constexpr Index plane = metanca_mnist::pixel_waves * metanca_mnist::pixel_waves,
+                  neurons = 3 * metanca_mnist::neuron_waves;
+  return without_codes(metanca_mnist::architecture_of(std::move(widths)), ends ? plane : 0,
+                       ends ? neurons : plane + neurons, 0, ends ? neurons : neurons + metanca_mnist::classes);
 }
 
 inline basin::examples::MetaTraining training(const Settings& settings, int iterations, int pool_iterations) {
@@ -63,8 +71,8 @@ inline basin::examples::MetaTraining training(const Settings& settings, int iter
           .rate = settings.rate,
           .pool_rate = settings.pool_rate,
           .pool_step = pool_step,
-          .least_updates = 8,
-          .most_updates = 14,
+          .least_updates = 7,
+          .most_updates = 12,
           .explosion = 100,  // names that fall badly by chance give losses of many times the mean
           .seed = settings.seed};
 }
@@ -133,12 +141,18 @@ basin::OrderedJson watched(const Settings& settings, const typename Rule::Theta&
 /// Returns whether it came to its end.
 inline bool irises(const Settings& settings, basin::OrderedJson& metrics,
                    std::vector<basin::examples::Series>& curves) {
+  metanca_iris::Settings measuring;
+  measuring.samples = settings.samples;
+  measuring.updates = settings.updates;
+  measuring.horizon = settings.horizon;
+  metanca_iris::check_horizon(measuring);
   const basin::examples::IrisSplit split = basin::examples::split_iris(settings.seed);
   std::vector<Architecture> architectures;
   for (const std::vector<Index>& hidden : std::vector<std::vector<Index>>{
            {6}, {10}, {20}, {14}, {5, 10}, {8, 8}, {12, 6}, {16, 8}, {20, 12}, {10, 8}, {8, 16}, {14, 14}}) {
     architectures.push_back(iris_architecture(hidden));
   }
+  metrics["parameters"] = IrisRule::Updates::param_count;
   basin::examples::MetaTrainer<IrisRule> trainer(training(settings, 2000, 3000), architectures);
   const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
     const basin::examples::IrisSet set = metanca_iris::noisy(split.train, 0.2, settings.seed, number);
@@ -148,10 +162,6 @@ inline bool irises(const Settings& settings, basin::OrderedJson& metrics,
   basin::save_parameters(settings.out + "/rule.safetensors", trainer.parameters());
   architectures.push_back(iris_architecture({12}));
   architectures.push_back(iris_architecture({10, 10}));
-  metanca_iris::Settings measuring;
-  measuring.samples = settings.samples;
-  measuring.updates = settings.updates;
-  measuring.horizon = settings.horizon;
   for (std::size_t a = 0; a < architectures.size(); ++a) {
     const Architecture& of = architectures[a];
     basin::OrderedJson& json = metrics[of.network.to_string()];
@@ -159,8 +169,8 @@ inline bool irises(const Settings& settings, basin::OrderedJson& metrics,
     for (const bool neighbours : {true, false}) {
       std::vector<double> accuracies;
       std::vector<Index> within, least_at;
-      for (const auto& way :
-           metanca_iris::ways<IrisRule>(measuring, trainer.parameters(), of, split, settings.seed, neighbours)) {
+      for (const auto& way : metanca_iris::ways<IrisRule>(measuring, trainer.parameters(), of, split, settings.seed,
+                                                          pool_step, neighbours)) {
         accuracies.push_back(way.accuracy);
         within.push_back(way.within);
         least_at.push_back(way.least_at);
@@ -186,20 +196,23 @@ inline bool irises(const Settings& settings, basin::OrderedJson& metrics,
   return true;
 }
 
-inline bool digits(const Settings& settings, basin::OrderedJson& metrics,
-                   std::vector<basin::examples::Series>& curves) {
+template <class Rule>
+bool digits(const Settings& settings, basin::OrderedJson& metrics, std::vector<basin::examples::Series>& curves) {
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
   const metanca_mnist::Digits train(data.train), test(data.test);
   metrics["dataset"] = data.name;
+  metrics["codes"] = settings.codes;
+  metrics["parameters"] = Rule::Updates::param_count;
+  constexpr bool ends = std::is_same_v<Rule, DigitRule>;
   std::vector<Architecture> architectures;
   const basin::Random widths{settings.seed, 100};
   for (std::uint64_t a = 0; a < 64; ++a) {
     const auto width = [&](std::uint64_t i) {
       return static_cast<Index>(std::llround(20 * std::pow(5.0, widths.uniform(2 * a + i))));
     };
-    architectures.push_back(digit_architecture(metanca_mnist::widths_of(a % 2 == 0 ? 0 : width(0), width(1))));
+    architectures.push_back(digit_architecture(metanca_mnist::widths_of(a % 2 == 0 ? 0 : width(0), width(1)), ends));
   }
-  basin::examples::MetaTrainer<DigitRule> trainer(training(settings, 8000, 4000), architectures);
+  basin::examples::MetaTrainer<Rule> trainer(training(settings, 6000, 1500), architectures);
   const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
     const auto [images, labels] = metanca_mnist::batch_of(train, 512, settings.seed, number);
     body(metanca_mnist::loss_of(of, images.view(), labels));
@@ -209,9 +222,9 @@ inline bool digits(const Settings& settings, basin::OrderedJson& metrics,
   const Index count = settings.test_images > 0 ? std::min<Index>(settings.test_images, test.images.shape.samples)
                                                : test.images.shape.samples;
   for (const auto& [x, y] : {std::pair<Index, Index>{0, 30}, {0, 50}, {0, 100}, {50, 50}, {90, 60}}) {
-    const Architecture of = digit_architecture(metanca_mnist::widths_of(x, y));
+    const Architecture of = digit_architecture(metanca_mnist::widths_of(x, y), ends);
     basin::examples::Series curve{of.network.to_string(), {}, {}};
-    metrics[of.network.to_string()] = watched<DigitRule>(
+    metrics[of.network.to_string()] = watched<Rule>(
         settings, trainer.parameters(), of,
         [&](const State<float>& z) {
           return mean(metanca_mnist::loss_of(of, test.images.view().samples(0, count),
@@ -226,15 +239,19 @@ inline bool digits(const Settings& settings, basin::OrderedJson& metrics,
 }
 
 inline int run(const Settings& settings) {
+  if (settings.task == "iris" && !settings.data.empty()) {
+    throw std::invalid_argument("--data is " + settings.data + ", expected only with --task digits");
+  }
   basin::set_threads(settings.threads);
   std::filesystem::create_directories(settings.out);
   basin::examples::watch_for_interrupt();
   basin::OrderedJson metrics;
   metrics["task"] = settings.task;
-  metrics["parameters"] = settings.task == "iris" ? IrisRule::Updates::param_count : DigitRule::Updates::param_count;
   metrics["seed"] = settings.seed;
   std::vector<basin::examples::Series> curves;
-  const bool finished = settings.task == "iris" ? irises(settings, metrics, curves) : digits(settings, metrics, curves);
+  const bool finished = settings.task == "iris"       ? irises(settings, metrics, curves)
+                        : settings.codes == "one-end" ? digits<DigitRule>(settings, metrics, curves)
+                                                      : digits<CodedDigitRule>(settings, metrics, curves);
   if (!finished) return basin::examples::interrupted_status;
   basin::write_png(settings.out + "/updates.png",
                    basin::examples::line_chart(curves, {.title = "Names found, weights made",

@@ -48,7 +48,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("architectures", s.architectures, "That training draws from, with random widths")
       ->check(CLI::Range(1, 10000));
   options.add("images", s.images, "A network of an iteration")->check(CLI::Range(1, 60000));
-  options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
+  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself")
+      ->check(CLI::Range(1, 64));
   options.add("rate", s.rate, "Highest rate of Muon")->check(CLI::Range(1e-9, 1.0));
   options
       .add("state-limit", s.state_limit,

@@ -14,7 +14,6 @@
 #include "basin/adjoint/implicit.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/fixed_point/anderson.hpp"
-#include "basin/nca/attractor.hpp"
 #include "basin/train/schedule.hpp"
 #include "settings.hpp"
 
@@ -106,7 +105,7 @@ inline Trained train_settled(const Settings& settings, const std::vector<Archite
     if (roll_back.accepts(value, norm, trained.theta, moments)) {
       muon.step(trained.theta, gradient, moments, schedule(iteration));
       basin::limit_output_norms(trained.theta, "cell.cell", settings.state_limit);
-    } else if (roll_back.in_a_row() > 10) {
+    } else if (roll_back.without_copy() > 10) {
       throw std::runtime_error("the loss exploded again and again, last in iteration " + std::to_string(iteration + 1) +
                                ": try a lower rate");
     }

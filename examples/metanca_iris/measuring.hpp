@@ -31,6 +31,12 @@ inline basin::examples::IrisSet noisy(const basin::examples::IrisSet& train, dou
   return set;
 }
 
+/// Accuracies are taken on the way. Throws std::invalid_argument if the way ends before.
+inline void check_horizon(const Settings& settings) {
+  basin::check(settings.updates <= settings.horizon, "--updates", settings.updates,
+               "at most --horizon, " + std::to_string(settings.horizon));
+}
+
 /// One network's way.
 struct Way {
   double accuracy = 0;         ///< on the test irises, after --updates updates
@@ -40,14 +46,15 @@ struct Way {
   std::vector<double> losses;  ///< training loss after 0, 1, 2, ... updates
 };
 
-/// Of PlacedRule's kind; `neighbours` false: with all means set to zero.
+/// Updates of `step` of the way. The rule is of PlacedRule's kind; `neighbours` false: with all means set to zero.
 template <class AnyRule>
 std::vector<Way> ways(const Settings& settings, const typename AnyRule::Theta& theta, const Architecture& of,
-                      const basin::examples::IrisSplit& split, std::uint64_t seed, bool neighbours = true) {
+                      const basin::examples::IrisSplit& split, std::uint64_t seed, double step,
+                      bool neighbours = true) {
   const auto train = loss_of(of, split.train), test = loss_of(of, split.test);
   State<float> z = AnyRule::random_networks(of.network, settings.samples, seed, std::uint64_t{1} << 50), next(z.shape);
   std::vector<Way> all(static_cast<std::size_t>(settings.samples));
-  auto model = AnyRule::updates(of, 1, pool_step, basin::Random{seed, 100}.bits(0), neighbours);
+  auto model = AnyRule::updates(of, 1, step, basin::Random{seed, 100}.bits(0), neighbours);
   for (int t = 0; t <= settings.horizon; ++t) {
     const std::vector<double> losses = train.losses(z.view());
     for (std::size_t n = 0; n < all.size(); ++n) all[n].losses.push_back(losses[n]);

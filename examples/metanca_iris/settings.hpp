@@ -29,7 +29,7 @@ inline constexpr const char* description =
     R"(Trains one rule by which the weights of small networks learn Fisher's irises.
 
 Every weight and bias of a network is a cell, and all share one rule ("Meta-Neural Cellular Automata", Barot). It is trained
-on twelve architectures and evaluated on two more: how well the networks classify irises that training has not seen, after how
+on sixteen architectures and evaluated on two more: how well the networks classify irises that training has not seen, after how
 many updates their loss is least, and for how many more it stays within a tenth of that: with a pool of networks in training,
 and without.)";
 
@@ -43,7 +43,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       ->check(CLI::Range(0, 100000000));
   options.add("pool-iterations", s.pool_iterations, "Of training with several updates, after those")
       ->check(CLI::Range(0, 100000000));
-  options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
+  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself")
+      ->check(CLI::Range(1, 64));
   options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
   options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
   options.add("horizon", s.horizon, "Updates over which the loss is followed")->check(CLI::Range(1, 1000000));

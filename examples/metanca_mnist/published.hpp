@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -92,7 +91,8 @@ class Published {
   std::vector<int> labels_;
 };
 
-/// `widths` empty: the architectures of the paper. Else one network of these widths, saved.
+/// `widths` empty: the architectures of the paper, for twice --updates updates. Else one network of these widths,
+/// saved.
 inline void run_published(const Settings& settings, const std::vector<Index>& widths,
                           const basin::examples::DigitSets& data) {
   const Published published(settings, data);
@@ -103,10 +103,12 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
     save_network(settings, published.loss(rule), z, published.accuracy(rule, z));
     return;
   }
-  constexpr int horizon = 20;
+  const int horizon = 2 * settings.updates;
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
   metrics["parameters"] = AttentionRule::param_count;
+  metrics["seed"] = settings.seed;
+  metrics["threads"] = basin::threads();
   metrics["samples"] = settings.samples;
   std::vector<basin::examples::Series> curves;
   for (const std::vector<Index>& one :
@@ -121,8 +123,8 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
       curve.y.push_back(published.accuracy(rule, z));
       metrics["accuracy_after_updates"][name][std::to_string(t)] = curve.y.back();
     }
-    std::printf("%s: %.4f after 6 updates, %.4f after 10, %.4f after %d\n", name.c_str(), curve.y[6], curve.y[10],
-                curve.y[horizon], horizon);
+    std::printf("%s: %.4f after %d updates, %.4f after %d\n", name.c_str(),
+                curve.y[static_cast<std::size_t>(settings.updates)], settings.updates, curve.y.back(), horizon);
     curves.push_back(std::move(curve));
     if (one.size() < 4 || one[2] != 50) continue;
     for (std::size_t layer = 0; layer < rule.network.layers().size(); ++layer) {
@@ -136,10 +138,12 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
       repair["damaged"] = published.accuracy(rule, damaged);
       for (int t = 1; t <= horizon; ++t) {
         published.update(rule, damaged);
-        if (t == 6 || t == 10 || t == 20) repair["after_" + std::to_string(t)] = published.accuracy(rule, damaged);
+        if (t == 6 || t == 10 || t == 20 || t == horizon) {
+          repair["after_" + std::to_string(t)] = published.accuracy(rule, damaged);
+        }
       }
-      std::printf("  layer %zu and 30%% of the rest erased: %.4f, after 10 updates %.4f\n", layer,
-                  repair["damaged"].get<double>(), repair["after_10"].get<double>());
+      std::printf("  layer %zu and 30%% of the rest erased: %.4f, after %d updates %.4f\n", layer,
+                  repair["damaged"].get<double>(), horizon, repair["after_" + std::to_string(horizon)].get<double>());
     }
   }
   basin::write_png(

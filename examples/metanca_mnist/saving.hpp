@@ -34,6 +34,10 @@ inline void save_network(const Settings& settings, const basin::NetworkLoss<floa
     add(name + ".weight", first, {inputs, outputs}, layers[l].inputs * layers[l].outputs);
     add(name + ".bias", first + layers[l].inputs * layers[l].outputs, {outputs}, layers[l].outputs);
   }
+  file.metadata["slope"] = std::to_string(loss.slope);
+  file.metadata["inputs"] = settings.rule.empty()
+                                ? "pixels of 0 to 1, minus 0.1307, over 0.3081"
+                                : "pixels of 0 to 1, each minus its mean, over its deviation, of the training images";
   basin::write_safetensors(settings.out + "/network.safetensors", file);
   std::printf("%s after %d updates: %.2f%% of the images; wrote %s/network.safetensors\n",
               loss.network.to_string().c_str(), settings.updates, 100 * accuracy, settings.out.c_str());

@@ -69,7 +69,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("architectures", s.architectures, "That training draws from, with random widths")
       ->check(CLI::Range(1, 10000));
   options.add("images", s.images, "An iteration")->check(CLI::Range(1, 60000));
-  options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
+  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself")
+      ->check(CLI::Range(1, 64));
   options.add("samples", s.samples, "Networks for each place of the heatmap")->check(CLI::Range(1, 10000));
   options.add("updates", s.updates, "Of a network before it is evaluated")->check(CLI::Range(1, 100000));
   options.add("sample", s.sample, "Seed of the network that --architecture samples");
@@ -81,7 +82,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options
       .add("held-back", s.held_back,
            "Training images, the last ones, that are not trained on but evaluated on instead of "
-           "the test images: for the choice of settings")
+           "the test images, also with --evaluate: for the choice of settings")
       ->check(CLI::Range(0, 50000));
   options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
       ->check(CLI::Range(0, 100000000));

@@ -22,7 +22,7 @@ namespace metanca_mnist {
 
 /// Mean accuracies in the abstract of [784, X, Y, 10]: rows Y = 100, 90 ... 10, columns X = 0, 10 ... 90. The label of
 /// the first row is lost there; 100 is a guess. It has eleven columns; the last is X = 100.
-inline constexpr std::array<std::array<double, 11>, 10> published{{
+inline constexpr std::array<std::array<double, 11>, 10> abstract_accuracies{{
     {.74, .66, .75, .91, .90, .91, .85, .77, .64, .57, 0},
     {.80, .68, .78, .93, .92, .93, .88, .83, .69, .65, 0},
     {.87, .69, .80, .94, .93, .94, .90, .85, .73, .66, 0},
@@ -136,13 +136,13 @@ inline basin::Image picture(const Heatmap& map, const std::string& title) {
   return image;
 }
 
-inline basin::Image published_picture() {
+inline basin::Image abstract_picture() {
   Heatmap map;
   for (Index i = 0; i < 10; ++i) {
     map.x.push_back(10 * i);
     map.y.push_back(100 - 10 * i);
   }
-  for (const auto& row : published) {
+  for (const auto& row : abstract_accuracies) {
     map.accuracy.emplace_back(row.begin(), row.begin() + 10);
     map.trained.emplace_back(10, false);
   }
@@ -201,9 +201,10 @@ inline void show(const Settings& settings, const Theta& theta, const std::vector
   numbers["accuracy"] = map.accuracy;
   numbers["trained"] = map.trained;
   basin::write_json(out + "heatmap.json", numbers);
-  const basin::Image reached = picture(map, "[784, X, Y, 10], test accuracy, %");
+  const basin::Image reached = picture(
+      map, std::string("[784, X, Y, 10], ") + (settings.held_back > 0 ? "held-back images" : "test accuracy") + ", %");
   basin::write_png(out + "heatmap.png",
-                   settings.step == 10 ? basin::examples::side_by_side({reached, published_picture()}) : reached);
+                   settings.step == 10 ? basin::examples::side_by_side({reached, abstract_picture()}) : reached);
 
   for (Index width = 10; width <= 100; width += std::max<Index>(1, settings.step / 10)) {
     metrics["off_grid"][std::to_string(width)] = judge.accuracy_of(width, width);

@@ -120,6 +120,7 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
     basin::CheckpointReader file(path);
     visit(file, *this);
     file.finish();
+    check_pool(path);
   }
 
  private:

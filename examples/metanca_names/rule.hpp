@@ -15,7 +15,7 @@
 // means of the neighbourhood are for: the weight is a function of the code and the names. The vote is where training
 // begins, as gates of a PlacedRule; training may change all of it.
 
-#include <cmath>
+#include <array>
 #include <memory>
 
 #include "../support/metanca.hpp"
@@ -28,14 +28,14 @@ using basin::State;
 using basin::View;
 using basin::examples::Architecture;
 
-/// Places names which codes say where a name is not: two functions of their column or row, true for those of the last
-/// layer, and for those of the first layer or of biases.
+/// Places has the numbers of codes that say where there is no name: last_columns, of columns of the last layer, and
+/// nameless_rows, of rows of the first layer and of biases.
 template <int Names, int Gates, int RowCodes, int ColumnCodes, class Places>
 struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names, RowCodes, ColumnCodes> {
   using Base = basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names, RowCodes, ColumnCodes>;
   using Theta = typename Base::Theta;
   static constexpr int features = Base::features, hidden = Gates + 2 * Names, out = 2 * hidden;
-  static constexpr double gain = 2;
+  static constexpr double gain = 3;
 
   static Theta initial(std::uint64_t seed) {
     Theta theta = Base::initial(seed);
@@ -93,27 +93,67 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
 
   /// A single update cannot find names: they are agreed on from the start.
   static State<float> networks_of_first_stage(const Network& network, std::uint64_t seed, std::uint64_t number) {
-    State<float> z = Base::random_networks(network, 1, seed, number);
     const basin::Random random{seed ^ 0x6e616d65, number};
-    const float agreed = 3.83f;  // of q, for m = 2 tanh(q / 2) and q = 2 m
+    const std::size_t last = network.layers().size();
+    return named_network(network, seed, number, [&](std::size_t between, Index neuron, int k) {
+      if (between == 0 || between == last) return 0;
+      const auto at = (between << 40) + static_cast<std::uint64_t>(neuron * Names + k);
+      return random.bits(at) % 2 == 0 ? 1 : -1;
+    });
+  }
+
+ protected:
+  /// Random weights, and names that all cells agree on: bit(l, neuron, k) is 1 or -1, or 0 for none, of neuron `neuron`
+  /// of the inputs (l = 0), between layers, or of the outputs.
+  template <class Bit>
+  static State<float> named_network(const Network& network, std::uint64_t seed, std::uint64_t number, const Bit& bit) {
+    State<float> z = Base::random_networks(network, 1, seed, number);
+    constexpr float agreed = 5.97f;  // of q: m = 2 tanh(q / 2) and q = gain m
     auto cells = z.view().sample(0).matrix();
     const auto layers = network.layers();
     for (std::size_t l = 0; l < layers.size(); ++l) {
       for (Index i = 0; i < layers[l].rows; ++i) {
         for (Index j = 0; j < layers[l].outputs; ++j) {
           auto cell = cells.col(layers[l].cell(i, j));
-          const auto bit = [&](std::size_t gap, Index neuron, int k) {
-            return random.bits((gap << 40) + static_cast<std::uint64_t>(neuron * Names + k)) % 2 == 0 ? agreed
-                                                                                                      : -agreed;
-          };
           for (int k = 0; k < Names; ++k) {
-            if (l + 1 < layers.size()) cell[1 + k] = bit(l, j, k);
-            if (l > 0 && i < layers[l].inputs) cell[1 + Names + k] = bit(l - 1, i, k);
+            cell[1 + k] = agreed * static_cast<float>(bit(l + 1, j, k));
+            if (i < layers[l].inputs) cell[1 + Names + k] = agreed * static_cast<float>(bit(l, i, k));
           }
         }
       }
     }
     return z;
+  }
+};
+
+/// Nowhere.
+struct AllNamed {
+  static constexpr std::array<int, 0> last_columns{}, nameless_rows{};
+};
+
+/// The same with every code in the state: no table tells a cell anything but the role of its layer. A network begins
+/// with the binary code of each input and each output as their names, on which cells vote as on those of other neurons.
+template <int Names, int Gates, int RowCodes, int ColumnCodes>
+struct CodedRule : NamingRule<Names, Gates, RowCodes, ColumnCodes, AllNamed> {
+  using Named = NamingRule<Names, Gates, RowCodes, ColumnCodes, AllNamed>;
+
+  static State<float> random_networks(const Network& network, Index count, std::uint64_t seed, std::uint64_t number) {
+    State<float> z(network.shape(Named::features, count));
+    for (Index n = 0; n < count; ++n) {
+      z.view().sample(n).vector() =
+          networks_of_first_stage(network, seed, number + static_cast<std::uint64_t>(n)).values;
+    }
+    return z;
+  }
+
+  static State<float> networks_of_first_stage(const Network& network, std::uint64_t seed, std::uint64_t number) {
+    const basin::Random random{seed ^ 0x6e616d65, number};
+    const std::size_t last = network.layers().size();
+    return Named::named_network(network, seed, number, [&](std::size_t between, Index neuron, int k) {
+      const auto at = (between << 40) + static_cast<std::uint64_t>(neuron * Names + k);
+      const bool set = between == 0 || between == last ? neuron >> k & 1 : random.bits(at) % 2 == 0;
+      return set ? 1 : -1;
+    });
   }
 };
 

@@ -11,6 +11,7 @@ namespace metanca_names {
 
 struct Settings {
   std::string task = "iris";
+  std::string codes = "one-end";
   std::string data;
   std::string out = "metanca_names_out";
   int iterations = 0;
@@ -41,6 +42,12 @@ In the output folder: metrics.json, updates.png, rule.safetensors.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("task", s.task, "iris or digits")->check(CLI::IsMember({"iris", "digits"}));
+  options
+      .add("codes", s.codes,
+           "Of digits: one-end (pixels and classes have tables of codes) or state (binary codes in the mutable state, "
+           "voted "
+           "on as names are)")
+      ->check(CLI::IsMember({"one-end", "state"}));
   options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
   options.add("out", s.out, "Folder for what the run writes; made if it is not there");
   options
@@ -53,7 +60,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
            "Of training with several updates, names to be found; 0: as many as the "
            "task needs")
       ->check(CLI::Range(0, 100000000));
-  options.add("networks", s.networks, "An iteration, each of an architecture of its own")->check(CLI::Range(1, 64));
+  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself")
+      ->check(CLI::Range(1, 64));
   options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
   options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
   options.add("horizon", s.horizon, "Updates over which networks are followed")->check(CLI::Range(1, 1000000));

@@ -130,7 +130,7 @@ struct PlacedRule {
 struct MetaTraining {
   int iterations = 0;       ///< of the first stage
   int pool_iterations = 0;  ///< of the second
-  int networks = 2;         ///< an iteration, each of an architecture of its own
+  int networks = 2;         ///< an iteration, the architecture of each drawn by itself
   double rate = 6e-3;       ///< highest of Muon in the first stage
   double pool_rate = 2.5e-3;
   double pool_step = 0.5;                   ///< of the way, an update in the second stage
@@ -141,7 +141,8 @@ struct MetaTraining {
   std::uint64_t seed = 1;
 };
 
-/// Trains Rule, a PlacedRule. Streams of random numbers 1 to 99 of the seed are its own.
+/// Trains Rule, a PlacedRule. Its random numbers are streams 1 to 99 of the seed, those from 2^32 on, and those of the
+/// seed + 1; the first are also what the rule's parameters begin with.
 template <class Rule>
 class MetaTrainer {
  public:
@@ -154,6 +155,8 @@ class MetaTrainer {
         theta_(Rule::initial(options.seed)),
         moments_(muon(options.rate).init(theta_)),
         roll_back_(theta_, moments_, {.factor = options.explosion}) {
+    check(options.least_updates <= options.most_updates, "least updates of a training", options.least_updates,
+          "at most " + std::to_string(options.most_updates));
     if (options.pool && options.pool_iterations > 0) fill_pool();
   }
 
@@ -181,6 +184,17 @@ class MetaTrainer {
     }
     progress.end();
     return !stopped;
+  }
+
+  /// Throws FileError if the pool that was read from `path` is of other architectures.
+  void check_pool(const std::string& path) const {
+    for (std::size_t a = 0; a < pool_.size(); ++a) {
+      const auto size = static_cast<std::size_t>(architectures_[a].network.cells() * Rule::features);
+      for (std::size_t n = 0; n < pool_[a].size(); ++n) {
+        check_file(pool_[a][n].size() == size, path, "size of pool." + std::to_string(a) + "." + std::to_string(n),
+                   pool_[a][n].size(), std::to_string(size) + ", for " + architectures_[a].network.to_string());
+      }
+    }
   }
 
   /// What a checkpoint keeps, for reading and writing alike.
@@ -237,11 +251,11 @@ class MetaTrainer {
         if (!one.from_pool) continue;
         pool_[one.architecture][one.slot].assign(one.output.values.begin(), one.output.values.end());
       }
-    } else if (roll_back_.in_a_row() == 3 && !pool_.empty()) {
-      fill_pool();
-    } else if (roll_back_.in_a_row() > 10) {
+    } else if (roll_back_.without_copy() > 10) {
       throw std::runtime_error("the loss exploded again and again, last in iteration " +
                                std::to_string(iteration_ + 1) + ": try a lower rate");
+    } else if (roll_back_.without_copy() % 3 == 0 && !pool_.empty()) {
+      fill_pool();
     }
     ++iteration_;
   }
@@ -269,6 +283,7 @@ class MetaTrainer {
     return one;
   }
 
+  /// With the networks that the first pool had.
   void fill_pool() {
     pool_.assign(std::min(options_.pooled_architectures, architectures_.size()), {});
     for (std::size_t a = 0; a < pool_.size(); ++a) {
@@ -280,7 +295,7 @@ class MetaTrainer {
     }
   }
 
-  /// The most grow to most_updates over half of the second stage; up to two less are drawn.
+  /// The most grow to most_updates over half of the second stage; up to two less are drawn, but at least least_updates.
   [[nodiscard]] Index updates_now() const {
     const Index most =
         std::min<Index>(options_.most_updates, 1 + (iteration_ - options_.iterations) * options_.most_updates /

@@ -126,8 +126,14 @@ class Progress {
 template <class Trainer>
 [[nodiscard]] bool train_and_save(Trainer& trainer, const std::string& out) {
   watch_for_interrupt();
-  const bool finished = trainer.run();
   const std::string checkpoint = out + "/checkpoint.safetensors";
+  bool finished = false;
+  try {
+    finished = trainer.run();
+  } catch (...) {
+    trainer.save(checkpoint);  // what was learnt before it failed
+    throw;
+  }
   trainer.save(checkpoint);
   if (!finished) std::printf("stopped; go on with --resume %s\n", checkpoint.c_str());
   return finished;

@@ -28,6 +28,48 @@ for seed in 7 7 8; do
 done
 if cmp -s network_7 network_8; then fail "two seeds give the same network"; fi
 
+# A rule of zeros in the published form: nothing changes.
+awk 'function tensor(name, shape, size) {
+       printf "%s\"%s\": {\"offset\": %d, \"shape\": [%s]}", separator, name, total, shape
+       separator = ", "
+       total += size
+     }
+     BEGIN {
+       printf "{\"tensors\": {"
+       for (a = 0; a < 2; ++a) {
+         of = "attn_" (a ? "forward" : "backward") "."
+         tensor(of "query.kernel", "31, 3, 10", 930)
+         tensor(of "key.kernel", "31, 3, 10", 930)
+         tensor(of "value.kernel", "31, 3, 10", 930)
+         tensor(of "out.kernel", "30, 31", 930)
+         for (n = 1; n < 3; ++n) {
+           tensor(of "gamma_" n, "31", 31)
+           tensor(of "beta_" n, "31", 31)
+         }
+         tensor(of "ff_1.kernel", "31, 100", 3100)
+         tensor(of "ff_1.bias", "100", 100)
+         tensor(of "ff_2.kernel", "100, 31", 3100)
+         tensor(of "ff_2.bias", "31", 31)
+       }
+       split("93 93 100 200 100 31", width, " ")
+       for (n = 1; n < 6; ++n) {
+         tensor("local_rule_head.Dense_" (n - 1) ".kernel", width[n] ", " width[n + 1], width[n] * width[n + 1])
+         tensor("local_rule_head.Dense_" (n - 1) ".bias", width[n + 1], width[n + 1])
+       }
+       printf "}, \"total\": %d}\n", total
+     }' >zeros.json
+head -c $((81923 * 4)) /dev/zero >zeros.bin
+"$program" --rule zeros.json --samples 1 --updates 1 --test-images 100 --out zeros >zeros.log
+written zeros metrics.json updates.png
+grep 'after 1 updates' zeros.log | awk '{ seen += 1; same += $2 == $6 } END { exit !(seen == 4 && same == 4) }' ||
+  fail "a rule of zeros changes its networks: $(cat zeros.log)"
+"$program" --rule zeros.json --architecture 784,10 --updates 1 --test-images 100 --out zeros >zeros_one.log
+written zeros network.safetensors
+
+"$program" --iterations 1 --pool-iterations 1 --images 64 --architectures 2 --samples 1 --updates 1 --step 90 \
+  --held-back 100 --out held >held.log
+grep -q '"evaluated_on": "training images that were held back"' held/metrics.json || fail "held-back images are not used"
+
 refused 'ablation' --without ablation
 refused 'no-such-folder' --data no-such-folder
 refused 'no-such-file' --evaluate no-such-file
@@ -35,6 +77,7 @@ refused 'number of widths of an architecture is 2, expected 3 or 4' --evaluate o
 refused 'such as 784,50,50,10' --evaluate one/checkpoint.safetensors --architecture 784x10
 refused 'needs --evaluate or --rule' --architecture 784,10,10
 refused 'no-such-file' --rule no-such-file.json
+refused 'width of --architecture is 0' --evaluate one/checkpoint.safetensors --architecture 784,0,10
 refused 'expected one of them' --rule rule.json --evaluate one/checkpoint.safetensors
 refused 'held-back is 12000, expected below 12000' --held-back 12000
 printf 'metanca_mnist: all as expected\n'

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a user of metanca_names relies on: sh metanca_names.sh <program> <folder to work in>
-# A rule that knows one end of each connection learns the irises, and keeps what it made; a run gives the same rule, to
-# the last byte, on one thread or two; the digits run; and what is wrong is refused.
+# A rule that knows one end of each connection learns the irises; a run gives the same rule, to the last byte, on one
+# thread or two; the digits run, with codes in tables and in the state; and what is wrong is refused.
 . "$(dirname "$0")/expect.sh"
 
 small="--iterations 200 --pool-iterations 50 --samples 2 --horizon 120"
@@ -18,7 +18,12 @@ awk -v accuracy="$accuracy" 'BEGIN { exit !(accuracy > 0.6) }' || fail "it reach
 cmp one/rule.safetensors two/rule.safetensors || fail "two threads give another rule than one"
 "$program" --task digits --horizon 20 --iterations 2 --pool-iterations 2 --samples 1 --test-images 50 --out digits >digits.log
 written digits metrics.json updates.png rule.safetensors
+"$program" --task digits --codes state --horizon 20 --iterations 2 --pool-iterations 2 --samples 1 --test-images 50 \
+  --out state >state.log
+written state metrics.json updates.png rule.safetensors
 
 refused 'task' --task letters
+refused 'expected only with --task digits' --data mnist
+refused 'at most --horizon' --horizon 10
 refused 'no-such-folder' --task digits --data no-such-folder
 printf 'metanca_names: all as expected\n'

@@ -85,6 +85,15 @@ TEST_CASE("what is wrong with a published attention rule is named", "[unit][io]"
     published.numbers[5] = std::numeric_limits<float>::infinity();
     refused("number 5 is inf");
   }
+  SECTION("the tensors are no object") {
+    published.tensors = Json::array();
+    refused("type of tensors is array, expected object");
+  }
+  SECTION("the total is another") {
+    const std::string path = published.written(folder);
+    write_json(path, Json{{"tensors", published.tensors}, {"total", "many"}});
+    CHECK_THROWS_WITH(read_attention_rule(path), Catch::Contains("total is"));
+  }
   SECTION("the numbers are not there") {
     const std::string path = published.written(folder);
     std::remove((folder.file("rule.bin")).c_str());

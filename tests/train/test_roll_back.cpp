@@ -48,7 +48,7 @@ TEST_CASE("an exploded loss brings back parameters and moments of the last copy"
   CHECK(run.theta.span()[0] == 7);
   CHECK(run.moments.steps == 7);
   CHECK(run.guard.count() == 1);
-  CHECK(run.guard.in_a_row() == 1);
+  CHECK(run.guard.without_copy() == 1);
 }
 
 TEST_CASE("what is not finite explodes at once, and does not enter the mean", "[unit]") {
@@ -60,7 +60,7 @@ TEST_CASE("what is not finite explodes at once, and does not enter the mean", "[
   CHECK_FALSE(run.step(infinity));
   CHECK(run.step(9.9));
   CHECK(run.theta.span()[0] == 1);
-  CHECK(run.guard.in_a_row() == 3);
+  CHECK(run.guard.without_copy() == 3);
 }
 
 TEST_CASE("a copy ends the row, and a mean can begin anew", "[unit]") {
@@ -69,10 +69,10 @@ TEST_CASE("a copy ends the row, and a mean can begin anew", "[unit]") {
   CHECK_FALSE(run.step(11));
   run.guard.forget();
   CHECK(run.step(11));
-  CHECK(run.guard.in_a_row() == 1);
+  CHECK(run.guard.without_copy() == 1);
   CHECK(run.step(11));
   CHECK(run.step(11));
-  CHECK(run.guard.in_a_row() == 0);
+  CHECK(run.guard.without_copy() == 0);
   CHECK(run.guard.count() == 1);
   CHECK_FALSE(run.step(120));
   CHECK(run.theta.span()[0] == 2);

@@ -71,7 +71,8 @@ namespace detail {
 [[nodiscard]] inline Parameters<AttentionRule, float> read_attention_rule(const std::string& path) {
   const Json file = read_json(path);
   check_keys(file, {"tensors", "total"}, path, "the rule");
-  check_file(file.contains("tensors") && file["tensors"].is_object(), path, "tensors", "missing", "an object");
+  check_file(file.contains("tensors"), path, "tensors", "missing", "an object");
+  check_file(file["tensors"].is_object(), path, "type of tensors", file["tensors"].type_name(), "object");
   const Json& tensors = file["tensors"];
   const std::vector<Leaf> leaves = leaves_of<AttentionRule>();
   for (const auto& item : tensors.items()) {
@@ -84,6 +85,9 @@ namespace detail {
   const std::vector<std::uint8_t> bytes = read_file(binary);
   check_file(bytes.size() % sizeof(float) == 0, binary, "size in bytes", bytes.size(), "a multiple of 4");
   const std::uint64_t total = bytes.size() / sizeof(float);
+  check_file(file.contains("total") && file["total"] == total, path, "total",
+             file.contains("total") ? detail::safe_text(file["total"].dump()) : "missing",
+             std::to_string(total) + ", as many numbers as " + binary + " has");
   static_assert(std::endian::native == std::endian::little, "read_attention_rule: floats are copied as they stand");
 
   Parameters<AttentionRule, float> theta;

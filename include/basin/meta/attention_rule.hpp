@@ -9,7 +9,7 @@
 // itself among them both times (a bias, which has no input neuron, backward to itself alone):
 //
 //   a_h  = sum_s' (q_h . k_h') v_h' / (sum_s' q_h . k_h' + 1e-6),    q = R(elu(Q s) + 1),  k = R(elu(K s) + 1),  v = V
-//   s y    = norm_1(s + O [a_1, a_2, a_3]),    attended = norm_2(y + B max(A y + a, 0) + b)
+//   y    = norm_1(s + O [a_1, a_2, a_3]),    attended = norm_2(y + B max(A y + c, 0) + d)
 //
 // for three heads of 10 numbers. R turns the pairs of numbers of head h = 1, 2, 3 by the angles of the code of the
 // input neuron, the output neuron, the layer, as it was in the beginning. Then five dense layers, ELU between them,
@@ -22,6 +22,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -100,7 +102,8 @@ struct AttentionRule {
     check_shape(z.shape());
     check(out.shape() == z.shape(), "AttentionRule: shape of the result", out.shape(), z.shape());
     const Matrix<S> code = code_table<S>();
-    parallel_for(z.samples(), [&](Index n) { update(theta, z.sample(n), n, code, out.sample(n)); });
+    const Places where = places();
+    parallel_for(z.samples(), [&](Index n) { update(theta, z.sample(n), n, code, where, out.sample(n)); });
   }
 
  private:
@@ -158,7 +161,7 @@ struct AttentionRule {
 
   void check_shape(const Shape& z) const {
     check_features("AttentionRule", z.features, state_features);
-    check(network.cells() > 0 && network.has_biases(), "AttentionRule: network", network.to_string(),
+    check(network.cells() > 0 && network.has_biases(), "AttentionRule: network", "'" + network.to_string() + "'",
           "one with cells and biases");
     check(z.space == std::array<Index, 3>{network.cells(), 1, 1}, "AttentionRule: shape of the networks", z,
           network.shape(state_features, z.samples));
@@ -233,10 +236,10 @@ struct AttentionRule {
 
   /// One network.
   template <class S>
-  void update(Theta<S, param_count> theta, View<const S> z, Index sample, const Matrix<S>& code, View<S> out) const {
+  void update(Theta<S, param_count> theta, View<const S> z, Index sample, const Matrix<S>& code, const Places& where,
+              View<S> out) const {
     const Attention<S> backward{theta.data()}, forward{theta.data() + attention_params};
     const Index cells = network.cells();
-    const Places where = places();
     const auto of_cells = [](int features, Index count) { return Shape{features, {count, 1, 1}, 1}; };
 
     Scratch scratch;
@@ -270,8 +273,10 @@ struct AttentionRule {
       std::array<Index, block_cells> which{};
       std::array<std::array<Index, heads>, block_cells> turns{};
       Index count = 0;
+      bool biases = false;
       for (Index cell = b * block_cells; cell < std::min(cells, (b + 1) * block_cells); ++cell) {
         if (fires[static_cast<std::size_t>(cell)] == 0) continue;
+        biases = biases || where.input[static_cast<std::size_t>(cell)] < 0;
         turns[static_cast<std::size_t>(count)] = where.codes[static_cast<std::size_t>(cell)];
         which[static_cast<std::size_t>(count++)] = cell;
       }
@@ -297,17 +302,20 @@ struct AttentionRule {
 
       backward.features_of(false, seen, code, turns.data(), queries);
       const View<S> keys = block.state<S>(of_cells(codes, count)), values = block.state<S>(of_cells(codes, count));
-      backward.features_of(true, seen, code, turns.data(), keys);
-      backward.values_of(seen, values);
+      if (biases) {
+        backward.features_of(true, seen, code, turns.data(), keys);
+        backward.values_of(seen, values);
+      }
       for (Index n = 0; n < count; ++n) {
         const auto cell = static_cast<std::size_t>(which[static_cast<std::size_t>(n)]);
-        std::array<S, neuron_sums> own{};
-        const S* sums = backward_sums + std::max<Index>(0, where.input[cell]) * neuron_sums;
-        if (where.input[cell] < 0) {
+        S* to = answers.data() + n * codes;
+        if (where.input[cell] >= 0) {
+          answer(backward_sums + where.input[cell] * neuron_sums, queries.data() + n * codes, to);
+        } else {
+          std::array<S, neuron_sums> own{};
           add_to(own.data(), keys.data() + n * codes, values.data() + n * codes);
-          sums = own.data();
+          answer(own.data(), queries.data() + n * codes, to);
         }
-        answer(sums, queries.data() + n * codes, answers.data() + n * codes);
       }
       backward.finish(seen, View<const S>(answers), attended);
       read.matrix().template bottomRows<state_features>() = attended.matrix();

@@ -84,6 +84,8 @@ struct PerceivePlaces {
   template <class S>
   using Params = std::span<const S, param_count>;
 
+  static constexpr Index block_cells = 56;  // whole register tiles; what belongs to them stays in the first cache
+
   static constexpr std::size_t column_first = row_params, cell_first = column_first + column_params,
                                bias_first = cell_first + cell_params;
   // Where the weights of means begin in those of rows and columns.
@@ -190,10 +192,9 @@ struct PerceivePlaces {
   template <class S>
   static void add_up(detail::RowWalk& place, const Index* cells, Index count, const S* rows, const S* columns,
                      const S* p, const S* weights, S* seen) {
-    constexpr Index block = std::max<Index>(1, 4096 / Out);  // u of a block stays in the first cache
-    std::array<S, static_cast<std::size_t>(block * C)> own;
-    for (Index first = 0; first < count; first += block, seen += block * Out) {
-      const Index here = std::min(block, count - first);
+    std::array<S, static_cast<std::size_t>(block_cells * C)> own;
+    for (Index first = 0; first < count; first += block_cells, seen += block_cells * Out) {
+      const Index here = std::min(block_cells, count - first);
       for (Index n = 0; n < here; ++n) std::copy_n(p + cells[first + n] * C, C, own.data() + n * C);
       kernels::gather<C, C, Out>(here, 1, own.data(), 0, weights, static_cast<const S*>(nullptr), seen);
       for (Index n = 0; n < here; ++n) {
@@ -313,8 +314,6 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
   }
 
  private:
-  static constexpr Index block_cells = 56;
-
   static S* zeros(Index size, Scratch& scratch) {
     S* values = scratch.take<S>(size);
     std::fill_n(values, size, S(0));

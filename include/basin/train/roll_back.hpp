@@ -6,12 +6,13 @@
 // ones; a step along such a gradient can ruin what was learnt. RollBack looks at each loss before the step: one that is
 // not finite, or above `factor` times the running mean of those before it, brings back parameters and moments as they
 // were up to `every` steps ago. The mean begins with the first loss, and no loss is above it before `settle` of them.
+// Losses are positive numbers.
 //
 //   RollBack guard(theta, moments);
 //   if (guard.accepts(loss, norm_of_gradient, theta, moments)) optimizer.step(theta, gradient, moments);
 //
-// A pool that led there should begin anew when it happens again and again: see `in_a_row`. (Barot, arXiv 2607.07743,
-// 2026: ten times the running mean, a new pool after three.)
+// A pool that led there should begin anew when it happens again and again: see `without_copy`. (Barot, arXiv
+// 2607.07743, 2026: ten times the running mean, a new pool after three.)
 
 #include <cmath>
 #include <cstdint>
@@ -49,7 +50,7 @@ class RollBack {
       theta = theta_;
       moments = moments_;
       ++count_;
-      ++in_a_row_;
+      ++without_copy_;
       since_ = 0;
       return false;
     }
@@ -59,7 +60,7 @@ class RollBack {
       theta_ = theta;
       moments_ = moments;
       since_ = 0;
-      in_a_row_ = 0;
+      without_copy_ = 0;
     }
     return true;
   }
@@ -69,7 +70,7 @@ class RollBack {
 
   [[nodiscard]] std::int64_t count() const { return count_; }  ///< times that it went back
   /// Times that it went back since a copy was made: since `every` good steps in a row.
-  [[nodiscard]] std::int64_t in_a_row() const { return in_a_row_; }
+  [[nodiscard]] std::int64_t without_copy() const { return without_copy_; }
 
   /// Calls visit(name, value) for what a checkpoint must keep.
   template <class Visit>
@@ -90,14 +91,14 @@ class RollBack {
     visit("seen", self.seen_);
     visit("since", self.since_);
     visit("count", self.count_);
-    visit("in_a_row", self.in_a_row_);
+    visit("without_copy", self.without_copy_);
   }
 
   RollBackOptions options_;
   Parameters<Model, S> theta_;
   Moments moments_;
   double mean_ = 0;
-  std::int64_t seen_ = 0, since_ = 0, count_ = 0, in_a_row_ = 0;
+  std::int64_t seen_ = 0, since_ = 0, count_ = 0, without_copy_ = 0;
 };
 
 }  // namespace basin
