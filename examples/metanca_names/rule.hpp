@@ -157,12 +157,11 @@ struct CodedRule : NamingRule<Names, Gates, RowCodes, ColumnCodes, AllNamed> {
   }
 };
 
-/// An architecture without the codes of neurons between layers: rows and columns first ... first + count - 1 are
-/// theirs.
-inline Architecture without_neurons(Architecture of, Index first_row, Index first_column, Index count) {
+/// An architecture without some of its codes: `rows` of them from first_row on, `columns` from first_column on.
+inline Architecture without_codes(Architecture of, Index first_row, Index rows, Index first_column, Index columns) {
   auto codes = std::make_shared<basin::PlaceCodes>(*of.codes);
-  codes->rows.middleRows(first_row, count).setZero();
-  codes->columns.middleRows(first_column, count).setZero();
+  codes->rows.middleRows(first_row, rows).setZero();
+  codes->columns.middleRows(first_column, columns).setZero();
   basin::examples::even_out(of.network, *codes);
   of.codes = codes;
   return of;

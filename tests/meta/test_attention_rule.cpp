@@ -26,7 +26,8 @@ struct Place {
 /// One update of one cell by the definition: it looks at every other cell, and asks whether it is a neighbour.
 class Naive {
  public:
-  Naive(const Network& network, const Numbers& theta, const State<double>& z) : network_(network), theta_(theta), z_(z) {
+  Naive(const Network& network, const Numbers& theta, const State<double>& z)
+      : network_(network), theta_(theta), z_(z) {
     for (Index l = 0; l < std::ssize(network.layers()); ++l) {
       for (Index i = -1; i < network.layers()[static_cast<std::size_t>(l)].inputs; ++i) {
         for (Index j = 0; j < network.layers()[static_cast<std::size_t>(l)].outputs; ++j) all_.push_back({l, i, j});
