@@ -215,6 +215,7 @@ inline void show(const Settings& settings, const Theta& theta, const std::vector
   State<float> z = judge.fresh(middle, settings.samples);
   Index made = 0;
   for (const Index updates : {0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200}) {
+    if (updates > 20 * settings.updates) break;
     judge.update(middle, z, updates - made);
     made = updates;
     const double accuracy = judge.accuracy(middle, z);
