@@ -4,7 +4,7 @@
 //   metanca_iris --help
 //
 // metanca_iris/settings.hpp has the options, model.hpp the rule and the codes of places, measuring.hpp what is
-// measured; support/metanca.hpp trains.
+// measured; support/meta_trainer.hpp trains.
 
 #include <cstdio>
 #include <filesystem>
@@ -16,6 +16,7 @@
 #include "metanca_iris/measuring.hpp"
 #include "metanca_iris/model.hpp"
 #include "metanca_iris/settings.hpp"
+#include "support/meta_trainer.hpp"
 #include "support/plot.hpp"
 
 namespace metanca_iris {

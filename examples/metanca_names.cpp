@@ -4,7 +4,7 @@
 //   metanca_names --help
 //
 // metanca_names/settings.hpp has the options, rule.hpp the rule; tasks, architectures and codes are those of
-// metanca_iris and metanca_mnist, the training is support/metanca.hpp.
+// metanca_iris and metanca_mnist, the training is support/meta_trainer.hpp.
 
 #include <algorithm>
 #include <array>
@@ -25,6 +25,7 @@
 #include "metanca_mnist/trainer.hpp"
 #include "metanca_names/rule.hpp"
 #include "metanca_names/settings.hpp"
+#include "support/meta_trainer.hpp"
 #include "support/plot.hpp"
 
 namespace metanca_names {

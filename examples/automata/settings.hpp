@@ -73,7 +73,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("scale", s.scale, "Pixels of a cell, either way (0: so that pictures are about 500 pixels wide)")
       ->check(CLI::Range(0, 64));
   options.add("save", s.save, "Write the last state to this RLE file (Life-like rules)");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_out(s.out);
   options.add("seed", s.seed, "Random patterns follow from it");
   options.add("threads", s.threads, "At most so many threads; 0: all, on large grids. Results do not depend on it")
       ->check(CLI::Range(0, 4096));

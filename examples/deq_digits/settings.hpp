@@ -55,14 +55,13 @@ truncated.png (images cut from below, and the equilibria that they reach), accur
 rows kept) and training.png. Ctrl-C ends the run after the batch at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_digits_folder(s.data);
+  options.add_out(s.out);
   options.add("epochs", s.epochs, "Passes over the training images (default: 10 for MNIST, 4 for drawn digits)")
       ->check(CLI::Range(1, 100000));
   options.add("images", s.images, "Train on the first so many images; 0: all")->check(CLI::Range(0, 100000000));
-  options.add("seed", s.seed, "Every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
   options.add("solver", s.solver, "How the equilibrium is found: picard, anderson or broyden")
       ->check(CLI::IsMember({"picard", "anderson", "broyden"}));
   options
@@ -88,8 +87,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       .add("cell-norm", s.cell_norm,
            "The weights into each channel of the cell are kept to this norm, so that it keeps settling")
       ->check(CLI::Range(1e-3, 100.0));
-  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
-  options.add("evaluate", s.evaluate, "Do not train: evaluate this checkpoint");
+  options.add_resume(s.resume);
+  options.add_evaluate(s.evaluate);
 }
 
 }  // namespace deq_digits

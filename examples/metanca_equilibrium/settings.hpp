@@ -39,8 +39,8 @@ Examples:
 In the output folder: metrics.json, cost.png, settled.safetensors and updates.safetensors (the two rules).)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_digits_folder(s.data);
+  options.add_out(s.out);
   options
       .add("iterations", s.iterations,
            "Of each training; of the one through updates, two thirds with one update and the rest from a pool")
@@ -60,11 +60,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("tolerance", s.tolerance, "Of the equilibria, relative")->check(CLI::Range(1e-7, 1.0));
   options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative")
       ->check(CLI::Range(1e-6, 1.0));
-  options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
-      ->check(CLI::Range(0, 100000000));
-  options.add("seed", s.seed, "Every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_test_images(s.test_images);
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
 }
 
 }  // namespace metanca_equilibrium

@@ -101,13 +101,9 @@ inline Trained train_settled(const Settings& settings, const std::vector<Archite
       trained.report += one.report;
     }
     losses.push_back(value);
-    const double norm = basin::clip_by_global_norm(gradient, 1.0);
-    if (roll_back.accepts(value, norm, trained.theta, moments)) {
-      muon.step(trained.theta, gradient, moments, schedule(iteration));
+    if (basin::examples::step_or_go_back(muon, schedule(iteration), losses, gradient, trained.theta, moments,
+                                         roll_back)) {
       basin::limit_output_norms(trained.theta, "cell.cell", settings.state_limit);
-    } else if (roll_back.without_copy() > 10) {
-      throw std::runtime_error("the loss exploded again and again, last in iteration " + std::to_string(iteration + 1) +
-                               ": try a lower rate");
     }
     trained.seconds = watch.seconds();
     progress.show_training(settings.iterations, losses, trained.seconds);

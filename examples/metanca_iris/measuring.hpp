@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "basin/meta/network_loss.hpp"
 #include "model.hpp"
 #include "settings.hpp"
 

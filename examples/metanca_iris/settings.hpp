@@ -38,7 +38,7 @@ In the output folder: metrics.json, updates.png (loss against updates), with_poo
 (the rules of the first seed).)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training with one update from a random network")
       ->check(CLI::Range(0, 100000000));
   options.add("pool-iterations", s.pool_iterations, "Of training with several updates, after those")
@@ -54,8 +54,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("pool-rate", s.pool_rate, "Highest rate of Muon, with several")->check(CLI::Range(1e-9, 1.0));
   options.add("seeds", s.seeds, "Rules to train, each with its own split of the irises")->check(CLI::Range(1, 1000));
   options.add("seed", s.seed, "The first of them; every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_threads(s.threads);
 }
 
 }  // namespace metanca_iris

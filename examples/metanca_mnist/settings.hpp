@@ -55,13 +55,13 @@ and updates.png. Ctrl-C ends the training
 after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
-  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
-  options.add("evaluate", s.evaluate, "Do not train: evaluate this checkpoint");
+  options.add_digits_folder(s.data);
+  options.add_resume(s.resume);
+  options.add_evaluate(s.evaluate);
   options.add("rule", s.rule, "Do not train: run the attention rule that this JSON file and the .bin beside it hold");
   options.add("architecture", s.architecture,
               "With --evaluate or --rule: only sample one network of these widths, and save it");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training with one update from a random network")
       ->check(CLI::Range(0, 100000000));
   options.add("pool-iterations", s.pool_iterations, "Of training with several updates from a pool, after those")
@@ -84,12 +84,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
            "Training images, the last ones, that are not trained on but evaluated on instead of "
            "the test images, also with --evaluate: for the choice of settings")
       ->check(CLI::Range(0, 50000));
-  options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
-      ->check(CLI::Range(0, 100000000));
+  options.add_test_images(s.test_images);
   options.add("step", s.step, "Between the widths of the heatmap")->check(CLI::Range(1, 90));
-  options.add("seed", s.seed, "Every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
 }
 
 }  // namespace metanca_mnist

@@ -1,6 +1,6 @@
 #pragma once
 
-// The task of metanca_mnist, and its training and checkpoints (support/metanca.hpp).
+// The task of metanca_mnist, and its training and checkpoints (support/meta_trainer.hpp).
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "../support/digits.hpp"
+#include "../support/meta_trainer.hpp"
+#include "basin/meta/network_loss.hpp"
 #include "model.hpp"
 #include "settings.hpp"
 

@@ -48,8 +48,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
            "voted "
            "on as names are)")
       ->check(CLI::IsMember({"one-end", "state"}));
-  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_digits_folder(s.data);
+  options.add_out(s.out);
   options
       .add("iterations", s.iterations,
            "Of training with one update of networks whose names are agreed on; 0: as many as "
@@ -65,13 +65,11 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
   options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
   options.add("horizon", s.horizon, "Updates over which networks are followed")->check(CLI::Range(1, 1000000));
-  options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
-      ->check(CLI::Range(0, 100000000));
+  options.add_test_images(s.test_images);
   options.add("rate", s.rate, "Highest rate of Muon, with one update")->check(CLI::Range(1e-9, 1.0));
   options.add("pool-rate", s.pool_rate, "Highest rate of Muon, with several")->check(CLI::Range(1e-9, 1.0));
-  options.add("seed", s.seed, "Every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
 }
 
 }  // namespace metanca_names

@@ -44,10 +44,10 @@ cells change their minds; a colour a class), accuracy.png (of cells, and agreeme
 the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("data", s.data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
-  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
-  options.add("evaluate", s.evaluate, "Do not train: evaluate this checkpoint");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_digits_folder(s.data);
+  options.add_resume(s.resume);
+  options.add_evaluate(s.evaluate);
+  options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training")->check(CLI::Range(1, 100000000));
   options.add("steps", s.steps, "Of the automaton in an iteration")->check(CLI::Range(1, 10000));
   options.add("batch", s.batch, "Digits an iteration; a quarter are fresh, a quarter redrawn")
@@ -57,11 +57,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
   options.add("noise", s.noise, "Sigma of the noise that is added to every update in training")
       ->check(CLI::Range(0.0, 1.0));
-  options.add("test-images", s.test_images, "Evaluate on the first so many test images; 0: all")
-      ->check(CLI::Range(0, 100000000));
-  options.add("seed", s.seed, "Every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_test_images(s.test_images);
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
 }
 
 }  // namespace nca_digits

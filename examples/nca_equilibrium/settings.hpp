@@ -47,7 +47,7 @@ calm.png and calm.safetensors.)";
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("target", s.target, "Picture (PNG, transparent parts stay empty); none: drawn");
   options.add("model", s.model, "A trained automaton: .safetensors, or .json as published with the article");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training; -1: 2000, or 1200 with --model")
       ->check(CLI::Range(-1, 100000000));
   options.add("rounds", s.rounds, "With --model: at most so many times 400 iterations more, until the pattern rests")
@@ -62,9 +62,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       ->check(CLI::Range(1, 512));
   options.add("padding", s.padding, "Empty cells on each side; -1: 2, or 16 with --model")->check(CLI::Range(-1, 512));
   options.add("rate", s.rate, "Highest rate of Adam; 0: 1e-2, or 2e-5 with --model")->check(CLI::Range(0.0, 1.0));
-  options.add("seed", s.seed, "Every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
 }
 
 }  // namespace nca_equilibrium

@@ -63,8 +63,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       ->check(CLI::IsMember({"growing", "persistent", "regenerating"}));
   options.add("model", s.model, "Start from a trained automaton: .safetensors, or .json as published with the article");
   options.add("export", s.export_to, "Write the automaton to NAME.safetensors and NAME.json (8 bits a weight)");
-  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_resume(s.resume);
+  options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
   options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit")
       ->check(CLI::Range(0.0, 1e6));
@@ -94,9 +94,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
   options.add("tape", s.tape, "What a rollout keeps for its gradient: kept (all), recomputed (states), checkpointed")
       ->check(CLI::IsMember({"kept", "recomputed", "checkpointed"}));
-  options.add("seed", s.seed, "Every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
 }
 
 }  // namespace nca_grow

@@ -63,8 +63,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("rule", s.rule, "large (5,856 parameters) or micro (588)")->check(CLI::IsMember({"large", "micro"}));
   options.add("model", s.model, "Start from a trained automaton, .safetensors as --export writes it; needs its --rule");
   options.add("export", s.export_to, "Write the automaton's parameters to this file, .safetensors");
-  options.add("resume", s.resume, "Go on from this checkpoint, with the settings that it was made with");
-  options.add("out", s.out, "Folder for what the run writes; made if it is not there");
+  options.add_resume(s.resume);
+  options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
   options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit")
       ->check(CLI::Range(0.0, 1e6));
@@ -88,9 +88,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("overflow", s.overflow, "Weight of the penalty on features beyond [-1, 1]")->check(CLI::Range(0.0, 1e6));
   options.add("rate", s.rate, "Highest rate of Adam")->check(CLI::Range(1e-9, 1.0));
   options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
-  options.add("seed", s.seed, "Every random number follows from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
 }
 
 }  // namespace nca_texture

@@ -4,6 +4,7 @@
 // settings that a checkpoint was made with are taken in the same way.
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -28,6 +29,23 @@ class CommandLine {
   CLI::Option* add(const std::string& name, Value& value, const std::string& help) {
     names_ += (names_.empty() ? "" : ", ") + name;
     return app_.add_option("--" + name, value, help)->capture_default_str()->take_last();
+  }
+
+  // What several programs have, in the same words.
+  void add_digits_folder(std::string& data) {
+    add("data", data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits");
+  }
+  void add_resume(std::string& resume) {
+    add("resume", resume, "Go on from this checkpoint, with the settings that it was made with");
+  }
+  void add_evaluate(std::string& evaluate) { add("evaluate", evaluate, "Do not train: evaluate this checkpoint"); }
+  void add_out(std::string& out) { add("out", out, "Folder for what the run writes; made if it is not there"); }
+  void add_test_images(int& count) {
+    add("test-images", count, "Evaluate on the first so many test images; 0: all")->check(CLI::Range(0, 100000000));
+  }
+  void add_seed(std::uint64_t& seed) { add("seed", seed, "Every random number follows from it"); }
+  void add_threads(int& threads) {
+    add("threads", threads, "At most so many threads; 0: all. Results do not depend on it")->check(CLI::Range(0, 4096));
   }
 
   /// Throws CLI::ParseError, which exit() turns into a message and an exit status, and FileError for a settings file

@@ -8,7 +8,8 @@
 // cell s attends forward to what is incident to its output neuron, backward to what is incident to its input neuron,
 // itself among them both times (a bias, which has no input neuron, backward to itself alone):
 //
-//   a_h  = sum_s' (q_h . k_h') v_h' / (sum_s' q_h . k_h' + 1e-6),    q = R(elu(Q s) + 1),  k = R(elu(K s) + 1),  v = V
+//   q    = R(elu(Q s) + 1),   k = R(elu(K s) + 1),   v = V s
+//   a_h  = sum_s' (q_h . k_h') v_h' / (sum_s' q_h . k_h' + 1e-6)
 //   y    = norm_1(s + O [a_1, a_2, a_3]),    attended = norm_2(y + B max(A y + c, 0) + d)
 //
 // for three heads of 10 numbers. R turns the pairs of numbers of head h = 1, 2, 3 by the angles of the code of the
@@ -226,8 +227,9 @@ struct AttentionRule {
       std::array<S, head_features> weighted{};
       S total = S(1e-6);
       for (int d = 0; d < head_features; ++d) {
-        for (int e = 0; e < head_features; ++e)
+        for (int e = 0; e < head_features; ++e) {
           weighted[static_cast<std::size_t>(e)] += query[d] * sums[d * head_features + e];
+        }
         total += query[d] * sums[head_features * head_features + d];
       }
       for (int e = 0; e < head_features; ++e) to[e] = weighted[static_cast<std::size_t>(e)] / total;
