@@ -91,16 +91,18 @@ struct Product {
 
 template <int Run, int Step, int Outputs, class S>
 void compute(Product<S>& a) {
+  std::vector<const S*> lines;
+  for (int r = 0; r < a.rows; ++r) lines.push_back(a.in.data() + r * a.row_step);
   for (const bool with_start : {true, false}) {
-    kernels::gather<Run, Step, Outputs>(a.cells, a.rows, a.in.data(), a.row_step, a.w.data(),
+    kernels::gather<Run, Step, Outputs>(a.cells, a.rows, lines.data(), a.w.data(),
                                         with_start ? a.start.data() : nullptr,
                                         (with_start ? a.with_start : a.without).data());
   }
   for (int r = 0; r < a.rows; ++r) {
-    kernels::outer<Run, Step, Outputs>(1, a.cells, a.in.data() + r * a.row_step, 0, a.g.data(),
+    kernels::outer<Run, Step, Outputs>(1, a.cells, &lines[static_cast<std::size_t>(r)], a.g.data(),
                                        a.dw.data() + r * Run * Outputs);
   }
-  kernels::outer<Run, Step, Outputs>(a.rows, a.cells, a.in.data(), a.row_step, a.g_lines.data(), a.over_lines.data());
+  kernels::outer<Run, Step, Outputs>(a.rows, a.cells, lines.data(), a.g_lines.data(), a.over_lines.data());
   kernels::add_columns<Outputs>(a.rows * a.cells, a.g_lines.data(), a.of_lines.data());
 }
 

@@ -2,17 +2,21 @@
 
 // The products that layers are made of, over cells whose features lie together:
 //
-//   gather:   out[p][o]  = start[o] + sum_{r < rows} sum_{k < Run} in[r * row_step + p * Step + k] * w[r][k][o]
-//   outer:    dw[r][k][o] += sum_p in[r * row_step + p * Step + k] * g[p][o]           (its gradient in w)
+//   gather:   out[p][o]  = start[o] + sum_{r < rows} sum_{k < Run} in[r][p * Step + k] * w[r][k][o]
+//   outer:    dw[k][o]  += sum_{l < lines} sum_p in[l][p * Step + k] * g[l][p][o]         (its gradient in w)
 //
-// for a line of cells p. A dense layer is rows = 1, Run = its inputs; a K x K convolution is rows = K and Run = K * In,
-// because the K cells under one row of the kernel lie together in a bordered image. w is [r][k][o] with o contiguous.
+// for lines of cells p. A dense layer is rows = 1, Run = its inputs; a K x K convolution is rows = K and Run = K * In,
+// because the K cells under one row of the kernel lie together in a bordered line. w is [r][k][o] with o contiguous; in
+// holds a pointer for each line, so that lines can lie anywhere.
 //
-// What decides speed is the register tile: P cells times B vectors of outputs are accumulated in registers while k
-// runs; each step of k loads B vectors of weights and P numbers and does P * B multiply-adds. Outputs that do not fill
-// a whole vector are covered by a last vector that overlaps the one before it.
+// What decides speed is the register tile: P cells times V vectors of outputs are accumulated in registers while k
+// runs; each step of k loads V vectors of weights and P numbers and does P * V multiply-adds. Outputs that do not fill
+// a whole vector are covered by a last vector that overlaps the one before it; where all outputs fill half a register,
+// its other half takes another k. A processor loads as many numbers as it multiplies, so tiles are made to load less:
+// by two vectors of outputs for each number, or, where cells share numbers, by one number for several cells.
 
 #include <algorithm>
+#include <type_traits>
 
 #include "basin/core/state.hpp"
 #include "basin/kernels/vector.hpp"
@@ -21,175 +25,249 @@ namespace basin::kernels {
 
 namespace micro {
 
-/// How the outputs of a product are cut into vectors and blocks of vectors.
-template <class S, int Outputs>
+/// How the outputs of a product are cut into vectors, and those into blocks of at most `widest`.
+template <class S, int Outputs, int widest>
 struct Cut {
   static constexpr int lanes = lanes_for<S>(Outputs);
   static constexpr int vectors = (Outputs + lanes - 1) / lanes;
-  static constexpr int block = vectors < 2 ? vectors : 2;  // vectors of a register tile
+  static constexpr int block = std::min(vectors, widest);  // vectors of a register tile
   static constexpr int full_blocks = Outputs / (block * lanes);
   static constexpr int rest_first = full_blocks * block * lanes;  // outputs from here on are the last, ragged block
   static constexpr int rest_vectors = (Outputs - rest_first + lanes - 1) / lanes;
-  /// First output of vector v of a block that starts at `first`: the last vector is moved back to end at Outputs.
+  /// Vectors of a full block, or of the ragged one.
+  static constexpr int vectors_of(bool ragged) { return ragged ? rest_vectors : block; }
+  /// First output of vector v of the block that starts at `first`: the last vector is moved back to end at Outputs.
   static constexpr int at(int first, int v) {
     return first + (v + 1) * lanes <= Outputs ? first + v * lanes : Outputs - lanes;
   }
 };
 
-/// Cells of a register tile: accumulators fill the registers but for the weights and one broadcast.
-inline constexpr int tile_cells(int vectors) {
-  const int accumulators = register_count == 32 ? 28 : 12;
-  return std::min(14, accumulators / vectors);
+/// Cells of a register tile: accumulators fill the registers but for `weights` and some to spare.
+inline constexpr int tile_cells(int vectors, int weights) {
+  return std::max(1, std::min(14, ((register_count == 32 ? 29 : 13) - weights) / vectors));
 }
 
-/// P cells times V vectors of outputs. `Ragged`: the block's vectors may be moved back (Cut::at), from output `first`.
-template <int Inputs, int Step, int Outputs, int V, int P, bool Ragged, class S>
-[[gnu::always_inline]] inline void gather_tile(int rows, const S* in, Index row_step, const S* w, int first,
-                                               const S* start, S* out) {
-  using C = Cut<S, Outputs>;
-  constexpr int L = C::lanes;
-  const auto at = [first](int v) { return Ragged ? C::at(C::rest_first, v) : first + v * L; };
-  Lanes<S, L> sum[P][V];
-#pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) {
-    const Lanes<S, L> begin = start ? load<L>(start + at(v)) : broadcast<L>(S(0));
-#pragma GCC unroll 16
-    for (int p = 0; p < P; ++p) sum[p][v] = begin;
-  }
-  for (int r = 0; r < rows; ++r) {
-    const S* x = in + r * row_step;
-    const S* weights = w + static_cast<Index>(r) * Inputs * Outputs;
-#pragma GCC unroll 2
-    for (int k = 0; k < Inputs; ++k) {
-      Lanes<S, L> line[V];
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) line[v] = load<L>(weights + static_cast<Index>(k) * Outputs + at(v));
-#pragma GCC unroll 16
-      for (int p = 0; p < P; ++p) {
-        const Lanes<S, L> number = broadcast<L>(x[p * Step + k]);
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) sum[p][v] += line[v] * number;
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) store<L>(out + p * Outputs + at(v), sum[p][v]);
-  }
-}
+/// How a gather of one shape is computed.
+template <int Run, int Step, int Outputs, class S>
+struct Gather {
+  /// Where cells lie close together, as those of a convolution without stride do, one number of `in` has a place in the
+  /// runs of several cells. Then tiles are one vector wide, and a number is loaded once for all of its cells.
+  static constexpr int shared = Run > Step&& Run % Step == 0 ? Run / Step : 1;
+  static constexpr int depth = Run / shared;
+  using C = Cut<S, Outputs, shared == 1 ? 2 : 1>;
+  /// Outputs that fill half a register or less: a vector takes two numbers k of each output, side by side.
+  static constexpr int pair = std::is_same_v<S, float> && Outputs > 1 && C::vectors == 1 && C::lanes == Outputs &&
+                                      2 * Outputs* static_cast<int>(sizeof(S)) <= register_bytes&& depth % 2 == 0
+                                  ? 2
+                                  : 1;
+  static constexpr int lanes = pair * C::lanes;
 
-/// A line of cells in tiles of P, the remainder in smaller ones.
-template <int Inputs, int Step, int Outputs, int V, int P, bool Ragged, class S>
-inline void gather_line(Index cells, int rows, const S* in, Index row_step, const S* w, int first, const S* start,
-                        S* out) {
-  Index p = 0;
-  for (; p + P <= cells; p += P) {
-    gather_tile<Inputs, Step, Outputs, V, P, Ragged>(rows, in + p * Step, row_step, w, first, start, out + p * Outputs);
-  }
-  if constexpr (P > 1) {
-    if (p < cells) {
-      gather_line<Inputs, Step, Outputs, V, P / 2, Ragged>(cells - p, rows, in + p * Step, row_step, w, first, start,
-                                                           out + p * Outputs);
-    }
-  }
-}
-
-/// R lines of weights times V vectors of outputs, summed over a plane of cells.
-template <int Inputs, int Step, int Outputs, int V, int R, bool Ragged, class S>
-[[gnu::always_inline]] inline void outer_tile(Index lines, Index cells, const S* in, Index line_step, const S* g,
-                                              int first, S* dw) {
-  using C = Cut<S, Outputs>;
-  constexpr int L = C::lanes;
-  const auto at = [first](int v) { return Ragged ? C::at(C::rest_first, v) : first + v * L; };
-  Lanes<S, L> sum[R][V];
-#pragma GCC unroll 16
-  for (int k = 0; k < R; ++k) {
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[k][v] = broadcast<L>(S(0));
-  }
-  for (Index line = 0; line < lines; ++line) {
-    const S* x = in + line * line_step;
-    const S* gradient = g + line * cells * Outputs;
-    for (Index p = 0; p < cells; ++p) {
-      Lanes<S, L> of_cell[V];
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) of_cell[v] = load<L>(gradient + p * Outputs + at(v));
-#pragma GCC unroll 16
-      for (int k = 0; k < R; ++k) {
-        const Lanes<S, L> number = broadcast<L>(x[p * Step + k]);
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) sum[k][v] += of_cell[v] * number;
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int k = 0; k < R; ++k) {
+  /// P cells times the vectors of a block that starts at output `first`.
+  template <bool ragged, int P>
+  [[gnu::always_inline]] static void tile(int rows, const S* const* in, Index offset, const S* w, int first,
+                                          const S* start, S* out) {
+    constexpr int V = C::vectors_of(ragged);
+    const auto at = [first](int v) { return ragged ? C::at(C::rest_first, v) : first + v * C::lanes; };
+    Lanes<S, lanes> sum[P][V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
-      S* to = dw + static_cast<Index>(k) * Outputs + at(v);
-      const Lanes<S, L> total = load<L>(to) + sum[k][v];
-      // Lanes that an overlapping last vector shares with the vector before it are added once.
-      const int shared = Ragged ? C::rest_first + v * L - at(v) : 0;
-      if (shared == 0) {
-        store<L>(to, total);
-      } else {
-        S numbers[L];
-        store<L>(numbers, total);
-        std::copy(numbers + shared, numbers + L, to + shared);
+      Lanes<S, lanes> begin{};
+      if constexpr (pair == 1) {
+        if (start) begin = load<lanes>(start + at(v));
+      }
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) sum[p][v] = begin;
+    }
+    for (int r = 0; r < rows; ++r) {
+      const S* x = in[r] + offset;
+      const S* weights = w + static_cast<Index>(r) * Run * Outputs;
+#pragma GCC unroll 2
+      for (int k = 0; k < depth; k += pair) {
+        Lanes<S, lanes> line[shared][V];
+#pragma GCC unroll 16
+        for (int t = 0; t < shared; ++t) {
+#pragma GCC unroll 4
+          for (int v = 0; v < V; ++v) {
+            line[t][v] = load<lanes>(weights + static_cast<Index>(t * depth + k) * Outputs + at(v));
+            if constexpr (pair == 2) line[t][v] = interleave<lanes, S>(line[t][v]);
+          }
+        }
+#pragma GCC unroll 32
+        for (int q = 0; q < P + shared - 1; ++q) {
+          Lanes<S, lanes> number;
+          if constexpr (pair == 2) {
+            number = broadcast_pair<lanes>(x + q * Step + k);
+          } else {
+            number = broadcast<lanes>(x[q * Step + k]);
+          }
+#pragma GCC unroll 16
+          for (int t = 0; t < shared; ++t) {
+            if (q - t < 0 || q - t >= P) continue;
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) sum[q - t][v] += line[t][v] * number;
+          }
+        }
+      }
+    }
+    if constexpr (pair == 2) {
+      const Lanes<S, Outputs> begin = start ? load<Outputs>(start) : broadcast<Outputs>(S(0));
+#pragma GCC unroll 16
+      for (int p = 0; p < P; p += 2) {
+        S both[lanes];
+        store<lanes>(both, sum_pairs<lanes, S>(sum[p][0], sum[std::min(p + 1, P - 1)][0]));
+        store<Outputs>(out + p * Outputs, load<Outputs>(both) + begin);
+        if (p + 1 < P) store<Outputs>(out + (p + 1) * Outputs, load<Outputs>(both + Outputs) + begin);
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) store<lanes>(out + p * Outputs + at(v), sum[p][v]);
       }
     }
   }
-}
 
-template <int Inputs, int Step, int Outputs, int V, int R, bool Ragged, class S>
-inline void outer_lines(int run, Index lines, Index cells, const S* in, Index line_step, const S* g, int first, S* dw) {
-  int k = 0;
-  for (; k + R <= run; k += R) {
-    outer_tile<Inputs, Step, Outputs, V, R, Ragged>(lines, cells, in + k, line_step, g, first,
-                                                    dw + static_cast<Index>(k) * Outputs);
-  }
-  if constexpr (R > 1) {
-    if (k < run) {
-      outer_lines<Inputs, Step, Outputs, V, R / 2, Ragged>(run - k, lines, cells, in + k, line_step, g, first,
-                                                           dw + static_cast<Index>(k) * Outputs);
+  /// The cells of a line from p on in tiles of P, the remainder in smaller ones.
+  template <bool ragged, int P>
+  static void line(Index p, Index cells, int rows, const S* const* in, const S* w, int first, const S* start, S* out) {
+    for (; p + P <= cells; p += P) tile<ragged, P>(rows, in, p * Step, w, first, start, out + p * Outputs);
+    if constexpr (P > 1) {
+      if (p < cells) line<ragged, P / 2>(p, cells, rows, in, w, first, start, out);
     }
   }
-}
+
+  template <bool ragged>
+  static void block(Index cells, int rows, const S* const* in, const S* w, int first, const S* start, S* out) {
+    constexpr int V = C::vectors_of(ragged);
+    line<ragged, tile_cells(V, shared * V)>(0, cells, rows, in, w, first, start, out);
+  }
+};
+
+/// How an outer product of one shape is computed. Outputs of a single vector use shared numbers as in Gather: the g of
+/// the last `shared` cells stay in registers, and meet each number of `in` in their runs while it is loaded once.
+template <int Run, int Step, int Outputs, class S>
+struct Outer {
+  using C = Cut<S, Outputs, 2>;
+  static constexpr int shared = C::vectors == 1 && Run > Step&& Run % Step == 0 ? Run / Step : 1;
+  static constexpr int depth = Run / shared;
+  static constexpr int lanes = C::lanes;
+
+  /// R numbers k, `from` the first, in all their places, times the vectors of a block, summed over a plane of cells.
+  template <bool ragged, int R>
+  [[gnu::always_inline]] static void tile(int from, Index lines, Index cells, const S* const* in, const S* g, int first,
+                                          S* dw) {
+    constexpr int V = C::vectors_of(ragged);
+    const auto at = [first](int v) { return ragged ? C::at(C::rest_first, v) : first + v * lanes; };
+    Lanes<S, lanes> sum[R][shared][V];
+#pragma GCC unroll 32
+    for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 16
+      for (int t = 0; t < shared; ++t) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) sum[i][t][v] = broadcast<lanes>(S(0));
+      }
+    }
+    for (Index line = 0; line < lines; ++line) {
+      const S* x = in[line] + from;
+      const S* gradient = g + line * cells * Outputs;
+      Lanes<S, lanes> last[shared][V] = {};  // the g of cells q, q - 1, ...
+      const auto add = [&](Index q, const auto& of_cell) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+        for (int t = shared - 1; t > 0; --t) {
+#pragma GCC unroll 4
+          for (int v = 0; v < V; ++v) last[t][v] = last[t - 1][v];
+        }
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) last[0][v] = of_cell(v);
+#pragma GCC unroll 32
+        for (int i = 0; i < R; ++i) {
+          const Lanes<S, lanes> number = broadcast<lanes>(x[q * Step + i]);
+#pragma GCC unroll 16
+          for (int t = 0; t < shared; ++t) {
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) sum[i][t][v] += last[t][v] * number;
+          }
+        }
+      };
+      for (Index p = 0; p < cells; ++p) {
+        add(p, [&](int v) { return load<lanes>(gradient + p * Outputs + at(v)); });
+      }
+      for (Index q = cells; q < cells + shared - 1; ++q) add(q, [](int) { return broadcast<lanes>(S(0)); });
+    }
+#pragma GCC unroll 32
+    for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 16
+      for (int t = 0; t < shared; ++t) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+          S* to = dw + static_cast<Index>(t * depth + from + i) * Outputs + at(v);
+          const Lanes<S, lanes> total = load<lanes>(to) + sum[i][t][v];
+          // Lanes that an overlapping last vector shares with the vector before it are added once.
+          const int twice = ragged ? C::rest_first + v * lanes - at(v) : 0;
+          if (twice == 0) {
+            store<lanes>(to, total);
+          } else {
+            S numbers[lanes];
+            store<lanes>(numbers, total);
+            std::copy(numbers + twice, numbers + lanes, to + twice);
+          }
+        }
+      }
+    }
+  }
+
+  /// The numbers k from `from` on, R at a time, the remainder in smaller tiles.
+  template <bool ragged, int R>
+  static void numbers(int from, Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
+    for (; from + R <= depth; from += R) tile<ragged, R>(from, lines, cells, in, g, first, dw);
+    if constexpr (depth % R != 0) {
+      if (from < depth) numbers<ragged, R / 2>(from, lines, cells, in, g, first, dw);
+    }
+  }
+
+  template <bool ragged>
+  static void block(Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
+    constexpr int V = C::vectors_of(ragged), sums = register_count == 32 ? 24 : 13 - shared;
+    numbers<ragged, std::max(1, sums / (V * shared))>(0, lines, cells, in, g, first, dw);
+  }
+};
 
 }  // namespace micro
 
 /// out[p][o] for a line of `cells` cells, as above. start holds Outputs numbers, or is null for zeros.
-template <int Inputs, int Step, int Outputs, class S>
-void gather(Index cells, int rows, const S* in, Index row_step, const S* w, const S* start, S* out) {
+template <int Run, int Step, int Outputs, class S>
+void gather(Index cells, int rows, const S* const* in, const S* w, const S* start, S* out) {
   if (cells == 0) return;  // pointers may then be null
-  using C = micro::Cut<S, Outputs>;
-  constexpr int V = C::block;
+  using Way = micro::Gather<Run, Step, Outputs, S>;
+  using C = typename Way::C;
   for (int b = 0; b < C::full_blocks; ++b) {
-    micro::gather_line<Inputs, Step, Outputs, V, micro::tile_cells(V), false>(cells, rows, in, row_step, w,
-                                                                              b * V * C::lanes, start, out);
+    Way::template block<false>(cells, rows, in, w, b * C::block * C::lanes, start, out);
   }
-  if constexpr (C::rest_vectors > 0) {
-    constexpr int rest = C::rest_vectors;
-    micro::gather_line<Inputs, Step, Outputs, rest, micro::tile_cells(rest), true>(cells, rows, in, row_step, w, 0,
-                                                                                   start, out);
-  }
+  if constexpr (C::rest_vectors > 0) Way::template block<true>(cells, rows, in, w, 0, start, out);
 }
 
-/// dw[k][o] += sum over `lines` lines of `cells` cells, for one row r of the kernel, as above: line i of `in` starts at
-/// in + i * line_step, and g is lines x cells x Outputs without gaps.
-template <int Inputs, int Step, int Outputs, class S>
-void outer(Index lines, Index cells, const S* in, Index line_step, const S* g, S* dw) {
+/// The same for one row, a dense layer.
+template <int Inputs, int Outputs, class S>
+void gather(Index cells, const S* in, const S* w, const S* start, S* out) {
+  gather<Inputs, Inputs, Outputs>(cells, 1, &in, w, start, out);
+}
+
+/// dw[k][o] for `lines` lines of `cells` cells, as above: g is lines x cells x Outputs without gaps.
+template <int Run, int Step, int Outputs, class S>
+void outer(Index lines, Index cells, const S* const* in, const S* g, S* dw) {
   if (lines == 0 || cells == 0) return;  // pointers may then be null
-  using C = micro::Cut<S, Outputs>;
-  constexpr int V = C::block, R = register_count == 32 ? 12 : 6;
+  using Way = micro::Outer<Run, Step, Outputs, S>;
+  using C = typename Way::C;
   for (int b = 0; b < C::full_blocks; ++b) {
-    micro::outer_lines<Inputs, Step, Outputs, V, R, false>(Inputs, lines, cells, in, line_step, g, b * V * C::lanes,
-                                                           dw);
+    Way::template block<false>(lines, cells, in, g, b * C::block * C::lanes, dw);
   }
-  if constexpr (C::rest_vectors > 0) {
-    micro::outer_lines<Inputs, Step, Outputs, C::rest_vectors, R, true>(Inputs, lines, cells, in, line_step, g, 0, dw);
-  }
+  if constexpr (C::rest_vectors > 0) Way::template block<true>(lines, cells, in, g, 0, dw);
+}
+
+/// The same for one line, a dense layer.
+template <int Inputs, int Outputs, class S>
+void outer(Index cells, const S* in, const S* g, S* dw) {
+  outer<Inputs, Inputs, Outputs>(1, cells, &in, g, dw);
 }
 
 /// sum[o] += sum over cells of g[p][o].

@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace basin::kernels {
 
@@ -57,6 +58,40 @@ template <int lanes, class S>
 template <int lanes, class S>
 [[gnu::always_inline]] inline Lanes<S, lanes> broadcast(S value) {
   return value - Lanes<S, lanes>{};  // x - 0 is x for every x, so this costs no arithmetic
+}
+
+namespace micro {
+
+template <int lanes, class S, std::size_t... I>
+[[gnu::always_inline]] inline Lanes<S, lanes> interleave_by(const Lanes<S, lanes>& v, std::index_sequence<I...>) {
+  return __builtin_shufflevector(v, v, (I % 2 * lanes / 2 + I / 2)...);
+}
+template <int lanes, class S, std::size_t... I>
+[[gnu::always_inline]] inline Lanes<S, lanes> sum_pairs_by(const Lanes<S, lanes>& a, const Lanes<S, lanes>& b,
+                                                           std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b, 2 * I...) + __builtin_shufflevector(a, b, (2 * I + 1)...);
+}
+
+}  // namespace micro
+
+/// (a0 a1 ... b0 b1 ...) becomes (a0 b0 a1 b1 ...).
+template <int lanes, class S>
+[[gnu::always_inline]] inline Lanes<S, lanes> interleave(const Lanes<S, lanes>& v) {
+  return micro::interleave_by<lanes, S>(v, std::make_index_sequence<lanes>{});
+}
+
+/// (a0 + a1, a2 + a3, ..., b0 + b1, b2 + b3, ...).
+template <int lanes, class S>
+[[gnu::always_inline]] inline Lanes<S, lanes> sum_pairs(const Lanes<S, lanes>& a, const Lanes<S, lanes>& b) {
+  return micro::sum_pairs_by<lanes, S>(a, b, std::make_index_sequence<lanes>{});
+}
+
+/// Two neighbouring numbers again and again: (x0 x1 x0 x1 ...). A load of eight bytes, at any address.
+template <int lanes>
+[[gnu::always_inline]] inline Lanes<float, lanes> broadcast_pair(const float* from) {
+  double pair;
+  std::memcpy(&pair, from, sizeof pair);
+  return std::bit_cast<Lanes<float, lanes>>(broadcast<lanes / 2>(pair));
 }
 
 }  // namespace basin::kernels

@@ -7,9 +7,12 @@
 // with Inputs and Outputs features, an odd kernel K, a stride s, and a boundary that says what stands beyond the
 // edge. x is (Inputs, X, Y, 1, N), y is (Outputs, ceil(X / s), ceil(Y / s), 1, N).
 //
-// No image is unfolded: a sample gets a border, and each line of output cells is one product over the bordered lines
-// under the kernel (kernels/product.hpp). The gradient in x is the same product with the kernel turned round, over the
-// gradient in y spread out by the stride; the gradient in W sums outer products.
+// No image is unfolded: some lines of a sample at a time, as many as stay in the first-level cache, get a border, and
+// each line of output cells is one product over the bordered lines under the kernel (kernels/product.hpp). Lines of
+// zeros are left out. The gradient in x is the same product with the kernel turned round, over the gradient in y spread
+// out by the stride; the gradient in W sums outer products.
+
+#include <algorithm>
 
 #include "basin/core/layer.hpp"
 #include "basin/kernels/product.hpp"
@@ -65,22 +68,59 @@ struct Conv {
   }
 
  private:
+  /// The last lines that were loaded, in a ring: line i of a plane, which may be negative, in slot i modulo `slots`.
+  /// Each line is loaded once, and is in the first-level cache when it is used. load(i, to) makes a line.
+  template <class S, class Load>
+  class Lines {
+   public:
+    /// Lines are asked for from `first` on.
+    Lines(S* memory, Index line, Index slots, Index first, const Load& load)
+        : memory_(memory), line_(line), slots_(slots), next_(first), load_(load) {}
+
+    /// Makes lines up to `end`, not including it, those before `from` left out.
+    void reach(Index from, Index end) {
+      for (next_ = std::max(next_, from); next_ < end; ++next_) load_(next_, slot(next_));
+    }
+    [[nodiscard]] S* slot(Index i) const { return memory_ + (i % slots_ + slots_) % slots_ * line_; }
+
+   private:
+    S* memory_;
+    Index line_, slots_, next_;
+    const Load& load_;
+  };
+
+  /// The products of `lines_out` lines of `cells` cells. Line j is made from lines j * step - before ... of `lines_in`
+  /// lines of `line` numbers. `cut`: what lies beyond them is zero, and left out; otherwise load makes that too. `then`
+  /// gets each finished line.
+  template <int From, int Step, int To, bool cut, class S, class Load, class Then>
+  static void products(Index lines_in, Index line, Index before, Index step, Index lines_out, Index cells,
+                       const Load& load, const S* weights, const S* start, S* out, const Then& then) {
+    Scratch scratch;
+    Lines<S, Load> lines(scratch.take<S>(line * Kernel), line, Kernel, -before, load);
+    for (Index j = 0; j < lines_out; ++j, out += To * cells) {
+      const Index top = j * step - before;
+      const Index low = cut ? std::max<Index>(top, 0) : top;
+      const Index high = cut ? std::max(low, std::min(top + Kernel, lines_in)) : top + Kernel;
+      lines.reach(low, high);
+      const S* under[Kernel];
+      for (Index i = low; i < high; ++i) under[i - low] = lines.slot(i);
+      kernels::gather<Kernel * From, Step * From, To>(cells, static_cast<int>(high - low), under,
+                                                      weights + (low - top) * Kernel * From * To, start, out);
+      then(out, To * cells);
+    }
+  }
+
   /// y = the sum above; `then` gets each finished line.
   template <class S, class Then>
   static void correlate(const S* weights, const S* bias, View<const S> x, View<S> y, const Then& then) {
     const Index width = x.shape().space[0], height = x.shape().space[1];
-    const Index out_width = y.shape().space[0], out_height = y.shape().space[1];
-    const Index line = Inputs * (width + 2 * border), out_line = Outputs * out_width;
-    Scratch scratch;
-    S* bordered = scratch.take<S>(line * (height + 2 * border));
     for (Index n = 0; n < x.samples(); ++n) {
-      add_border<Edge>(x.sample(n).data(), Inputs, width, height, border, bordered);
-      S* out = y.sample(n).data();
-      for (Index j = 0; j < out_height; ++j, out += out_line) {
-        kernels::gather<Kernel * Inputs, Stride * Inputs, Outputs>(out_width, Kernel, bordered + j * Stride * line,
-                                                                   line, weights, bias, out);
-        then(out, out - y.data(), out_line);
-      }
+      const auto load = [&](Index i, S* to) {
+        add_border<Edge>(x.sample(n).data(), Inputs, width, height, border, i, 1, to);
+      };
+      products<Inputs, Stride, Outputs, std::is_same_v<Edge, Zero>>(
+          height, Inputs * (width + 2 * border), border, Stride, y.shape().space[1], y.shape().space[0], load, weights,
+          bias, y.sample(n).data(), [&](S* out, Index size) { then(out, out - y.data(), size); });
     }
   }
 };
@@ -107,36 +147,30 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
 
   void vjp(View<const S> w, View<S> dx) const {
     const Index width = x_.shape().space[0], height = x_.shape().space[1];
-    // The gradient in y, spread out by the stride, with Kernel - 1 zeros around it: bordered cell p of x, counted from
-    // -border, is reached from spread cells p ... p + Kernel - 1.
-    const Index spread_width = width + 2 * border + Kernel - 1, spread_height = height + 2 * border + Kernel - 1;
-    const Index line = Outputs * spread_width;
-    // Zeros beyond the edge take no gradient, so then only the cells of x itself are computed.
+    // The gradient in y, spread out by the stride, with zeros around it; cell p of x, counted from -border, takes what
+    // lies at p ... p + Kernel - 1 of Kernel - 1 zeros and then the spread lines. Zeros beyond the edge of x take no
+    // gradient, so then only the cells of x itself are computed.
     constexpr bool zero_edge = std::is_same_v<Edge, Zero>;
-    const Index skip = zero_edge ? border : 0;
-    const Index full_width = width + 2 * (border - skip), full_height = height + 2 * (border - skip);
+    constexpr Index zeros = Kernel - 1 - (zero_edge ? border : 0);
+    const Index full_width = width + (zero_edge ? 0 : 2 * border), full_height = height + (zero_edge ? 0 : 2 * border);
+    const Index line = Outputs * (full_width + Kernel - 1);
     Scratch scratch;
-    S* spread = scratch.take<S>(line * spread_height);
     S* full = zero_edge ? nullptr : scratch.take<S>(Inputs * full_width * full_height);
-    std::fill_n(spread, line * spread_height, S(0));
     for (Index n = 0; n < w.samples(); ++n) {
-      const S* from = w.sample(n).data();
-      for (Index j = 0; j < y_.space[1]; ++j) {
-        S* to = spread + (j * Stride + Kernel - 1) * line + (Kernel - 1) * Outputs;
+      const auto spread = [&](Index i, S* to) {
+        std::fill_n(to, line, S(0));
+        if (i % Stride != 0) return;
+        const S* from = w.sample(n).data() + i / Stride * Outputs * y_.space[0];
+        to += zeros * Outputs;
         if constexpr (Stride == 1) {
           std::copy_n(from, Outputs * y_.space[0], to);
-          from += Outputs * y_.space[0];
         } else {
-          for (Index i = 0; i < y_.space[0]; ++i, from += Outputs, to += Stride * Outputs)
-            std::copy_n(from, Outputs, to);
+          for (Index p = 0; p < y_.space[0]; ++p) std::copy_n(from + p * Outputs, Outputs, to + p * Stride * Outputs);
         }
-      }
-      S* out = zero_edge ? dx.sample(n).data() : full;
-      for (Index j = 0; j < full_height; ++j) {
-        kernels::gather<Kernel * Outputs, Outputs, Inputs>(
-            full_width, Kernel, spread + (j + skip) * line + skip * Outputs, line, turned_.data(),
-            static_cast<const S*>(nullptr), out + j * Inputs * full_width);
-      }
+      };
+      products<Outputs, 1, Inputs, true>((y_.space[1] - 1) * Stride + 1, line, zeros, 1, full_height, full_width,
+                                         spread, turned_.data(), static_cast<const S*>(nullptr),
+                                         zero_edge ? dx.sample(n).data() : full, [](S*, Index) {});
       if constexpr (!zero_edge) fold_border<Edge>(full, Inputs, width, height, border, dx.sample(n).data());
     }
   }
@@ -144,14 +178,27 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
     if (dx) vjp(w, dx);
     const Index width = x_.shape().space[0], height = x_.shape().space[1], line = Inputs * (width + 2 * border);
+    // Bands of lines of y, so that the numbers of a register tile are added to dtheta once a band, and a band of x
+    // still lies in a near cache.
+    constexpr Index near_bytes = 24 * 1024, most = 16;
+    const Index band = std::clamp<Index>(near_bytes / (line * Index{sizeof(S)}) / Stride, 1, most);
     Scratch scratch;
-    S* bordered = scratch.take<S>(line * (height + 2 * border));
+    S* memory = scratch.take<S>(line * (band * Stride + Kernel));
     for (Index n = 0; n < w.samples(); ++n) {
-      add_border<Edge>(x_.sample(n).data(), Inputs, width, height, border, bordered);
-      for (int k = 0; k < Kernel; ++k) {
-        kernels::outer<Kernel * Inputs, Stride * Inputs, Outputs>(y_.space[1], y_.space[0], bordered + k * line,
-                                                                  Stride * line, w.sample(n).data(),
-                                                                  dtheta.data() + k * Kernel * Inputs * Outputs);
+      const auto load = [&](Index i, S* to) {
+        add_border<Edge>(x_.sample(n).data(), Inputs, width, height, border, i, 1, to);
+      };
+      Lines<S, decltype(load)> lines(memory, line, band * Stride + Kernel, -border, load);
+      for (Index first = 0; first < y_.space[1]; first += band) {
+        const Index count = std::min(band, y_.space[1] - first), top = first * Stride - border;
+        lines.reach(top, top + (count - 1) * Stride + Kernel);
+        for (int k = 0; k < Kernel; ++k) {
+          const S* under[most];
+          for (Index j = 0; j < count; ++j) under[j] = lines.slot(top + j * Stride + k);
+          kernels::outer<Kernel * Inputs, Stride * Inputs, Outputs>(count, y_.space[0], under,
+                                                                    w.sample(n).data() + first * y_.space[0] * Outputs,
+                                                                    dtheta.data() + k * Kernel * Inputs * Outputs);
+        }
       }
     }
     if constexpr (WithBias == Bias::yes) {

@@ -44,7 +44,7 @@ struct Dense {
     for (Index first = 0; first < cells; first += block_cells) {
       const Index count = std::min(block_cells, cells - first);
       S* out = y.data() + first * Outputs;
-      kernels::gather<Inputs, Inputs, Outputs>(count, 1, x.data() + first * Inputs, 0, theta.data(), bias, out);
+      kernels::gather<Inputs, Outputs>(count, x.data() + first * Inputs, theta.data(), bias, out);
       then(out, first * Outputs, count * Outputs);
     }
   }
@@ -84,20 +84,18 @@ class Dense<Inputs, Outputs, WithBias>::Linearization {
   }
 
   void jvp(View<const S> t, View<S> out) const {
-    kernels::gather<Inputs, Inputs, Outputs>(t.shape().cells(), 1, t.data(), 0, weights_,
-                                             static_cast<const S*>(nullptr), out.data());
+    kernels::gather<Inputs, Outputs>(t.shape().cells(), t.data(), weights_, static_cast<const S*>(nullptr), out.data());
   }
 
   void vjp(View<const S> w, View<S> dx) const {
-    kernels::gather<Outputs, Outputs, Inputs>(w.shape().cells(), 1, w.data(), 0,
-                                              prepared_ == nullptr ? turned_.data() : prepared_,
-                                              static_cast<const S*>(nullptr), dx.data());
+    kernels::gather<Outputs, Inputs>(w.shape().cells(), w.data(), prepared_ == nullptr ? turned_.data() : prepared_,
+                                     static_cast<const S*>(nullptr), dx.data());
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
     if (dx) vjp(w, dx);
     const Index cells = w.shape().cells();
-    kernels::outer<Inputs, Inputs, Outputs>(1, cells, x_.data(), 0, w.data(), dtheta.data());
+    kernels::outer<Inputs, Outputs>(cells, x_.data(), w.data(), dtheta.data());
     if constexpr (WithBias == Bias::yes) kernels::add_columns<Outputs>(cells, w.data(), dtheta.data() + weight_count);
   }
 

@@ -172,7 +172,7 @@ struct PerceivePlaces {
     const Index places = codes.cols();
     S* out = scratch.take<S>(places * Out);
     const S* in = joined<Codes>(codes, mean, scratch);
-    kernels::gather<inputs, inputs, Out>(places, 1, in, 0, weights, start, out);
+    kernels::gather<inputs, Out>(places, in, weights, start, out);
     return out;
   }
 
@@ -196,7 +196,7 @@ struct PerceivePlaces {
     for (Index first = 0; first < count; first += block_cells, seen += block_cells * Out) {
       const Index here = std::min(block_cells, count - first);
       for (Index n = 0; n < here; ++n) std::copy_n(p + cells[first + n] * C, C, own.data() + n * C);
-      kernels::gather<C, C, Out>(here, 1, own.data(), 0, weights, static_cast<const S*>(nullptr), seen);
+      kernels::gather<C, Out>(here, own.data(), weights, static_cast<const S*>(nullptr), seen);
       for (Index n = 0; n < here; ++n) {
         place.go_to(cells[first + n]);
         const S *row = rows + place.row_of_all() * Out, *column = columns + place.column_of_all() * Out;
@@ -249,9 +249,8 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Change {
     S* rows = scratch.take<S>(seen.rows() * Out);
     S* columns = scratch.take<S>(seen.columns() * Out);
     const S* none = nullptr;
-    kernels::gather<2 * C, 2 * C, Out>(seen.rows(), 1, row_mean, 0, theta.data() + row_means, none, rows);
-    kernels::gather<2 * C, 2 * C, Out>(seen.columns(), 1, column_mean, 0, theta.data() + column_first + column_means,
-                                       none, columns);
+    kernels::gather<2 * C, Out>(seen.rows(), row_mean, theta.data() + row_means, none, rows);
+    kernels::gather<2 * C, Out>(seen.columns(), column_mean, theta.data() + column_first + column_means, none, columns);
     rows_ = rows;
     columns_ = columns;
   }
@@ -301,9 +300,8 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
       perception_.means(p_, row_mean, column_mean);
       const S* row_in = joined<RowCodes>(perception_.codes->rows, row_mean, scratch_);
       const S* column_in = joined<ColumnCodes>(perception_.codes->columns, column_mean, scratch_);
-      kernels::outer<row_inputs, row_inputs, Out>(1, seen.rows(), row_in, 0, rows_, dtheta_);
-      kernels::outer<column_inputs, column_inputs, Out>(1, seen.columns(), column_in, 0, columns_,
-                                                        dtheta_ + column_first);
+      kernels::outer<row_inputs, Out>(seen.rows(), row_in, rows_, dtheta_);
+      kernels::outer<column_inputs, Out>(seen.columns(), column_in, columns_, dtheta_ + column_first);
       kernels::add_columns<Out>(seen.columns(), columns_, dtheta_ + bias_first);
     }
     if (!dz_) return;
@@ -331,10 +329,10 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
   void block(const Index* cells, Index count, const S* g) {
     if (dtheta_ != nullptr) {
       for (Index n = 0; n < count; ++n) std::copy_n(p_ + cells[n] * C, C, block_ + n * C);
-      kernels::outer<C, C, Out>(1, count, block_, 0, g, dtheta_ + cell_first);
+      kernels::outer<C, Out>(count, block_, g, dtheta_ + cell_first);
     }
     if (dz_) {
-      kernels::gather<Out, Out, C>(count, 1, g, 0, turned_, static_cast<const S*>(nullptr), block_);
+      kernels::gather<Out, C>(count, g, turned_, static_cast<const S*>(nullptr), block_);
       for (Index n = 0; n < count; ++n) {
         for (int c = 0; c < C; ++c) dp_[cells[n] * C + c] += block_[n * C + c];
       }
@@ -350,8 +348,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
   /// The gradient in the means of each place, 2 C numbers.
   S* mean_gradient(Index places, const S* g, const S* weights) {
     S* out = scratch_.take<S>(places * 2 * C);
-    kernels::gather<Out, Out, 2 * C>(places, 1, g, 0, turned(weights, 2 * C, scratch_), static_cast<const S*>(nullptr),
-                                     out);
+    kernels::gather<Out, 2 * C>(places, g, turned(weights, 2 * C, scratch_), static_cast<const S*>(nullptr), out);
     return out;
   }
 

@@ -11,11 +11,13 @@
 
 namespace basin {
 
-/// bordered(c, x + r, y + r) = plane(c, source(x), source(y)) for x in [-r, X + r), y in [-r, Y + r).
+/// `count` lines of the bordered plane, from line `first` of the plane on, which may lie beyond it:
+/// bordered(c, x + r, i) = plane(c, source(x), source(first + i)) for x in [-r, X + r).
 template <Boundary B, class S>
-void add_border(const S* plane, Index features, Index width, Index height, Index border, S* bordered) {
+void add_border(const S* plane, Index features, Index width, Index height, Index border, Index first, Index count,
+                S* bordered) {
   const Index line = features * width, wide = features * (width + 2 * border);
-  for (Index y = -border; y < height + border; ++y, bordered += wide) {
+  for (Index y = first; y < first + count; ++y, bordered += wide) {
     const Index from = B::source(y, height);
     if (from == nothing) {
       std::fill_n(bordered, wide, S(0));
@@ -35,6 +37,12 @@ void add_border(const S* plane, Index features, Index width, Index height, Index
       }
     }
   }
+}
+
+/// All Y + 2 r lines of it.
+template <Boundary B, class S>
+void add_border(const S* plane, Index features, Index width, Index height, Index border, S* bordered) {
+  add_border<B>(plane, features, width, height, border, -border, height + 2 * border, bordered);
 }
 
 /// The transpose of add_border: plane = its image of bordered, overwritten.
