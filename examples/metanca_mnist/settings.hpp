@@ -16,16 +16,17 @@ struct Settings {
   std::string rule;
   std::string architecture;
   std::string out = "metanca_mnist_out";
-  int iterations = 24000;
-  int pool_iterations = 10000;
+  int iterations = 10000;
+  int pool_iterations = 5000;
   int architectures = 256;
   int images = 1024;
   int networks = 2;
   int samples = 10;
   int updates = 10;
   int sample = 1;
-  double rate = 6e-3;
+  double rate = 1.2e-2;
   double pool_rate = 2.5e-3;
+  double weight_decay = 0.05;
   std::string without = "nothing";
   int held_back = 0;
   int test_images = 0;
@@ -76,6 +77,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("sample", s.sample, "Seed of the network that --architecture samples");
   options.add("rate", s.rate, "Highest rate of Muon, with one update")->check(CLI::Range(1e-9, 1.0));
   options.add("pool-rate", s.pool_rate, "Highest rate of Muon, from the pool")->check(CLI::Range(1e-9, 1.0));
+  options
+      .add("weight-decay", s.weight_decay, "Of Muon: a step takes so much of its rate of every weight of a matrix away")
+      ->check(CLI::Range(0.0, 10.0));
   options
       .add("without", s.without, "Leave out of the rule or its training: nothing, neighbours, codes, pool, zero-out")
       ->check(CLI::IsMember({"nothing", "neighbours", "codes", "pool", "zero-out"}));

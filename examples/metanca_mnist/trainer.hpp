@@ -80,6 +80,7 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
                      .networks = settings.networks,
                      .rate = settings.rate,
                      .pool_rate = settings.pool_rate,
+                     .weight_decay = settings.weight_decay,
                      .pool_step = pool_step,
                      .neighbours = settings.without != "neighbours",
                      .pool = settings.without != "pool",
@@ -111,6 +112,7 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
                                {"networks", settings_.networks},
                                {"rate", settings_.rate},
                                {"pool-rate", settings_.pool_rate},
+                               {"weight-decay", settings_.weight_decay},
                                {"without", settings_.without},
                                {"held-back", settings_.held_back},
                                {"seed", settings_.seed}});

@@ -47,6 +47,7 @@ struct MetaTraining {
   int networks = 2;         ///< an iteration, the architecture of each drawn by itself
   double rate = 6e-3;       ///< highest of Muon in the first stage
   double pool_rate = 2.5e-3;
+  double weight_decay = 0;                  ///< of Muon
   double pool_step = 0.5;                   ///< of the way, an update in the second stage
   int least_updates = 1, most_updates = 6;  ///< in the second stage
   std::size_t pooled_architectures = 24, networks_in_pool = 4;
@@ -129,7 +130,9 @@ class MetaTrainer {
  private:
   enum Stream : std::uint64_t { choice_stream = 1, fire_stream, pool_stream, damage_stream };
 
-  [[nodiscard]] Muon muon(double rate) const { return {.rate = rate, .vectors = {.rate = rate / 10}}; }
+  [[nodiscard]] Muon muon(double rate) const {
+    return {.rate = rate, .weight_decay = options_.weight_decay, .vectors = {.rate = rate / 10}};
+  }
   [[nodiscard]] Random random(Stream stream) const { return {options_.seed, stream}; }
 
   /// What one network of an iteration gives.

@@ -70,12 +70,7 @@ TEST_CASE("exam 7: the mixing coefficients sum to one and are stationary", "[exa
 TEST_CASE("dropping the oldest difference leaves the factorisation of the rest", "[unit]") {
   const Matrix<double> g = gaussian(12, 6, 2);
   auto problem = mixing_of<5>(g);
-  int rotations = 0;
-  problem.drop_oldest([&](const auto& rotation) {
-    CHECK(rotation.column == rotations++);
-    CHECK(std::abs(std::hypot(rotation.cosine, rotation.sine) - 1) < 1e-15);
-  });
-  CHECK(rotations == 4);
+  problem.drop_oldest();
   CHECK(problem.columns() == 4);
   const auto expected = mixing_of<5>(Matrix<double>(g.rightCols(5)));
   for (const double ridge : {0.0, 1e-3}) {

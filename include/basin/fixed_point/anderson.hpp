@@ -10,10 +10,11 @@
 // that is z_{k+1} = sum alpha_i m_i with sum alpha_i = 1 and |sum alpha_i r_i| least (fixed_point/mixing.hpp). Taking
 // differences of m, not of z or f, gives every damping with one array besides Q.
 //
-// D is never kept: a new difference is orthogonalised against Q (Gram-Schmidt, a second time if it lost most of its
-// length), the oldest leaves by Givens rotations. Columns leave, oldest first, while the condition number of R exceeds
-// max_condition; a difference too small to mean anything is not taken up. A step reads the history twice and writes it
-// once: the rotations of the last drop are applied in the same pass that makes the differences and their products.
+// Of the factorisation only R is kept and updated. What it needs of the vectors are inner products of D with the newest
+// difference and residual, summed in double, and once more with what is left of a difference that lies almost in the
+// span of the others. So a step reads D and M once, and writes one column of each: what it costs is memory traffic.
+// Columns leave, oldest first, while the condition number of R exceeds max_condition; a difference too small to mean
+// anything is not taken up.
 //
 // Anderson 1965, J. ACM 12(4); Walker and Ni 2011, SIAM J. Numer. Anal. 49(4); Fang and Saad 2009, Numer. Linear
 // Algebra Appl. 16. Memory of a sample: 2 window + 2 vectors.
@@ -45,18 +46,19 @@ struct Anderson {
 
   template <class S>
   struct Memory {
-    S* q;          ///< orthonormal columns, oldest difference first
-    S* m;          ///< differences of damped Picard steps: a ring, first_m the oldest
+    S* d;          ///< differences of residuals: a ring, `oldest` the first of them
+    S* m;          ///< differences of damped Picard steps, likewise
     S* last_r;     ///< r of the last step
     S* last_m;     ///< damped Picard step of the last step
     Index stride;  ///< between columns
     int limit;     ///< columns at most: no more than the sample has numbers
-    int first_m;
+    int oldest;
     bool begun;
     double last_squared;  ///< |last_r|^2
-    int rotation_count;   ///< rotations that q still has to take
-    std::array<typename detail::MixingProblem<window>::Rotation, static_cast<std::size_t>(window* window)> rotations;
     detail::MixingProblem<window> problem;
+
+    /// Where column j starts, the oldest being 0.
+    [[nodiscard]] Index column(int j) const { return (oldest + j) % window * stride; }
   };
 
   template <class S>
@@ -66,7 +68,7 @@ struct Anderson {
     check(ridge >= 0 && std::isfinite(ridge), "ridge of Anderson", ridge, "a finite number, 0 or more");
     Memory<S> memory{};
     memory.stride = detail::column_stride<S>(size);
-    memory.q = scratch.take<S>(memory.stride * window);
+    memory.d = scratch.take<S>(memory.stride * window);
     memory.m = scratch.take<S>(memory.stride * window);
     memory.last_r = scratch.take<S>(size);
     memory.last_m = scratch.take<S>(size);
@@ -86,7 +88,7 @@ struct Anderson {
       while (memory.problem.columns() > 1 && memory.problem.condition() > limit) drop_oldest(memory);
     }
     mix(memory, size, z.data());
-    // Room for the next difference, now, so that Q turns in the pass that makes it.
+    // Room for the next difference.
     if (memory.problem.columns() == memory.limit) drop_oldest(memory);
   }
 
@@ -108,117 +110,103 @@ struct Anderson {
   template <class S>
   bool take_in(Memory<S>& memory, Index size, const S* z, const S* f) const {
     auto& problem = memory.problem;
-    const int k = problem.columns(), slot = (memory.first_m + k) % window;
-    S* const d = memory.q + k * memory.stride;
-    S* const dm = memory.m + slot * memory.stride;
-    Column h{}, c{};
-    double d_squared = 0, r_squared = 0, m_squared = 0;
-    detail::for_chunks(size, [&](Index first, Index count) {
-      turn(memory, first, count);
-      detail::VectorMap<S> d_chunk(d + first, count), dm_chunk(dm + first, count);
-      detail::VectorMap<S> r(memory.last_r + first, count), m(memory.last_m + first, count);
-      const detail::ConstVectorMap<S> z_chunk(z + first, count), f_chunk(f + first, count);
-      d_chunk = f_chunk - z_chunk;
-      dm_chunk = z_chunk + static_cast<S>(damping) * d_chunk;
-      d_chunk.swap(r);
-      dm_chunk.swap(m);
-      d_chunk = r - d_chunk;
-      dm_chunk = m - dm_chunk;
-      d_squared += static_cast<double>(d_chunk.squaredNorm());
-      r_squared += static_cast<double>(r.squaredNorm());
-      m_squared += static_cast<double>(m.squaredNorm());
+    const int k = problem.columns();
+    S* const d = memory.d + memory.column(k);
+    S* const dm = memory.m + memory.column(k);
+    std::array<detail::DotPair, window> inner{};  // of each column with d and r
+    detail::DotPair of_d{}, of_r{};               // d with d and r; r with r
+    double m_squared = 0;
+    constexpr Index part = 256;
+    alignas(64) double d_part[part], r_part[part];
+    for (Index first = 0; first < size; first += part) {
+      const Index count = std::min(part, size - first);
+      detail::for_lanes<S>(count, [&]<int L>(Index i) {
+        const auto at = [&](const S* from) { return kernels::load<L>(from + first + i); };
+        const auto r = at(f) - at(z), m = at(z) + kernels::broadcast<L>(static_cast<S>(damping)) * r;
+        const auto dr = r - at(memory.last_r);
+        kernels::store<L>(dm + first + i, m - at(memory.last_m));
+        kernels::store<L>(d + first + i, dr);
+        kernels::store<L>(memory.last_r + first + i, r);
+        kernels::store<L>(memory.last_m + first + i, m);
+      });
+      detail::widen(d + first, count, d_part);
+      detail::widen(memory.last_r + first, count, r_part);
+      of_d.add(d_part, d_part, r_part, count);
+      m_squared += static_cast<double>(detail::ConstVectorMap<S>(memory.last_m + first, count).squaredNorm());
+      of_r.add(r_part, r_part, r_part, count);
       for (int j = 0; j < k; ++j) {
-        const detail::ConstVectorMap<S> q(memory.q + j * memory.stride + first, count);
-        h[static_cast<std::size_t>(j)] += static_cast<double>(q.dot(d_chunk));
-        c[static_cast<std::size_t>(j)] += static_cast<double>(q.dot(r));
+        inner[static_cast<std::size_t>(j)].add(memory.d + memory.column(j) + first, d_part, r_part, count);
       }
-    });
-    memory.rotation_count = 0;
+    }
+    Column with_d{}, with_r{};
+    for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) {
+      with_d[j] = inner[j].first();
+      with_r[j] = inner[j].second();
+    }
+    const Column c = problem.project(with_r);
     problem.set_projection(c);
-    problem.set_newest(r_squared);
-    const double older_squared = std::exchange(memory.last_squared, r_squared);
+    problem.set_newest(of_r.first());
+    const double older_squared = std::exchange(memory.last_squared, of_r.first());
 
     // r carries the rounding of f and z: a difference below it is noise.
     constexpr double epsilon = static_cast<double>(std::numeric_limits<S>::epsilon());
-    const double d_norm = detail::in_safe_range<S>(d_squared) ? std::sqrt(d_squared) : detail::norm(d, size);
-    if (!(d_norm > epsilon * std::sqrt(m_squared)) || !(d_norm > tiny<S>)) return false;
+    const double d_squared = of_d.first();
+    if (!(d_squared > epsilon * epsilon * m_squared) || !(d_squared > 0)) return false;
 
-    Product product = project_out(memory, size, d, k, h);
-    if (product.squared < 0.01 * d_norm * d_norm) {  // most of it is gone: what is left is not yet orthogonal
-      Column again{};
-      for (int j = 0; j < k; ++j) {
-        again[static_cast<std::size_t>(j)] = detail::dot(memory.q + j * memory.stride, d, size);
-        h[static_cast<std::size_t>(j)] += again[static_cast<std::size_t>(j)];
-      }
-      product = project_out(memory, size, d, k, again);
-    }
-    double length = std::sqrt(product.squared);
-    S* column = d;
-    if (!(length > 10 * epsilon * d_norm)) {
-      // Dependent on the history to working precision: the new difference replaces all of it.
-      for (double& value : h) value = -value;
-      project_out(memory, size, d, k, h);
-      column = memory.q;
-      if (k > 0) detail::VectorMap<S>(column, size) = detail::VectorMap<S>(d, size);
+    Column h = problem.project(with_d);
+    Rest rest{d_squared - product(h, h, k), of_d.second() - product(h, c, k)};
+    if (k > 0 && rest.squared < 1e-6 * d_squared) rest = look_again(memory, size, d, k, c, h);
+    if (rest.squared > 100 * epsilon * epsilon * d_squared) {
+      const double length = std::sqrt(rest.squared);
+      problem.append(h, length, rest.with_r / length, older_squared);
+    } else {  // dependent on the history to working precision: the new difference replaces all of it
+      const double length = std::sqrt(d_squared);
+      memory.oldest = (memory.oldest + k) % window;
       problem.clear();
-      memory.first_m = slot;
-      h = {};
-      length = detail::norm(column, size);
-      product.with_r = detail::dot(column, memory.last_r, size);
+      problem.append({}, length, of_d.second() / length, older_squared);
     }
-    detail::scale(column, 1 / length, size);
-    problem.append(h, length, product.with_r / length, older_squared);
     return true;
   }
 
-  struct Product {
-    double squared;  ///< |d|^2
-    double with_r;   ///< d^T r
+  /// What is left of a difference, e = d - Q Q^T d.
+  struct Rest {
+    double squared;  ///< |e|^2
+    double with_r;   ///< e^T r
   };
 
-  /// d -= Q h, over the first k columns of Q.
+  /// The same for a difference that all but lies in the span of the others, where |d|^2 - |h|^2 is rounding: e is made,
+  /// and projected once more. Corrects h = Q^T d.
   template <class S>
-  static Product project_out(const Memory<S>& memory, Index size, S* d, int k, const Column& h) {
-    Product product{0, 0};
-    detail::for_chunks(size, [&](Index first, Index count) {
-      detail::VectorMap<S> d_chunk(d + first, count);
-      detail::subtract_columns<S>(
-          d_chunk, [&](int j) { return memory.q + j * memory.stride + first; }, h, k);
-      product.squared += static_cast<double>(d_chunk.squaredNorm());
-      product.with_r += static_cast<double>(d_chunk.dot(detail::ConstVectorMap<S>(memory.last_r + first, count)));
-    });
-    return product;
-  }
-
-  /// Entries of unit vectors too small to count. Where a sample's residual has become exactly zero they are rounding of
-  /// rounding, shrink with every turn, and would end as denormal numbers, which cost a hundred times the time.
-  template <class S>
-  static S without_dust(S entry) {
-    constexpr S dust = std::numeric_limits<S>::epsilon() * std::numeric_limits<S>::epsilon();
-    return std::abs(entry) < dust ? S(0) : entry;
-  }
-
-  /// The rotations that Q still has to take, on a chunk of its rows.
-  template <class S>
-  static void turn(const Memory<S>& memory, Index first, Index count) {
-    for (int i = 0; i < memory.rotation_count; ++i) {
-      const auto& rotation = memory.rotations[static_cast<std::size_t>(i)];
-      const S cosine = static_cast<S>(rotation.cosine), sine = static_cast<S>(rotation.sine);
-      S* const a = memory.q + rotation.column * memory.stride + first;
-      S* const b = a + memory.stride;
-      for (Index row = 0; row < count; ++row) {
-        const S turned = cosine * a[row] + sine * b[row];
-        b[row] = without_dust(cosine * b[row] - sine * a[row]);
-        a[row] = without_dust(turned);
+  static Rest look_again(const Memory<S>& memory, Index size, const S* d, int k, const Column& c, Column& h) {
+    const Column y = memory.problem.combination(h);
+    Column with_e{};
+    double squared = 0, with_r = 0;
+    for (Index i = 0; i < size; ++i) {
+      double e = static_cast<double>(d[i]);
+      for (int j = 0; j < k; ++j) {
+        e -= y[static_cast<std::size_t>(j)] * static_cast<double>(memory.d[memory.column(j) + i]);
       }
+      for (int j = 0; j < k; ++j) {
+        with_e[static_cast<std::size_t>(j)] += e * static_cast<double>(memory.d[memory.column(j) + i]);
+      }
+      squared += e * e;
+      with_r += e * static_cast<double>(memory.last_r[i]);
     }
+    const Column correction = memory.problem.project(with_e);
+    for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) h[j] += correction[j];
+    return {squared - product(correction, correction, k), with_r - product(correction, c, k)};
+  }
+
+  static double product(const Column& a, const Column& b, int k) {
+    double sum = 0;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) sum += a[j] * b[j];
+    return sum;
   }
 
   template <class S>
   static void drop_oldest(Memory<S>& memory) {
-    memory.problem.drop_oldest(
-        [&](const auto& rotation) { memory.rotations[static_cast<std::size_t>(memory.rotation_count++)] = rotation; });
-    memory.first_m = (memory.first_m + 1) % window;
+    memory.problem.drop_oldest();
+    memory.oldest = (memory.oldest + 1) % window;
   }
 
   /// z = m_k - M gamma.
@@ -229,14 +217,10 @@ struct Anderson {
     detail::for_chunks(size, [&](Index first, Index count) {
       detail::VectorMap<S> z_chunk(z + first, count);
       z_chunk = detail::ConstVectorMap<S>(memory.last_m + first, count);
-      const auto column = [&](int j) { return memory.m + (memory.first_m + j) % window * memory.stride + first; };
+      const auto column = [&](int j) { return memory.m + memory.column(j) + first; };
       detail::subtract_columns<S>(z_chunk, column, gamma, k);
     });
   }
-
-  /// Below this, lengths of vectors have no reciprocal in S.
-  template <class S>
-  static constexpr double tiny = 4 * static_cast<double>(std::numeric_limits<S>::min());
 };
 
 }  // namespace basin

@@ -1,6 +1,6 @@
 #pragma once
 
-// The small least-squares problem of Anderson acceleration, kept as a QR factorisation that is updated.
+// The small least-squares problem of Anderson acceleration, kept as the triangle of a QR factorisation that is updated.
 //
 // With residuals r_0 (oldest) to r_k (newest) and D = (r_1 - r_0, ..., r_k - r_{k-1}) = Q R:
 //
@@ -8,11 +8,11 @@
 //   alpha_0 = gamma_1, alpha_i = gamma_{i+1} - gamma_i, alpha_k = 1 - gamma_k       so that sum alpha = 1
 //
 // which is Anderson's  min |sum alpha_i r_i|^2  subject to  sum alpha_i = 1  without its squared condition number.
-// This header has the triangle: R, c = Q^T r_k, and the rotations that dropping the oldest column asks of Q. All of it
-// is in double, a few hundred numbers; the long vectors are anderson.hpp's.
+// Q is never made: for any v, Q^T v = R^-T (D^T v), so that inner products with D are all that is asked of the long
+// vectors, which are anderson.hpp's. This header has R and c = Q^T r_k, in double, a few hundred numbers.
 //
 // Walker and Ni 2011, SIAM J. Numer. Anal. 49(4), sections 2 and 4; dropping by Givens rotations: Golub and Van Loan,
-// Matrix Computations, section 6.5.2.
+// Matrix Computations, section 6.5.2; Q left out (seminormal equations): Bjorck 1987, Linear Algebra Appl. 88/89.
 
 #include <algorithm>
 #include <array>
@@ -27,12 +27,6 @@ class MixingProblem {
  public:
   using Column = std::array<double, window>;
 
-  /// Columns (column, column + 1) of Q become (c q0 + s q1, c q1 - s q0).
-  struct Rotation {
-    int column;
-    double cosine, sine;
-  };
-
   [[nodiscard]] int columns() const { return columns_; }
 
   /// The newest residual's |r|^2; every other method refers to the residuals that came in here.
@@ -40,6 +34,28 @@ class MixingProblem {
 
   /// c = Q^T r of the newest residual, for the columns held.
   void set_projection(const Column& c) { c_ = c; }
+
+  /// Q^T v from D^T v, by R^T x = D^T v.
+  [[nodiscard]] Column project(const Column& inner_products) const {
+    Column x{};
+    for (std::size_t i = 0; i < static_cast<std::size_t>(columns_); ++i) {
+      double value = inner_products[i];
+      for (std::size_t j = 0; j < i; ++j) value -= r_[i][j] * x[j];
+      x[i] = value / r_[i][i];
+    }
+    return x;
+  }
+
+  /// y with D y = Q x, by R y = x.
+  [[nodiscard]] Column combination(const Column& x) const {
+    Column y{};
+    for (std::size_t i = static_cast<std::size_t>(columns_); i-- > 0;) {
+      double value = x[i];
+      for (std::size_t j = i + 1; j < static_cast<std::size_t>(columns_); ++j) value -= r_[j][i] * y[j];
+      y[i] = value / r_[i][i];
+    }
+    return y;
+  }
 
   /// Appends the column D_k = Q above + diagonal q; c_last = q^T r_k; older_squared = |r_{k-1}|^2. There is room.
   void append(const Column& above, double diagonal, double c_last, double older_squared) {
@@ -51,10 +67,8 @@ class MixingProblem {
     ++columns_;
   }
 
-  /// Forgets the oldest difference. R becomes upper Hessenberg and is made a triangle again; `rotate` is called with
-  /// each rotation, in order, for Q.
-  template <class Rotate>
-  void drop_oldest(const Rotate& rotate) {
+  /// Forgets the oldest difference. R becomes upper Hessenberg and is made a triangle again.
+  void drop_oldest() {
     --columns_;
     const auto k = static_cast<std::size_t>(columns_);
     for (std::size_t j = 0; j < k; ++j) {
@@ -66,7 +80,6 @@ class MixingProblem {
       const double cosine = length > 0 ? r_[i][i] / length : 1, sine = length > 0 ? r_[i][i + 1] / length : 0;
       for (std::size_t j = i; j < k; ++j) turn(r_[j][i], r_[j][i + 1], cosine, sine);
       turn(c_[i], c_[i + 1], cosine, sine);
-      rotate(Rotation{static_cast<int>(i), cosine, sine});
     }
   }
 
@@ -102,16 +115,7 @@ class MixingProblem {
   }
 
   /// gamma, for all columns held.
-  [[nodiscard]] Column solve(double ridge) const {
-    if (ridge > 0) return solve_with_ridge(ridge);
-    Column gamma{};
-    for (std::size_t i = static_cast<std::size_t>(columns_); i-- > 0;) {
-      double value = c_[i];
-      for (std::size_t j = i + 1; j < static_cast<std::size_t>(columns_); ++j) value -= r_[j][i] * gamma[j];
-      gamma[i] = value / r_[i][i];
-    }
-    return gamma;
-  }
+  [[nodiscard]] Column solve(double ridge) const { return ridge > 0 ? solve_with_ridge(ridge) : combination(c_); }
 
  private:
   static void turn(double& a, double& b, double cosine, double sine) {

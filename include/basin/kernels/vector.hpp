@@ -72,7 +72,19 @@ template <int lanes, class S, std::size_t... I>
   return __builtin_shufflevector(a, b, 2 * I...) + __builtin_shufflevector(a, b, (2 * I + 1)...);
 }
 
+// Not __builtin_convertvector, of which gcc makes two conversions of half the width and what puts them together.
+template <int lanes, class S, std::size_t... I>
+[[gnu::always_inline]] inline Lanes<double, lanes> widen_by(const Lanes<S, lanes>& v, std::index_sequence<I...>) {
+  return Lanes<double, lanes>{static_cast<double>(v[I])...};
+}
+
 }  // namespace micro
+
+/// The same numbers in double.
+template <int lanes, class S>
+[[gnu::always_inline]] inline Lanes<double, lanes> widen(const Lanes<S, lanes>& v) {
+  return micro::widen_by<lanes, S>(v, std::make_index_sequence<lanes>{});
+}
 
 /// (a0 a1 ... b0 b1 ...) becomes (a0 b0 a1 b1 ...).
 template <int lanes, class S>

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "basin/core/state.hpp"
+#include "basin/kernels/vector.hpp"
 
 namespace basin::detail {
 
@@ -35,6 +36,66 @@ template <class S>
   const Index lines = (size + line - 1) / line;
   return (lines % 64 == 0 ? lines + 1 : lines) * line;
 }
+
+/// Calls body.operator()<lanes>(i) for all i in [0, count), whole vectors of S first and then one by one.
+template <class S, class Body>
+void for_lanes(Index count, const Body& body) {
+  constexpr int lanes = kernels::register_bytes / static_cast<int>(sizeof(S));
+  Index i = 0;
+  for (; i + lanes <= count; i += lanes) body.template operator()<lanes>(i);
+  for (; i < count; ++i) body.template operator()<1>(i);
+}
+
+/// The same numbers in double.
+template <class S>
+void widen(const S* from, Index count, double* to) {
+  for_lanes<double>(count, [&]<int lanes>(Index i) {
+    kernels::store<lanes>(to + i, kernels::widen<lanes, S>(kernels::load<lanes>(from + i)));
+  });
+}
+
+/// Inner products of one vector q with two others, in double and piece by piece. Sums stay in vectors until they are
+/// asked for.
+class DotPair {
+ public:
+  template <class S>
+  void add(const S* q, const double* a, const double* b, Index count) {
+    Index i = 0;
+    Lanes first[2] = {first_[0], first_[1]}, second[2] = {second_[0], second_[1]};
+    for (; i + 2 * lanes <= count; i += 2 * lanes) {
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; ++v) {
+        const Index at = i + v * lanes;
+        const Lanes x = kernels::widen<lanes, S>(kernels::load<lanes>(q + at));
+        first[v] += x * kernels::load<lanes>(a + at);
+        second[v] += x * kernels::load<lanes>(b + at);
+      }
+    }
+    for (int v = 0; v < 2; ++v) {
+      first_[v] = first[v];
+      second_[v] = second[v];
+    }
+    for (; i < count; ++i) {
+      first_[0][0] += static_cast<double>(q[i]) * a[i];
+      second_[0][0] += static_cast<double>(q[i]) * b[i];
+    }
+  }
+
+  [[nodiscard]] double first() const { return sum(first_); }
+  [[nodiscard]] double second() const { return sum(second_); }
+
+ private:
+  static constexpr int lanes = kernels::register_bytes / static_cast<int>(sizeof(double));
+  using Lanes = kernels::Lanes<double, lanes>;
+
+  static double sum(const Lanes (&parts)[2]) {
+    double total = 0;
+    for (int l = 0; l < lanes; ++l) total += parts[0][l] + parts[1][l];
+    return total;
+  }
+
+  Lanes first_[2]{}, second_[2]{};
+};
 
 template <class S>
 [[nodiscard]] double dot(const S* a, const S* b, Index size) {
