@@ -1,8 +1,9 @@
 """The updates of metanca.cpp in torch.
 
   naive      what a weight sees is put together, and one network works on all weights
-  factored   the first layer is split into the parts for the weight itself, the sums over columns and those over rows,
-             and each part works on what it is about: the same numbers with a third of the first layer's work
+  factored   the first layer is split into the parts for the weight itself, the means over columns and those over rows,
+             and each part works on what it is about: the same numbers with a third of the first layer's work, as in
+             metanca.cpp
 """
 
 import peer
@@ -33,8 +34,8 @@ class Rule(torch.nn.Module):
         """layers: tensors (inputs, outputs, features)."""
         seen = []
         for (inputs, outputs), q in zip(SHAPES, layers):
-            column = (q.sum(0, keepdim=True) - q) / (inputs - 1)
-            row = (q.sum(1, keepdim=True) - q) / (outputs - 1)
+            column = q.mean(0, keepdim=True).expand(inputs, -1, -1)
+            row = q.mean(1, keepdim=True).expand(-1, outputs, -1)
             seen.append(torch.cat([q, column, row], 2).view(-1, 3 * self.features))
         answer = self.second(functional.relu(self.first(torch.cat(seen))))
         parts = answer.split([inputs * outputs for inputs, outputs in SHAPES])
@@ -43,11 +44,10 @@ class Rule(torch.nn.Module):
     def factored(self, layers):
         own, of_column, of_row = self.first.weight.split(self.features, 1)
         updated = []
-        for (inputs, outputs), q in zip(SHAPES, layers):
-            weight = own - of_column / (inputs - 1) - of_row / (outputs - 1)
-            column = functional.linear(q.sum(0), of_column / (inputs - 1))
-            row = functional.linear(q.sum(1), of_row / (outputs - 1))
-            hidden = functional.linear(q, weight, self.first.bias) + column[None] + row[:, None]
+        for q in layers:
+            column = functional.linear(q.mean(0), of_column)
+            row = functional.linear(q.mean(1), of_row)
+            hidden = functional.linear(q, own, self.first.bias) + column[None] + row[:, None]
             updated.append(q + self.second(functional.relu(hidden)))
         return updated
 

@@ -97,7 +97,7 @@ def measure_steps(model, work, samples, size, all_fire):
     variants = ["plain", "channels last", "linear"]
     if not all_fire:
         variants.append("fired gathered")
-    steps = 2 if options.smoke else 8
+    steps = 2 if options.smoke or size > 256 else 8
     for variant in variants:
         start = start_of(samples, size, variant)
 

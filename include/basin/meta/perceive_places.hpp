@@ -2,9 +2,10 @@
 
 // What a weight sees of its place and its network, through maps that are learned and paid for once a row and a column:
 //
-//   u(i, j) = A_r' [r(i), m(i, .), m'(., i)] + A_c' [c(j), m(., j), m''(j, .)] + A' p(i, j) + b,     p = 2 tanh(q / 2),
+//   u(i, j) = A_r' [r(i), m(i, .), m'(., i)] + A_c' [c(j), m(., j), m''(j, .)] + A' p(i, j) + b,
 //
-// for the cell of row i (an input, or the bias) and column j (an output) of a layer, q its state. r and c are codes of
+// for the cell of row i (an input, or the bias) and column j (an output) of a layer, q its state and p = 2 tanh(q / 2),
+// or q itself (Shown::plain). r and c are codes of
 // its row and its column, which never change; m(i, .) is the mean of p over its row, m(., j) over its column, m' over
 // the same neuron's column in the layer before, m'' over the same neuron's row in the layer after; zeros where there is
 // none. So u is the first dense layer of a rule that sees [r, c, p, four means], split into what depends on the row, on
@@ -33,9 +34,15 @@ struct PlaceCodes {
   Matrix<float> rows, columns;
 };
 
+/// What a cell shows of its state to itself and to others.
+enum class Shown {
+  squashed,  ///< p = 2 tanh(q / 2): nothing in a neighbourhood can be large
+  plain,     ///< p = q
+};
+
 /// A perception with parameters, as nca/perceive.hpp describes it. A sample is one network. The codes are shared, not
 /// copied, and must be there.
-template <int C, int RowCodes, int ColumnCodes, int Out>
+template <int C, int RowCodes, int ColumnCodes, int Out, Shown shown = Shown::squashed>
 struct PerceivePlaces {
   static_assert(C > 0 && Out > 0, "PerceivePlaces: numbers of features must be positive");
   static_assert(RowCodes >= 0 && ColumnCodes >= 0, "PerceivePlaces: numbers of codes cannot be negative");
@@ -99,15 +106,19 @@ struct PerceivePlaces {
 
   /// p of all cells.
   template <class S>
-  static S* squashed(View<const S> z, Scratch& scratch) {
-    S* p = scratch.take<S>(z.size());
-    Eigen::Map<Vector<S>>(p, z.size()).array() = S(2) * (z.vector().array() / S(2)).tanh();
-    return p;
+  static const S* shown_of(View<const S> z, Scratch& scratch) {
+    if constexpr (shown == Shown::plain) {
+      return z.data();
+    } else {
+      S* p = scratch.take<S>(z.size());
+      Eigen::Map<Vector<S>>(p, z.size()).array() = S(2) * (z.vector().array() / S(2)).tanh();
+      return p;
+    }
   }
   /// Its derivative in q.
   template <class S>
   static S slope(S p) {
-    return S(1) - p * p / S(4);
+    return shown == Shown::plain ? S(1) : S(1) - p * p / S(4);
   }
 
   /// The means that rows and columns see, 2 C numbers each, from p of all cells.
@@ -207,12 +218,12 @@ struct PerceivePlaces {
   }
 };
 
-template <int C, int RowCodes, int ColumnCodes, int Out>
+template <int C, int RowCodes, int ColumnCodes, int Out, Shown shown>
 template <class S>
-class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Sight {
+class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Sight {
  public:
   Sight(const PerceivePlaces& perception, Params<S> theta, View<const S> z, Scratch& scratch)
-      : place_(perception.network), cell_weights_(theta.data() + cell_first), p_(squashed(z, scratch)) {
+      : place_(perception.network), cell_weights_(theta.data() + cell_first), p_(shown_of(z, scratch)) {
     S* row_mean = scratch.take<S>(perception.network.rows() * 2 * C);
     S* column_mean = scratch.take<S>(perception.network.columns() * 2 * C);
     perception.means(p_, row_mean, column_mean);
@@ -233,15 +244,16 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Sight {
   const S *rows_, *columns_;  // what each row and column adds to u
 };
 
-template <int C, int RowCodes, int ColumnCodes, int Out>
+template <int C, int RowCodes, int ColumnCodes, int Out, Shown shown>
 template <class S>
-class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Change {
+class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Change {
  public:
   Change(const PerceivePlaces& perception, Params<S> theta, View<const S> z, View<const S> t, Scratch& scratch)
       : place_(perception.network), cell_weights_(theta.data() + cell_first) {
     const Network& seen = perception.network;
-    S* dp = squashed(z, scratch);
-    for (Index i = 0; i < z.size(); ++i) dp[i] = slope(dp[i]) * t.data()[i];
+    const S* p = shown_of(z, scratch);
+    S* dp = scratch.take<S>(z.size());
+    for (Index i = 0; i < z.size(); ++i) dp[i] = slope(p[i]) * t.data()[i];
     dp_ = dp;
     S* row_mean = scratch.take<S>(seen.rows() * 2 * C);
     S* column_mean = scratch.take<S>(seen.columns() * 2 * C);
@@ -267,9 +279,9 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Change {
 };
 
 /// dz and dtheta have their shares of what depends on rows and columns only after finish().
-template <int C, int RowCodes, int ColumnCodes, int Out>
+template <int C, int RowCodes, int ColumnCodes, int Out, Shown shown>
 template <class S>
-class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
+class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Spread {
  public:
   Spread(const PerceivePlaces& perception, Params<S> theta, View<const S> z, View<S> dz, S* dtheta, Scratch& scratch)
       : perception_(perception),
@@ -278,7 +290,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out>::Spread {
         dz_(dz),
         dtheta_(dtheta),
         scratch_(scratch),
-        p_(squashed(z, scratch)),
+        p_(shown_of(z, scratch)),
         dp_(zeros(dz ? z.size() : 0, scratch)),
         rows_(zeros(perception.network.rows() * Out, scratch)),
         columns_(zeros(perception.network.columns() * Out, scratch)),
