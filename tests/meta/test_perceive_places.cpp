@@ -1,10 +1,13 @@
 #include "basin/meta/perceive_places.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/reglu.hpp"
 #include "basin/layers/sequential.hpp"
+#include "basin/meta/perceive_weights.hpp"
 #include "basin/nca/automaton.hpp"
 #include "basin/nca/rollout.hpp"
 #include "support/layer_checks.hpp"
@@ -103,6 +106,38 @@ TEST_CASE("an automaton with places has the gradients of its equation", "[gradie
     test::check_cell(cell, small().shape(0));  // one sample: masks depend on its number
     Placed<MeanField> mean = mean_field(cell);
     test::check_cell(mean, small().shape(0, 3));
+  }
+}
+
+// Without codes, squashing and other layers, it is the first dense layer of a rule that sees [q, q_f, q_b], split up.
+TEST_CASE("plain places are a dense layer over the perception of the abstract", "[gradient]") {
+  using Plain = Automaton<PerceivePlaces<features, 0, 0, out, Shown::plain>, Sequential<Relu, Dense<out, features>>,
+                          RandomFire, Everywhere, Increment<>>;
+  using Whole =
+      Automaton<PerceiveWeights<features, WithinMatrix, true>,
+                Sequential<Dense<3 * features, out>, Relu, Dense<out, features>>, RandomFire, Everywhere, Increment<>>;
+  for (const Network& network : {small(), Network({3, 4}, Bias::no)}) {
+    CAPTURE(network.to_string());
+    auto codes = std::make_shared<PlaceCodes>();
+    codes->rows.resize(0, network.rows());
+    codes->columns.resize(0, network.columns());
+    const Plain plain{.perception = {network, codes}, .rule = {}, .fire = {.rate = 0.7, .seed = 3}};
+    const Whole whole{.perception = {network}, .rule = {}, .fire = {.rate = 0.7, .seed = 3}};
+    const auto theta = test::random_parameters<Whole>(1);
+    Parameters<Plain, double> split;
+    constexpr std::size_t part = std::size_t{features} * out;
+    std::copy_n(theta.leaf("0.weight").begin(), part, split.leaf("cell").begin());
+    std::copy_n(theta.leaf("0.weight").begin() + part, part, split.leaf("column").begin());
+    std::copy_n(theta.leaf("0.weight").begin() + 2 * part, part, split.leaf("row").begin());
+    std::ranges::copy(theta.leaf("0.bias"), split.leaf("bias").begin());
+    std::ranges::copy(theta.leaf("2.weight"), split.leaf("1.weight").begin());
+    std::ranges::copy(theta.leaf("2.bias"), split.leaf("1.bias").begin());
+    const State<double> z = test::random_state(network.shape(features), 2);
+    State<double> of_plain(z.shape), of_whole(z.shape);
+    (void)plain.apply(split.span(), z.view(), View<const double>{}, of_plain.view());
+    (void)whole.apply(theta.span(), z.view(), View<const double>{}, of_whole.view());
+    CHECK(test::relative_error(of_plain.values, of_whole.values) < 1e-13);
+    test::check_cell(plain, network.shape(0));
   }
 }
 
