@@ -47,6 +47,15 @@ inline constexpr int tile_cells(int vectors, int weights) {
   return std::max(1, std::min(14, ((register_count == 32 ? 29 : 13) - weights) / vectors));
 }
 
+/// 2 where all outputs fill half a register or less: a vector then takes two numbers k of each output, side by side.
+template <int Outputs, int Depth, class S>
+inline constexpr int numbers_a_vector = std::is_same_v<S, float>&& Outputs > 1 && lanes_for<S>(Outputs) == Outputs &&
+                                                2 * Outputs* static_cast<int>(sizeof(S)) <= register_bytes&& Depth %
+                                                                                                2 ==
+                                                    0
+                                            ? 2
+                                            : 1;
+
 /// How a gather of one shape is computed.
 template <int Run, int Step, int Outputs, class S>
 struct Gather {
@@ -55,11 +64,7 @@ struct Gather {
   static constexpr int shared = Run > Step&& Run % Step == 0 ? Run / Step : 1;
   static constexpr int depth = Run / shared;
   using C = Cut<S, Outputs, shared == 1 ? 2 : 1>;
-  /// Outputs that fill half a register or less: a vector takes two numbers k of each output, side by side.
-  static constexpr int pair = std::is_same_v<S, float> && Outputs > 1 && C::vectors == 1 && C::lanes == Outputs &&
-                                      2 * Outputs* static_cast<int>(sizeof(S)) <= register_bytes&& depth % 2 == 0
-                                  ? 2
-                                  : 1;
+  static constexpr int pair = numbers_a_vector<Outputs, depth, S>;
   static constexpr int lanes = pair * C::lanes;
 
   /// P cells times the vectors of a block that starts at output `first`.
@@ -150,14 +155,16 @@ struct Outer {
   using C = Cut<S, Outputs, 2>;
   static constexpr int shared = C::vectors == 1 && Run > Step&& Run % Step == 0 ? Run / Step : 1;
   static constexpr int depth = Run / shared;
-  static constexpr int lanes = C::lanes;
+  static constexpr int pair = numbers_a_vector<Outputs, depth, S>;
+  static constexpr int lanes = pair * C::lanes;
 
-  /// R numbers k, `from` the first, in all their places, times the vectors of a block, summed over a plane of cells.
+  /// R numbers k, or pairs of them, `from` the first, in all their places, times the vectors of a block, summed over a
+  /// plane of cells.
   template <bool ragged, int R>
   [[gnu::always_inline]] static void tile(int from, Index lines, Index cells, const S* const* in, const S* g, int first,
                                           S* dw) {
     constexpr int V = C::vectors_of(ragged);
-    const auto at = [first](int v) { return ragged ? C::at(C::rest_first, v) : first + v * lanes; };
+    const auto at = [first](int v) { return ragged ? C::at(C::rest_first, v) : first + v * C::lanes; };
     Lanes<S, lanes> sum[R][shared][V];
 #pragma GCC unroll 32
     for (int i = 0; i < R; ++i) {
@@ -181,7 +188,12 @@ struct Outer {
         for (int v = 0; v < V; ++v) last[0][v] = of_cell(v);
 #pragma GCC unroll 32
         for (int i = 0; i < R; ++i) {
-          const Lanes<S, lanes> number = broadcast<lanes>(x[q * Step + i]);
+          Lanes<S, lanes> number;
+          if constexpr (pair == 2) {
+            number = broadcast_pair<lanes>(x + q * Step + 2 * i);
+          } else {
+            number = broadcast<lanes>(x[q * Step + i]);
+          }
 #pragma GCC unroll 16
           for (int t = 0; t < shared; ++t) {
 #pragma GCC unroll 4
@@ -190,7 +202,14 @@ struct Outer {
         }
       };
       for (Index p = 0; p < cells; ++p) {
-        add(p, [&](int v) { return load<lanes>(gradient + p * Outputs + at(v)); });
+        add(p, [&](int v) {
+          const Lanes<S, C::lanes> loaded = load<C::lanes>(gradient + p * Outputs + at(v));
+          if constexpr (pair == 2) {
+            return twice<C::lanes, S>(loaded);
+          } else {
+            return loaded;
+          }
+        });
       }
       for (Index q = cells; q < cells + shared - 1; ++q) add(q, [](int) { return broadcast<lanes>(S(0)); });
     }
@@ -200,16 +219,25 @@ struct Outer {
       for (int t = 0; t < shared; ++t) {
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
-          S* to = dw + static_cast<Index>(t * depth + from + i) * Outputs + at(v);
-          const Lanes<S, lanes> total = load<lanes>(to) + sum[i][t][v];
-          // Lanes that an overlapping last vector shares with the vector before it are added once.
-          const int twice = ragged ? C::rest_first + v * lanes - at(v) : 0;
-          if (twice == 0) {
-            store<lanes>(to, total);
-          } else {
+          S* to = dw + static_cast<Index>(t * depth + from + pair * i) * Outputs + at(v);
+          if constexpr (pair == 2) {
             S numbers[lanes];
-            store<lanes>(numbers, total);
-            std::copy(numbers + twice, numbers + lanes, to + twice);
+            store<lanes>(numbers, sum[i][t][v]);
+            for (int o = 0; o < Outputs; ++o) {
+              to[o] += numbers[2 * o];
+              to[Outputs + o] += numbers[2 * o + 1];
+            }
+          } else {
+            const Lanes<S, lanes> total = load<lanes>(to) + sum[i][t][v];
+            // Lanes that an overlapping last vector shares with the vector before it are added once.
+            const int again = ragged ? C::rest_first + v * lanes - at(v) : 0;
+            if (again == 0) {
+              store<lanes>(to, total);
+            } else {
+              S numbers[lanes];
+              store<lanes>(numbers, total);
+              std::copy(numbers + again, numbers + lanes, to + again);
+            }
           }
         }
       }
@@ -219,8 +247,8 @@ struct Outer {
   /// The numbers k from `from` on, R at a time, the remainder in smaller tiles.
   template <bool ragged, int R>
   static void numbers(int from, Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
-    for (; from + R <= depth; from += R) tile<ragged, R>(from, lines, cells, in, g, first, dw);
-    if constexpr (depth % R != 0) {
+    for (; from + R * pair <= depth; from += R * pair) tile<ragged, R>(from, lines, cells, in, g, first, dw);
+    if constexpr (depth % (R * pair) != 0) {
       if (from < depth) numbers<ragged, R / 2>(from, lines, cells, in, g, first, dw);
     }
   }

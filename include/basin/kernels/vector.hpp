@@ -67,6 +67,10 @@ template <int lanes, class S, std::size_t... I>
   return __builtin_shufflevector(v, v, (I % 2 * lanes / 2 + I / 2)...);
 }
 template <int lanes, class S, std::size_t... I>
+[[gnu::always_inline]] inline Lanes<S, 2 * lanes> twice_by(const Lanes<S, lanes>& v, std::index_sequence<I...>) {
+  return __builtin_shufflevector(v, v, (I / 2)...);
+}
+template <int lanes, class S, std::size_t... I>
 [[gnu::always_inline]] inline Lanes<S, lanes> sum_pairs_by(const Lanes<S, lanes>& a, const Lanes<S, lanes>& b,
                                                            std::index_sequence<I...>) {
   return __builtin_shufflevector(a, b, 2 * I...) + __builtin_shufflevector(a, b, (2 * I + 1)...);
@@ -90,6 +94,12 @@ template <int lanes, class S>
 template <int lanes, class S>
 [[gnu::always_inline]] inline Lanes<S, lanes> interleave(const Lanes<S, lanes>& v) {
   return micro::interleave_by<lanes, S>(v, std::make_index_sequence<lanes>{});
+}
+
+/// (a0 a1 ...) becomes (a0 a0 a1 a1 ...).
+template <int lanes, class S>
+[[gnu::always_inline]] inline Lanes<S, 2 * lanes> twice(const Lanes<S, lanes>& v) {
+  return micro::twice_by<lanes, S>(v, std::make_index_sequence<2 * lanes>{});
 }
 
 /// (a0 + a1, a2 + a3, ..., b0 + b1, b2 + b3, ...).
