@@ -58,10 +58,12 @@ struct RitzValues {
 };
 
 /// Of the eigenvalues with the largest modulus about `keep` are kept, fewer if their eigenvectors are so close to one
-/// another that they do not span what H maps to itself.
-[[nodiscard]] inline RitzValues ritz_values(const Matrix<double>& h, Index keep) {
+/// another that they do not span what H maps to itself. T is double; a template, because Eigen's decompositions take
+/// seconds to compile, and only who calls this should pay for them.
+template <class T>
+[[nodiscard]] RitzValues ritz_values(const Matrix<T>& h, Index keep) {
   const Index m = h.rows();
-  const Eigen::EigenSolver<Matrix<double>> solver(h);
+  const Eigen::EigenSolver<Matrix<T>> solver(h);
   const auto& values = solver.eigenvalues();
   const auto vectors = solver.eigenvectors();
   std::vector<Index> order(static_cast<std::size_t>(m));
@@ -71,7 +73,7 @@ struct RitzValues {
                    [&](Index i, Index j) { return std::abs(values[i]) > std::abs(values[j]); });
   RitzValues ritz{values[order[0]], vectors.col(order[0]), {}};
   for (;; keep /= 2) {
-    Matrix<double> columns(m, m);
+    Matrix<T> columns(m, m);
     Index count = 0;
     for (std::size_t i = 0; i < order.size() && (count == 0 || count < keep); ++i) {
       const Index j = order[i];
@@ -80,9 +82,9 @@ struct RitzValues {
       columns.col(count++) = vectors.col(j).real();
       if (values[j].imag() > 0) columns.col(count++) = vectors.col(j).imag();
     }
-    const Eigen::HouseholderQR<Matrix<double>> qr(columns.leftCols(count));
-    ritz.kept = qr.householderQ() * Matrix<double>::Identity(m, count);
-    const Matrix<double> image = h * ritz.kept;
+    const Eigen::HouseholderQR<Matrix<T>> qr(columns.leftCols(count));
+    ritz.kept = qr.householderQ() * Matrix<T>::Identity(m, count);
+    const Matrix<T> image = h * ritz.kept;
     const double defect = (image - ritz.kept * (ritz.kept.transpose() * image)).norm();
     if (defect <= 1e-10 * h.norm() || keep <= 1) return ritz;
   }
