@@ -39,3 +39,18 @@ TEST_CASE("a vector is as wide as the registers and the numbers allow", "[unit][
   CHECK(to == std::vector<float>{-1, -1, -1, 11, 12, 13, 14, -1, -1});
   CHECK(std::signbit(kernels::broadcast<4>(-0.0f)[3]));
 }
+
+TEST_CASE("lanes change places", "[unit][kernels]") {
+  const std::vector<float> numbers{1, 2, 3, 4, 5, 6, 7, 8, 9};
+  const auto of = [](const auto& vector, int lanes) {
+    std::vector<double> values;
+    for (int i = 0; i < lanes; ++i) values.push_back(static_cast<double>(vector[i]));
+    return values;
+  };
+  const auto first = kernels::load<4>(numbers.data() + 1), second = kernels::load<4>(numbers.data() + 5);
+  CHECK(of(kernels::interleave<4, float>(first), 4) == std::vector<double>{2, 4, 3, 5});
+  CHECK(of(kernels::twice<2, float>(kernels::load<2>(numbers.data() + 1)), 4) == std::vector<double>{2, 2, 3, 3});
+  CHECK(of(kernels::sum_pairs<4, float>(first, second), 4) == std::vector<double>{5, 9, 13, 17});
+  CHECK(of(kernels::broadcast_pair<4>(numbers.data() + 1), 4) == std::vector<double>{2, 3, 2, 3});
+  CHECK(of(kernels::widen<2, float>(kernels::load<2>(numbers.data() + 1)), 2) == std::vector<double>{2, 3});
+}

@@ -35,6 +35,27 @@ TEST_CASE("norms of floats whose squares leave the range of float", "[unit]") {
   CHECK_FALSE(detail::residual_norms(zero.data(), a.data(), 100).finite());
 }
 
+TEMPLATE_TEST_CASE("inner products in double, piece by piece, lose nothing of what is exact", "[unit]", float, double) {
+  using S = TestType;
+  for (const Index size : {0, 1, 5, 16, 31, 64, 77, 300}) {
+    Vector<S> q(size);
+    Vector<double> a(size), b(size), wide(size);
+    for (Index i = 0; i < size; ++i) {
+      q[i] = static_cast<S>(i % 13 - 6) * S(1e6) + S(1);
+      a[i] = static_cast<double>(i % 7 - 3);
+      b[i] = static_cast<double>(i % 11 - 5);
+    }
+    detail::widen(q.data(), size, wide.data());
+    CHECK(wide == q.template cast<double>());
+    detail::DotPair dots{};
+    const Index half = size / 2;
+    dots.add(q.data(), a.data(), b.data(), half);
+    dots.add(q.data() + half, a.data() + half, b.data() + half, size - half);
+    CHECK(dots.first() == wide.dot(a));
+    CHECK(dots.second() == wide.dot(b));
+  }
+}
+
 TEST_CASE("columns of a history are aligned and never a page apart", "[unit]") {
   for (const Index size : {1, 16, 17, 1000, 1024, 4096}) {
     const Index stride = detail::column_stride<float>(size);

@@ -21,6 +21,16 @@ std::vector<float> whole_numbers(Index count, std::uint32_t seed) {
   return numbers;
 }
 
+/// All lines, one after the other.
+template <Boundary B>
+void add_border(const std::vector<float>& plane, Index features, Index width, Index height, Index border,
+                std::vector<float>& bordered) {
+  for (Index y = -border; y < height + border; ++y) {
+    bordered_line<B>(plane.data(), features, width, height, border, y,
+                     bordered.data() + (y + border) * features * (width + 2 * border));
+  }
+}
+
 template <Boundary B>
 void check_border(Index features, Index width, Index height, Index border) {
   CAPTURE(B::label, features, width, height, border);
@@ -28,7 +38,7 @@ void check_border(Index features, Index width, Index height, Index border) {
   const auto plane = whole_numbers(features * width * height, 1), g = whole_numbers(features * wide * high, 2);
 
   std::vector<float> bordered(g.size(), -77.0f);  // every number is written, whatever was there
-  add_border<B>(plane.data(), features, width, height, border, bordered.data());
+  add_border<B>(plane, features, width, height, border, bordered);
   bool right = true;
   for (Index y = 0; y < high; ++y) {
     for (Index x = 0; x < wide; ++x) {
@@ -55,7 +65,7 @@ void check_border(Index features, Index width, Index height, Index border) {
   bool transposed = true;
   for (std::size_t i = 0; i < plane.size(); ++i) {
     one[i] = 1;
-    add_border<B>(one.data(), features, width, height, border, bordered.data());
+    add_border<B>(one, features, width, height, border, bordered);
     float sum = 0;
     for (std::size_t k = 0; k < g.size(); ++k) sum += bordered[k] * g[k];
     transposed = transposed && folded[i] == sum;

@@ -47,24 +47,25 @@ inline constexpr int tile_cells(int vectors, int weights) {
   return std::max(1, std::min(14, ((register_count == 32 ? 29 : 13) - weights) / vectors));
 }
 
+/// How many neighbouring cells have one number of `in` in their runs: 1 unless they lie close together, as those of a
+/// convolution without stride do.
+consteval int cells_a_number(int run, int step) { return run > step && run % step == 0 ? run / step : 1; }
+
 /// 2 where all outputs fill half a register or less: a vector then takes two numbers k of each output, side by side.
-template <int Outputs, int Depth, class S>
-inline constexpr int numbers_a_vector = std::is_same_v<S, float>&& Outputs > 1 && lanes_for<S>(Outputs) == Outputs &&
-                                                2 * Outputs* static_cast<int>(sizeof(S)) <= register_bytes&& Depth %
-                                                                                                2 ==
-                                                    0
-                                            ? 2
-                                            : 1;
+template <class S>
+consteval int numbers_a_vector(int outputs, int depth) {
+  const bool half = outputs > 1 && lanes_for<S>(outputs) == outputs && outputs <= lanes_for<S>(2 * outputs) / 2;
+  return std::is_same_v<S, float> && half && depth % 2 == 0 ? 2 : 1;
+}
 
 /// How a gather of one shape is computed.
 template <int Run, int Step, int Outputs, class S>
 struct Gather {
-  /// Where cells lie close together, as those of a convolution without stride do, one number of `in` has a place in the
-  /// runs of several cells. Then tiles are one vector wide, and a number is loaded once for all of its cells.
-  static constexpr int shared = Run > Step&& Run % Step == 0 ? Run / Step : 1;
+  /// Where cells share numbers, tiles are one vector wide, and a number is loaded once for all of its cells.
+  static constexpr int shared = cells_a_number(Run, Step);
   static constexpr int depth = Run / shared;
   using C = Cut<S, Outputs, shared == 1 ? 2 : 1>;
-  static constexpr int pair = numbers_a_vector<Outputs, depth, S>;
+  static constexpr int pair = numbers_a_vector<S>(Outputs, depth);
   static constexpr int lanes = pair * C::lanes;
 
   /// P cells times the vectors of a block that starts at output `first`.
@@ -153,9 +154,9 @@ struct Gather {
 template <int Run, int Step, int Outputs, class S>
 struct Outer {
   using C = Cut<S, Outputs, 2>;
-  static constexpr int shared = C::vectors == 1 && Run > Step&& Run % Step == 0 ? Run / Step : 1;
+  static constexpr int shared = C::vectors == 1 ? cells_a_number(Run, Step) : 1;
   static constexpr int depth = Run / shared;
-  static constexpr int pair = numbers_a_vector<Outputs, depth, S>;
+  static constexpr int pair = numbers_a_vector<S>(Outputs, depth);
   static constexpr int lanes = pair * C::lanes;
 
   /// R numbers k, or pairs of them, `from` the first, in all their places, times the vectors of a block, summed over a

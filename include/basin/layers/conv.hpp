@@ -116,7 +116,7 @@ struct Conv {
     const Index width = x.shape().space[0], height = x.shape().space[1];
     for (Index n = 0; n < x.samples(); ++n) {
       const auto load = [&](Index i, S* to) {
-        add_border<Edge>(x.sample(n).data(), Inputs, width, height, border, i, 1, to);
+        bordered_line<Edge>(x.sample(n).data(), Inputs, width, height, border, i, to);
       };
       products<Inputs, Stride, Outputs, std::is_same_v<Edge, Zero>>(
           height, Inputs * (width + 2 * border), border, Stride, y.shape().space[1], y.shape().space[0], load, weights,
@@ -186,7 +186,7 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
     S* memory = scratch.take<S>(line * (band * Stride + Kernel));
     for (Index n = 0; n < w.samples(); ++n) {
       const auto load = [&](Index i, S* to) {
-        add_border<Edge>(x_.sample(n).data(), Inputs, width, height, border, i, 1, to);
+        bordered_line<Edge>(x_.sample(n).data(), Inputs, width, height, border, i, to);
       };
       Lines<S, decltype(load)> lines(memory, line, band * Stride + Kernel, -border, load);
       for (Index first = 0; first < y_.space[1]; first += band) {
