@@ -49,11 +49,11 @@ inline constexpr int tile_cells(int vectors, int weights) {
 
 /// How many neighbouring cells have one number of `in` in their runs: 1 unless they lie close together, as those of a
 /// convolution without stride do.
-consteval int cells_a_number(int run, int step) { return run > step && run % step == 0 ? run / step : 1; }
+constexpr int cells_a_number(int run, int step) { return run > step && run % step == 0 ? run / step : 1; }
 
 /// 2 where all outputs fill half a register or less: a vector then takes two numbers k of each output, side by side.
 template <class S>
-consteval int numbers_a_vector(int outputs, int depth) {
+constexpr int numbers_a_vector(int outputs, int depth) {
   const bool half = outputs > 1 && lanes_for<S>(outputs) == outputs && outputs <= lanes_for<S>(2 * outputs) / 2;
   return std::is_same_v<S, float> && half && depth % 2 == 0 ? 2 : 1;
 }
