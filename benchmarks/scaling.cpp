@@ -17,19 +17,17 @@
 #include "basin/deq/equilibrium.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/io/png.hpp"
-#include "basin/layers/dense.hpp"
 #include "basin/linear/gmres.hpp"
-#include "basin/nca/perceive.hpp"
-#include "basin/nca/rollout.hpp"
 #include "basin/train/initial.hpp"
 #include "basin/train/rollout_gradient.hpp"
 #include "basin/train/state_loss.hpp"
 #include "peers/deq_problem.hpp"
+#include "support/growing.hpp"
 
 namespace {
 
 using namespace basin;
-using benchmarks::median_seconds;
+using namespace basin::benchmarks;
 
 /// Measurements against a size.
 struct Growth {
@@ -124,10 +122,6 @@ void add_window(Growth& growth) {
   growth.points.emplace_back(window, solve - evaluations);
 }
 
-using Sees = Perceive<16, Zero, Centre, SobelX, SobelY>;
-using Rule = Sequential<Dense<48, 128>, Relu, Dense<128, 16>>;
-using Grows = Automaton<Sees, Rule, RandomFire, AliveMask<3>>;
-
 State<float> living(Index size) {
   State<float> z(Shape{16, {size, size, 1}, 1});
   benchmarks::fill_uniform(z.values, 3, 0.2, 0.7);
@@ -136,7 +130,7 @@ State<float> living(Index size) {
 
 template <class Tape>
 auto rollout(Index steps) {
-  Rollout<Grows, Tape> model;
+  Rollout<Grows<>, Tape> model;
   model.steps = steps;
   return model;
 }
@@ -151,7 +145,7 @@ Parameters<Model, float> small_theta() {
 template <class Tape>
 void make_gradient(Index steps, Index size) {
   const auto model = rollout<Tape>(steps);
-  const auto theta = small_theta<Rollout<Grows, Tape>>();
+  const auto theta = small_theta<Rollout<Grows<>, Tape>>();
   const State<float> start = living(size);
   const LeadingFeaturesError loss{State<float>(Shape{4, {size, size, 1}, 1})};
   static_cast<void>(value_and_gradient_along(model, theta, start.view(), loss, {{steps, 1}}));
@@ -166,7 +160,7 @@ std::vector<Growth> times() {
 
   Growth cells{"automaton, 8 steps", "cells", 1};
   const auto eight = rollout<Recomputed>(8);
-  const auto theta = small_theta<Rollout<Grows, Recomputed>>();
+  const auto theta = small_theta<Rollout<Grows<>, Recomputed>>();
   for (const Index size : {16, 32, 64, 128, 256, 512}) {
     const State<float> start = living(size);
     State<float> end(start.shape);

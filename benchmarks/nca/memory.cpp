@@ -10,13 +10,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "basin/layers/activation.hpp"
-#include "basin/layers/dense.hpp"
-#include "basin/layers/sequential.hpp"
+#include "../support/growing.hpp"
 #include "basin/nca/damage.hpp"
-#include "basin/nca/perceive.hpp"
 #include "basin/nca/pool.hpp"
-#include "basin/nca/rollout.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/initial.hpp"
 #include "basin/train/optimizer.hpp"
@@ -26,14 +22,11 @@
 namespace {
 
 using namespace basin;
-
-using Sees = Perceive<16, Zero, Centre, SobelX, SobelY>;
-using Rule = Sequential<Dense<48, 128>, Relu, Dense<128, 16>>;
-using Grows = Automaton<Sees, Rule, RandomFire, AliveMask<3>>;
+using namespace basin::benchmarks;
 
 template <class Tape>
 void iterate() {
-  using Model = Rollout<Grows, Tape>;
+  using Model = Rollout<Grows<>, Tape>;
   Model model;
   model.steps = 64;
   auto theta = initial_parameters<float>(model, 1);

@@ -9,12 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "../support/growing.hpp"
 #include "../support/timing.hpp"
-#include "basin/layers/activation.hpp"
-#include "basin/layers/dense.hpp"
-#include "basin/layers/sequential.hpp"
-#include "basin/nca/perceive.hpp"
-#include "basin/nca/rollout.hpp"
 #include "basin/train/initial.hpp"
 #include "basin/train/rollout_gradient.hpp"
 #include "basin/train/state_loss.hpp"
@@ -22,14 +18,7 @@
 namespace {
 
 using namespace basin;
-
-using Sees = Perceive<16, Zero, Centre, SobelX, SobelY>;
-using Rule = Sequential<Dense<48, 128>, Relu, Dense<128, 16>>;
-template <class Fire>
-using Grows = Automaton<Sees, Rule, Fire, AliveMask<3>>;
-
-/// Multiply-adds of perception and rule, counted twice, for one cell that updates.
-constexpr double step_flops = 2.0 * (16 * (1 + 6 + 6) + 48 * 128 + 128 * 16);
+using namespace basin::benchmarks;
 
 State<float> random_state(Index samples, Index size) {
   State<float> z(Shape{16, {size, size, 1}, samples});

@@ -1,26 +1,13 @@
 // A step of the growing automaton (16 features, 48 -> 128 -> 16, Mordvintsev et al. 2020): nanoseconds a cell. Cells
 // are random and alive; half of them fire at a step, or all. The peer is torch (torch_nca.py).
 
-#include "basin/layers/activation.hpp"
-#include "basin/layers/dense.hpp"
-#include "basin/layers/sequential.hpp"
-#include "basin/nca/perceive.hpp"
-#include "basin/nca/rollout.hpp"
-
+#include "../support/growing.hpp"
 #include "measuring.hpp"
 
 namespace {
 
 using namespace basin;
 using namespace basin::benchmarks;
-
-using Sees = Perceive<16, Zero, Centre, SobelX, SobelY>;
-using Rule = Sequential<Dense<48, 128>, Relu, Dense<128, 16>>;
-template <class Fire>
-using Grows = Automaton<Sees, Rule, Fire, AliveMask<3>>;
-
-/// Multiply-adds of perception and rule, counted twice, for one cell that updates.
-constexpr double step_flops = 2.0 * (16 * (1 + 6 + 6) + 48 * 128 + 128 * 16);
 
 template <class Fire>
 void measure(const Options& options, const std::string& work, Index samples, Index size, double peak) {

@@ -7,11 +7,7 @@
 //
 // The peer is torch (torch_nca.py).
 
-#include "basin/nca/rollout.hpp"
-#include "basin/layers/activation.hpp"
-#include "basin/layers/dense.hpp"
-#include "basin/layers/sequential.hpp"
-#include "basin/nca/perceive.hpp"
+#include "../support/growing.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/optimizer.hpp"
 #include "basin/train/rollout_gradient.hpp"
@@ -22,10 +18,6 @@ namespace {
 
 using namespace basin;
 using namespace basin::benchmarks;
-
-using Sees = Perceive<16, Zero, Centre, SobelX, SobelY>;
-using Rule = Sequential<Dense<48, 128>, Relu, Dense<128, 16>>;
-using Grows = Automaton<Sees, Rule, RandomFire, AliveMask<3>>;
 
 template <class Tape>
 class Iteration {
@@ -47,7 +39,7 @@ class Iteration {
   }
 
  private:
-  using Model = Rollout<Grows, Tape>;
+  using Model = Rollout<Grows<>, Tape>;
   using AdamState = decltype(std::declval<const Adam&>().init(std::declval<const Parameters<Model, float>&>()));
 
   Model model_;
