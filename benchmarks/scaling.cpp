@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -238,6 +239,10 @@ void show(const std::vector<Growth>& growths, const char* unit, const std::strin
 
 int main(int argc, char** argv) {
   set_threads(1);
+  if (argc > 2 || (argc == 2 && !std::filesystem::is_directory(argv[1]))) {
+    std::fprintf(stderr, "scaling: the argument is '%s', expected one folder that exists, or none\n", argv[argc - 1]);
+    return 2;
+  }
   const std::string folder = argc > 1 ? std::string(argv[1]) + "/" : "";
   show(memories(), "megabytes", folder.empty() ? "" : folder + "scaling_memory.png");
   show(times(), "milliseconds", folder.empty() ? "" : folder + "scaling_time.png");

@@ -470,6 +470,7 @@ def read_options():
                         help="(default: both; the best of a peer is over these)")
     parser.add_argument("--only", nargs="+", choices=tuple(GROUPS), default=list(GROUPS), help="(default: all)")
     parser.add_argument("--smoke", action="store_true", help="show only that everything runs: times mean nothing")
+    parser.add_argument("--check", action="store_true", help="only check the options")
     parser.add_argument("--programs", type=pathlib.Path, metavar="FOLDER",
                         default=ROOT / "build/release/benchmarks/peers", help="where the C++ programs are")
     options = parser.parse_args()
@@ -489,6 +490,8 @@ def read_options():
 
 def main():
     options = read_options()
+    if options.check:
+        return
     comparison = Comparison(options)
     comparison.run()
     rows = comparison.rows()

@@ -12,6 +12,9 @@ for argument in "$@"; do
   if [ "$argument" = --help ] || [ "$argument" = -h ]; then exec /usr/bin/python3 benchmarks/peers/compare.py --help; fi
 done
 
+# Before anything is installed or built, and from where the caller's paths are meant.
+(cd "$directory" && exec /usr/bin/python3 "$root/benchmarks/peers/compare.py" --check "$@")
+
 . .ci/build.sh
 
 # OpenBLAS, because without it NumPy and torch take the reference BLAS, which is many times slower.
