@@ -465,7 +465,7 @@ def read_options():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, metavar="FILE", help="write all results to this file, as JSON")
     parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="write the table to this file as well")
-    parser.add_argument("--rounds", type=int, metavar="N", help="rounds, 1 or more (default: 5; of a smoke run: 1)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds, 1 or more (default: 3; of a smoke run: 1)")
     parser.add_argument("--threads", type=int, nargs="+", choices=(1, 2), default=[1, 2],
                         help="(default: both; the best of a peer is over these)")
     parser.add_argument("--only", nargs="+", choices=tuple(GROUPS), default=list(GROUPS), help="(default: all)")
@@ -475,7 +475,7 @@ def read_options():
                         default=ROOT / "build/release/benchmarks/peers", help="where the C++ programs are")
     options = parser.parse_args()
     if options.rounds is None:
-        options.rounds = 1 if options.smoke else 5
+        options.rounds = 1 if options.smoke else 3
     if options.rounds < 1:
         parser.error(f"--rounds is {options.rounds}, expected 1 or more")
     for name in ("out", "markdown"):

@@ -5,11 +5,11 @@
 //   u(i, j) = A_r' [r(i), m(i, .), m'(., i)] + A_c' [c(j), m(., j), m''(j, .)] + A' p(i, j) + b,
 //
 // for the cell of row i (an input, or the bias) and column j (an output) of a layer, q its state and p = 2 tanh(q / 2),
-// or q itself (Shown::plain). r and c are codes of
-// its row and its column, which never change; m(i, .) is the mean of p over its row, m(., j) over its column, m' over
-// the same neuron's column in the layer before, m'' over the same neuron's row in the layer after; zeros where there is
-// none. So u is the first dense layer of a rule that sees [r, c, p, four means], split into what depends on the row, on
-// the column and on the cell: of 2 Out (RowCodes + ColumnCodes + 9 C) operations a cell 2 Out (C + 1) are left.
+// or q itself (Shown::plain). r and c are codes of its row and its column, which never change; m(i, .) is the mean of p
+// over its row, m(., j) over its column, m' over the same neuron's column in the layer before, m'' over the same
+// neuron's row in the layer after; zeros where there is none. So u is the first dense layer of a rule that sees [r, c,
+// p, four means], split into what depends on the row, on the column and on the cell: of 2 Out (RowCodes + ColumnCodes +
+// 5 C) operations a cell 2 Out (C + 1) are left.
 //
 // theta: "row" (Out, RowCodes + 2 C), "column" (Out, ColumnCodes + 2 C), "cell" (Out, C), "bias" (Out).
 //
