@@ -115,6 +115,10 @@ def goals_of_conv():
             name = f"conv {work}, C = {features}"
             goals.append(Goal(name, to_onednn, to_onednn, "oneDNN"))
             goals.append(Goal(name, 1.0, 1.0, TUNED_TORCH, ("mkldnn", "mkldnn, channels last")))
+    for features in (32, 48, 64):
+        for work in ("forward", "input gradient"):
+            goals.append(Goal(f"conv {work}, weights prepared, C = {features}", 1.3, 1.3, "oneDNN",
+                              peer_work=f"conv {work}, C = {features}"))
     for work, to_onednn in (("forward", 1.6), ("input gradient", 3.0), ("weight gradient", 1.0)):
         goals.append(Goal(f"conv {work}, C = 8", to_onednn, to_onednn, "oneDNN"))
     return goals

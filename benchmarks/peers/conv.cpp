@@ -1,6 +1,8 @@
 // 3x3 convolutions that keep the size, without bias: batch 32, 28 x 28 cells, as many features out as in. Milliseconds
 // of the forward pass, of the gradient in the input and of the gradient in the weights; GFLOP/s count the taps beyond
-// the edge, as is the custom. The peers are oneDNN (onednn.cpp) and torch (torch_conv.py).
+// the edge, as is the custom. "Weights prepared" is what a solve does, which transforms them once
+// (kernels/winograd.hpp); the transform is left out of the time, and the GFLOP/s are those that the direct sum would
+// need. The peers are oneDNN (onednn.cpp) and torch (torch_conv.py).
 
 #include "basin/layers/conv.hpp"
 
@@ -55,15 +57,32 @@ void measure(const Options& options, double peak) {
   };
 
   const double flops = 2.0 * static_cast<double>(y.shape.cells()) * 9 * C * C;
-  const auto report = [&](const char* name, const auto& work, const auto& result) {
+  const auto report = [&](const std::string& name, const auto& work, const auto& result) {
     const double seconds = seconds_of(options, work);
     const double gflops = flops / seconds * 1e-9;
-    print_result(std::string(name) + ", C = " + std::to_string(C), "", "ms", seconds * 1e3,
+    print_result(name + ", C = " + std::to_string(C), "", "ms", seconds * 1e3,
                  {{"gflops", gflops}, {"share_of_peak", gflops / peak}, {"check", length_of(result)}});
   };
   report("conv forward", forward, y.values);
   report("conv input gradient", input_gradient, dx.values);
   report("conv weight gradient", weight_gradient, gradient.vector());
+  if constexpr (Layer::winograd) {
+    const auto prepared = layer.prepare(theta.span());
+    linear.clear();
+    for (Index part = 0; part < parts_of_batch; ++part) {
+      const Index count = x.shape.samples / parts_of_batch;
+      const View<const float> samples = x.view().samples(part * count, count);
+      linear.push_back(layer.linearize(theta, samples, y.view().samples(part * count, count), prepared));
+    }
+    const auto forward_prepared = [&] {
+      for_parts(x.shape.samples, [&](Index, Index first, Index count) {
+        layer.apply_then(theta, x.view().samples(first, count), y.view().samples(first, count), prepared,
+                         [](float*, Index, Index) {});
+      });
+    };
+    report("conv forward, weights prepared", forward_prepared, y.values);
+    report("conv input gradient, weights prepared", input_gradient, dx.values);
+  }
 }
 
 }  // namespace

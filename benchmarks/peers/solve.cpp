@@ -1,6 +1,7 @@
 // A deep equilibrium forward (deq_problem.hpp): milliseconds of one evaluation of f for the whole batch, of one product
-// with its transposed derivative, and of Anderson<5> to a relative residual of 1e-3 in every sample; and what the solve
-// takes beyond its evaluations. The peers are torch (torch_deq.py) and TorchDEQ (torchdeq_deq.py).
+// with its transposed derivative, both with weights prepared once, as a solve has them, and of Anderson<5> to a
+// relative residual of 1e-3 in every sample; and what the solve takes beyond its evaluations. The peers are torch
+// (torch_deq.py) and TorchDEQ (torchdeq_deq.py).
 
 #include "basin/deq/equilibrium.hpp"
 #include "deq_problem.hpp"
@@ -29,10 +30,12 @@ void measure(const Options& options, double peak) {
   fill_uniform(w.values, 17, -1, 1);
   const double flops = 2.0 * static_cast<double>(u.shape.cells()) * 9 * C * C;
 
+  const auto prepared = f.prepare(theta.span());
   const auto evaluate = [&] {
     for_parts(deq_samples, [&](Index, Index first, Index count) {
       static_cast<void>(f.apply(theta.span(), std::as_const(z).view().samples(first, count),
-                                std::as_const(u).view().samples(first, count), out.view().samples(first, count)));
+                                std::as_const(u).view().samples(first, count), out.view().samples(first, count),
+                                prepared));
     });
   };
   const double f_seconds = seconds_of(options, evaluate);
@@ -45,7 +48,8 @@ void measure(const Options& options, double peak) {
     const Index count = deq_samples / parts_of_batch;
     const Index first = part * count;
     linear.push_back(f.linearize(theta.span(), std::as_const(z).view().samples(first, count),
-                                 std::as_const(u).view().samples(first, count), out.view().samples(first, count)));
+                                 std::as_const(u).view().samples(first, count), out.view().samples(first, count),
+                                 prepared));
   }
   const double vjp_seconds = seconds_of(options, [&] {
     for_parts(deq_samples, [&](Index part, Index first, Index count) {

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <cstdint>
 
+#include "basin/layers/chain.hpp"
 #include "basin/layers/conv.hpp"
 #include "stencil/naive_boundary.hpp"
 
@@ -98,8 +99,8 @@ struct NaiveConv {
   }
 };
 
-/// A layer's results against the naive ones at one x, exactly. The buffers start as -77, so that what is overwritten
-/// and what accumulates shows.
+/// A layer's results against the naive ones at one x, exactly, with and without weights that were prepared. The buffers
+/// start as -77, so that what is overwritten and what accumulates shows.
 template <class S, class L>
 bool same_as_naive(const L& layer, const NaiveConv& naive, const Shape& shape) {
   const auto theta = whole_numbers<double>(naive.param_count(), 1);
@@ -118,21 +119,32 @@ bool same_as_naive(const L& layer, const NaiveConv& naive, const Shape& shape) {
   const State<S> x_s = cast(x), t_s = cast(t), g_s = cast(g);
   State<S> y(g.shape), y_again(g.shape), jt(g.shape), dx(x.shape), dx_again(x.shape);
   for (State<S>* out : {&y, &y_again, &jt, &dx, &dx_again}) out->values.setConstant(S(-77));
-  Vector<S> dtheta = Vector<S>::Constant(naive.param_count(), S(-77));
   Vector<double> dtheta_naive = Vector<double>::Constant(naive.param_count(), -77.0);
 
   if (layer.out_shape(shape) != g.shape || L::param_count != static_cast<std::size_t>(naive.param_count()))
     return false;
+  const State<double> y_naive = naive.apply(theta, x), jt_naive = naive.jvp(theta, t),
+                      dx_naive = naive.pullback(theta, x, g, dtheta_naive);
+  const auto linearization_is_right = [&](const auto& j) {
+    Vector<S> dtheta = Vector<S>::Constant(naive.param_count(), S(-77));
+    j.jvp(t_s.view(), jt.view());
+    j.vjp(g_s.view(), dx.view());
+    j.pullback(g_s.view(), dx_again.view(), std::span<S, L::param_count>(dtheta.data(), L::param_count));
+    return equal(y.values, y_naive.values) && equal(y_again.values, y_naive.values) &&
+           equal(jt.values, jt_naive.values) && equal(dx.values, dx_naive.values) &&
+           equal(dx_again.values, dx_naive.values) && equal(dtheta, dtheta_naive);
+  };
   layer.apply(parameters, x_s.view(), y.view());
-  const auto j = layer.linearize(parameters, x_s.view(), y_again.view());
-  j.jvp(t_s.view(), jt.view());
-  j.vjp(g_s.view(), dx.view());
-  j.pullback(g_s.view(), dx_again.view(), std::span<S, L::param_count>(dtheta.data(), L::param_count));
+  if (!linearization_is_right(layer.linearize(parameters, x_s.view(), y_again.view()))) return false;
 
-  const State<double> y_naive = naive.apply(theta, x), dx_naive = naive.pullback(theta, x, g, dtheta_naive);
-  return equal(y.values, y_naive.values) && equal(y_again.values, y_naive.values) &&
-         equal(jt.values, naive.jvp(theta, t).values) && equal(dx.values, dx_naive.values) &&
-         equal(dx_again.values, dx_naive.values) && equal(dtheta, dtheta_naive);
+  for (State<S>* out : {&y, &y_again, &jt, &dx, &dx_again}) out->values.setConstant(S(-77));
+  const auto prepared = layer.prepare(parameters);
+  if constexpr (requires { layer.apply_then(parameters, x_s.view(), y.view(), prepared, detail::NoThen{}); }) {
+    layer.apply_then(parameters, x_s.view(), y.view(), prepared, detail::NoThen{});
+  } else {
+    layer.apply(parameters, x_s.view(), y.view());
+  }
+  return linearization_is_right(layer.linearize(parameters, x_s.view(), y_again.view(), prepared));
 }
 
 template <class S, int Inputs, int Outputs, int Kernel, int Stride, Boundary Edge, Bias WithBias = Bias::yes>
@@ -141,21 +153,36 @@ bool conv_is_right(const Shape& shape) {
   return same_as_naive<S>(Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>(), naive, shape);
 }
 
-/// Every boundary at sizes 1 ... 9 (where Reflect takes them), two samples.
+/// Every boundary at one size, two samples.
+template <class S, int Inputs, int Outputs, int Kernel, int Stride>
+void check_conv_boundaries(Index width, Index height) {
+  const Shape shape{Inputs, {width, height, 1}, 2};
+  CAPTURE(shape.to_string());
+  CHECK(conv_is_right<S, Inputs, Outputs, Kernel, Stride, Zero>(shape));
+  CHECK(conv_is_right<S, Inputs, Outputs, Kernel, Stride, Periodic>(shape));
+  CHECK(conv_is_right<S, Inputs, Outputs, Kernel, Stride, Replicate>(shape));
+  if (std::min(width, height) > (Kernel - 1) / 2) {
+    CHECK(conv_is_right<S, Inputs, Outputs, Kernel, Stride, Reflect>(shape));
+  }
+}
+
+/// At sizes 1 ... 9.
 template <class S, int Inputs, int Outputs, int Kernel, int Stride>
 void check_conv_everywhere() {
   CAPTURE(Inputs, Outputs, Kernel, Stride);
   for (Index width = 1; width <= 9; ++width) {
     for (const Index height : {width, 10 - width}) {
-      const Shape shape{Inputs, {width, height, 1}, 2};
-      CAPTURE(shape.to_string());
-      CHECK(conv_is_right<S, Inputs, Outputs, Kernel, Stride, Zero>(shape));
-      CHECK(conv_is_right<S, Inputs, Outputs, Kernel, Stride, Periodic>(shape));
-      CHECK(conv_is_right<S, Inputs, Outputs, Kernel, Stride, Replicate>(shape));
-      if (std::min(width, height) > (Kernel - 1) / 2) {
-        CHECK(conv_is_right<S, Inputs, Outputs, Kernel, Stride, Reflect>(shape));
-      }
+      check_conv_boundaries<S, Inputs, Outputs, Kernel, Stride>(width, height);
     }
+  }
+}
+
+/// At every width to 40.
+template <class S, int Inputs, int Outputs, int Kernel, int Stride>
+void check_conv_widths() {
+  CAPTURE(Inputs, Outputs, Kernel, Stride);
+  for (Index width = 1; width <= 40; ++width) {
+    check_conv_boundaries<S, Inputs, Outputs, Kernel, Stride>(width, 1 + width % 4);
   }
 }
 

@@ -23,6 +23,8 @@ TEST_CASE("convolution is the sum that it stands for: kernel 3", "[unit][conv]")
   check_conv_everywhere<float, 1, 6, 3, 1>();
   check_conv_everywhere<double, 3, 5, 3, 1>();
   check_conv_everywhere<float, 7, 17, 3, 1>();
+  check_conv_widths<float, 7, 17, 3, 1>();
+  check_conv_widths<double, 3, 5, 3, 1>();
 }
 
 TEST_CASE("convolution is the sum that it stands for: kernel 5", "[unit][conv]") {

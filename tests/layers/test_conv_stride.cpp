@@ -10,6 +10,8 @@ using namespace basin::test;
 TEST_CASE("convolution with stride 2 is the sum that it stands for", "[unit][conv]") {
   check_conv_everywhere<float, 2, 5, 1, 2>();
   check_conv_everywhere<float, 3, 9, 3, 2>();
+  check_conv_widths<float, 3, 9, 3, 2>();
+  check_conv_widths<double, 2, 17, 3, 2>();
   check_conv_everywhere<float, 1, 4, 5, 2>();
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <vector>
 
 #include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"
@@ -139,6 +141,79 @@ TEST_CASE("plain places are a dense layer over the perception of the abstract", 
     CHECK(test::relative_error(of_plain.values, of_whole.values) < 1e-13);
     test::check_cell(plain, network.shape(0));
   }
+}
+
+// What comes in parts is what comes at once, wherever the cells are cut.
+TEST_CASE("parts of a network add up to its gradient", "[gradient]") {
+  const Network network({4, 3, 2, 5});
+  const Sees perception = sees(network);
+  const auto theta = test::random_parameters<Placed<RandomFire>>(1);
+  const State<double> z = test::random_state(network.shape(features), 2);
+  const Index all = network.cells();
+  const State<double> g = test::random_state(Shape{out, {all, 1, 1}, 1}, 3);
+  const auto spread = [&](const std::vector<Index>& cuts) {
+    Scratch scratch;
+    State<double> dz(z.shape);
+    Vector<double> dtheta = Vector<double>::Zero(Sees::param_count);
+    Sees::Spread<double> whole(perception, theta.span().first<Sees::param_count>(), z.view(), dz.view(), scratch);
+    for (std::size_t c = 0; c + 1 < cuts.size(); ++c) {
+      auto part = whole.part(cuts[c], cuts[c + 1], dtheta.data(), scratch);
+      for (Index cell = cuts[c]; cell < cuts[c + 1]; ++cell) part(&cell, 1, g.values.data() + cell * out);
+      whole.add(part);
+    }
+    whole.finish(dtheta.data());
+    Vector<double> both(dz.values.size() + dtheta.size());
+    both << dz.values, dtheta;
+    return both;
+  };
+  const Vector<double> at_once = spread({0, all});
+  CHECK(at_once.norm() > 1);
+  for (Index cut = 1; cut < all; ++cut) CHECK(test::relative_error(spread({0, cut, all}), at_once) < 1e-13);
+  CHECK(test::relative_error(spread({0, 7, 8, 20, 31, all}), at_once) < 1e-13);
+}
+
+// Enough cells that a network is cut into bands, forward and backward.
+TEST_CASE("a large network is the same for any number of threads, and has the gradient of its steps", "[repeatable]") {
+  const Network network({90, 110, 60, 5});
+  Rollout<Placed<RandomFire>> rollout;
+  rollout.automaton = {.perception = sees(network), .rule = {}, .fire = {.rate = 0.7, .seed = 3}};
+  rollout.automaton.update.rate = 0.5;
+  rollout.steps = 2;
+  const auto theta = test::random_parameters<Rollout<Placed<RandomFire>>>(1);
+  const Shape shape = network.shape(features, 2);
+  const State<double> z = test::random_state(shape, 2), w = test::random_state(shape, 4);
+  const auto pulled = [&](int count) {
+    set_threads(count);
+    State<double> end(shape), dz(shape);
+    Parameters<Rollout<Placed<RandomFire>>, double> gradient;
+    const auto linear = rollout.linearize(theta.span(), z.view(), end.view());
+    (void)linear.pullback(w.view(), dz.view(), gradient.span());
+    set_threads(0);
+    Vector<double> all(end.values.size() + dz.values.size() + gradient.vector().size());
+    all << end.values, dz.values, gradient.vector();
+    return all;
+  };
+  const Vector<double> one = pulled(1);
+  CHECK(one == pulled(2));
+  CHECK(one == pulled(3));
+
+  // Along one direction of theta and z: the derivative of <w, end>.
+  const auto along = test::random_parameters<Rollout<Placed<RandomFire>>>(7);
+  const State<double> along_z = test::random_state(shape, 8);
+  const auto value = [&](double h) {
+    auto moved = theta;
+    moved.vector() += h * along.vector();
+    State<double> from = z, end(shape);
+    from.values += h * along_z.values;
+    (void)rollout.apply(moved.span(), from.view(), end.view());
+    return end.values.dot(w.values);
+  };
+  // A small step: kinks of the gates that lie within it count wrongly.
+  const double h = 1e-7, difference = (value(h) - value(-h)) / (2 * h);
+  const Index size = z.values.size();
+  const double gradient =
+      one.segment(size, size).dot(along_z.values) + one.tail(one.size() - 2 * size).dot(along.vector());
+  CHECK(std::abs(gradient - difference) < 1e-6 * std::abs(difference));
 }
 
 TEMPLATE_TEST_CASE("a rollout with places has the gradients of its steps", "[gradient]", Kept, Recomputed,

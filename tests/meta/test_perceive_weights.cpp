@@ -94,9 +94,14 @@ Vector<double> spread_by(const P& perception, const State<double>& start, const 
   Scratch scratch;
   State<double> dz = start;
   typename P::template Spread<double> spread(perception, dz.view(), scratch);
-  const Index half = static_cast<Index>(cells.size()) / 2;
-  spread(cells.data(), half, g.data());
-  spread(cells.data() + half, static_cast<Index>(cells.size()) - half, g.data() + half * P::seen_features);
+  // In two parts, each of the cells on one side of the middle, and those one by one.
+  const Index all = perception.network.cells(), middle = all / 2;
+  auto lower = spread.part(0, middle, scratch), upper = spread.part(middle, all, scratch);
+  for (std::size_t k = 0; k < cells.size(); ++k) {
+    (cells[k] < middle ? lower : upper)(&cells[k], 1, g.data() + static_cast<Index>(k) * P::seen_features);
+  }
+  spread.add(lower);
+  spread.add(upper);
   spread.finish();
   return dz.values;
 }

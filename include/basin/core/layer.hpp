@@ -18,8 +18,9 @@
 //   vjp(w, dx)              dx = J^T w
 //   pullback(w, dx, dtheta) dx = J^T w, dtheta += (dy/dtheta)^T w;  dx may be a View without memory: not wanted
 //
-// A layer may have prepare(theta): what its linearizations need of theta alone, such as transposed weights, made once
-// for many points. linearize(theta, x, y, prepared) then refers to it. prepared_of and linearize_with call either.
+// A layer or a cell may have prepare(theta): what depends on theta alone, such as transposed weights, made once for
+// many points. linearize(theta, x, y, prepared) then refers to it; apply(theta, x, y, prepared), or apply_then, may
+// too. prepared_of, apply_with and linearize_with call what there is.
 //
 // Outputs do not overlap inputs. apply, jvp, vjp and pullback return void, or a Report if they solve something.
 // A layer treats samples independently, works on the thread that calls it, and takes scratch memory from Scratch.
@@ -125,6 +126,17 @@ template <class L, class S>
 template <class L, class S>
 using PreparedOf = decltype(prepared_of(std::declval<const L&>(), std::declval<std::span<const S, L::param_count>>()));
 
+/// layer.apply, or cell.apply, with what was prepared, if the layer wants that and the caller has it (else null).
+/// `given` is x and y, or z, u and out.
+template <class L, class S, class... Given>
+Report apply_with(const L& layer, std::span<const S, L::param_count> theta, const PreparedOf<L, S>* prepared,
+                  const Given&... given) {
+  if constexpr (requires { layer.apply(theta, given..., *prepared); }) {
+    if (prepared != nullptr) return report_of([&] { return layer.apply(theta, given..., *prepared); });
+  }
+  return report_of([&] { return layer.apply(theta, given...); });
+}
+
 /// layer.linearize at a point, with what was prepared, if the caller has it (else null).
 template <class L, class S>
 [[nodiscard]] auto linearize_with(const L& layer, std::span<const S, L::param_count> theta, View<const S> x, View<S> y,
@@ -133,6 +145,15 @@ template <class L, class S>
     if (prepared != nullptr) return layer.linearize(theta, x, y, *prepared);
   }
   return layer.linearize(theta, x, y);
+}
+/// The same of a cell.
+template <class C, class S>
+[[nodiscard]] auto linearize_with(const C& cell, std::span<const S, C::param_count> theta, View<const S> z,
+                                  View<const S> u, View<S> out, const PreparedOf<C, S>* prepared) {
+  if constexpr (!std::is_same_v<PreparedOf<C, S>, Unprepared>) {
+    if (prepared != nullptr) return cell.linearize(theta, z, u, out, *prepared);
+  }
+  return cell.linearize(theta, z, u, out);
 }
 
 }  // namespace detail

@@ -49,19 +49,7 @@ struct Equilibrium {
   /// z = the equilibrium for u, on as many threads as parallel_for gives.
   template <class S>
   Report apply(Theta<S, param_count> theta, In<S> u, View<S> z) const {
-    z.vector().setZero();
-    const Index tile = detail::samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
-    std::vector<Report> reports(static_cast<std::size_t>(tiles));
-    parallel_for(tiles, [&](Index i) {
-      const Index first = i * tile, count = std::min(tile, z.samples() - first);
-      Report& report = reports[static_cast<std::size_t>(i)];
-      std::vector<SampleResult> results(static_cast<std::size_t>(count));
-      solve_tile(Map<S>{cell, theta, u.samples(first, count), &report}, z.samples(first, count), solver, stop, results);
-      for (const SampleResult& result : results) report.forward.add(result);
-    });
-    Report sum;
-    for (const Report& report : reports) sum += report;
-    return sum;
+    return settle<S>(theta, u, z, detail::prepared_of<C, S>(cell, theta));
   }
 
   /// The equilibria from a start of the caller's, and what each sample did; observers see every iterate
@@ -69,7 +57,8 @@ struct Equilibrium {
   template <class S, class... Observers>
   Solution<S> solve(Theta<S, param_count> theta, View<const S> u, In<S> z0, Observers&&... observers) const {
     check(z0.shape() == out_shape(u.shape()), "Equilibrium: shape of the start", z0.shape(), out_shape(u.shape()));
-    return basin::solve(Map<S>{cell, theta, u, nullptr}, z0, solver, stop, observers...);
+    const auto prepared = detail::prepared_of<C, S>(cell, theta);
+    return basin::solve(Map<S>{cell, theta, &prepared, u, nullptr}, z0, solver, stop, observers...);
   }
 
   template <class S>
@@ -81,11 +70,32 @@ struct Equilibrium {
   }
 
  private:
+  /// apply with the cell prepared.
+  template <class S>
+  Report settle(std::span<const S, param_count> theta, View<const S> u, View<S> z,
+                const detail::PreparedOf<C, S>& prepared) const {
+    z.vector().setZero();
+    const Index tile = detail::samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
+    std::vector<Report> reports(static_cast<std::size_t>(tiles));
+    parallel_for(tiles, [&](Index i) {
+      const Index first = i * tile, count = std::min(tile, z.samples() - first);
+      Report& report = reports[static_cast<std::size_t>(i)];
+      std::vector<SampleResult> results(static_cast<std::size_t>(count));
+      solve_tile(Map<S>{cell, theta, &prepared, u.samples(first, count), &report}, z.samples(first, count), solver,
+                 stop, results);
+      for (const SampleResult& result : results) report.forward.add(result);
+    });
+    Report sum;
+    for (const Report& report : reports) sum += report;
+    return sum;
+  }
+
   /// The cell as a map of z for the injections u, on whichever samples are still there.
   template <class S>
   struct Map {
     const C& cell;
     std::span<const S, param_count> theta;
+    const detail::PreparedOf<C, S>* prepared;
     View<const S> u;
     Report* inside;  // takes what solves inside the cell report; null where nobody asks
 
@@ -105,7 +115,7 @@ struct Equilibrium {
     }
 
     void evaluate(View<const S> z, View<const S> injection, View<S> out) const {
-      const Report report = detail::report_of([&] { return cell.apply(theta, z, injection, out); });
+      const Report report = detail::apply_with<C, S>(cell, theta, prepared, z, injection, out);
       if (inside) *inside += report;
     }
   };
@@ -120,12 +130,12 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
 
  public:
   Linearization(const Model& model, std::span<const S, param_count> theta, View<const S> u, View<S> z)
-      : model_(model), theta_(theta), u_(u), z_(z) {
+      : model_(model), theta_(theta), u_(u), z_(z), prepared_(detail::prepared_of<C, S>(model.cell, theta)) {
     if constexpr (unrolled) {
       z.vector().setZero();
       record(z);
     } else {
-      report_ = model.template apply<S>(theta, u, z);
+      report_ = model.template settle<S>(theta, u, z, prepared_);
     }
   }
 
@@ -135,9 +145,9 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     Report report;
     if constexpr (unrolled) {
       for (Index n = 0; n < z_.samples(); ++n) {
-        report += detail::push_forward_steps<S>(model_.cell, theta_, trajectories_[static_cast<std::size_t>(n)],
-                                                z_.shape().with_samples(1), model_.solver.damping, u_.sample(n),
-                                                t.sample(n), out.sample(n));
+        report += detail::push_forward_steps<S>(model_.cell, theta_, prepared_,
+                                                trajectories_[static_cast<std::size_t>(n)], z_.shape().with_samples(1),
+                                                model_.solver.damping, u_.sample(n), t.sample(n), out.sample(n));
       }
     } else {
       each_tile([&](const auto& linear, Index first, Index count) {
@@ -164,7 +174,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     if constexpr (unrolled) {
       if (du) du.vector().setZero();
       for (Index n = 0; n < z_.samples(); ++n) {
-        report += detail::pull_back_steps<S>(model_.cell, theta_, trajectories_[static_cast<std::size_t>(n)],
+        report += detail::pull_back_steps<S>(model_.cell, theta_, prepared_, trajectories_[static_cast<std::size_t>(n)],
                                              z_.shape().with_samples(1), model_.solver.damping, u_.sample(n),
                                              w.sample(n), du ? du.sample(n) : du, dtheta);
       }
@@ -192,7 +202,9 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
       const Index count = std::min(tile, z_.samples() - first);
       Scratch scratch;
       const View<S> value = scratch.state<S>(z_.shape().with_samples(count));
-      body(model_.cell.linearize(theta_, z_.samples(first, count), u_.samples(first, count), value), first, count);
+      const auto linear = detail::linearize_with<C, S>(model_.cell, theta_, z_.samples(first, count),
+                                                       u_.samples(first, count), value, &prepared_);
+      body(linear, first, count);
     }
   }
 
@@ -218,8 +230,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         states.emplace_back(iterate.z.vector());
       };
       SampleResult result;
-      solve_tile(Map<S>{model_.cell, theta_, u_.sample(n), &report_}, z.sample(n), model_.solver, model_.stop,
-                 std::span<SampleResult>(&result, 1), nullptr, keep);
+      solve_tile(Map<S>{model_.cell, theta_, &prepared_, u_.sample(n), &report_}, z.sample(n), model_.solver,
+                 model_.stop, std::span<SampleResult>(&result, 1), nullptr, keep);
       report_.forward.add(result);
       states.resize(best + 1);
     }
@@ -228,6 +240,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   Model model_;
   std::span<const S, param_count> theta_;
   View<const S> u_, z_;
+  detail::PreparedOf<C, S> prepared_;
   Report report_;
   std::vector<detail::States<S>> trajectories_;  // only if unrolled
 };

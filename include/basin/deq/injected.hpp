@@ -45,19 +45,28 @@ struct Injected<Sequential<First, Rest...>> {
 
   template <class S>
   Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
-    const S* add = u.data();
-    return Chain::template apply<0>(layers.layers, theta, z, out, [add](S* block, Index offset, Index count) {
-      using Numbers = Eigen::Array<S, Eigen::Dynamic, 1>;
-      Eigen::Map<Numbers>(block, count) += Eigen::Map<const Numbers>(add + offset, count);
-    });
+    return apply_any<S>(theta, z, u, out, nullptr);
+  }
+
+  /// What apply and linearizations at the same theta have in common (core/layer.hpp).
+  template <class S>
+  using Prepared = typename Chain::template Prepared<S>;
+  template <class S>
+  [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
+    return layers.prepare(theta);
+  }
+
+  template <class S>
+  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Prepared<S>& prepared) const {
+    return apply_any<S>(theta, z, u, out, &prepared);
   }
 
   template <class S>
   class Linearization {
    public:
     Linearization(const Injected& cell, std::span<const S, param_count> theta, View<const S> z, View<const S> u,
-                  View<S> out)
-        : chain_(cell.layers.layers, theta, z, out, u) {}
+                  View<S> out, const Prepared<S>* prepared)
+        : chain_(cell.layers.layers, theta, z, out, u, prepared) {}
 
     [[nodiscard]] Report report() const { return chain_.report(); }
     Report jvp(View<const S> t, View<S> out) const { return chain_.jvp(t, out); }
@@ -73,7 +82,26 @@ struct Injected<Sequential<First, Rest...>> {
 
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
-    return Linearization<S>(*this, theta, z, u, out);
+    return Linearization<S>(*this, theta, z, u, out, nullptr);
+  }
+
+  /// Refers to what was prepared.
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
+                             const Prepared<S>& prepared) const {
+    return Linearization<S>(*this, theta, z, u, out, &prepared);
+  }
+
+ private:
+  template <class S>
+  Report apply_any(std::span<const S, param_count> theta, View<const S> z, View<const S> u, View<S> out,
+                   const Prepared<S>* prepared) const {
+    const S* add = u.data();
+    const auto inject = [add](S* block, Index offset, Index count) {
+      using Numbers = Eigen::Array<S, Eigen::Dynamic, 1>;
+      Eigen::Map<Numbers>(block, count) += Eigen::Map<const Numbers>(add + offset, count);
+    };
+    return Chain::template apply<0>(layers.layers, theta, z, out, inject, prepared);
   }
 };
 

@@ -145,31 +145,55 @@ struct Chain {
     }
   }
 
-  /// y = the layers from I on at x. `first` gets each finished block of layer I before the layers after it.
+  /// What apply and the linearizations of all layers need of theta alone; a tuple.
+  template <class S>
+  static auto prepare(const Tuple& layers, std::span<const S, param_count> theta) {
+    return [&]<std::size_t... i>(std::index_sequence<i...>) {
+      return std::make_tuple(prepared_of<At<i>, S>(std::get<i>(layers), part<i, 0>(theta))...);
+    }
+    (std::make_index_sequence<size>{});
+  }
+  template <class S>
+  using Prepared = std::tuple<PreparedOf<Layers, S>...>;
+
+  /// What was prepared for layer I, if anything.
+  template <std::size_t I, class S>
+  static const PreparedOf<At<I>, S>* prepared_for(const Prepared<S>* prepared) {
+    return prepared == nullptr ? nullptr : &std::get<I>(*prepared);
+  }
+
+  /// y = the layers from I on at x. `first` gets each finished block of layer I before the layers after it. `prepared`
+  /// may be null.
   template <std::size_t I, class S, class First>
   static Report apply(const Tuple& layers, std::span<const S, param_count - offset<I>> theta, View<const S> x,
-                      View<S> y, const First& first) {
+                      View<S> y, const First& first, const Prepared<S>* prepared = nullptr) {
     const auto& layer = std::get<I>(layers);
     constexpr std::size_t end = Fusible<At<I>> ? fused_end<I>() : I + 1;
     Scratch scratch;
     View<S> out = y;
     if constexpr (end < size) out = scratch.state<S>(out_shape_until<I, end>(layers, x.shape()));
+    const auto* own = prepared_for<I, S>(prepared);
     Report report;
     if constexpr (Fusible<At<I>>) {
       // A block is handed to `first`, then to the pointwise layers, while it is in cache.
       const auto pointwise = fused<I + 1, end>(layers, NoThen{});
+      const auto then = [&](S* block, Index offset, Index count) {
+        first(block, offset, count);
+        pointwise(block, offset, count);
+      };
       report = report_of([&] {
-        return layer.apply_then(part<I, I>(theta), x, out, [&](S* block, Index offset, Index count) {
-          first(block, offset, count);
-          pointwise(block, offset, count);
-        });
+        if constexpr (requires { layer.apply_then(part<I, I>(theta), x, out, *own, then); }) {
+          if (own != nullptr) return layer.apply_then(part<I, I>(theta), x, out, *own, then);
+        }
+        return layer.apply_then(part<I, I>(theta), x, out, then);
       });
     } else {
-      report = report_of([&] { return layer.apply(part<I, I>(theta), x, out); });
+      report = apply_with<At<I>, S>(layer, part<I, I>(theta), own, x, out);
       first(out.data(), Index{0}, out.size());
     }
     if constexpr (end < size) {
-      report += apply<end>(layers, theta.template last<param_count - offset<end>>(), View<const S>(out), y, NoThen{});
+      report += apply<end>(layers, theta.template last<param_count - offset<end>>(), View<const S>(out), y, NoThen{},
+                           prepared);
     }
     return report;
   }
@@ -182,17 +206,6 @@ struct Chain {
       return out_shape_until<I + 1, End>(layers, std::get<I>(layers).out_shape(x));
     }
   }
-
-  /// What the linearizations of all layers need of theta alone; a tuple.
-  template <class S>
-  static auto prepare(const Tuple& layers, std::span<const S, param_count> theta) {
-    return [&]<std::size_t... i>(std::index_sequence<i...>) {
-      return std::make_tuple(prepared_of<At<i>, S>(std::get<i>(layers), part<i, 0>(theta))...);
-    }
-    (std::make_index_sequence<size>{});
-  }
-  template <class S>
-  using Prepared = std::tuple<PreparedOf<Layers, S>...>;
 
   template <class S, std::size_t I>
   class Linearization;
@@ -212,7 +225,7 @@ class Chain<Layers...>::Linearization {
       : between_shape_(std::get<I>(layers).out_shape(x.shape())),
         between_(last && !shift ? 0 : between_shape_.size()),
         first_(linearize_with<At<I>, S>(std::get<I>(layers), part<I, I>(theta), x, last && !shift ? y : between(),
-                                        prepared == nullptr ? nullptr : &std::get<I>(*prepared))) {
+                                        prepared_for<I, S>(prepared))) {
     if (shift) {
       // A linearization may refer to the layer's own output, so the sum gets memory of its own.
       View<S> sum = y;

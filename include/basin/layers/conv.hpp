@@ -11,12 +11,16 @@
 // each line of output cells is one product over the bordered lines under the kernel (kernels/product.hpp). Lines of
 // zeros are left out. The gradient in x is the same product with the kernel turned round, over the gradient in y spread
 // out by the stride; the gradient in W sums outer products.
+//
+// 3 x 3 kernels without stride and with many features go by Winograd's minimal filtering (kernels/winograd.hpp) where
+// its transforms are paid for: y and the gradient in x with weights that were prepared, as solvers do once a solve, and
+// the gradient in W always. By then sums are rounded otherwise, by a few units in the last place of the largest number.
 
 #include <algorithm>
 
 #include "basin/core/layer.hpp"
-#include "basin/kernels/product.hpp"
 #include "basin/layers/bias.hpp"
+#include "basin/layers/conv_lines.hpp"
 #include "basin/stencil/border.hpp"
 
 namespace basin {
@@ -32,6 +36,8 @@ struct Conv {
   static constexpr std::size_t weight_count = std::size_t{Kernel} * Kernel * Inputs * Outputs;
   static constexpr std::size_t param_count = weight_count + (WithBias == Bias::yes ? Outputs : 0);
   static constexpr Index border = (Kernel - 1) / 2;
+  /// Whether Winograd's filtering wins (benchmarks/layers/conv.cpp measures it).
+  static constexpr bool winograd = Kernel == 3 && Stride == 1 && Inputs >= 32 && Outputs >= 32;
 
   static void leaves(LeafList& list) {
     list.weight("weight", {Outputs, Inputs, Kernel, Kernel}, Inputs * Kernel * Kernel, Outputs * Kernel * Kernel);
@@ -58,56 +64,64 @@ struct Conv {
     correlate(theta.data(), WithBias == Bias::yes ? theta.data() + weight_count : nullptr, x, y, then);
   }
 
+  /// Weights as apply and linearizations want them: transformed, and turned round for the gradient in x.
+  template <class S>
+  struct Prepared {
+    Vector<S> transformed;  // only for Winograd
+    Vector<S> turned;       // [K - 1 - l][K - 1 - k][o][c], for Winograd transformed
+  };
+  template <class S>
+  [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
+    Prepared<S> out;
+    if constexpr (winograd) {
+      const Vector<S> turned = turned_weights(theta.data());
+      out.transformed.resize(transformed_count);
+      out.turned.resize(transformed_count);
+      kernels::winograd_weights<Inputs, Outputs>(theta.data(), out.transformed.data());
+      kernels::winograd_weights<Outputs, Inputs>(turned.data(), out.turned.data());
+    } else {
+      out.turned = turned_weights(theta.data());
+    }
+    return out;
+  }
+
+  /// The same as apply_then, with weights that were prepared.
+  template <class S, class Then>
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared,
+                  const Then& then) const {
+    correlate_with(theta.data(), WithBias == Bias::yes ? theta.data() + weight_count : nullptr, &prepared, x, y, then);
+  }
+
   template <class S>
   class Linearization;
 
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
     apply(theta, x, y);
-    return Linearization<S>(theta.data(), x, y.shape());
+    return Linearization<S>(theta.data(), x, y.shape(), nullptr);
+  }
+
+  /// Refers to what was prepared.
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
+    apply_then(theta, x, y, prepared, [](S*, Index, Index) {});
+    return Linearization<S>(theta.data(), x, y.shape(), &prepared);
   }
 
  private:
-  /// The last lines that were loaded, in a ring: line i of a plane, which may be negative, in slot i modulo `slots`.
-  /// Each line is loaded once, and is in the first-level cache when it is used. load(i, to) makes a line.
-  template <class S, class Load>
-  class Lines {
-   public:
-    /// Lines are asked for from `first` on.
-    Lines(S* memory, Index line, Index slots, Index first, const Load& load)
-        : memory_(memory), line_(line), slots_(slots), next_(first), load_(load) {}
+  static constexpr Index transformed_count = kernels::winograd_matrices * Inputs * Outputs;
 
-    /// Makes lines up to `end`, not including it, those before `from` left out.
-    void reach(Index from, Index end) {
-      for (next_ = std::max(next_, from); next_ < end; ++next_) load_(next_, slot(next_));
+  template <class S>
+  static Vector<S> turned_weights(const S* weights) {
+    Vector<S> turned(static_cast<Index>(weight_count));
+    for (int tap = 0; tap < Kernel * Kernel; ++tap) {
+      const S* from = weights + tap * Inputs * Outputs;
+      S* to = turned.data() + (Kernel * Kernel - 1 - tap) * Inputs * Outputs;
+      for (int c = 0; c < Inputs; ++c) {
+        for (int o = 0; o < Outputs; ++o) to[o * Inputs + c] = from[c * Outputs + o];
+      }
     }
-    [[nodiscard]] S* slot(Index i) const { return memory_ + (i % slots_ + slots_) % slots_ * line_; }
-
-   private:
-    S* memory_;
-    Index line_, slots_, next_;
-    const Load& load_;
-  };
-
-  /// The products of `lines_out` lines of `cells` cells. Line j is made from lines j * step - before ... of `lines_in`
-  /// lines of `line` numbers. `cut`: what lies beyond them is zero, and left out; otherwise load makes that too. `then`
-  /// gets each finished line.
-  template <int From, int Step, int To, bool cut, class S, class Load, class Then>
-  static void products(Index lines_in, Index line, Index before, Index step, Index lines_out, Index cells,
-                       const Load& load, const S* weights, const S* start, S* out, const Then& then) {
-    Scratch scratch;
-    Lines<S, Load> lines(scratch.take<S>(line * Kernel), line, Kernel, -before, load);
-    for (Index j = 0; j < lines_out; ++j, out += To * cells) {
-      const Index top = j * step - before;
-      const Index low = cut ? std::max<Index>(top, 0) : top;
-      const Index high = cut ? std::max(low, std::min(top + Kernel, lines_in)) : top + Kernel;
-      lines.reach(low, high);
-      const S* under[Kernel];
-      for (Index i = low; i < high; ++i) under[i - low] = lines.slot(i);
-      kernels::gather<Kernel * From, Step * From, To>(cells, static_cast<int>(high - low), under,
-                                                      weights + (low - top) * Kernel * From * To, start, out);
-      then(out, To * cells);
-    }
+    return turned;
   }
 
   /// y = the sum above; `then` gets each finished line.
@@ -118,31 +132,46 @@ struct Conv {
       const auto load = [&](Index i, S* to) {
         bordered_line<Edge>(x.sample(n).data(), Inputs, width, height, border, i, to);
       };
-      products<Inputs, Stride, Outputs, std::is_same_v<Edge, Zero>>(
+      detail::conv_lines<Kernel, Inputs, Stride, Outputs, std::is_same_v<Edge, Zero>>(
           height, Inputs * (width + 2 * border), border, Stride, y.shape().space[1], y.shape().space[0], load, weights,
           bias, y.sample(n).data(), [&](S* out, Index size) { then(out, out - y.data(), size); });
     }
   }
+
+  /// The same, with prepared weights if there are any.
+  template <class S, class Then>
+  static void correlate_with(const S* weights, const S* bias, const Prepared<S>* prepared, View<const S> x, View<S> y,
+                             const Then& then) {
+    if constexpr (winograd) {
+      if (prepared != nullptr) {
+        const Index width = x.shape().space[0], height = x.shape().space[1];
+        for (Index n = 0; n < x.samples(); ++n) {
+          const auto load = [&](Index i, S* to) {
+            bordered_line<Edge>(x.sample(n).data(), Inputs, width, height, border, i, to);
+          };
+          detail::winograd_lines<Inputs, Outputs>(border, height, width, load, prepared->transformed.data(), bias,
+                                                  y.sample(n).data(),
+                                                  [&](S* out, Index size) { then(out, out - y.data(), size); });
+        }
+        return;
+      }
+    }
+    correlate(weights, bias, x, y, then);
+  }
 };
 
-/// J and its transposes. Refers to theta and x; owns the weights turned round.
+/// J and its transposes. Refers to theta and x; owns the weights turned round, or refers to what was prepared.
 template <int Inputs, int Outputs, int Kernel, int Stride, Boundary Edge, Bias WithBias>
 template <class S>
 class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
  public:
-  Linearization(const S* theta, View<const S> x, const Shape& y)
-      : weights_(theta), x_(x), y_(y), turned_(static_cast<Index>(weight_count)) {
-    for (int tap = 0; tap < Kernel * Kernel; ++tap) {
-      const S* from = weights_ + tap * Inputs * Outputs;
-      S* to = turned_.data() + (Kernel * Kernel - 1 - tap) * Inputs * Outputs;
-      for (int c = 0; c < Inputs; ++c) {
-        for (int o = 0; o < Outputs; ++o) to[o * Inputs + c] = from[c * Outputs + o];
-      }
-    }
+  Linearization(const S* theta, View<const S> x, const Shape& y, const Prepared<S>* prepared)
+      : weights_(theta), x_(x), y_(y), prepared_(prepared) {
+    if (prepared == nullptr) turned_ = turned_weights(theta);
   }
 
   void jvp(View<const S> t, View<S> out) const {
-    correlate<S>(weights_, nullptr, t, out, [](S*, Index, Index) {});
+    correlate_with(weights_, static_cast<const S*>(nullptr), prepared_, t, out, [](S*, Index, Index) {});
   }
 
   void vjp(View<const S> w, View<S> dx) const {
@@ -153,13 +182,13 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
     constexpr bool zero_edge = std::is_same_v<Edge, Zero>;
     constexpr Index zeros = Kernel - 1 - (zero_edge ? border : 0);
     const Index full_width = width + (zero_edge ? 0 : 2 * border), full_height = height + (zero_edge ? 0 : 2 * border);
-    const Index line = Outputs * (full_width + Kernel - 1);
+    const Index line = Outputs * (full_width + Kernel - 1), spread_lines = (y_.space[1] - 1) * Stride + 1;
     Scratch scratch;
     S* full = zero_edge ? nullptr : scratch.take<S>(Inputs * full_width * full_height);
     for (Index n = 0; n < w.samples(); ++n) {
       const auto spread = [&](Index i, S* to) {
         std::fill_n(to, line, S(0));
-        if (i % Stride != 0) return;
+        if (i < 0 || i >= spread_lines || i % Stride != 0) return;
         const S* from = w.sample(n).data() + i / Stride * Outputs * y_.space[0];
         to += zeros * Outputs;
         if constexpr (Stride == 1) {
@@ -168,16 +197,45 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
           for (Index p = 0; p < y_.space[0]; ++p) std::copy_n(from + p * Outputs, Outputs, to + p * Stride * Outputs);
         }
       };
-      products<Outputs, 1, Inputs, true>((y_.space[1] - 1) * Stride + 1, line, zeros, 1, full_height, full_width,
-                                         spread, turned_.data(), static_cast<const S*>(nullptr),
-                                         zero_edge ? dx.sample(n).data() : full, [](S*, Index) {});
+      S* out = zero_edge ? dx.sample(n).data() : full;
+      const S* none = nullptr;
+      const auto as_it_is = [](S*, Index) {};
+      if (winograd && prepared_ != nullptr) {
+        if constexpr (winograd) {
+          detail::winograd_lines<Outputs, Inputs>(zeros, full_height, full_width, spread, prepared_->turned.data(),
+                                                  none, out, as_it_is);
+        }
+      } else {
+        detail::conv_lines<Kernel, Outputs, 1, Inputs, true>(
+            spread_lines, line, zeros, 1, full_height, full_width, spread,
+            prepared_ == nullptr ? turned_.data() : prepared_->turned.data(), none, out, as_it_is);
+      }
       if constexpr (!zero_edge) fold_border<Edge>(full, Inputs, width, height, border, dx.sample(n).data());
     }
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
     if (dx) vjp(w, dx);
-    const Index width = x_.shape().space[0], height = x_.shape().space[1], line = Inputs * (width + 2 * border);
+    if constexpr (winograd) {
+      pull_weights_by_winograd(w, dtheta.data());
+    } else {
+      pull_weights(w, dtheta.data());
+    }
+    if constexpr (WithBias == Bias::yes) {
+      kernels::add_columns<Outputs>(w.shape().cells(), w.data(), dtheta.data() + weight_count);
+    }
+  }
+
+ private:
+  /// Makes the bordered lines of one sample of x.
+  [[nodiscard]] auto line_of(Index n) const {
+    return [this, n](Index i, S* to) {
+      bordered_line<Edge>(x_.sample(n).data(), Inputs, x_.shape().space[0], x_.shape().space[1], border, i, to);
+    };
+  }
+
+  void pull_weights(View<const S> w, S* dweights) const {
+    const Index line = Inputs * (x_.shape().space[0] + 2 * border);
     // Bands of lines of y, so that the numbers of a register tile are added to dtheta once a band, and a band of x
     // still lies in a near cache.
     constexpr Index near_bytes = 24 * 1024, most = 16;
@@ -185,10 +243,8 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
     Scratch scratch;
     S* memory = scratch.take<S>(line * (band * Stride + Kernel));
     for (Index n = 0; n < w.samples(); ++n) {
-      const auto load = [&](Index i, S* to) {
-        bordered_line<Edge>(x_.sample(n).data(), Inputs, width, height, border, i, to);
-      };
-      Lines<S, decltype(load)> lines(memory, line, band * Stride + Kernel, -border, load);
+      const auto load = line_of(n);
+      detail::LineRing<S, decltype(load)> lines(memory, line, band * Stride + Kernel, -border, load);
       for (Index first = 0; first < y_.space[1]; first += band) {
         const Index count = std::min(band, y_.space[1] - first), top = first * Stride - border;
         lines.reach(top, top + (count - 1) * Stride + Kernel);
@@ -197,20 +253,28 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
           for (Index j = 0; j < count; ++j) under[j] = lines.slot(top + j * Stride + k);
           kernels::outer<Kernel * Inputs, Stride * Inputs, Outputs>(count, y_.space[0], under,
                                                                     w.sample(n).data() + first * y_.space[0] * Outputs,
-                                                                    dtheta.data() + k * Kernel * Inputs * Outputs);
+                                                                    dweights + k * Kernel * Inputs * Outputs);
         }
       }
     }
-    if constexpr (WithBias == Bias::yes) {
-      kernels::add_columns<Outputs>(w.shape().cells(), w.data(), dtheta.data() + weight_count);
-    }
   }
 
- private:
+  void pull_weights_by_winograd(View<const S> w, S* dweights) const {
+    Scratch scratch;
+    S* transformed = scratch.take<S>(transformed_count);
+    std::fill_n(transformed, transformed_count, S(0));
+    for (Index n = 0; n < w.samples(); ++n) {
+      detail::winograd_gradient<Inputs, Outputs>(border, y_.space[1], y_.space[0], line_of(n), w.sample(n).data(),
+                                                 transformed);
+    }
+    kernels::winograd_weights_back<Inputs, Outputs>(transformed, dweights);
+  }
+
   const S* weights_;
   View<const S> x_;
   Shape y_;
-  Vector<S> turned_;  // [K - 1 - l][K - 1 - k][o][c]
+  const Prepared<S>* prepared_;
+  Vector<S> turned_;  // unless it was prepared
 };
 
 }  // namespace basin

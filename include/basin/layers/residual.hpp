@@ -32,12 +32,32 @@ struct Residual {
     return report;
   }
 
+  /// What F prepares (core/layer.hpp).
+  template <class S>
+  using Prepared = detail::PreparedOf<F, S>;
+  template <class S>
+  [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
+    return detail::prepared_of<F, S>(inner, theta);
+  }
+
+  template <class S>
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
+    const Report report = detail::apply_with<F, S>(inner, theta, &prepared, x, y);
+    y.vector() += x.vector();
+    return report;
+  }
+
   template <class S>
   class Linearization;
 
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    return Linearization<S>(inner, theta, x, y);
+    return Linearization<S>(inner, theta, x, y, nullptr);
+  }
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
+    return Linearization<S>(inner, theta, x, y, &prepared);
   }
 };
 
@@ -46,8 +66,10 @@ template <class F>
 template <class S>
 class Residual<F>::Linearization {
  public:
-  Linearization(const F& inner, std::span<const S, param_count> theta, View<const S> x, View<S> y)
-      : inner_value_(y.size()), inner_(inner.linearize(theta, x, View<S>(inner_value_.data(), y.shape()))) {
+  Linearization(const F& inner, std::span<const S, param_count> theta, View<const S> x, View<S> y,
+                const Prepared<S>* prepared)
+      : inner_value_(y.size()),
+        inner_(detail::linearize_with<F, S>(inner, theta, x, View<S>(inner_value_.data(), y.shape()), prepared)) {
     y.vector() = x.vector() + inner_value_;
   }
 

@@ -55,6 +55,12 @@ struct Sequential {
   }
 
   template <class S>
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y,
+               const typename Chain::template Prepared<S>& prepared) const {
+    return Chain::template apply<0>(layers, theta, x, y, detail::NoThen{}, &prepared);
+  }
+
+  template <class S>
   using Linearization = typename Chain::template Linearization<S, 0>;
 
   template <class S>
@@ -62,7 +68,7 @@ struct Sequential {
     return Linearization<S>(layers, theta, x, y);
   }
 
-  /// What linearizations at the same theta have in common (core/layer.hpp).
+  /// What apply and linearizations at the same theta have in common (core/layer.hpp).
   template <class S>
   [[nodiscard]] auto prepare(std::span<const S, param_count> theta) const {
     return Chain::template prepare<S>(layers, theta);

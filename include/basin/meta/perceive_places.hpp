@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 
+#include "basin/core/parallel.hpp"
 #include "basin/core/parameters.hpp"
 #include "basin/kernels/product.hpp"
 #include "basin/meta/network.hpp"
@@ -77,9 +78,6 @@ struct PerceivePlaces {
     check_codes("columns", codes->columns, ColumnCodes, network.columns());
   }
 
-  /// Every cell may see every other, so a sample is one band.
-  [[nodiscard]] Index band_cells(const Shape& z, Index least) const { return std::max(least, z.cells_per_sample()); }
-
   template <class S>
   class Sight;
   template <class S>
@@ -92,6 +90,8 @@ struct PerceivePlaces {
   using Params = std::span<const S, param_count>;
 
   static constexpr Index block_cells = 56;  // whole register tiles; what belongs to them stays in the first cache
+  // What a thread takes at a time.
+  static constexpr Index chunk_numbers = 16384, chunk_places = 112;
 
   static constexpr std::size_t column_first = row_params, cell_first = column_first + column_params,
                                bias_first = cell_first + cell_params;
@@ -111,7 +111,11 @@ struct PerceivePlaces {
       return z.data();
     } else {
       S* p = scratch.take<S>(z.size());
-      Eigen::Map<Vector<S>>(p, z.size()).array() = S(2) * (z.vector().array() / S(2)).tanh();
+      parallel_for((z.size() + chunk_numbers - 1) / chunk_numbers, [&](Index chunk) {
+        const Index first = chunk * chunk_numbers, count = std::min(chunk_numbers, z.size() - first);
+        Eigen::Map<Vector<S>>(p + first, count).array() =
+            S(2) * (z.vector().segment(first, count).array() / S(2)).tanh();
+      });
       return p;
     }
   }
@@ -121,6 +125,29 @@ struct PerceivePlaces {
     return shown == Shown::plain ? S(1) : S(1) - p * p / S(4);
   }
 
+  /// Rows first ... last - 1 of a layer.
+  struct Rows {
+    const Network::Layer* layer;
+    Index first, last;
+  };
+  /// All rows in chunks, for several threads.
+  [[nodiscard]] std::span<const Rows> chunks(Scratch& scratch) const {
+    const auto rows_a_chunk = [](const Network::Layer& layer) {
+      return std::max<Index>(1, chunk_numbers / (layer.outputs * C));
+    };
+    Index count = 0;
+    for (const Network::Layer& layer : network.layers()) {
+      count += (layer.rows + rows_a_chunk(layer) - 1) / rows_a_chunk(layer);
+    }
+    Rows* const all = scratch.take<Rows>(count);
+    Rows* next = all;
+    for (const Network::Layer& layer : network.layers()) {
+      const Index rows = rows_a_chunk(layer);
+      for (Index i = 0; i < layer.rows; i += rows) *next++ = {&layer, i, std::min(layer.rows, i + rows)};
+    }
+    return {all, static_cast<std::size_t>(count)};
+  }
+
   /// The means that rows and columns see, 2 C numbers each, from p of all cells.
   template <class S>
   void means(const S* p, S* rows, S* columns) const {
@@ -128,16 +155,35 @@ struct PerceivePlaces {
     std::fill_n(rows, network.rows() * 2 * C, S(0));
     std::fill_n(columns, network.columns() * 2 * C, S(0));
     if (!neighbours) return;
-    for (const Network::Layer& layer : layers) {
-      const S of_row = S(1) / static_cast<S>(layer.outputs), of_column = S(1) / static_cast<S>(layer.rows);
-      for (Index i = 0; i < layer.rows; ++i) {
-        S* row = rows + (layer.first_row + i) * 2 * C;
-        for (Index j = 0; j < layer.outputs; ++j) {
-          const S* at = p + layer.cell(i, j) * C;
-          S* column = columns + (layer.first_column + j) * 2 * C;
-          for (int c = 0; c < C; ++c) row[c] += of_row * at[c];
-          for (int c = 0; c < C; ++c) column[c] += of_column * at[c];
+    Scratch scratch;
+    const std::span<const Rows> parts = chunks(scratch);
+    Index most = 0;
+    for (const Network::Layer& layer : layers) most = std::max(most, layer.outputs);
+    S* const sums = scratch.take<S>(static_cast<Index>(parts.size()) * most * C);  // of each chunk's columns
+    parallel_for(static_cast<Index>(parts.size()), [&](Index number) {
+      const auto& [layer, first, last] = parts[static_cast<std::size_t>(number)];
+      const S of_row = S(1) / static_cast<S>(layer->outputs);
+      const Index width = layer->outputs * C;
+      S* const sum = sums + number * most * C;
+      std::fill_n(sum, width, S(0));
+      for (Index i = first; i < last; ++i) {
+        const S* at = p + layer->cell(i, 0) * C;
+        for (Index k = 0; k < width; ++k) sum[k] += at[k];
+        std::array<S, C> row{};
+        for (Index j = 0; j < width; j += C) {
+          for (int c = 0; c < C; ++c) row[static_cast<std::size_t>(c)] += at[j + c];
         }
+        S* to = rows + (layer->first_row + i) * 2 * C;
+        for (int c = 0; c < C; ++c) to[c] = of_row * row[static_cast<std::size_t>(c)];
+      }
+    });
+    for (std::size_t number = 0; number < parts.size(); ++number) {
+      const Network::Layer& layer = *parts[number].layer;
+      const S of_column = S(1) / static_cast<S>(layer.rows);
+      const S* sum = sums + static_cast<Index>(number) * most * C;
+      for (Index j = 0; j < layer.outputs; ++j, sum += C) {
+        S* column = columns + (layer.first_column + j) * 2 * C;
+        for (int c = 0; c < C; ++c) column[c] += of_column * sum[c];
       }
     }
     for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
@@ -150,12 +196,11 @@ struct PerceivePlaces {
     }
   }
 
-  /// The transpose: dp += what the means' gradients say. rows and columns are overwritten.
+  /// The transpose, and on to q: dz += slope(p) (dp + what the means' gradients say). rows and columns are overwritten.
   template <class S>
-  void spread_means(S* rows, S* columns, S* dp) const {
-    if (!neighbours) return;
+  void spread_means(const S* p, const S* dp, S* rows, S* columns, S* dz) const {
     const auto layers = network.layers();
-    for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    for (std::size_t l = 0; neighbours && l + 1 < layers.size(); ++l) {
       for (Index k = 0; k < layers[l].outputs; ++k) {
         S* column = columns + (layers[l].first_column + k) * 2 * C;
         S* row = rows + (layers[l + 1].first_row + k) * 2 * C;
@@ -163,17 +208,26 @@ struct PerceivePlaces {
         for (int c = 0; c < C; ++c) row[c] += column[C + c];
       }
     }
-    for (const Network::Layer& layer : layers) {
-      const S of_row = S(1) / static_cast<S>(layer.outputs), of_column = S(1) / static_cast<S>(layer.rows);
-      for (Index i = 0; i < layer.rows; ++i) {
-        const S* row = rows + (layer.first_row + i) * 2 * C;
-        for (Index j = 0; j < layer.outputs; ++j) {
-          const S* column = columns + (layer.first_column + j) * 2 * C;
-          S* to = dp + layer.cell(i, j) * C;
-          for (int c = 0; c < C; ++c) to[c] += of_row * row[c] + of_column * column[c];
+    Scratch scratch;
+    const std::span<const Rows> parts = chunks(scratch);
+    parallel_for(static_cast<Index>(parts.size()), [&](Index number) {
+      const auto& [layer, first, last] = parts[static_cast<std::size_t>(number)];
+      const S of_row = neighbours ? S(1) / static_cast<S>(layer->outputs) : S(0);
+      const S of_column = neighbours ? S(1) / static_cast<S>(layer->rows) : S(0);
+      for (Index i = first; i < last; ++i) {
+        const S* row = rows + (layer->first_row + i) * 2 * C;
+        std::array<S, C> share;
+        for (int c = 0; c < C; ++c) share[static_cast<std::size_t>(c)] = neighbours ? of_row * row[c] : S(0);
+        Index at = layer->cell(i, 0) * C;
+        for (Index j = 0; j < layer->outputs; ++j, at += C) {
+          const S* column = columns + (layer->first_column + j) * 2 * C;
+          for (int c = 0; c < C; ++c) {
+            const S of_means = neighbours ? share[static_cast<std::size_t>(c)] + of_column * column[c] : S(0);
+            dz[at + c] += slope(p[at + c]) * (dp[at + c] + of_means);
+          }
         }
       }
-    }
+    });
   }
 
   /// out (Out, places) = weights [codes; means] + start.
@@ -183,7 +237,10 @@ struct PerceivePlaces {
     const Index places = codes.cols();
     S* out = scratch.take<S>(places * Out);
     const S* in = joined<Codes>(codes, mean, scratch);
-    kernels::gather<inputs, Out>(places, in, weights, start, out);
+    parallel_for((places + chunk_places - 1) / chunk_places, [&](Index chunk) {
+      const Index first = chunk * chunk_places, count = std::min(chunk_places, places - first);
+      kernels::gather<inputs, Out>(count, in + first * inputs, weights, start, out + first * Out);
+    });
     return out;
   }
 
@@ -278,49 +335,104 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Change {
   const S *rows_, *columns_;
 };
 
-/// dz and dtheta have their shares of what depends on rows and columns only after finish().
+/// dz, and dtheta's shares of what depends on rows and columns, are there only after finish().
 template <int C, int RowCodes, int ColumnCodes, int Out, Shown shown>
 template <class S>
 class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Spread {
  public:
-  Spread(const PerceivePlaces& perception, Params<S> theta, View<const S> z, View<S> dz, S* dtheta, Scratch& scratch)
+  Spread(const PerceivePlaces& perception, Params<S> theta, View<const S> z, View<S> dz, Scratch& scratch)
       : perception_(perception),
-        place_(perception.network),
         theta_(theta.data()),
         dz_(dz),
-        dtheta_(dtheta),
-        scratch_(scratch),
         p_(shown_of(z, scratch)),
-        dp_(zeros(dz ? z.size() : 0, scratch)),
+        dp_(dz ? scratch.take<S>(z.size()) : nullptr),
         rows_(zeros(perception.network.rows() * Out, scratch)),
         columns_(zeros(perception.network.columns() * Out, scratch)),
-        turned_(turned(theta.data() + cell_first, C, scratch)),
-        block_(scratch.take<S>(block_cells * C)) {}
+        turned_(turned(theta.data() + cell_first, C, scratch)) {}
 
-  /// g: count columns of seen_features.
-  void operator()(const Index* cells, Index count, const S* g) {
-    for (Index first = 0; first < count; first += block_cells) {
-      block(cells + first, std::min(block_cells, count - first), g + first * Out);
+  class Part {
+   public:
+    /// g: count columns of seen_features.
+    void operator()(const Index* cells, Index count, const S* g) {
+      for (Index first = 0; first < count; first += block_cells) {
+        block(cells + first, std::min(block_cells, count - first), g + first * Out);
+      }
     }
+
+   private:
+    friend Spread;
+
+    Part(const Spread& whole, Index first_row, Index row_count, S* rows, S* columns, S* dtheta)
+        : place_(whole.perception_.network),
+          p_(whole.p_),
+          dp_(whole.dp_),
+          turned_(whole.turned_),
+          first_row_(first_row),
+          row_count_(row_count),
+          rows_(rows),
+          columns_(columns),
+          dtheta_(dtheta) {}
+
+    void block(const Index* cells, Index count, const S* g) {
+      std::array<S, static_cast<std::size_t>(block_cells * C)> numbers;
+      if (dtheta_ != nullptr) {
+        for (Index n = 0; n < count; ++n) std::copy_n(p_ + cells[n] * C, C, numbers.data() + n * C);
+        kernels::outer<C, Out>(count, numbers.data(), g, dtheta_ + cell_first);
+      }
+      if (dp_ != nullptr) {
+        kernels::gather<Out, C>(count, g, turned_, static_cast<const S*>(nullptr), numbers.data());
+        for (Index n = 0; n < count; ++n) std::copy_n(numbers.data() + n * C, C, dp_ + cells[n] * C);
+      }
+      for (Index n = 0; n < count; ++n, g += Out) {
+        place_.go_to(cells[n]);
+        S *row = rows_ + (place_.row_of_all() - first_row_) * Out, *column = columns_ + place_.column_of_all() * Out;
+        for (int o = 0; o < Out; ++o) row[o] += g[o];
+        for (int o = 0; o < Out; ++o) column[o] += g[o];
+      }
+    }
+
+    detail::RowWalk place_;
+    const S* p_;
+    S* dp_;
+    const S* turned_;
+    Index first_row_, row_count_;  // among all rows
+    S *rows_, *columns_;           // what comes for each row from there on and for each column
+    S* dtheta_;
+  };
+
+  /// A part that has all cells adds to what is here directly.
+  Part part(Index first, Index last, S* dtheta, Scratch& scratch) const {
+    const Network& seen = perception_.network;
+    if (dp_ != nullptr) std::fill(dp_ + first * C, dp_ + last * C, S(0));
+    if (first == 0 && last == seen.cells()) return Part(*this, 0, seen.rows(), rows_, columns_, dtheta);
+    const auto [first_row, rows] = rows_of(first, last);
+    return Part(*this, first_row, rows, zeros(rows * Out, scratch), zeros(seen.columns() * Out, scratch), dtheta);
   }
 
-  void finish() {
+  void add(const Part& part) {
+    if (part.rows_ == rows_) return;
+    S* to = rows_ + part.first_row_ * Out;
+    for (Index i = 0; i < part.row_count_ * Out; ++i) to[i] += part.rows_[i];
+    for (Index i = 0; i < perception_.network.columns() * Out; ++i) columns_[i] += part.columns_[i];
+  }
+
+  void finish(S* dtheta) {
     const Network& seen = perception_.network;
-    if (dtheta_ != nullptr) {
-      S* row_mean = scratch_.take<S>(seen.rows() * 2 * C);
-      S* column_mean = scratch_.take<S>(seen.columns() * 2 * C);
+    Scratch scratch;
+    if (dtheta != nullptr) {
+      S* row_mean = scratch.take<S>(seen.rows() * 2 * C);
+      S* column_mean = scratch.take<S>(seen.columns() * 2 * C);
       perception_.means(p_, row_mean, column_mean);
-      const S* row_in = joined<RowCodes>(perception_.codes->rows, row_mean, scratch_);
-      const S* column_in = joined<ColumnCodes>(perception_.codes->columns, column_mean, scratch_);
-      kernels::outer<row_inputs, Out>(seen.rows(), row_in, rows_, dtheta_);
-      kernels::outer<column_inputs, Out>(seen.columns(), column_in, columns_, dtheta_ + column_first);
-      kernels::add_columns<Out>(seen.columns(), columns_, dtheta_ + bias_first);
+      const S* row_in = joined<RowCodes>(perception_.codes->rows, row_mean, scratch);
+      const S* column_in = joined<ColumnCodes>(perception_.codes->columns, column_mean, scratch);
+      kernels::outer<row_inputs, Out>(seen.rows(), row_in, rows_, dtheta);
+      kernels::outer<column_inputs, Out>(seen.columns(), column_in, columns_, dtheta + column_first);
+      kernels::add_columns<Out>(seen.columns(), columns_, dtheta + bias_first);
     }
     if (!dz_) return;
-    S* row_mean = mean_gradient(seen.rows(), rows_, theta_ + row_means);
-    S* column_mean = mean_gradient(seen.columns(), columns_, theta_ + column_first + column_means);
-    perception_.spread_means(row_mean, column_mean, dp_);
-    for (Index i = 0; i < dz_.size(); ++i) dz_.data()[i] += slope(p_[i]) * dp_[i];
+    S* row_mean = mean_gradient(seen.rows(), rows_, theta_ + row_means, scratch);
+    S* column_mean = mean_gradient(seen.columns(), columns_, theta_ + column_first + column_means, scratch);
+    perception_.spread_means(p_, dp_, row_mean, column_mean, dz_.data());
   }
 
  private:
@@ -338,43 +450,32 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Spread {
     return out;
   }
 
-  void block(const Index* cells, Index count, const S* g) {
-    if (dtheta_ != nullptr) {
-      for (Index n = 0; n < count; ++n) std::copy_n(p_ + cells[n] * C, C, block_ + n * C);
-      kernels::outer<C, Out>(count, block_, g, dtheta_ + cell_first);
-    }
-    if (dz_) {
-      kernels::gather<Out, C>(count, g, turned_, static_cast<const S*>(nullptr), block_);
-      for (Index n = 0; n < count; ++n) {
-        for (int c = 0; c < C; ++c) dp_[cells[n] * C + c] += block_[n * C + c];
-      }
-    }
-    for (Index n = 0; n < count; ++n, g += Out) {
-      place_.go_to(cells[n]);
-      S *row = rows_ + place_.row_of_all() * Out, *column = columns_ + place_.column_of_all() * Out;
-      for (int o = 0; o < Out; ++o) row[o] += g[o];
-      for (int o = 0; o < Out; ++o) column[o] += g[o];
-    }
+  struct RowRange {
+    Index first, count;
+  };
+  /// The rows, among all, that cells first ... last - 1 are in.
+  [[nodiscard]] RowRange rows_of(Index first, Index last) const {
+    detail::RowWalk place(perception_.network);
+    place.go_to(first);
+    const Index first_row = place.row_of_all();
+    place.go_to(last - 1);
+    return {first_row, place.row_of_all() - first_row + 1};
   }
 
   /// The gradient in the means of each place, 2 C numbers.
-  S* mean_gradient(Index places, const S* g, const S* weights) {
-    S* out = scratch_.take<S>(places * 2 * C);
-    kernels::gather<Out, 2 * C>(places, g, turned(weights, 2 * C, scratch_), static_cast<const S*>(nullptr), out);
+  static S* mean_gradient(Index places, const S* g, const S* weights, Scratch& scratch) {
+    S* out = scratch.take<S>(places * 2 * C);
+    kernels::gather<Out, 2 * C>(places, g, turned(weights, 2 * C, scratch), static_cast<const S*>(nullptr), out);
     return out;
   }
 
   const PerceivePlaces& perception_;
-  detail::RowWalk place_;
   const S* theta_;
   View<S> dz_;
-  S* dtheta_;
-  Scratch& scratch_;
   const S* p_;
-  S* dp_;
+  S* dp_;               // of the cells that updated, the others zero; null if dz is not wanted
   S *rows_, *columns_;  // what comes for each row and column
   const S* turned_;
-  S* block_;
 };
 
 }  // namespace basin

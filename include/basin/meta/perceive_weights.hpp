@@ -95,9 +95,6 @@ struct PerceiveWeights {
           z.space[1] * z.space[2], 1);
   }
 
-  /// Every cell may see every other, so a sample is one band.
-  [[nodiscard]] Index band_cells(const Shape& z, Index least) const { return std::max(least, z.cells_per_sample()); }
-
   template <class S>
   class Sight;
   template <class S>
@@ -207,29 +204,54 @@ class PerceiveWeights<C, Neighbours, SelfIncluded>::Sight {
   S* sums_;  // of q over each group
 };
 
-/// dz has its share only after finish().
+/// dz has the shares of groups only after finish().
 template <int C, class Neighbours, bool SelfIncluded>
 template <class S>
 class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
  public:
   Spread(const PerceiveWeights& perception, View<S> dz, Scratch& scratch)
-      : network_(perception.network),
-        dz_(dz.data()),
-        walk_(perception.network),
-        sums_(zeros<S>(perception.network, scratch)) {}
+      : network_(perception.network), dz_(dz.data()), sums_(zeros<S>(perception.network, scratch)) {}
 
-  /// g: count columns of seen_features.
-  void operator()(const Index* cells, Index count, const S* g) {
-    for (Index k = 0; k < count; ++k, g += seen_features) {
-      walk_.go_to(cells[k]);
-      S* dq = dz_ + cells[k] * C;
-      for (int c = 0; c < C; ++c) dq[c] += g[c];
-      add_mean(walk_.forward(), walk_.forward_share(), g + C, dq);
-      add_mean(walk_.backward(), walk_.backward_share(), g + 2 * C, dq);
+  class Part {
+   public:
+    Part(const Network& network, S* dz, S* sums) : dz_(dz), walk_(network), sums_(sums) {}
+
+    /// g: count columns of seen_features.
+    void operator()(const Index* cells, Index count, const S* g) {
+      for (Index k = 0; k < count; ++k, g += seen_features) {
+        walk_.go_to(cells[k]);
+        S* dq = dz_ + cells[k] * C;
+        for (int c = 0; c < C; ++c) dq[c] += g[c];
+        add_mean(walk_.forward(), walk_.forward_share(), g + C, dq);
+        add_mean(walk_.backward(), walk_.backward_share(), g + 2 * C, dq);
+      }
     }
+
+   private:
+    friend Spread;
+
+    void add_mean(Index group, S share, const S* g, S* dq) const {
+      S* sum = sums_ + group * C;
+      for (int c = 0; c < C; ++c) {
+        const S part = share * g[c];
+        sum[c] += part;
+        if constexpr (!SelfIncluded) dq[c] -= part;
+      }
+    }
+
+    S* dz_;
+    Walk<S> walk_;
+    S* sums_;  // of what comes for each group
+  };
+
+  Part part(Index /*first*/, Index /*last*/, Scratch& scratch) const {
+    return Part(network_, dz_, zeros<S>(network_, scratch));
   }
 
-  /// Hands what came for the groups to their cells: once, after all cells.
+  void add(const Part& part) {
+    for (Index i = 0; i < Neighbours::groups(network_) * C; ++i) sums_[i] += part.sums_[i];
+  }
+
   void finish() {
     each_cell(network_, [&](Index cell, Index forward, Index backward) {
       const S* from_forward = sums_ + forward * C;
@@ -240,18 +262,8 @@ class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
   }
 
  private:
-  void add_mean(Index group, S share, const S* g, S* dq) const {
-    S* sum = sums_ + group * C;
-    for (int c = 0; c < C; ++c) {
-      const S part = share * g[c];
-      sum[c] += part;
-      if constexpr (!SelfIncluded) dq[c] -= part;
-    }
-  }
-
   const Network& network_;
   S* dz_;
-  Walk<S> walk_;
   S* sums_;  // of what comes for each group
 };
 

@@ -31,6 +31,7 @@
 #include "basin/layers/chain.hpp"
 #include "basin/nca/alive.hpp"
 #include "basin/nca/fire.hpp"
+#include "basin/nca/sights.hpp"
 #include "basin/nca/tasks.hpp"
 #include "basin/nca/update.hpp"
 
@@ -106,8 +107,7 @@ struct Automaton {
   template <class S>
   Report step(Theta<S, param_count> theta, In<S> z, View<S> out, std::uint8_t* marks) const {
     perception.check_shape(z.shape());
-    const detail::Tasks tasks(z.shape(), forward_cells,
-                              slice_cells(z.shape(), whole_samples ? perception.band_cells(z.shape(), 1) : 1));
+    const detail::Tasks tasks(z.shape(), forward_cells, slice_cells(z.shape(), 1));
     return run<S>(theta, z, out, marks, tasks, forward_block,
                   [&](Index, Index, std::span<const Index>, View<const S> seen, View<S> answer) {
                     return detail::report_of([&] { return rule.apply(of_rule<S>(theta), seen, answer); });
@@ -215,6 +215,8 @@ struct Automaton {
                         before + band.begin(per_sample));
       });
     }
+    const auto make_sight = [&](Index n, Scratch& of) { return sight_of<S>(theta, View<const S>(z.sample(n)), of); };
+    const detail::Sights<whole_samples, decltype(make_sight)> sights(tasks, make_sight, scratch);
     const std::span<Report> reports = reports_of(tasks, scratch);
     tasks.each([&](Index task, const detail::Band& band) {
       Scratch own;
@@ -234,7 +236,7 @@ struct Automaton {
       const Index active_cells = list_active(mark, first, last, cells);
       S* seen = own.take<S>(block * seen_features);
       S* answered = own.take<S>(block * answers);
-      auto sight = sight_of<S>(theta, View<const S>(z.sample(n)), own);
+      auto sight = sights.of(n, own);
       for (Index i = 0; i < active_cells; i += block) {
         const Index count = std::min(block, active_cells - i);
         sight(cells + i, count, seen);

@@ -59,6 +59,10 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   Report jvp(View<const S> t, View<S> out) const {
     const S factor = static_cast<S>(automaton_.fire.factor());
     Scratch scratch;
+    const auto make_change = [&](Index n, Scratch& of) { return change_of_sight(n, t, of); };
+    const detail::Sights<whole_samples, decltype(make_change)> changes(tasks_, make_change, scratch);
+    const auto make_sight = sight_maker();
+    const SightsAt<decltype(make_sight)> sights(*this, make_sight, scratch);
     const std::span<Report> reports = reports_of(tasks_, scratch);
     tasks_.each([&](Index task, const Band& band) {
       const S* z = z_.sample(band.sample).data();
@@ -73,13 +77,13 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
         }
       }
       Scratch own;
-      auto sight = change_of_sight(band, t, own);
+      auto change = changes.of(band.sample, own);
       S* seen_t = own.take<S>(backward_block * seen_features);
       S* answer_t = own.take<S>(backward_block * answers);
       reports[static_cast<std::size_t>(task)] +=
-          each_block(task, band, [&](const Cells& cells, const S* answer, const auto& linear) {
+          each_block(task, band, sights, [&](const Cells& cells, const S* answer, const auto& linear) {
             const Index count = static_cast<Index>(cells.size());
-            sight(cells.data(), count, seen_t);
+            change(cells.data(), count, seen_t);
             const Report report = detail::report_of([&] {
               return linear.jvp(View<const S>(seen_t, block_shape(seen_features, count)),
                                 View<S>(answer_t, block_shape(answers, count)));
@@ -129,26 +133,47 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
                                                  View<S>(answer.data(), answer_shape), prepared)) {}
   };
 
-  /// How what a cell sees changes with the state along t.
-  auto change_of_sight(const Band& band, View<const S> t, Scratch& scratch) const {
+  /// How what the cells of sample n see changes with the state along t.
+  auto change_of_sight(Index n, View<const S> t, Scratch& scratch) const {
     if constexpr (seeing_params > 0) {
       using Change = typename Perception::template Change<S>;
-      return Change(automaton_.perception, of_perception<S>(theta_), z_.sample(band.sample), t.sample(band.sample),
-                    scratch);
+      return Change(automaton_.perception, of_perception<S>(theta_), z_.sample(n), t.sample(n), scratch);
     } else {
-      return typename Perception::template Sight<S>(automaton_.perception, t.sample(band.sample), scratch);
+      return typename Perception::template Sight<S>(automaton_.perception, t.sample(n), scratch);
     }
   }
 
+  /// Makes what the cells of a sample see.
+  auto sight_maker() const {
+    return [this](Index n, Scratch& of) { return automaton_.template sight_of<S>(theta_, z_.sample(n), of); };
+  }
+
+  /// Sights where the step was made, for what has to be computed anew.
+  template <class Make>
+  class SightsAt {
+   public:
+    SightsAt(const Linearization& linearization, const Make& make, Scratch& scratch) {
+      if (linearization.kept_.empty()) sights_.emplace(linearization.tasks_, make, scratch);
+    }
+    auto of(Index n, Scratch& own) const { return sights_->of(n, own); }
+
+   private:
+    std::optional<detail::Sights<whole_samples, Make>> sights_;
+  };
+
   static detail::Tasks tasks_of(const Automaton& automaton, const Shape& z) {
     automaton.perception.check_shape(z);
-    return detail::Tasks(z, backward_cells, slice_cells(z, automaton.perception.band_cells(z, 1)));
+    if constexpr (whole_samples) {
+      return detail::Tasks(z, backward_cells, slice_cells(z, 1));
+    } else {
+      return detail::Tasks(z, backward_cells, slice_cells(z, automaton.perception.band_cells(z, 1)));
+    }
   }
 
   /// Calls body(cells, answers, linearization of the rule) for the blocks of a band, kept or made anew. Blocks that
   /// were kept may have cells that updated and then died.
-  template <class Body>
-  Report each_block(Index task, const Band& band, const Body& body) const {
+  template <class SightsHere, class Body>
+  Report each_block(Index task, const Band& band, const SightsHere& sights, const Body& body) const {
     Report report;
     if (!kept_.empty()) {
       for (const auto& block : kept_[static_cast<std::size_t>(task)]) {
@@ -159,7 +184,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     Scratch own;
     Index* cells = own.take<Index>(band.size() + 1);
     const Index count = list_active(marks_ + band.sample * tasks_.cells, band.first, band.last, cells);
-    auto sight = automaton_.template sight_of<S>(theta_, z_.sample(band.sample), own);
+    auto sight = sights.of(band.sample, own);
     const Index most = std::min(count, backward_block);
     S* seen = own.take<S>(most * seen_features);
     S* answer = own.take<S>(most * answers);
@@ -186,14 +211,39 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     }
     if (dz) tasks_.each([&](Index, const Band& band) { pass_idle(band, w, dz); });
     const std::span<Report> reports = reports_of(tasks_, scratch);
-    const auto each_active = [&](Index task, const Band& band) {
-      S* own_dtheta = partial == nullptr ? nullptr : partial + (tasks > 1 ? task * params : 0);
-      reports[static_cast<std::size_t>(task)] += pull_active(task, band, w, dz, own_dtheta);
+    const auto dtheta_of = [&](Index task) {
+      return partial == nullptr ? nullptr : partial + (tasks > 1 ? task * params : 0);
     };
-    if (dz) {
-      tasks_.each_apart(each_active);
+    const auto make_sight = sight_maker();
+    const SightsAt<decltype(make_sight)> sights(*this, make_sight, scratch);
+    if constexpr (whole_samples) {
+      const auto pull_sample = [&](Index n, Index first_task) {
+        pull_whole(n, first_task, sights, w, dz, dtheta_of, reports);
+      };
+      if (tasks_.bands > 1) {
+        for (Index n = 0; n < tasks_.samples; ++n) pull_sample(n, n * tasks_.bands);
+      } else {
+        tasks_.each([&](Index task, const Band& band) { pull_sample(band.sample, task); });
+      }
     } else {
-      tasks_.each(each_active);
+      const auto each_active = [&](Index task, const Band& band) {
+        Scratch own;
+        // Without dz there is nothing to spread, unless the perception has parameters.
+        std::optional<typename Perception::template Spread<S>> spread;
+        if constexpr (seeing_params > 0) {
+          spread.emplace(automaton_.perception, of_perception<S>(theta_), z_.sample(band.sample),
+                         dz ? dz.sample(band.sample) : View<S>{}, dtheta_of(task), own);
+        } else {
+          if (dz) spread.emplace(automaton_.perception, dz.sample(band.sample), own);
+        }
+        reports[static_cast<std::size_t>(task)] +=
+            pull_active(task, band, sights, w, dz, dtheta_of(task), spread ? &*spread : nullptr);
+      };
+      if (dz) {
+        tasks_.each_apart(each_active);
+      } else {
+        tasks_.each(each_active);
+      }
     }
     if (dtheta != nullptr && tasks > 1) {
       for (Index task = 0; task < tasks; ++task) {
@@ -217,7 +267,50 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     }
   }
 
-  Report pull_active(Index task, const Band& band, View<const S> w, View<S> dz, S* dtheta) const {
+  /// The bands of sample n, whose tasks are numbered from first_task on, where cells see the whole sample: what they
+  /// spread is put together before it reaches the cells.
+  template <class SightsHere, class DthetaOf>
+  void pull_whole(Index n, Index first_task, const SightsHere& sights, View<const S> w, View<S> dz,
+                  const DthetaOf& dtheta_of, std::span<Report> reports) const {
+    using Spread = typename Perception::template Spread<S>;
+    using Part = typename Spread::Part;
+    Scratch scratch;
+    const View<S> dz_here = dz ? dz.sample(n) : View<S>{};
+    Spread spread = [&] {
+      if constexpr (seeing_params > 0) {
+        return Spread(automaton_.perception, of_perception<S>(theta_), z_.sample(n), dz_here, scratch);
+      } else {
+        return Spread(automaton_.perception, dz_here, scratch);
+      }
+    }();
+    Part* parts = scratch.take<Part>(tasks_.bands);
+    for (Index b = 0; b < tasks_.bands; ++b) {
+      const Band band = tasks_.band(n, b);
+      if constexpr (seeing_params > 0) {
+        std::construct_at(parts + b, spread.part(band.first, band.last, dtheta_of(first_task + b), scratch));
+      } else {
+        std::construct_at(parts + b, spread.part(band.first, band.last, scratch));
+      }
+    }
+    // Without dz there is nothing to spread, unless the perception has parameters.
+    const bool spreads = dz || seeing_params > 0;
+    parallel_for(tasks_.bands, [&](Index b) {
+      reports[static_cast<std::size_t>(first_task + b)] += pull_active(
+          first_task + b, tasks_.band(n, b), sights, w, dz, dtheta_of(first_task + b), spreads ? parts + b : nullptr);
+    });
+    if (!spreads) return;
+    for (Index b = 0; b < tasks_.bands; ++b) spread.add(parts[b]);
+    if constexpr (seeing_params > 0) {
+      spread.finish(dtheta_of(first_task));
+    } else {
+      spread.finish();
+    }
+  }
+
+  /// Of the cells of a band that updated. `spread` may be null.
+  template <class SightsHere, class Spreads>
+  Report pull_active(Index task, const Band& band, const SightsHere& sights, View<const S> w, View<S> dz, S* dtheta,
+                     Spreads* spread) const {
     const S factor = static_cast<S>(automaton_.fire.factor());
     const S* z = z_.sample(band.sample).data();
     const S* from = w.sample(band.sample).data();
@@ -225,15 +318,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     Scratch own;
     S* answer_w = own.take<S>(backward_block * answers);
     S* seen_w = own.take<S>(backward_block * seen_features);
-    // Without dz there is nothing to spread, unless the perception has parameters.
-    std::optional<typename Perception::template Spread<S>> spread;
-    if constexpr (seeing_params > 0) {
-      spread.emplace(automaton_.perception, of_perception<S>(theta_), z_.sample(band.sample),
-                     dz ? dz.sample(band.sample) : View<S>{}, dtheta, own);
-    } else {
-      if (dz) spread.emplace(automaton_.perception, dz.sample(band.sample), own);
-    }
-    const Report report = each_block(task, band, [&](const Cells& cells, const S* answer, const auto& linear) {
+    return each_block(task, band, sights, [&](const Cells& cells, const S* answer, const auto& linear) {
       const Index count = static_cast<Index>(cells.size());
       for (Index j = 0; j < count; ++j) {
         const Index cell = cells[static_cast<std::size_t>(j)], at = cell * C;
@@ -250,20 +335,16 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
         }
       }
       const View<const S> of_answers(answer_w, block_shape(answers, count));
-      const View<S> of_seen = spread ? View<S>(seen_w, block_shape(seen_features, count)) : View<S>{};
+      const View<S> of_seen = spread != nullptr ? View<S>(seen_w, block_shape(seen_features, count)) : View<S>{};
       const Report of_block = detail::report_of([&] {
         if (dtheta != nullptr)
           return linear.pullback(of_answers, of_seen,
                                  std::span<S, Rule::param_count>(dtheta + seeing_params, Rule::param_count));
         return linear.vjp(of_answers, of_seen);
       });
-      if (spread) (*spread)(cells.data(), count, seen_w);
+      if (spread != nullptr) (*spread)(cells.data(), count, seen_w);
       return of_block;
     });
-    if constexpr (requires { spread->finish(); }) {
-      if (spread) spread->finish();
-    }
-    return report;
   }
 
   Automaton automaton_;

@@ -17,20 +17,27 @@
 //
 // `cells` are numbers of cells in the sample, fastest if ascending.
 //
-// One whose cells see far, such as the whole sample, may have two members more:
+// One whose cells see the whole sample has
 //
-//   static constexpr bool whole_samples = true;   // to make a Sight takes as long as to use it, so that one should
-//                                                 // serve many cells: forward, too, bands have band_cells(z, 1)
-//   Spread<S>::finish()                           // called once after all cells: only then dz has everything
+//   static constexpr bool whole_samples = true;      // and then no band_cells: a band of it is any run of cells
 //
-// One with parameters, which come before the rule's in theta, need not be linear in z. It has
+// Its Sight is made once a sample, and copies of it serve bands of cells side by side. Its Spread is put together from
+// parts, which take the cells of a band each, side by side, and change dz of those alone:
+//
+//   Spread<S>::part(first, last, scratch)   a Part, which is called as above
+//   Spread<S>::add(part)                    once for each, in order
+//   Spread<S>::finish()                     once after all: only then dz has everything
+//
+// One with parameters, which come before the rule's in theta, need not be linear in z, and its Change is the derivative
+// along t. What has gradients in theta adds to dtheta, if that is not null; dz may be a View without memory. It has
 //
 //   static constexpr std::size_t param_count;   static void leaves(LeafList&);
 //   Sight<S>(perception, theta, sample z, scratch)
-//   Change<S>(perception, theta, sample z, sample t, scratch)                (cells, count, seen): its derivative along
-//   t Spread<S>(perception, theta, sample z, sample dz, dtheta, scratch)       and adds to dtheta, if that is not null;
-//   dz
-//                                                                            may be a View without memory
+//   Change<S>(perception, theta, sample z, sample t, scratch)        (cells, count, seen)
+//   Spread<S>(perception, theta, sample z, sample dz, dtheta, scratch)
+//
+// and if it sees whole samples, not Spread but its parts, part(first, last, dtheta, scratch), and finish(dtheta) take
+// dtheta.
 
 #include <array>
 #include <utility>

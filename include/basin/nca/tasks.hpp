@@ -36,6 +36,11 @@ struct Tasks {
     return bands > 1 ? samples * bands : (samples + samples_per_task - 1) / samples_per_task;
   }
 
+  /// Band b of a sample. The last has the rest as well: were it short, the bands beside it could reach the same cells.
+  [[nodiscard]] Band band(Index sample, Index b) const {
+    return {sample, b * band_cells, b + 1 == bands ? cells : (b + 1) * band_cells};
+  }
+
   /// Calls body(task, band) for all bands, tasks side by side.
   template <class Body>
   void each(const Body& body) const {
@@ -60,12 +65,10 @@ struct Tasks {
   template <class Body>
   void bands_of(Index task, const Body& body) const {
     if (bands > 1) {
-      // The last band has the rest as well: were it short, the bands beside it could reach the same cells.
-      const Index b = task % bands;
-      body(task, Band{task / bands, b * band_cells, b + 1 == bands ? cells : (b + 1) * band_cells});
+      body(task, band(task / bands, task % bands));
     } else {
       const Index last = std::min(samples, (task + 1) * samples_per_task);
-      for (Index n = task * samples_per_task; n < last; ++n) body(task, Band{n, 0, cells});
+      for (Index n = task * samples_per_task; n < last; ++n) body(task, band(n, 0));
     }
   }
 };

@@ -21,6 +21,8 @@
 // products pack; it gives all of that back.
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -72,6 +74,9 @@ void orthogonalize(Eigen::Map<Matrix<S>> u, int iterations) {
   } else {
     Map(from, count, length) = (u.transpose().template cast<double>() / largest / norm).template cast<S>();
   }
+  // Numbers whose products would be subnormal, and slow, and too small to matter after they have grown 500 times.
+  const S least = std::sqrt(std::numeric_limits<S>::min()) * S(1000);
+  Map(from, count, length) = (Map(from, count, length).array().abs() < least).select(S(0), Map(from, count, length));
   constexpr S a = S(3.4445), b = S(-4.7750), c = S(2.0315);
   for (int k = 0; k < iterations; ++k) {
     const Map x(from, count, length);
@@ -140,6 +145,7 @@ struct Muon {
     Scratch scratch;
     Eigen::Map<Vector<S>> u(scratch.take<S>(values.size()), values.size());
     m = mu * m + g;
+    detail::drop_subnormals(m);
     if (nesterov) {
       u = g + mu * m;
     } else {

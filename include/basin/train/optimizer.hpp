@@ -15,11 +15,13 @@
 //   adam.step(theta, gradient, state, schedule(step));
 //
 // A state's each(visit) calls visit(name, value) for what a checkpoint must keep: a std::int64_t or Parameters.
+// Accumulated numbers below the least normal one become zero: see detail::drop_subnormals.
 // A step with a gradient that is not finite gives a theta that is not finite: look at the norm (train/clip.hpp) first.
 
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 
 #include "basin/core/parameters.hpp"
 
@@ -33,6 +35,15 @@ concept Optimizer = requires(const O& optimizer, Parameters<Model, S>& theta, co
 };
 
 namespace detail {
+
+/// Sums that decay never reach zero by themselves: where gradients stay away, as behind a ReLU that is never open, they
+/// end at subnormal numbers (0.9 of the least is rounded to the least), and each operation on one of those costs as much
+/// as a hundred others. NaNs stay.
+template <class V>
+void drop_subnormals(V&& values) {
+  using S = typename std::remove_cvref_t<V>::Scalar;
+  values.array() = (values.array().abs() < std::numeric_limits<S>::min()).select(S(0), values.array());
+}
 
 /// Calls visit(first, size) for each leaf of weights.
 template <class Model, class Visit>
@@ -84,6 +95,7 @@ struct Sgd {
         if (nesterov) values.segment(first, size) *= S(1) - a * decay;
       });
     }
+    detail::drop_subnormals(velocity);
     values -= a * (nesterov ? mu : S(1)) * velocity;
     if (nesterov) values -= a * g;
   }
@@ -141,6 +153,8 @@ struct Adam {
     const S new1 = static_cast<S>(1.0 - beta1), new2 = static_cast<S>(1.0 - beta2), e = static_cast<S>(epsilon);
     m.array() = b1 * m.array() + new1 * g.array();
     s.array() = b2 * s.array() + new2 * g.array().square();
+    detail::drop_subnormals(m);
+    detail::drop_subnormals(s);
     values.array() -= a * m.array() / (per_root * s.array().sqrt() + e);
   }
 };
