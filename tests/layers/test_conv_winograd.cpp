@@ -100,18 +100,3 @@ TEST_CASE("the error of Winograd's filtering", "[unit][conv]") {
   CHECK(error(dx.values, dx_exact.values) < 1e-6);
   CHECK(error(dtheta, dtheta_exact) < 1e-6);
 }
-
-// A solve goes by prepared weights; the residual by the direct sum tells whether it found the same equilibrium.
-TEST_CASE("an equilibrium by Winograd's filtering is one of the direct sum", "[unit][conv]") {
-  using Cell = Injected<Sequential<Conv<32, 32, 3>, Tanh>>;
-  using Model = Equilibrium<Cell>;
-  const Model model{.stop = {.tolerance = 1e-5, .max_evaluations = 100}};
-  Vector<float> theta = whole_numbers<float>(Model::param_count, 1) * 0.01f;
-  const std::span<const float, Model::param_count> parameters(theta.data(), Model::param_count);
-  auto u = whole_state<float>({32, {7, 6, 1}, 3}, 2);
-  State<float> z(u.shape), again(u.shape);
-  const Report report = model.apply(parameters, u.view(), z.view());
-  CHECK(report.forward.converged() == 3);
-  static_cast<void>(model.cell.apply(parameters, z.view(), u.view(), again.view()));
-  CHECK((again.values - z.values).norm() <= 2e-5f * again.values.norm());
-}

@@ -184,10 +184,20 @@ TEST_CASE("a large network is the same for any number of threads, and has the gr
   const State<double> z = test::random_state(shape, 2), w = test::random_state(shape, 4);
   const auto pulled = [&](int count) {
     set_threads(count);
-    State<double> end(shape), dz(shape);
-    Parameters<Rollout<Placed<RandomFire>>, double> gradient;
+    State<double> end(shape), dz(shape), jt(shape);
+    Parameters<Rollout<Placed<RandomFire>>, double> gradient, without_dz;
     const auto linear = rollout.linearize(theta.span(), z.view(), end.view());
     (void)linear.pullback(w.view(), dz.view(), gradient.span());
+    (void)linear.jvp(z.view(), jt.view());
+    CHECK(std::abs(jt.values.dot(w.values) - z.values.dot(dz.values)) < 1e-12 * jt.values.norm() * w.values.norm());
+    // One step alone, whose first state nobody asks the gradient of.
+    State<double> next(shape);
+    const auto step = rollout.automaton.linearize(theta.span(), z.view(), View<const double>{}, next.view());
+    Parameters<Rollout<Placed<RandomFire>>, double> with_dz;
+    (void)step.pullback(w.view(), dz.view(), View<double>{}, with_dz.span());
+    (void)step.pullback(w.view(), View<double>{}, View<double>{}, without_dz.span());
+    CHECK(with_dz.vector() == without_dz.vector());
+    (void)linear.vjp(w.view(), dz.view());
     set_threads(0);
     Vector<double> all(end.values.size() + dz.values.size() + gradient.vector().size());
     all << end.values, dz.values, gradient.vector();

@@ -235,8 +235,8 @@ TEST_CASE("gradients of an automaton of weights, and of its rollout", "[gradient
 
 TEST_CASE("all tapes of a rollout of weights agree, on networks of any size", "[gradient][perceive_weights]") {
   using P = PerceiveWeights<3, AcrossLayers>;
-  for (const std::vector<Index>& widths : std::vector<std::vector<Index>>{{4, 3, 2}, {120, 90, 10}}) {
-    const Network network(widths);  // the second has 11,800 cells: more than a band of a grid
+  for (const std::vector<Index>& widths : std::vector<std::vector<Index>>{{4, 3, 2}, {130, 120, 10}}) {
+    const Network network(widths);  // the second has 16,930 cells: two bands, forward and backward
     const State<double> z = random_state(network.shape(3, 2), 2), w = random_state(z.shape, 3);
     const auto theta = random_parameters<Meta<P>>(4, 0.3);
     State<double> applied(z.shape);
@@ -263,7 +263,7 @@ TEST_CASE("all tapes of a rollout of weights agree, on networks of any size", "[
 TEST_CASE("an automaton of weights is the same on 1 and 2 threads", "[repeatable][perceive_weights]") {
   using P = PerceiveWeights<4, AcrossLayers, true>;
   for (const Index samples : {1, 3, 40}) {
-    const Network network = samples > 3 ? Network({30, 10, 5}) : Network({100, 100, 10});
+    const Network network = samples > 3 ? Network({30, 10, 5}) : Network({130, 120, 10});
     const State<float> z = random_state<float>(network.shape(4, samples), 2), w = random_state<float>(z.shape, 3);
     const auto theta = random_parameters<Meta<P>, float>(4, 0.3);
     const auto on = [&](int threads) {

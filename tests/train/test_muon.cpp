@@ -65,6 +65,23 @@ Matrix<double> random_matrix(Index rows, Index columns, std::uint64_t seed) {
 
 }  // namespace
 
+TEST_CASE("a part of a matrix whose gradients stay away comes to zero", "[unit]") {
+  const Muon muon;
+  Parameters<Model, float> theta, gradient;
+  auto state = muon.init(theta);
+  gradient.vector().setConstant(1.0f);
+  muon.step(theta, gradient, state);
+  gradient.vector().setZero();
+  gradient.vector().head(100).setLinSpaced(-1.0f, 1.0f);  // ten of the 20 columns of the first matrix live on
+  for (int step = 0; step < 2000; ++step) muon.step(theta, gradient, state);
+  CHECK_FALSE(state.momentum.vector().head(100).isZero(1e-3f));
+  CHECK(state.momentum.vector().segment(100, 100).isZero(0));
+  const Vector<float> before = theta.vector();
+  muon.step(theta, gradient, state);
+  CHECK(theta.vector().segment(100, 100) == before.segment(100, 100));
+  CHECK(theta.vector().head(100) != before.head(100));
+}
+
 TEST_CASE("a matrix is taken towards the orthogonal one of its singular value decomposition", "[exam][muon]") {
   for (const auto& [rows, columns] : {std::pair<Index, Index>{20, 60}, {60, 20}, {64, 128}, {1, 7}, {7, 1}}) {
     CAPTURE(rows, columns);

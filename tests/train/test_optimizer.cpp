@@ -1,6 +1,7 @@
 #include "basin/train/optimizer.hpp"
 
 #include <catch2/catch.hpp>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,26 @@ TEST_CASE("the first step of Adam has the size of the rate, whatever the gradien
   adam.step(theta, gradient, state);
   CHECK((theta.vector().array() + 0.01 * gradient.vector().array().sign()).abs().maxCoeff() <= 1e-16);
   CHECK(state.steps == 1);
+}
+
+// 0.8 and 0.9 of the least subnormal number are rounded to itself: sums would stay there for ever.
+TEST_CASE("what optimizers accumulate comes to zero where gradients stay away", "[unit]") {
+  const auto states_after = [](const auto& optimizer, float first) {
+    Parameters<Model, float> theta, gradient;
+    auto state = optimizer.init(theta);
+    gradient.vector().setConstant(first);
+    optimizer.step(theta, gradient, state);
+    gradient.vector().setZero();
+    for (int step = 0; step < 1200; ++step) optimizer.step(theta, gradient, state);
+    return state;
+  };
+  CHECK(states_after(Sgd{.momentum = 0.8}, 1.0f).velocity.vector().isZero(0));
+  CHECK(states_after(Adam{}, 1.0f).first_moment.vector().isZero(0));
+  CHECK_FALSE(states_after(Adam{}, 1.0f).second_moment.vector().isZero(0));  // 0.999^1200 of it
+  CHECK(states_after(Adam{}, 1e-18f).second_moment.vector().isZero(0));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(states_after(Sgd{.momentum = 0.8}, nan).velocity.vector().array().isNaN().all());
+  CHECK(states_after(Adam{}, nan).first_moment.vector().array().isNaN().all());
 }
 
 TEST_CASE("an optimizer's state can be saved and set again", "[repeatable]") {

@@ -6,9 +6,9 @@
 //   S. Bai, J. Z. Kolter, V. Koltun, "Deep equilibrium models", NeurIPS 2019.
 //
 // Each sample is its own solve with its own status. A batch is cut into tiles of samples, small enough that a tile
-// stays in cache for its whole solve; nothing couples tiles. The linearization keeps u and z only: each jvp, vjp and
-// pullback linearizes the cell anew, tile by tile, so that the memory of a training step does not depend on the number
-// of iterations.
+// stays in cache for its whole solve; nothing couples tiles. The linearization keeps u, z and what the cell prepared
+// only: each jvp, vjp and pullback linearizes the cell anew, tile by tile, so that the memory of a training step does
+// not depend on the number of iterations.
 
 #include <algorithm>
 #include <type_traits>
@@ -121,8 +121,8 @@ struct Equilibrium {
   };
 };
 
-/// dz/du and dz/dtheta at the equilibrium. Refers to theta, u and z. What an adjoint method reached is in the Report of
-/// each call; what the forward solves did is in report().
+/// dz/du and dz/dtheta at the equilibrium. Refers to theta, u and z; owns what the cell prepared. What an adjoint
+/// method reached is in the Report of each call; what the forward solves did is in report().
 template <class C, class Solver, class Adjoint>
 template <class S>
 class Equilibrium<C, Solver, Adjoint>::Linearization {

@@ -23,7 +23,10 @@
 //
 // Weights are w[k][l][c][o], k and l the line and the column; U, V and the like are 16 matrices one after another.
 
-#include "basin/core/scratch.hpp"
+#include <algorithm>
+#include <type_traits>
+
+#include "basin/core/state.hpp"
 #include "basin/kernels/product.hpp"
 
 namespace basin::kernels {
@@ -163,8 +166,8 @@ void winograd_output(Index tiles, Index cells, const S* m, Index matrix, const S
   });
 }
 
-/// The transpose of winograd_output: A e A^T for the gradients e of two lines of `cells` cells; g_1 may be null, for
-/// zeros.
+/// The transpose of winograd_output: m = A e A^T for the gradients e in two lines, g_0 and g_1, of which g_1 may be
+/// null, for zeros.
 template <int To, class S>
 void winograd_output_back(Index tiles, Index cells, const S* g_0, const S* g_1, S* m, Index matrix) {
   constexpr int lanes = lanes_for<S>(To);

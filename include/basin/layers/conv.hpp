@@ -7,14 +7,15 @@
 // with Inputs and Outputs features, an odd kernel K, a stride s, and a boundary that says what stands beyond the
 // edge. x is (Inputs, X, Y, 1, N), y is (Outputs, ceil(X / s), ceil(Y / s), 1, N).
 //
-// No image is unfolded: some lines of a sample at a time, as many as stay in the first-level cache, get a border, and
-// each line of output cells is one product over the bordered lines under the kernel (kernels/product.hpp). Lines of
-// zeros are left out. The gradient in x is the same product with the kernel turned round, over the gradient in y spread
-// out by the stride; the gradient in W sums outer products.
+// No image is unfolded: some lines of a sample at a time, as many as stay in the first-level cache, get a border.
+// Directly, each line of output cells is one product over the bordered lines under the kernel (kernels/product.hpp),
+// and lines of zeros are left out. The gradient in x is the same product with the kernel turned round, over the
+// gradient in y spread out by the stride; the gradient in W sums outer products.
 //
-// 3 x 3 kernels without stride and with many features go by Winograd's minimal filtering (kernels/winograd.hpp) where
-// its transforms are paid for: y and the gradient in x with weights that were prepared, as solvers do once a solve, and
-// the gradient in W always. By then sums are rounded otherwise, by a few units in the last place of the largest number.
+// 3 x 3 kernels without stride and with 32 features or more go by Winograd's minimal filtering (kernels/winograd.hpp)
+// on planes that are large enough for it: y and the gradient in x if the weights were prepared, as solvers do once a
+// solve, the gradient in W always. Sums are then rounded otherwise, by a few units in the last place of the largest
+// number. Which way is taken depends on the layer, the plane and whether there is something prepared, not on the batch.
 
 #include <algorithm>
 
@@ -36,7 +37,7 @@ struct Conv {
   static constexpr std::size_t weight_count = std::size_t{Kernel} * Kernel * Inputs * Outputs;
   static constexpr std::size_t param_count = weight_count + (WithBias == Bias::yes ? Outputs : 0);
   static constexpr Index border = (Kernel - 1) / 2;
-  /// Whether Winograd's filtering wins (benchmarks/layers/conv.cpp measures it).
+  /// Whether Winograd's filtering may win (benchmarks/peers/conv.cpp measures it).
   static constexpr bool winograd = Kernel == 3 && Stride == 1 && Inputs >= 32 && Outputs >= 32;
 
   static void leaves(LeafList& list) {
@@ -64,25 +65,29 @@ struct Conv {
     correlate(theta.data(), WithBias == Bias::yes ? theta.data() + weight_count : nullptr, x, y, then);
   }
 
-  /// Weights as apply and linearizations want them: transformed, and turned round for the gradient in x.
+  /// Weights as apply and linearizations want them.
   template <class S>
   struct Prepared {
-    Vector<S> transformed;  // only for Winograd
-    Vector<S> turned;       // [K - 1 - l][K - 1 - k][o][c], for Winograd transformed
+    Vector<S> turned;             ///< for the gradient in x: [K - 1 - l][K - 1 - k][o][c]
+    Vector<S> forward, backward;  ///< the weights, and those turned, transformed; only for Winograd
   };
   template <class S>
   [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
     Prepared<S> out;
+    out.turned = turned_weights(theta.data());
     if constexpr (winograd) {
-      const Vector<S> turned = turned_weights(theta.data());
-      out.transformed.resize(transformed_count);
-      out.turned.resize(transformed_count);
-      kernels::winograd_weights<Inputs, Outputs>(theta.data(), out.transformed.data());
-      kernels::winograd_weights<Outputs, Inputs>(turned.data(), out.turned.data());
-    } else {
-      out.turned = turned_weights(theta.data());
+      out.forward.resize(transformed_count);
+      out.backward.resize(transformed_count);
+      kernels::winograd_weights<Inputs, Outputs>(theta.data(), out.forward.data());
+      kernels::winograd_weights<Outputs, Inputs>(out.turned.data(), out.backward.data());
     }
     return out;
+  }
+
+  /// The same as apply, with weights that were prepared.
+  template <class S>
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
+    apply_then(theta, x, y, prepared, [](S*, Index, Index) {});
   }
 
   /// The same as apply_then, with weights that were prepared.
@@ -104,12 +109,19 @@ struct Conv {
   /// Refers to what was prepared.
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
-    apply_then(theta, x, y, prepared, [](S*, Index, Index) {});
+    apply(theta, x, y, prepared);
     return Linearization<S>(theta.data(), x, y.shape(), &prepared);
   }
 
  private:
   static constexpr Index transformed_count = kernels::winograd_matrices * Inputs * Outputs;
+
+  /// On planes of a line or a column half of each tile is wasted; and the gradient in W reads and writes its 16
+  /// matrices once a sample.
+  static constexpr bool winograd_pays(const Shape& x) { return std::min(x.space[0], x.space[1]) >= 2; }
+  static constexpr bool winograd_pays_for_weights(const Shape& x) {
+    return winograd_pays(x) && x.space[0] * x.space[1] >= 16;
+  }
 
   template <class S>
   static Vector<S> turned_weights(const S* weights) {
@@ -143,13 +155,13 @@ struct Conv {
   static void correlate_with(const S* weights, const S* bias, const Prepared<S>* prepared, View<const S> x, View<S> y,
                              const Then& then) {
     if constexpr (winograd) {
-      if (prepared != nullptr) {
+      if (prepared != nullptr && winograd_pays(x.shape())) {
         const Index width = x.shape().space[0], height = x.shape().space[1];
         for (Index n = 0; n < x.samples(); ++n) {
           const auto load = [&](Index i, S* to) {
             bordered_line<Edge>(x.sample(n).data(), Inputs, width, height, border, i, to);
           };
-          detail::winograd_lines<Inputs, Outputs>(border, height, width, load, prepared->transformed.data(), bias,
+          detail::winograd_lines<Inputs, Outputs>(border, height, width, load, prepared->forward.data(), bias,
                                                   y.sample(n).data(),
                                                   [&](S* out, Index size) { then(out, out - y.data(), size); });
         }
@@ -200,9 +212,9 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
       S* out = zero_edge ? dx.sample(n).data() : full;
       const S* none = nullptr;
       const auto as_it_is = [](S*, Index) {};
-      if (winograd && prepared_ != nullptr) {
+      if (winograd && prepared_ != nullptr && winograd_pays(x_.shape())) {
         if constexpr (winograd) {
-          detail::winograd_lines<Outputs, Inputs>(zeros, full_height, full_width, spread, prepared_->turned.data(),
+          detail::winograd_lines<Outputs, Inputs>(zeros, full_height, full_width, spread, prepared_->backward.data(),
                                                   none, out, as_it_is);
         }
       } else {
@@ -216,11 +228,12 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
     if (dx) vjp(w, dx);
+    bool done = false;
     if constexpr (winograd) {
-      pull_weights_by_winograd(w, dtheta.data());
-    } else {
-      pull_weights(w, dtheta.data());
+      done = winograd_pays_for_weights(x_.shape());
+      if (done) pull_weights_by_winograd(w, dtheta.data());
     }
+    if (!done) pull_weights(w, dtheta.data());
     if constexpr (WithBias == Bias::yes) {
       kernels::add_columns<Outputs>(w.shape().cells(), w.data(), dtheta.data() + weight_count);
     }

@@ -71,9 +71,9 @@ struct WinogradBlocks {
   [[nodiscard]] Index tiles() const { return lines * columns; }
 };
 
-/// The same lines of cells and of tiles for V: calls body(first line of tiles, lines, first column of tiles, columns,
-/// v, the stride of v's matrices) for each block, with V of its tiles. load(i, to) makes line i of cells + 2 cells, i
-/// from -before on, of which those from lines_out + 2 - before on are not asked for.
+/// Calls body(first line of tiles, lines, first column of tiles, columns, v, the stride of v's matrices) for each block
+/// of tiles of lines_out x cells cells, with V of its tiles. load(i, to) makes line i of cells + 2 cells, i from
+/// -before on; those from lines_out + 2 - before on are not asked for.
 template <int From, class S, class Load, class Body>
 void each_winograd_block(Index before, Index lines_out, Index cells, const Load& load, const Body& body) {
   const WinogradBlocks blocks(cells, lines_out);

@@ -214,8 +214,6 @@ class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
 
   class Part {
    public:
-    Part(const Network& network, S* dz, S* sums) : dz_(dz), walk_(network), sums_(sums) {}
-
     /// g: count columns of seen_features.
     void operator()(const Index* cells, Index count, const S* g) {
       for (Index k = 0; k < count; ++k, g += seen_features) {
@@ -229,6 +227,8 @@ class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
 
    private:
     friend Spread;
+
+    Part(const Network& network, S* dz, S* sums) : dz_(dz), walk_(network), sums_(sums) {}
 
     void add_mean(Index group, S share, const S* g, S* dq) const {
       S* sum = sums_ + group * C;
@@ -244,11 +244,14 @@ class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
     S* sums_;  // of what comes for each group
   };
 
-  Part part(Index /*first*/, Index /*last*/, Scratch& scratch) const {
-    return Part(network_, dz_, zeros<S>(network_, scratch));
+  /// A part that has all cells adds to what is here directly.
+  Part part(Index first, Index last, Scratch& scratch) const {
+    const bool all = first == 0 && last == network_.cells();
+    return Part(network_, dz_, all ? sums_ : zeros<S>(network_, scratch));
   }
 
   void add(const Part& part) {
+    if (part.sums_ == sums_) return;
     for (Index i = 0; i < Neighbours::groups(network_) * C; ++i) sums_[i] += part.sums_[i];
   }
 

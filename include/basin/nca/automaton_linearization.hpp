@@ -10,6 +10,7 @@
 // It is included by nca/automaton.hpp.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -220,8 +221,10 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
       const auto pull_sample = [&](Index n, Index first_task) {
         pull_whole(n, first_task, sights, w, dz, dtheta_of, reports);
       };
-      if (tasks_.bands > 1) {
-        for (Index n = 0; n < tasks_.samples; ++n) pull_sample(n, n * tasks_.bands);
+      if (tasks_.bands > 1 && tasks_.samples < threads()) {
+        for (Index n = 0; n < tasks_.samples; ++n) pull_sample(n, n * tasks_.bands);  // bands side by side
+      } else if (tasks_.bands > 1) {
+        parallel_for(tasks_.samples, [&](Index n) { pull_sample(n, n * tasks_.bands); });
       } else {
         tasks_.each([&](Index task, const Band& band) { pull_sample(band.sample, task); });
       }

@@ -112,7 +112,22 @@ struct Gated {
 
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
-    return Linearization<S>(*this, theta, z, u, out);
+    return Linearization<S>(*this, theta, z, u, out, nullptr);
+  }
+
+  /// What the automaton prepares (core/layer.hpp).
+  template <class S>
+  using Prepared = typename A::template Prepared<S>;
+  template <class S>
+  [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
+    return automaton.prepare(theta);
+  }
+
+  /// Refers to what was prepared.
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
+                             const Prepared<S>& prepared) const {
+    return Linearization<S>(*this, theta, z, u, out, &prepared);
   }
 
  private:
@@ -156,14 +171,15 @@ template <class A>
 template <class S>
 class Gated<A>::Linearization {
  public:
-  Linearization(const Gated& cell, std::span<const S, param_count> theta, View<const S> z, View<const S> u, View<S> out)
+  Linearization(const Gated& cell, std::span<const S, param_count> theta, View<const S> z, View<const S> u, View<S> out,
+                const Prepared<S>* prepared)
       : cell_(cell),
         shape_(z.shape()),
         stepped_(shape_),
         gates_(shape_.cells()),
         slopes_(shape_.cells()),
-        linear_(cell.automaton.template linearize<S>(theta, z, View<const S>(nullptr, shape_.with_features(0)),
-                                                     stepped_.view())) {
+        linear_(detail::linearize_with<A, S>(cell.automaton, theta, z, View<const S>(nullptr, shape_.with_features(0)),
+                                             stepped_.view(), prepared)) {
     cell_.each_gate(z, gates_.data());
     slopes_ = gates_.array() * (S(1) - gates_.array()) / static_cast<S>(cell_.width);
     out.vector() = stepped_.values;

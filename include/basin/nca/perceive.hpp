@@ -21,8 +21,9 @@
 //
 //   static constexpr bool whole_samples = true;      // and then no band_cells: a band of it is any run of cells
 //
-// Its Sight is made once a sample, and copies of it serve bands of cells side by side. Its Spread is put together from
-// parts, which take the cells of a band each, side by side, and change dz of those alone:
+// Its Sight and Change are made for the sample, and copies of them serve bands of cells side by side. Its Spread is put
+// together from parts, which take the cells of a band each, side by side, and change dz of those alone. All of these
+// can be copied and need no destructor.
 //
 //   Spread<S>::part(first, last, scratch)   a Part, which is called as above
 //   Spread<S>::add(part)                    once for each, in order

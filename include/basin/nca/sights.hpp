@@ -4,6 +4,7 @@
 // takes long to make, the calling thread once for all bands of the sample.
 
 #include <memory>
+#include <utility>
 
 #include "basin/core/scratch.hpp"
 #include "basin/nca/tasks.hpp"
@@ -11,6 +12,7 @@
 namespace basin::detail {
 
 /// make(sample, scratch) gives a sight. `shared`: of the whole sample, and then its copies serve bands side by side.
+/// Refers to scratch memory.
 template <bool shared, class Make>
 class Sights {
  public:
@@ -33,7 +35,7 @@ class Sights {
  private:
   using Sight = decltype(std::declval<const Make&>()(Index{}, std::declval<Scratch&>()));
 
-  const Make& make_;
+  Make make_;
   Sight* made_ = nullptr;
 };
 

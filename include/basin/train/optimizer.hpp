@@ -37,8 +37,8 @@ concept Optimizer = requires(const O& optimizer, Parameters<Model, S>& theta, co
 namespace detail {
 
 /// Sums that decay never reach zero by themselves: where gradients stay away, as behind a ReLU that is never open, they
-/// end at subnormal numbers (0.9 of the least is rounded to the least), and each operation on one of those costs as much
-/// as a hundred others. NaNs stay.
+/// end at subnormal numbers (0.9 of the least is rounded to the least), and each operation on one of those costs as
+/// much as a hundred others. NaNs stay.
 template <class V>
 void drop_subnormals(V&& values) {
   using S = typename std::remove_cvref_t<V>::Scalar;
