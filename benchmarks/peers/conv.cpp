@@ -67,7 +67,7 @@ void measure(const Options& options, double peak) {
   report("conv input gradient", input_gradient, dx.values);
   report("conv weight gradient", weight_gradient, gradient.vector());
   if constexpr (Layer::winograd) {
-    const auto prepared = layer.prepare(theta.span());
+    const auto prepared = layer.prepare(std::as_const(theta).span());
     linear.clear();
     for (Index part = 0; part < parts_of_batch; ++part) {
       const Index count = x.shape.samples / parts_of_batch;

@@ -30,7 +30,7 @@ void measure(const Options& options, double peak) {
   fill_uniform(w.values, 17, -1, 1);
   const double flops = 2.0 * static_cast<double>(u.shape.cells()) * 9 * C * C;
 
-  const auto prepared = f.prepare(theta.span());
+  const auto prepared = f.prepare(std::as_const(theta).span());
   const auto evaluate = [&] {
     for_parts(deq_samples, [&](Index, Index first, Index count) {
       static_cast<void>(f.apply(theta.span(), std::as_const(z).view().samples(first, count),
