@@ -123,6 +123,22 @@ struct Conv {
     return winograd_pays(x) && x.space[0] * x.space[1] >= 16;
   }
 
+  /// The transform of all weights in each call is worth it for planes that take several times as long.
+  static constexpr bool winograd_pays_unprepared(const Shape& x) {
+    return winograd_pays(x) && x.space[0] * x.space[1] >= 400;
+  }
+
+  /// Transformed weights for planes of such a shape: those that were prepared, or made here of `weights` (From, To);
+  /// null if the direct sum is to be taken.
+  template <int From, int To, class S>
+  static const S* transformed(const S* weights, const S* prepared, const Shape& x, Scratch& scratch) {
+    if (prepared != nullptr) return winograd_pays(x) ? prepared : nullptr;
+    if (!winograd_pays_unprepared(x)) return nullptr;
+    S* made = scratch.take<S>(transformed_count);
+    kernels::winograd_weights<From, To>(weights, made);
+    return made;
+  }
+
   template <class S>
   static Vector<S> turned_weights(const S* weights) {
     Vector<S> turned(static_cast<Index>(weight_count));
@@ -150,19 +166,21 @@ struct Conv {
     }
   }
 
-  /// The same, with prepared weights if there are any.
+  /// The same, directly or not, with prepared weights if there are any.
   template <class S, class Then>
   static void correlate_with(const S* weights, const S* bias, const Prepared<S>* prepared, View<const S> x, View<S> y,
                              const Then& then) {
     if constexpr (winograd) {
-      if (prepared != nullptr && winograd_pays(x.shape())) {
+      Scratch scratch;
+      const S* of_tiles = transformed<Inputs, Outputs>(
+          weights, prepared == nullptr ? nullptr : prepared->forward.data(), x.shape(), scratch);
+      if (of_tiles != nullptr) {
         const Index width = x.shape().space[0], height = x.shape().space[1];
         for (Index n = 0; n < x.samples(); ++n) {
           const auto load = [&](Index i, S* to) {
             bordered_line<Edge>(x.sample(n).data(), Inputs, width, height, border, i, to);
           };
-          detail::winograd_lines<Inputs, Outputs>(border, height, width, load, prepared->forward.data(), bias,
-                                                  y.sample(n).data(),
+          detail::winograd_lines<Inputs, Outputs>(border, height, width, load, of_tiles, bias, y.sample(n).data(),
                                                   [&](S* out, Index size) { then(out, out - y.data(), size); });
         }
         return;
@@ -197,6 +215,12 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
     const Index line = Outputs * (full_width + Kernel - 1), spread_lines = (y_.space[1] - 1) * Stride + 1;
     Scratch scratch;
     S* full = zero_edge ? nullptr : scratch.take<S>(Inputs * full_width * full_height);
+    const S* turned = prepared_ == nullptr ? turned_.data() : prepared_->turned.data();
+    const S* of_tiles = nullptr;  // null: directly
+    if constexpr (winograd) {
+      of_tiles = transformed<Outputs, Inputs>(turned, prepared_ == nullptr ? nullptr : prepared_->backward.data(),
+                                              x_.shape(), scratch);
+    }
     for (Index n = 0; n < w.samples(); ++n) {
       const auto spread = [&](Index i, S* to) {
         std::fill_n(to, line, S(0));
@@ -212,15 +236,11 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
       S* out = zero_edge ? dx.sample(n).data() : full;
       const S* none = nullptr;
       const auto as_it_is = [](S*, Index) {};
-      if (winograd && prepared_ != nullptr && winograd_pays(x_.shape())) {
-        if constexpr (winograd) {
-          detail::winograd_lines<Outputs, Inputs>(zeros, full_height, full_width, spread, prepared_->backward.data(),
-                                                  none, out, as_it_is);
-        }
-      } else {
-        detail::conv_lines<Kernel, Outputs, 1, Inputs, true>(
-            spread_lines, line, zeros, 1, full_height, full_width, spread,
-            prepared_ == nullptr ? turned_.data() : prepared_->turned.data(), none, out, as_it_is);
+      if (of_tiles == nullptr) {
+        detail::conv_lines<Kernel, Outputs, 1, Inputs, true>(spread_lines, line, zeros, 1, full_height, full_width,
+                                                             spread, turned, none, out, as_it_is);
+      } else if constexpr (winograd) {
+        detail::winograd_lines<Outputs, Inputs>(zeros, full_height, full_width, spread, of_tiles, none, out, as_it_is);
       }
       if constexpr (!zero_edge) fold_border<Edge>(full, Inputs, width, height, border, dx.sample(n).data());
     }
