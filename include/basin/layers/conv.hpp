@@ -62,7 +62,9 @@ struct Conv {
 
   template <class S, class Then>
   void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
-    correlate(theta.data(), WithBias == Bias::yes ? theta.data() + weight_count : nullptr, x, y, then);
+    const Prepared<S>* nothing_prepared = nullptr;
+    correlate_with(theta.data(), WithBias == Bias::yes ? theta.data() + weight_count : nullptr, nothing_prepared, x, y,
+                   then);
   }
 
   /// Weights as apply and linearizations want them.
