@@ -63,8 +63,7 @@ struct Conv {
   template <class S, class Then>
   void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
     const Prepared<S>* nothing_prepared = nullptr;
-    correlate_with(theta.data(), WithBias == Bias::yes ? theta.data() + weight_count : nullptr, nothing_prepared, x, y,
-                   then);
+    correlate(theta.data(), bias_of(theta.data()), nothing_prepared, x, y, then);
   }
 
   /// Weights as apply and linearizations want them.
@@ -96,7 +95,7 @@ struct Conv {
   template <class S, class Then>
   void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared,
                   const Then& then) const {
-    correlate_with(theta.data(), WithBias == Bias::yes ? theta.data() + weight_count : nullptr, &prepared, x, y, then);
+    correlate(theta.data(), bias_of(theta.data()), &prepared, x, y, then);
   }
 
   template <class S>
@@ -154,41 +153,36 @@ struct Conv {
     return turned;
   }
 
-  /// y = the sum above; `then` gets each finished line.
+  /// y = the sum above; `then` gets each finished line. `prepared` may be null.
   template <class S, class Then>
-  static void correlate(const S* weights, const S* bias, View<const S> x, View<S> y, const Then& then) {
+  static void correlate(const S* weights, const S* bias, const Prepared<S>* prepared, View<const S> x, View<S> y,
+                        const Then& then) {
     const Index width = x.shape().space[0], height = x.shape().space[1];
+    Scratch scratch;
+    const S* of_tiles = nullptr;  // null: directly
+    if constexpr (winograd) {
+      of_tiles = transformed<Inputs, Outputs>(weights, prepared == nullptr ? nullptr : prepared->forward.data(),
+                                              x.shape(), scratch);
+    }
     for (Index n = 0; n < x.samples(); ++n) {
       const auto load = [&](Index i, S* to) {
         bordered_line<Edge>(x.sample(n).data(), Inputs, width, height, border, i, to);
       };
-      detail::conv_lines<Kernel, Inputs, Stride, Outputs, std::is_same_v<Edge, Zero>>(
-          height, Inputs * (width + 2 * border), border, Stride, y.shape().space[1], y.shape().space[0], load, weights,
-          bias, y.sample(n).data(), [&](S* out, Index size) { then(out, out - y.data(), size); });
+      const auto then_line = [&](S* out, Index size) { then(out, out - y.data(), size); };
+      if (of_tiles == nullptr) {
+        detail::conv_lines<Kernel, Inputs, Stride, Outputs, std::is_same_v<Edge, Zero>>(
+            height, Inputs * (width + 2 * border), border, Stride, y.shape().space[1], y.shape().space[0], load,
+            weights, bias, y.sample(n).data(), then_line);
+      } else if constexpr (winograd) {
+        detail::winograd_lines<Inputs, Outputs>(border, height, width, load, of_tiles, bias, y.sample(n).data(),
+                                                then_line);
+      }
     }
   }
 
-  /// The same, directly or not, with prepared weights if there are any.
-  template <class S, class Then>
-  static void correlate_with(const S* weights, const S* bias, const Prepared<S>* prepared, View<const S> x, View<S> y,
-                             const Then& then) {
-    if constexpr (winograd) {
-      Scratch scratch;
-      const S* of_tiles = transformed<Inputs, Outputs>(
-          weights, prepared == nullptr ? nullptr : prepared->forward.data(), x.shape(), scratch);
-      if (of_tiles != nullptr) {
-        const Index width = x.shape().space[0], height = x.shape().space[1];
-        for (Index n = 0; n < x.samples(); ++n) {
-          const auto load = [&](Index i, S* to) {
-            bordered_line<Edge>(x.sample(n).data(), Inputs, width, height, border, i, to);
-          };
-          detail::winograd_lines<Inputs, Outputs>(border, height, width, load, of_tiles, bias, y.sample(n).data(),
-                                                  [&](S* out, Index size) { then(out, out - y.data(), size); });
-        }
-        return;
-      }
-    }
-    correlate(weights, bias, x, y, then);
+  template <class S>
+  static const S* bias_of(const S* theta) {
+    return WithBias == Bias::yes ? theta + weight_count : nullptr;
   }
 };
 
@@ -203,7 +197,7 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
   }
 
   void jvp(View<const S> t, View<S> out) const {
-    correlate_with(weights_, static_cast<const S*>(nullptr), prepared_, t, out, [](S*, Index, Index) {});
+    correlate(weights_, static_cast<const S*>(nullptr), prepared_, t, out, [](S*, Index, Index) {});
   }
 
   void vjp(View<const S> w, View<S> dx) const {
@@ -250,12 +244,7 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
     if (dx) vjp(w, dx);
-    bool done = false;
-    if constexpr (winograd) {
-      done = winograd_pays_for_weights(x_.shape());
-      if (done) pull_weights_by_winograd(w, dtheta.data());
-    }
-    if (!done) pull_weights(w, dtheta.data());
+    pull_weights(w, dtheta.data());
     if constexpr (WithBias == Bias::yes) {
       kernels::add_columns<Outputs>(w.shape().cells(), w.data(), dtheta.data() + weight_count);
     }
@@ -270,6 +259,12 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
   }
 
   void pull_weights(View<const S> w, S* dweights) const {
+    if constexpr (winograd) {
+      if (winograd_pays_for_weights(x_.shape())) {
+        pull_weights_by_winograd(w, dweights);
+        return;
+      }
+    }
     const Index line = Inputs * (x_.shape().space[0] + 2 * border);
     // Bands of lines of y, so that the numbers of a register tile are added to dtheta once a band, and a band of x
     // still lies in a near cache.

@@ -71,15 +71,30 @@ struct WinogradBlocks {
   [[nodiscard]] Index tiles() const { return lines * columns; }
 };
 
-/// Calls body(first line of tiles, lines, first column of tiles, columns, v, the stride of v's matrices) for each block
-/// of tiles of lines_out x cells cells, with V of its tiles. load(i, to) makes line i of cells + 2 cells, i from
-/// -before on; those from lines_out + 2 - before on are not asked for.
-template <int From, class S, class Load, class Body>
+/// What is at hand for a block of tiles: V, and room for M. Tile (l, t) of it has numbers l * columns + t of their
+/// matrices.
+template <class S>
+struct WinogradBlock {
+  Index first, lines;     // lines of tiles
+  Index column, columns;  // columns of tiles
+  bool last_of_lines;     // whether its lines end with it
+  const S* v;
+  Index v_matrix;  // numbers from one matrix to the next
+  S* m;
+  Index m_matrix;
+};
+
+/// Calls body(block) for each block of tiles of lines_out x cells cells. load(i, to) makes line i of cells + 2 cells, i
+/// from -before on; those from lines_out + 2 - before on are not asked for.
+template <int From, int To, class S, class Load, class Body>
 void each_winograd_block(Index before, Index lines_out, Index cells, const Load& load, const Body& body) {
   const WinogradBlocks blocks(cells, lines_out);
-  const Index line = From * (2 * blocks.across + 2), matrix = kernels::winograd_stride<S>(blocks.tiles() * From);
+  const Index line = From * (2 * blocks.across + 2);
+  const Index v_matrix = kernels::winograd_stride<S>(blocks.tiles() * From);
+  const Index m_matrix = kernels::winograd_stride<S>(blocks.tiles() * To);
   Scratch scratch;
-  S* v = scratch.take<S>(kernels::winograd_matrices * matrix);
+  S* v = scratch.take<S>(kernels::winograd_matrices * v_matrix);
+  S* m = scratch.take<S>(kernels::winograd_matrices * m_matrix);
   S* memory = scratch.take<S>(4 * line);
   std::fill_n(memory, 4 * line, S(0));  // with an odd number of cells the last of a line stays zero
   const Index end = lines_out + 2 - before;
@@ -100,9 +115,10 @@ void each_winograd_block(Index before, Index lines_out, Index cells, const Load&
         ring.reach(top, top + 4);
         const S* under[4];
         for (Index i = 0; i < 4; ++i) under[i] = ring.slot(top + i) + 2 * column * From;
-        kernels::winograd_input<From>(columns, under, v + l * columns * From, matrix);
+        kernels::winograd_input<From>(columns, under, v + l * columns * From, v_matrix);
       }
-      body(first, lines, column, columns, static_cast<const S*>(v), matrix);
+      body(
+          WinogradBlock<S>{first, lines, column, columns, column + columns == blocks.across, v, v_matrix, m, m_matrix});
     }
   }
 }
@@ -112,46 +128,34 @@ void each_winograd_block(Index before, Index lines_out, Index cells, const Load&
 template <int From, int To, class S, class Load, class Then>
 void winograd_lines(Index before, Index lines_out, Index cells, const Load& load, const S* u, const S* start, S* out,
                     const Then& then) {
-  const WinogradBlocks blocks(cells, lines_out);
-  Scratch scratch;
-  const Index m_matrix = kernels::winograd_stride<S>(blocks.tiles() * To);
-  S* m = scratch.take<S>(kernels::winograd_matrices * m_matrix);
-  each_winograd_block<From, S>(before, lines_out, cells, load,
-                               [&](Index first, Index lines, Index column, Index columns, const S* v, Index matrix) {
-                                 kernels::winograd_products<From, To>(lines * columns, v, matrix, u, m, m_matrix);
-                                 for (Index l = 0; l < lines; ++l) {
-                                   const Index y = 2 * (first + l);
-                                   S* upper = out + y * cells * To;
-                                   S* lower = y + 1 < lines_out ? upper + cells * To : nullptr;
-                                   const Index skip = 2 * column * To;
-                                   kernels::winograd_output<To>(columns, cells - 2 * column, m + l * columns * To,
-                                                                m_matrix, start, upper + skip,
-                                                                lower == nullptr ? nullptr : lower + skip);
-                                   if (column + columns < blocks.across) continue;
-                                   then(upper, To * cells);
-                                   if (lower != nullptr) then(lower, To * cells);
-                                 }
-                               });
+  each_winograd_block<From, To, S>(before, lines_out, cells, load, [&](const WinogradBlock<S>& b) {
+    kernels::winograd_products<From, To>(b.lines * b.columns, b.v, b.v_matrix, u, b.m, b.m_matrix);
+    for (Index l = 0; l < b.lines; ++l) {
+      const Index y = 2 * (b.first + l), skip = 2 * b.column * To;
+      S* upper = out + y * cells * To;
+      S* lower = y + 1 < lines_out ? upper + cells * To : nullptr;
+      kernels::winograd_output<To>(b.columns, cells - 2 * b.column, b.m + l * b.columns * To, b.m_matrix, start,
+                                   upper + skip, lower == nullptr ? nullptr : lower + skip);
+      if (!b.last_of_lines) continue;
+      then(upper, To * cells);
+      if (lower != nullptr) then(lower, To * cells);
+    }
+  });
 }
 
 /// du += what the gradient g in such lines says of the transformed weights.
 template <int From, int To, class S, class Load>
 void winograd_gradient(Index before, Index lines_out, Index cells, const Load& load, const S* g, S* du) {
-  const WinogradBlocks blocks(cells, lines_out);
-  Scratch scratch;
-  const Index m_matrix = kernels::winograd_stride<S>(blocks.tiles() * To);
-  S* m = scratch.take<S>(kernels::winograd_matrices * m_matrix);
-  each_winograd_block<From, S>(before, lines_out, cells, load,
-                               [&](Index first, Index lines, Index column, Index columns, const S* v, Index matrix) {
-                                 for (Index l = 0; l < lines; ++l) {
-                                   const Index y = 2 * (first + l);
-                                   const S* upper = g + (y * cells + 2 * column) * To;
-                                   kernels::winograd_output_back<To>(columns, cells - 2 * column, upper,
-                                                                     y + 1 < lines_out ? upper + cells * To : nullptr,
-                                                                     m + l * columns * To, m_matrix);
-                                 }
-                                 kernels::winograd_outer<From, To>(lines * columns, v, matrix, m, m_matrix, du);
-                               });
+  each_winograd_block<From, To, S>(before, lines_out, cells, load, [&](const WinogradBlock<S>& b) {
+    for (Index l = 0; l < b.lines; ++l) {
+      const Index y = 2 * (b.first + l);
+      const S* upper = g + (y * cells + 2 * b.column) * To;
+      kernels::winograd_output_back<To>(b.columns, cells - 2 * b.column, upper,
+                                        y + 1 < lines_out ? upper + cells * To : nullptr, b.m + l * b.columns * To,
+                                        b.m_matrix);
+    }
+    kernels::winograd_outer<From, To>(b.lines * b.columns, b.v, b.v_matrix, b.m, b.m_matrix, du);
+  });
 }
 
 }  // namespace basin::detail
