@@ -110,8 +110,9 @@ inline Heatmap heatmap(const Settings& settings, Judge& judge, const std::vector
 inline basin::Image picture(const Heatmap& map, const std::string& title) {
   namespace draw = basin::examples;
   constexpr Index side = 44, left = 60, top = 50;
-  basin::Image image = draw::blank(left + side * static_cast<Index>(map.x.size()) + 10,
-                                   top + side * static_cast<Index>(map.y.size()) + 40);
+  const Index width = left + side * static_cast<Index>(map.x.size()) + 10;
+  basin::Image image =
+      draw::blank(std::max(width, draw::text_width(title) + 16), top + side * static_cast<Index>(map.y.size()) + 40);
   draw::write_text(image, 8, 8, title);
   draw::write_text(image, 8, top - 16, "Y", draw::detail::ink, 1);
   for (std::size_t row = 0; row < map.y.size(); ++row) {
