@@ -11,8 +11,10 @@
 // differences of m, not of z or f, gives every damping with one array besides Q.
 //
 // Of the factorisation only R is kept and updated. What it needs of the vectors are inner products of D with the newest
-// difference and residual, summed in double, and once more with what is left of a difference that lies almost in the
-// span of the others. So a step reads D and M once, and writes one column of each: what it costs is memory traffic.
+// difference and residual, and once more, in double, with what is left of a difference that lies almost in the span of
+// the others. Kept are r and m themselves; the differences are made again where they are used. So an iteration reads z,
+// f and the kept r once, with all norms and inner products on the way, writes one r and one m, and mixes in one more
+// pass over the kept m: what it costs is memory traffic.
 // Columns leave, oldest first, while the condition number of R exceeds max_condition; a difference too small to mean
 // anything is not taken up.
 //
@@ -46,19 +48,19 @@ struct Anderson {
 
   template <class S>
   struct Memory {
-    S* d;          ///< differences of residuals: a ring, `oldest` the first of them
-    S* m;          ///< differences of damped Picard steps, likewise
-    S* last_r;     ///< r of the last step
-    S* last_m;     ///< damped Picard step of the last step
+    S* r;          ///< residuals: a ring of window + 1 columns
+    S* m;          ///< damped Picard steps, likewise
     Index stride;  ///< between columns
-    int limit;     ///< columns at most: no more than the sample has numbers
-    int oldest;
+    int limit;     ///< differences at most: no more than the sample has numbers
+    int newest;    ///< column
     bool begun;
-    double last_squared;  ///< |last_r|^2
+    double last_squared;  ///< |r|^2 of the step before
     detail::MixingProblem<window> problem;
+    /// Of the newest r and f, and d = r - the r before: r r, f f, d d, d r, and of each D_j: D_j d, D_j r.
+    std::array<double, 4 + 2 * window> products;
 
-    /// Where column j starts, the oldest being 0.
-    [[nodiscard]] Index column(int j) const { return (oldest + j) % window * stride; }
+    /// Where the column starts that came so many steps before the newest.
+    [[nodiscard]] Index column(int before) const { return (newest + window + 1 - before) % (window + 1) * stride; }
   };
 
   template <class S>
@@ -68,102 +70,132 @@ struct Anderson {
     check(ridge >= 0 && std::isfinite(ridge), "ridge of Anderson", ridge, "a finite number, 0 or more");
     Memory<S> memory{};
     memory.stride = detail::column_stride<S>(size);
-    memory.d = scratch.take<S>(memory.stride * window);
-    memory.m = scratch.take<S>(memory.stride * window);
-    memory.last_r = scratch.take<S>(size);
-    memory.last_m = scratch.take<S>(size);
+    memory.r = scratch.take<S>(memory.stride * (window + 1));
+    memory.m = scratch.take<S>(memory.stride * (window + 1));
     memory.limit = static_cast<int>(std::min<Index>(window, size));
     return memory;
   }
 
+  /// Before step: keeps r and m of z and f = f(z).
   template <class S>
-  void step(Memory<S>& memory, std::span<S> z, std::type_identity_t<std::span<const S>> f) const {
+  ResidualNorms take_in(Memory<S>& memory, std::span<const S> z, std::type_identity_t<std::span<const S>> f) const {
     const Index size = static_cast<Index>(z.size());
-    if (!memory.begun) {
-      begin(memory, z, f);
-      return;
-    }
-    if (take_in(memory, size, z.data(), f.data())) {
+    const int held = memory.begun ? memory.problem.columns() + 1 : 0;
+    memory.newest = (memory.newest + 1) % (window + 1);
+    with_static(held, [&]<int columns>() {
+      pass<S, columns>(memory, size, z.data(), f.data());
+      const auto safe = [&](int product) {
+        return detail::in_safe_range<S>(memory.products[static_cast<std::size_t>(product)]);
+      };
+      if (!safe(0) || !safe(1) || (columns > 0 && !safe(2))) pass<double, columns>(memory, size, z.data(), f.data());
+    });
+    return {std::sqrt(memory.products[0]), std::sqrt(memory.products[1])};
+  }
+
+  template <class S>
+  void step(Memory<S>& memory, std::span<S> z, std::type_identity_t<std::span<const S>>) const {
+    const Index size = static_cast<Index>(z.size());
+    auto& problem = memory.problem;
+    if (memory.begun && accept(memory, size)) {
       const double limit = std::min(max_condition, 0.1 / static_cast<double>(std::numeric_limits<S>::epsilon()));
-      while (memory.problem.columns() > 1 && memory.problem.condition() > limit) drop_oldest(memory);
+      while (problem.columns() > 1 && problem.condition() > limit) problem.drop_oldest();
     }
-    mix(memory, size, z.data());
+    memory.begun = true;
+    memory.last_squared = memory.products[0];
+    with_static(problem.columns(), [&]<int columns>() { mix<columns>(memory, size, z.data()); });
     // Room for the next difference.
-    if (memory.problem.columns() == memory.limit) drop_oldest(memory);
+    if (problem.columns() == memory.limit) problem.drop_oldest();
   }
 
  private:
   using Column = typename detail::MixingProblem<window>::Column;
 
-  template <class S>
-  void begin(Memory<S>& memory, std::span<S> z, std::span<const S> f) const {
-    const Index size = static_cast<Index>(z.size());
-    detail::VectorMap<S> r(memory.last_r, size), m(memory.last_m, size), z_map(z.data(), size);
-    r = detail::ConstVectorMap<S>(f.data(), size) - z_map;
-    m = z_map + static_cast<S>(damping) * r;
-    z_map = m;
-    memory.last_squared = detail::dot(memory.last_r, memory.last_r, size);
-    memory.begun = true;
+  /// Calls body.operator()<count>().
+  template <class Body>
+  static void with_static(int count, const Body& body) {
+    [&]<int... c>(std::integer_sequence<int, c...>) {
+      static_cast<void>(((count == c && (body.template operator()<c>(), true)) || ...));
+    }
+    (std::make_integer_sequence<int, window + 1>{});
   }
 
-  /// Takes z and f = f(z) into the history. False if the new difference says nothing.
+  /// Writes the newest r and m, and products, summed in A, for so many columns held before.
+  template <class A, int columns, class S>
+  void pass(Memory<S>& memory, Index size, const S* z, const S* f) const {
+    constexpr std::size_t count = columns == 0 ? 2 : 2 + 2 * columns;
+    S* const r_all = memory.r + memory.column(0);
+    S* const m_all = memory.m + memory.column(0);
+    std::array<const S*, columns + 1> older{};  // the oldest first
+    for (int j = 0; j < columns; ++j) older[static_cast<std::size_t>(j)] = memory.r + memory.column(columns - j);
+    std::array<double, count> sums{};
+    detail::for_chunks(size, [&](Index first, Index length) {
+      const auto terms_at = [&]<int L>(Index i) __attribute__((always_inline)) {
+        const Index at = first + i;
+        const auto wide = [](const kernels::Lanes<S, L>& v) { return detail::convert<A, L, S>(v); };
+        const auto value = kernels::load<L>(f + at), from = kernels::load<L>(z + at), r = value - from;
+        kernels::store<L>(r_all + at, r);
+        kernels::store<L>(m_all + at, from + kernels::broadcast<L>(static_cast<S>(damping)) * r);
+        std::array<kernels::Lanes<A, L>, count> terms;
+        terms[0] = wide(r) * wide(r);
+        terms[1] = wide(value) * wide(value);
+        if constexpr (columns > 0) {
+          auto next = kernels::load<L>(older[columns - 1] + at);
+          const auto d = wide(r - next);
+          terms[2] = d * d;
+          terms[3] = d * wide(r);
+#pragma GCC unroll 32
+          for (int j = columns - 2; j >= 0; --j) {
+            const auto column = static_cast<std::size_t>(j);
+            const auto before = kernels::load<L>(older[column] + at);
+            const auto older_d = wide(next - before);
+            terms[4 + 2 * column] = older_d * d;
+            terms[5 + 2 * column] = older_d * wide(r);
+            next = before;
+          }
+        }
+        return terms;
+      };
+      detail::add_sums<A>(sums, length, terms_at);
+    });
+    std::copy(sums.begin(), sums.end(), memory.products.begin());
+  }
+
+  /// Takes the newest difference into the history. False if it says nothing.
   template <class S>
-  bool take_in(Memory<S>& memory, Index size, const S* z, const S* f) const {
+  bool accept(Memory<S>& memory, Index size) const {
     auto& problem = memory.problem;
     const int k = problem.columns();
-    S* const d = memory.d + memory.column(k);
-    S* const dm = memory.m + memory.column(k);
-    std::array<detail::DotPair, window> inner{};  // of each column with d and r
-    detail::DotPair of_d{}, of_r{};               // d with d and r; r with r
-    double m_squared = 0;
-    constexpr Index part = 256;
-    alignas(64) double d_part[part], r_part[part];
-    for (Index first = 0; first < size; first += part) {
-      const Index count = std::min(part, size - first);
-      detail::for_lanes<S>(count, [&]<int L>(Index i) {
-        const auto at = [&](const S* from) { return kernels::load<L>(from + first + i); };
-        const auto r = at(f) - at(z), m = at(z) + kernels::broadcast<L>(static_cast<S>(damping)) * r;
-        const auto dr = r - at(memory.last_r);
-        kernels::store<L>(dm + first + i, m - at(memory.last_m));
-        kernels::store<L>(d + first + i, dr);
-        kernels::store<L>(memory.last_r + first + i, r);
-        kernels::store<L>(memory.last_m + first + i, m);
-      });
-      detail::widen(d + first, count, d_part);
-      detail::widen(memory.last_r + first, count, r_part);
-      of_d.add(d_part, d_part, r_part, count);
-      m_squared += static_cast<double>(detail::ConstVectorMap<S>(memory.last_m + first, count).squaredNorm());
-      of_r.add(r_part, r_part, r_part, count);
-      for (int j = 0; j < k; ++j) {
-        inner[static_cast<std::size_t>(j)].add(memory.d + memory.column(j) + first, d_part, r_part, count);
-      }
-    }
+    const double r_squared = memory.products[0], d_squared = memory.products[2], d_with_r = memory.products[3];
     Column with_d{}, with_r{};
     for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) {
-      with_d[j] = inner[j].first();
-      with_r[j] = inner[j].second();
+      with_d[j] = memory.products[4 + 2 * j];
+      with_r[j] = memory.products[5 + 2 * j];
     }
     const Column c = problem.project(with_r);
     problem.set_projection(c);
-    problem.set_newest(of_r.first());
-    const double older_squared = std::exchange(memory.last_squared, of_r.first());
+    problem.set_newest(r_squared);
 
-    // r carries the rounding of f and z: a difference below it is noise.
+    // r carries the rounding of f and z: a difference below it is noise. The newest r takes the place of the last.
     constexpr double epsilon = static_cast<double>(std::numeric_limits<S>::epsilon());
-    const double d_squared = of_d.first();
-    if (!(d_squared > epsilon * epsilon * m_squared) || !(d_squared > 0)) return false;
+    if (!(d_squared > epsilon * epsilon * memory.products[1]) || !(d_squared > 0)) {
+      std::copy_n(memory.r + memory.column(0), size, memory.r + memory.column(1));
+      std::copy_n(memory.m + memory.column(0), size, memory.m + memory.column(1));
+      memory.newest = (memory.newest + window) % (window + 1);
+      return false;
+    }
 
     Column h = problem.project(with_d);
-    Rest rest{d_squared - product(h, h, k), of_d.second() - product(h, c, k)};
-    if (k > 0 && rest.squared < 1e-6 * d_squared) rest = look_again(memory, size, d, k, c, h);
+    Rest rest{d_squared - product(h, h, k), d_with_r - product(h, c, k)};
+    // What is left of a cancellation has few digits.
+    const double few = std::max(1e-6, std::sqrt(epsilon));
+    if (k > 0 && rest.squared < few * d_squared) rest = look_again(memory, size, c, h);
     if (rest.squared > 100 * epsilon * epsilon * d_squared) {
       const double length = std::sqrt(rest.squared);
-      problem.append(h, length, rest.with_r / length, older_squared);
+      problem.append(h, length, rest.with_r / length, memory.last_squared);
     } else {  // dependent on the history to working precision: the new difference replaces all of it
       const double length = std::sqrt(d_squared);
-      memory.oldest = (memory.oldest + k) % window;
       problem.clear();
-      problem.append({}, length, of_d.second() / length, older_squared);
+      problem.append({}, length, d_with_r / length, memory.last_squared);
     }
     return true;
   }
@@ -174,27 +206,46 @@ struct Anderson {
     double with_r;   ///< e^T r
   };
 
+  /// r - the r before, for the residual that came so many steps before the newest, from number `at` on.
+  template <int L, class S>
+  [[gnu::always_inline]] static kernels::Lanes<double, L> difference(const Memory<S>& memory, int before, Index at) {
+    return detail::load_as<double, L>(memory.r + memory.column(before) + at) -
+           detail::load_as<double, L>(memory.r + memory.column(before + 1) + at);
+  }
+
   /// The same for a difference that all but lies in the span of the others, where |d|^2 - |h|^2 is rounding: e is made,
   /// and projected once more. Corrects h = Q^T d.
   template <class S>
-  static Rest look_again(const Memory<S>& memory, Index size, const S* d, int k, const Column& c, Column& h) {
+  static Rest look_again(const Memory<S>& memory, Index size, const Column& c, Column& h) {
+    const int k = memory.problem.columns();
     const Column y = memory.problem.combination(h);
-    Column with_e{};
-    double squared = 0, with_r = 0;
-    for (Index i = 0; i < size; ++i) {
-      double e = static_cast<double>(d[i]);
+    const S* const r = memory.r + memory.column(0);
+    std::array<std::array<double, 1>, window> with_e{};
+    std::array<double, 2> of_e{};  // with itself, with r
+    alignas(64) std::array<double, detail::chunk_size> e;
+    detail::for_chunks(size, [&](Index first, Index count) {
+      detail::for_lanes<double>(count, [&]<int L>(Index i) {
+        auto value = difference<L>(memory, 0, first + i);
+        for (int j = 0; j < k; ++j) {
+          value -= kernels::broadcast<L>(y[static_cast<std::size_t>(j)]) * difference<L>(memory, k - j, first + i);
+        }
+        kernels::store<L>(e.data() + i, value);
+      });
+      detail::add_sums<double>(of_e, count, [&]<int L>(Index i) {
+        const auto value = kernels::load<L>(e.data() + i);
+        return std::array{value * value, value * detail::load_as<double, L>(r + first + i)};
+      });
       for (int j = 0; j < k; ++j) {
-        e -= y[static_cast<std::size_t>(j)] * static_cast<double>(memory.d[memory.column(j) + i]);
+        detail::add_sums<double>(with_e[static_cast<std::size_t>(j)], count, [&]<int L>(Index i) {
+          return std::array{kernels::load<L>(e.data() + i) * difference<L>(memory, k - j, first + i)};
+        });
       }
-      for (int j = 0; j < k; ++j) {
-        with_e[static_cast<std::size_t>(j)] += e * static_cast<double>(memory.d[memory.column(j) + i]);
-      }
-      squared += e * e;
-      with_r += e * static_cast<double>(memory.last_r[i]);
-    }
-    const Column correction = memory.problem.project(with_e);
+    });
+    Column inner{};
+    for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) inner[j] = with_e[j][0];
+    const Column correction = memory.problem.project(inner);
     for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) h[j] += correction[j];
-    return {squared - product(correction, correction, k), with_r - product(correction, c, k)};
+    return {of_e[0] - product(correction, correction, k), of_e[1] - product(correction, c, k)};
   }
 
   static double product(const Column& a, const Column& b, int k) {
@@ -203,22 +254,22 @@ struct Anderson {
     return sum;
   }
 
-  template <class S>
-  static void drop_oldest(Memory<S>& memory) {
-    memory.problem.drop_oldest();
-    memory.oldest = (memory.oldest + 1) % window;
-  }
-
-  /// z = m_k - M gamma.
-  template <class S>
+  /// z = m_k - M gamma, of so many differences.
+  template <int columns, class S>
   void mix(const Memory<S>& memory, Index size, S* z) const {
-    const int k = memory.problem.columns();
     const Column gamma = memory.problem.solve(ridge);
-    detail::for_chunks(size, [&](Index first, Index count) {
-      detail::VectorMap<S> z_chunk(z + first, count);
-      z_chunk = detail::ConstVectorMap<S>(memory.last_m + first, count);
-      const auto column = [&](int j) { return memory.m + memory.column(j) + first; };
-      detail::subtract_columns<S>(z_chunk, column, gamma, k);
+    std::array<const S*, columns + 1> m{};  // the oldest first
+    for (int j = 0; j <= columns; ++j) m[static_cast<std::size_t>(j)] = memory.m + memory.column(columns - j);
+    detail::for_lanes<S>(size, [&]<int L>(Index i) {
+      auto next = kernels::load<L>(m[columns] + i);
+      auto mixed = next;
+#pragma GCC unroll 32
+      for (int j = columns - 1; j >= 0; --j) {
+        const auto before = kernels::load<L>(m[static_cast<std::size_t>(j)] + i);
+        mixed -= kernels::broadcast<L>(static_cast<S>(gamma[static_cast<std::size_t>(j)])) * (next - before);
+        next = before;
+      }
+      kernels::store<L>(z + i, mixed);
     });
   }
 };

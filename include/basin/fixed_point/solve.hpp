@@ -153,6 +153,17 @@ class Watch {
   double start_scale_ = 0;
 };
 
+/// |f - z| and |f|, which a method may find on its way.
+template <class S, class Method, class Memory>
+ResidualNorms take_in(const Method& method, Memory& memory, View<const S> z, View<const S> f) {
+  const auto span = [](View<const S> v) { return std::span<const S>(v.data(), static_cast<std::size_t>(v.size())); };
+  if constexpr (requires { method.take_in(memory, span(z), span(f)); }) {
+    return method.take_in(memory, span(z), span(f));
+  } else {
+    return residual_norms(z.data(), f.data(), z.size());
+  }
+}
+
 template <class S, class Map, class Method, class... Observers>
 void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, std::span<SampleResult> results,
               const double* reference, Index first_sample, Observers&... observers) {
@@ -180,7 +191,7 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
       Watch& watch = watches[slot];
       const Index n = numbers[slot] - first_sample;
       SampleResult& result = results[static_cast<std::size_t>(n)];
-      const ResidualNorms norms = residual_norms(z_n.data(), f_n.data(), size);
+      const ResidualNorms norms = take_in<S>(method, memories[slot], z_n, f_n);
       bool ended = true;
       if (!norms.finite()) {
         watch.count_failed_evaluation();

@@ -3,15 +3,28 @@
 // Sums over long vectors, for the solvers.
 //
 // A vector is walked in chunks that stay in the first-level cache, so that several operations on one chunk cost one
-// pass over memory. Inside a chunk Eigen vectorises in the scalar S; sums over chunks are made in double, always in
-// the same order.
+// pass over memory. Sums are made in the scalar S inside a chunk and in double over chunks, always in the same order.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <type_traits>
 
 #include "basin/core/state.hpp"
 #include "basin/kernels/vector.hpp"
+
+namespace basin {
+
+/// How far z is from f = f(z), in Euclidean norms over one sample.
+struct ResidualNorms {
+  double residual;  ///< |f - z|
+  double value;     ///< |f|
+
+  [[nodiscard]] bool finite() const { return std::isfinite(residual) && std::isfinite(value); }
+};
+
+}  // namespace basin
 
 namespace basin::detail {
 
@@ -46,64 +59,66 @@ void for_lanes(Index count, const Body& body) {
   for (; i < count; ++i) body.template operator()<1>(i);
 }
 
-/// The same numbers in double.
-template <class S>
-void widen(const S* from, Index count, double* to) {
-  for_lanes<double>(count, [&]<int lanes>(Index i) {
-    kernels::store<lanes>(to + i, kernels::widen<lanes, S>(kernels::load<lanes>(from + i)));
-  });
+/// Adds to `sums` what terms.operator()<lanes>(i) gives for the numbers from i on, an array of a vector of A for each
+/// sum, for all i in [0, count). A chunk at most, so that few numbers are added up before the sum goes on in double.
+template <class A, std::size_t n, class Terms>
+void add_sums(std::array<double, n>& sums, Index count, const Terms& terms) {
+  constexpr int lanes = kernels::register_bytes / static_cast<int>(sizeof(A));
+  // Additions under way at once, so that none waits for the one before it.
+  constexpr int chains = n >= 8 ? 1 : 8 / static_cast<int>(n);
+  kernels::Lanes<A, lanes> parts[chains][n] = {};
+  Index i = 0;
+  for (; i + chains * lanes <= count; i += chains * lanes) {
+#pragma GCC unroll 8
+    for (int chain = 0; chain < chains; ++chain) {
+      const auto term = terms.template operator()<lanes>(i + chain * lanes);
+      for (std::size_t s = 0; s < n; ++s) parts[chain][s] += term[s];
+    }
+  }
+  for (; i + lanes <= count; i += lanes) {
+    const auto term = terms.template operator()<lanes>(i);
+    for (std::size_t s = 0; s < n; ++s) parts[0][s] += term[s];
+  }
+  for (; i < count; ++i) {
+    const auto term = terms.template operator()<1>(i);
+    for (std::size_t s = 0; s < n; ++s) parts[0][s][0] += term[s][0];
+  }
+  for (std::size_t s = 0; s < n; ++s) {
+    for (int chain = 1; chain < chains; ++chain) parts[0][s] += parts[chain][s];
+    std::array<double, lanes> wide;
+    for (std::size_t lane = 0; lane < lanes; ++lane) wide[lane] = static_cast<double>(parts[0][s][lane]);
+    for (std::size_t half = lanes / 2; half > 0; half /= 2) {
+      for (std::size_t lane = 0; lane < half; ++lane) wide[lane] += wide[lane + half];
+    }
+    sums[s] += wide[0];
+  }
 }
 
-/// Inner products of one vector q with two others, in double and piece by piece. Sums stay in vectors until they are
-/// asked for.
-class DotPair {
- public:
-  template <class S>
-  void add(const S* q, const double* a, const double* b, Index count) {
-    Index i = 0;
-    Lanes first[2] = {first_[0], first_[1]}, second[2] = {second_[0], second_[1]};
-    for (; i + 2 * lanes <= count; i += 2 * lanes) {
-#pragma GCC unroll 2
-      for (int v = 0; v < 2; ++v) {
-        const Index at = i + v * lanes;
-        const Lanes x = kernels::widen<lanes, S>(kernels::load<lanes>(q + at));
-        first[v] += x * kernels::load<lanes>(a + at);
-        second[v] += x * kernels::load<lanes>(b + at);
-      }
-    }
-    for (int v = 0; v < 2; ++v) {
-      first_[v] = first[v];
-      second_[v] = second[v];
-    }
-    for (; i < count; ++i) {
-      first_[0][0] += static_cast<double>(q[i]) * a[i];
-      second_[0][0] += static_cast<double>(q[i]) * b[i];
-    }
+/// The same numbers in A: in S itself or in double.
+template <class A, int lanes, class S>
+[[gnu::always_inline]] inline kernels::Lanes<A, lanes> convert(const kernels::Lanes<S, lanes>& v) {
+  if constexpr (std::is_same_v<A, S>) {
+    return v;
+  } else {
+    return kernels::widen<lanes, S>(v);
   }
+}
 
-  [[nodiscard]] double first() const { return sum(first_); }
-  [[nodiscard]] double second() const { return sum(second_); }
-
- private:
-  static constexpr int lanes = kernels::register_bytes / static_cast<int>(sizeof(double));
-  using Lanes = kernels::Lanes<double, lanes>;
-
-  static double sum(const Lanes (&parts)[2]) {
-    double total = 0;
-    for (int l = 0; l < lanes; ++l) total += parts[0][l] + parts[1][l];
-    return total;
-  }
-
-  Lanes first_[2]{}, second_[2]{};
-};
+/// lanes numbers from `from` on, in A.
+template <class A, int lanes, class S>
+[[gnu::always_inline]] inline kernels::Lanes<A, lanes> load_as(const S* from) {
+  return convert<A, lanes, S>(kernels::load<lanes>(from));
+}
 
 template <class S>
 [[nodiscard]] double dot(const S* a, const S* b, Index size) {
-  double sum = 0;
+  std::array<double, 1> sum{};
   for_chunks(size, [&](Index first, Index count) {
-    sum += static_cast<double>(ConstVectorMap<S>(a + first, count).dot(ConstVectorMap<S>(b + first, count)));
+    add_sums<S>(sum, count, [&]<int L>(Index i) {
+      return std::array{kernels::load<L>(a + first + i) * kernels::load<L>(b + first + i)};
+    });
   });
-  return sum;
+  return sum[0];
 }
 
 /// True if a sum of squares made in S can be trusted: nothing overflowed, and what underflowed does not matter.
@@ -142,22 +157,17 @@ void subtract_columns(VectorMap<S> a, const Columns& columns, const Coefficients
   for (; j < count; ++j) a -= part(j);
 }
 
-struct ResidualNorms {
-  double residual;  ///< |f - z|
-  double value;     ///< |f|
-
-  [[nodiscard]] bool finite() const { return std::isfinite(residual) && std::isfinite(value); }
-};
-
 /// |f - z| and |f| in one pass.
 template <class S>
 [[nodiscard]] ResidualNorms residual_norms(const S* z, const S* f, Index size) {
-  double residual = 0, value = 0;
+  std::array<double, 2> squares{};
   for_chunks(size, [&](Index first, Index count) {
-    const ConstVectorMap<S> z_chunk(z + first, count), f_chunk(f + first, count);
-    residual += static_cast<double>((f_chunk - z_chunk).squaredNorm());
-    value += static_cast<double>(f_chunk.squaredNorm());
+    add_sums<S>(squares, count, [&]<int L>(Index i) {
+      const auto value = kernels::load<L>(f + first + i), residual = value - kernels::load<L>(z + first + i);
+      return std::array{residual * residual, value * value};
+    });
   });
+  auto [residual, value] = squares;
   if (!in_safe_range<S>(residual) || !in_safe_range<S>(value)) {
     const ConstVectorMap<S> z_all(z, size), f_all(f, size);
     residual = (f_all.template cast<double>() - z_all.template cast<double>()).squaredNorm();
