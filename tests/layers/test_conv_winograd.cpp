@@ -12,8 +12,8 @@
 using namespace basin;
 using namespace basin::test;
 
-static_assert(Conv<32, 32, 3>::winograd && Conv<33, 40, 3, 1, Periodic>::winograd);
-static_assert(!Conv<31, 32, 3>::winograd && !Conv<32, 31, 3>::winograd && !Conv<32, 32, 3, 2>::winograd &&
+static_assert(Conv<16, 16, 3>::winograd && Conv<33, 40, 3, 1, Periodic>::winograd);
+static_assert(!Conv<15, 16, 3>::winograd && !Conv<16, 15, 3>::winograd && !Conv<32, 32, 3, 2>::winograd &&
               !Conv<32, 32, 5>::winograd);
 
 // What a tile can leave over does not depend on the boundary, so that only small planes are tried with every one.
@@ -26,13 +26,19 @@ TEST_CASE("convolution by Winograd's filtering on lines of one to 40 cells", "[u
   for (Index width = 1; width <= 40; ++width) {
     CAPTURE(width);
     CHECK(conv_is_right<float, 32, 32, 3, 1, Zero>({32, {width, 2, 1}, 1}));
+    CHECK(conv_is_right<float, 16, 16, 3, 1, Zero>({16, {width, 2, 1}, 1}));
   }
 }
 
 TEST_CASE("convolution by Winograd's filtering on lines longer than a block", "[unit][conv]") {
+  static_assert(detail::winograd_tiles<float>(32, 32) == 64 && detail::winograd_tiles<float>(16, 16) == 8);
   for (const Index width : {128, 131, 258}) {
     CAPTURE(width);
     CHECK(conv_is_right<float, 32, 32, 3, 1, Zero>({32, {width, 2, 1}, 1}));
+  }
+  for (const Index width : {16, 17, 33, 51}) {
+    CAPTURE(width);
+    CHECK(conv_is_right<float, 16, 16, 3, 1, Periodic>({16, {width, 5, 1}, 1}));
   }
   CHECK(conv_is_right<float, 32, 32, 3, 1, Zero>({32, {2, 131, 1}, 1}));
 }

@@ -12,7 +12,7 @@
 // and lines of zeros are left out. The gradient in x is the same product with the kernel turned round, over the
 // gradient in y spread out by the stride; the gradient in W sums outer products.
 //
-// 3 x 3 kernels without stride and with 32 features or more go by Winograd's minimal filtering (kernels/winograd.hpp)
+// 3 x 3 kernels without stride and with 16 features or more go by Winograd's minimal filtering (kernels/winograd.hpp)
 // on planes that are large enough for it: y and the gradient in x if the weights were prepared, as solvers do once a
 // solve, the gradient in W always. Sums are then rounded otherwise, by a few units in the last place of the largest
 // number. Which way is taken depends on the layer, the plane and whether there is something prepared, not on the batch.
@@ -38,7 +38,7 @@ struct Conv {
   static constexpr std::size_t param_count = weight_count + (WithBias == Bias::yes ? Outputs : 0);
   static constexpr Index border = (Kernel - 1) / 2;
   /// Whether Winograd's filtering may win (benchmarks/peers/conv.cpp measures it).
-  static constexpr bool winograd = Kernel == 3 && Stride == 1 && Inputs >= 32 && Outputs >= 32;
+  static constexpr bool winograd = Kernel == 3 && Stride == 1 && Inputs >= 16 && Outputs >= 16;
 
   static void leaves(LeafList& list) {
     list.weight("weight", {Outputs, Inputs, Kernel, Kernel}, Inputs * Kernel * Kernel, Outputs * Kernel * Kernel);

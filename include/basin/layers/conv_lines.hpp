@@ -55,21 +55,34 @@ void conv_lines(Index lines_in, Index line, Index before, Index step, Index line
 
 /// How a plane is cut into blocks of tiles of 2 x 2 cells: some whole lines of tiles, or part of a long one.
 struct WinogradBlocks {
-  static constexpr Index most = 64;  // tiles of a block: enough for the products, few enough for the second-level cache
-  Index across, down;                // tiles of the plane
-  Index lines;                       // of tiles, of a block
-  Index columns;                     // of tiles, of a block
+  Index across, down;  // tiles of the plane
+  Index lines;         // of tiles, of a block
+  Index columns;       // of tiles, of a block
 
-  WinogradBlocks(Index cells, Index lines_out)
+  /// `most`: tiles of a block.
+  WinogradBlocks(Index cells, Index lines_out, Index most)
       : across((cells + 1) / 2),
         down((lines_out + 1) / 2),
-        lines(std::clamp<Index>(most / across, 1, down)),
-        columns(std::min(across, most)) {
-    const Index blocks = (down + lines - 1) / lines;  // of about the same size
-    lines = (down + blocks - 1) / blocks;
-  }
+        lines(even_part(down, std::max<Index>(1, most / across))),
+        columns(even_part(across, most)) {}
   [[nodiscard]] Index tiles() const { return lines * columns; }
+
+ private:
+  /// The size of parts of about the same size, at most `most`.
+  static constexpr Index even_part(Index whole, Index most) {
+    const Index parts = (whole + most - 1) / most;
+    return (whole + parts - 1) / parts;
+  }
 };
+
+/// Tiles of a block. Where a fair number fits into the first-level cache beside the transformed weights, so many; else
+/// enough for the products, and few enough for the second-level cache.
+template <class S>
+constexpr Index winograd_tiles(Index from, Index to) {
+  constexpr Index number = kernels::winograd_matrices * Index{sizeof(S)};
+  const Index near = 16 * 1024 / (number * (from + to));
+  return number * from * to <= 16 * 1024 ? near : 64;
+}
 
 /// What is at hand for a block of tiles: V, and room for M. Tile (l, t) of it has numbers l * columns + t of their
 /// matrices.
@@ -88,7 +101,7 @@ struct WinogradBlock {
 /// from -before on; those from lines_out + 2 - before on are not asked for.
 template <int From, int To, class S, class Load, class Body>
 void each_winograd_block(Index before, Index lines_out, Index cells, const Load& load, const Body& body) {
-  const WinogradBlocks blocks(cells, lines_out);
+  const WinogradBlocks blocks(cells, lines_out, winograd_tiles<S>(From, To));
   const Index line = From * (2 * blocks.across + 2);
   const Index v_matrix = kernels::winograd_stride<S>(blocks.tiles() * From);
   const Index m_matrix = kernels::winograd_stride<S>(blocks.tiles() * To);
