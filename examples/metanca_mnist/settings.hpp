@@ -27,6 +27,7 @@ struct Settings {
   double rate = 6e-3;
   double pool_rate = 2.5e-3;
   double weight_decay = 0;
+  double distortion = 1;
   std::string without = "nothing";
   int held_back = 0;
   int test_images = 0;
@@ -80,6 +81,11 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options
       .add("weight-decay", s.weight_decay, "Of Muon: a step takes so much of its rate of every weight of a matrix away")
       ->check(CLI::Range(0.0, 10.0));
+  options
+      .add("distortion", s.distortion,
+           "How far training images are turned, sheared, scaled and shifted at random; 1: up to 7 degrees, a tenth, 7% "
+           "and 0.7 pixels; 0: not at all")
+      ->check(CLI::Range(0.0, 4.0));
   options
       .add("without", s.without, "Leave out of the rule or its training: nothing, neighbours, codes, pool, zero-out")
       ->check(CLI::IsMember({"nothing", "neighbours", "codes", "pool", "zero-out"}));

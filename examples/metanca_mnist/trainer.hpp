@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../support/digits.hpp"
+#include "../support/distort.hpp"
 #include "../support/meta_trainer.hpp"
 #include "basin/meta/network_loss.hpp"
 #include "model.hpp"
@@ -17,7 +18,10 @@
 namespace metanca_mnist {
 
 /// Streams of random numbers beside those of the training.
-enum Stream : std::uint64_t { width_stream = 100, image_stream, show_stream };
+enum Stream : std::uint64_t { width_stream = 100, image_stream, show_stream, distortion_stream };
+
+/// The colour of a pixel of 0 to 1, as networks read it.
+inline constexpr float normalized(float pixel) { return (pixel - 0.1307f) / 0.3081f; }
 
 /// Images with mean 0 and deviation 1, as MNIST's training images have them, and labels.
 struct Digits {
@@ -29,20 +33,29 @@ struct Digits {
   Digits(const basin::LabelledImages& from, Index first, Index count)
       : images(from.images.shape.with_samples(count)),
         labels(from.labels.begin() + first, from.labels.begin() + first + count) {
-    images.view().vector() = (from.images.view().samples(first, count).vector().array() - 0.1307f) / 0.3081f;
+    images.view().vector() = from.images.view().samples(first, count).vector().unaryExpr(&normalized);
   }
 };
 
-/// `count` of the digits at random: batch `number` of a seed.
+/// `count` of the digits at random: batch `number` of a seed. With `distortion` above 0 each is distorted by itself
+/// (support/distort.hpp).
 inline std::pair<State<float>, std::vector<int>> batch_of(const Digits& digits, Index count, std::uint64_t seed,
-                                                          std::uint64_t number) {
+                                                          std::uint64_t number, double distortion = 0) {
   const basin::Random random{seed, image_stream};
   const auto all = static_cast<std::uint64_t>(digits.images.shape.samples);
   State<float> images(digits.images.shape.with_samples(count));
   std::vector<int> labels(static_cast<std::size_t>(count));
   for (Index i = 0; i < count; ++i) {
-    const auto from = static_cast<Index>(random.below((number << 20) + static_cast<std::uint64_t>(i), all));
-    images.view().sample(i).vector() = digits.images.view().sample(from).vector();
+    const std::uint64_t draw = (number << 20) + static_cast<std::uint64_t>(i);
+    const auto from = static_cast<Index>(random.below(draw, all));
+    const float* image = digits.images.view().sample(from).data();
+    float* to = images.view().sample(i).data();
+    if (distortion > 0) {
+      const basin::Random form{basin::Random{seed, distortion_stream}.bits(draw), 0};
+      basin::examples::distort<28>(image, normalized(0), {}, distortion, form, to);
+    } else {
+      std::copy_n(image, pixels, to);
+    }
     labels[static_cast<std::size_t>(i)] = digits.labels[static_cast<std::size_t>(from)];
   }
   return {std::move(images), std::move(labels)};
@@ -96,7 +109,7 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
   /// Trains to the last iteration, or until Ctrl-C. True if it came to the end.
   bool run() {
     return MetaTrainer::run([&](std::uint64_t number, const Architecture& of, const auto& body) {
-      const auto [images, labels] = batch_of(train_, settings_.images, settings_.seed, number);
+      const auto [images, labels] = batch_of(train_, settings_.images, settings_.seed, number, settings_.distortion);
       body(loss_of(of, images.view(), labels));
     });
   }
@@ -113,6 +126,7 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
                                {"rate", settings_.rate},
                                {"pool-rate", settings_.pool_rate},
                                {"weight-decay", settings_.weight_decay},
+                               {"distortion", settings_.distortion},
                                {"without", settings_.without},
                                {"held-back", settings_.held_back},
                                {"seed", settings_.seed}});

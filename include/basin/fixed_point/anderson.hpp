@@ -8,13 +8,14 @@
 //   gamma   = argmin |r_k - D gamma|        D = (r_1 - r_0, ..., r_k - r_{k-1}) = Q R
 //
 // that is z_{k+1} = sum alpha_i m_i with sum alpha_i = 1 and |sum alpha_i r_i| least (fixed_point/mixing.hpp). Taking
-// differences of m, not of z or f, gives every damping with one array besides Q.
+// differences of m, not of z or f, gives every damping with one array besides that of r.
 //
 // Of the factorisation only R is kept and updated. What it needs of the vectors are inner products of D with the newest
 // difference and residual, and once more, in double, with what is left of a difference that lies almost in the span of
 // the others. Kept are r and m themselves; the differences are made again where they are used. So an iteration reads z,
 // f and the kept r once, with all norms and inner products on the way, writes one r and one m, and mixes in one more
 // pass over the kept m: what it costs is memory traffic.
+//
 // Columns leave, oldest first, while the condition number of R exceeds max_condition; a difference too small to mean
 // anything is not taken up.
 //
