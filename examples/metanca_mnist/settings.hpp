@@ -17,7 +17,7 @@ struct Settings {
   std::string architecture;
   std::string out = "metanca_mnist_out";
   int iterations = 12000;
-  int pool_iterations = 2000;
+  int pool_iterations = 500;
   int architectures = 256;
   int images = 1024;
   int networks = 8;

@@ -12,8 +12,8 @@
 //
 // which for g > 1 is a vote: whatever majority there was by chance grows until all agree, +-m with m = 2 tanh(g m / 2),
 // and a name that damage has erased in one layer comes back from the layers that adjoin. So these names are what the
-// means of the neighbourhood are for: the weight is a function of the code and the names. The vote is where training
-// begins, as gates of a PlacedRule; training may change all of it.
+// means of the neighbourhood are for: the weight is a function of the code and the names. The vote is made of gates of
+// a PlacedRule; training leaves it as it is, and makes the others.
 
 #include <array>
 #include <memory>
@@ -40,9 +40,7 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
   static Theta initial(std::uint64_t seed) {
     Theta theta = Base::initial(seed);
     const basin::Random random{seed, 90};
-    const auto row = theta.leaf("row"), column = theta.leaf("column"), cell = theta.leaf("cell"),
-               bias = theta.leaf("bias"), answer = theta.leaf("1.weight");
-    const auto at = [](int input, int output) { return static_cast<std::size_t>(input * out + output); };
+    const auto row = theta.leaf("row"), column = theta.leaf("column"), cell = theta.leaf("cell");
     // The other gates see the names, and nothing of the neighbours.
     for (int gate = 0; gate < out; ++gate) {
       for (int k = 0; k < 2 * features; ++k) row[at(RowCodes + k, gate)] = column[at(ColumnCodes + k, gate)] = 0;
@@ -50,16 +48,26 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
         cell[at(k, gate)] = static_cast<float>(0.18 * random.normal(at(k, gate)));
       }
     }
+    hold(theta);
+    return theta;
+  }
+
+  /// Puts the vote back as it was. Where names are given, in the first stage, nothing depends on it, and Muon,
+  /// which makes the smallest gradients as large as any, would carry it away.
+  static void hold(Theta& theta) {
+    const auto row = theta.leaf("row"), column = theta.leaf("column"), cell = theta.leaf("cell"),
+               bias = theta.leaf("bias"), answer = theta.leaf("1.weight");
     // Only the gates of the vote answer for names, and only for them.
     for (int gate = 0; gate < hidden; ++gate) {
       for (int k = gate < Gates ? 1 : 0; k < features; ++k) answer[static_cast<std::size_t>(gate * features + k)] = 0;
     }
     for (int k = 0; k < 2 * Names; ++k) {
       const int gate = Gates + k, name = 1 + k, other = k < Names ? name + Names : name - Names;
-      for (int code = 0; code < RowCodes; ++code) row[at(code, gate)] = row[at(code, hidden + gate)] = 0;
-      for (int code = 0; code < ColumnCodes; ++code) column[at(code, gate)] = column[at(code, hidden + gate)] = 0;
-      for (int feature = 0; feature < features; ++feature)
-        cell[at(feature, gate)] = cell[at(feature, hidden + gate)] = 0;
+      for (const int half : {gate, hidden + gate}) {
+        for (int input = 0; input < RowCodes + 2 * features; ++input) row[at(input, half)] = 0;
+        for (int input = 0; input < ColumnCodes + 2 * features; ++input) column[at(input, half)] = 0;
+        for (int feature = 0; feature < features; ++feature) cell[at(feature, half)] = 0;
+      }
       bias[static_cast<std::size_t>(gate)] = 0;
       bias[static_cast<std::size_t>(hidden + gate)] = 1;
       const bool output = k < Names;
@@ -73,7 +81,6 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
       }
       answer[static_cast<std::size_t>(gate * features + name)] = 1;
     }
-    return theta;
   }
 
   /// Weights and names from the normal distribution, biases 0.
@@ -103,6 +110,8 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
   }
 
  protected:
+  static constexpr std::size_t at(int input, int output) { return static_cast<std::size_t>(input * out + output); }
+
   /// Random weights, and names that all cells agree on: bit(l, neuron, k) is 1 or -1, or 0 for none, of neuron `neuron`
   /// of the inputs (l = 0), between layers, or of the outputs.
   template <class Bit>

@@ -56,7 +56,9 @@ struct MetaTraining {
   std::uint64_t seed = 1;
 };
 
-/// Trains Rule, a PlacedRule. Its random numbers are streams 1 to 99 of the seed, those from 2^32 on, and those of the
+/// Trains Rule, a PlacedRule; after each step of the first stage Rule::hold(theta), if there is such a thing, puts back
+/// what is not to be
+/// trained there. Its random numbers are streams 1 to 99 of the seed, those from 2^32 on, and those of the
 /// seed + 1; the first are also what the rule's parameters begin with.
 template <class Rule>
 class MetaTrainer {
@@ -163,6 +165,9 @@ class MetaTrainer {
     losses_.push_back(value);
     if (step_or_go_back(muon(first_stage ? options_.rate : options_.pool_rate), rate_scale(), losses_, gradient, theta_,
                         moments_, roll_back_)) {
+      if constexpr (requires { Rule::hold(theta_); }) {
+        if (first_stage) Rule::hold(theta_);
+      }
       for (const Job& one : jobs) {
         if (!one.from_pool) continue;
         pool_[one.architecture][one.slot].assign(one.output.values.begin(), one.output.values.end());

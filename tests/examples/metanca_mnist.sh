@@ -4,7 +4,7 @@
 # what it measured; a network is sampled; and what is wrong is refused with a message that says so.
 . "$(dirname "$0")/expect.sh"
 
-small="--iterations 6 --pool-iterations 6 --images 64 --architectures 4 --samples 1 --updates 3 --step 90 --test-images 200"
+small="--networks 2 --iterations 6 --pool-iterations 6 --images 64 --architectures 4 --samples 1 --updates 3 --step 90 --test-images 200"
 
 "$program" $small --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors heatmap.png heatmap.json updates.png zero_out.png loss.png
