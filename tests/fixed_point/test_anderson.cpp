@@ -202,3 +202,35 @@ TEST_CASE("a relative ridge helps on slow problems, at tight tolerances too", "[
     CHECK(evaluations(1e-2, tolerance) < 0.7 * evaluations(0, tolerance));
   }
 }
+
+namespace {
+
+// As a program writes a method that it chooses when it runs: it hands on start and step.
+struct Wrapped {
+  Anderson<3> inner{};
+  template <class S>
+  [[nodiscard]] auto start(Index size, Scratch& scratch) const {
+    return inner.start<S>(size, scratch);
+  }
+  template <class S>
+  void step(Anderson<3>::Memory<S>& memory, std::span<S> z, std::type_identity_t<std::span<const S>> f) const {
+    inner.step(memory, z, f);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Anderson's step alone is the same as with take_in before it", "[unit]") {
+  const Index size = 50;
+  const Matrix<double> a = 0.9 * gaussian(size, size, 3) / std::sqrt(2.0 * size);
+  const auto f = [&](View<const double> z, View<double> out) {
+    out.matrix().noalias() = a * z.matrix();
+    out.matrix().array() += 1.0;
+  };
+  const State<double> start(Shape{static_cast<int>(size), {1, 1, 1}, 2});
+  const Stop stop{.tolerance = 1e-9, .max_evaluations = 200};
+  const auto whole = solve(f, start, Anderson<3>{}, stop), by_steps = solve(f, start, Wrapped{}, stop);
+  CHECK(whole.samples[0].status == Status::converged);
+  CHECK(whole.samples[0].evaluations == by_steps.samples[0].evaluations);
+  CHECK(whole.value.values == by_steps.value.values);
+}

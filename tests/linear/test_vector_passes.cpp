@@ -47,7 +47,8 @@ TEMPLATE_TEST_CASE("several sums in one pass, in the scalar or in double", "[uni
     const Index half = size / 2;
     const auto sums = [&]<class A>(A) {
       std::array<double, 2> out{};
-      for (const auto& [first, count] : {std::pair{Index{0}, half}, std::pair{half, size - half}}) {
+      for (const auto& part : {std::pair{Index{0}, half}, std::pair{half, size - half}}) {
+        const Index first = part.first, count = part.second;  // clang 14 captures no structured bindings
         detail::add_sums<A>(out, count, [&]<int L>(Index i) {
           const auto x = detail::load_as<A, L>(q.data() + first + i);
           return std::array{x * detail::load_as<A, L>(a.data() + first + i),

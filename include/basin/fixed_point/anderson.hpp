@@ -55,6 +55,7 @@ struct Anderson {
     int limit;     ///< differences at most: no more than the sample has numbers
     int newest;    ///< column
     bool begun;
+    bool taken;           ///< whether the newest column is of the z and f of the step to come
     double last_squared;  ///< |r|^2 of the step before
     detail::MixingProblem<window> problem;
     /// Of the newest r and f, and d = r - the r before: r r, f f, d d, d r, and of each D_j: D_j d, D_j r.
@@ -77,12 +78,13 @@ struct Anderson {
     return memory;
   }
 
-  /// Before step: keeps r and m of z and f = f(z).
+  /// Keeps r and m of z and f = f(z). A step does so itself where this was not called before it.
   template <class S>
   ResidualNorms take_in(Memory<S>& memory, std::span<const S> z, std::type_identity_t<std::span<const S>> f) const {
     const Index size = static_cast<Index>(z.size());
     const int held = memory.begun ? memory.problem.columns() + 1 : 0;
     memory.newest = (memory.newest + 1) % (window + 1);
+    memory.taken = true;
     with_static(held, [&]<int columns>() {
       pass<S, columns>(memory, size, z.data(), f.data());
       const auto safe = [&](int product) {
@@ -94,8 +96,10 @@ struct Anderson {
   }
 
   template <class S>
-  void step(Memory<S>& memory, std::span<S> z, std::type_identity_t<std::span<const S>>) const {
+  void step(Memory<S>& memory, std::span<S> z, std::type_identity_t<std::span<const S>> f) const {
     const Index size = static_cast<Index>(z.size());
+    if (!memory.taken) static_cast<void>(take_in(memory, std::span<const S>(z), f));
+    memory.taken = false;
     auto& problem = memory.problem;
     if (memory.begun && accept(memory, size)) {
       const double limit = std::min(max_condition, 0.1 / static_cast<double>(std::numeric_limits<S>::epsilon()));

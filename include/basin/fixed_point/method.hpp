@@ -7,11 +7,11 @@
 //   method.step(memory, z, f)                      given f = f(z), overwrites z with the next iterate
 //   method.take_in(memory, z, f) -> ResidualNorms  only if the method wants it: called once for each f = f(z), before
 //                                                  the step if there is one, so that what the method needs of z and f
-//                                                  and what the loop needs, |f - z| and |f|, take one pass over memory
+//                                                  and what the loop needs, |f - z| and |f|, take one pass over memory.
+//                                                  A step does without it too, as one method may call another's step
 //
 // The memory is a small handle that can be copied byte by byte, because samples that end leave the working set and the
-// rest move up. f and z are finite when step is called, though
-// not when take_in is. Neither allocates.
+// rest move up. f and z are finite when step is called, though not when take_in is. Neither allocates.
 
 #include <span>
 #include <type_traits>
