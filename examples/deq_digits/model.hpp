@@ -42,6 +42,21 @@ struct ChosenSolver {
     return std::visit([&](const auto& one) -> Memory<S> { return one.template start<S>(size, scratch); }, method);
   }
 
+  /// So that a method which finds the norms on its way saves the loop a pass.
+  template <class S>
+  basin::ResidualNorms take_in(Memory<S>& memory, std::span<const S> z,
+                               std::type_identity_t<std::span<const S>> f) const {
+    return std::visit(
+        [&](const auto& one, auto& of_one) {
+          if constexpr (requires { one.take_in(of_one, z, f); }) {
+            return one.take_in(of_one, z, f);
+          } else {
+            return basin::detail::residual_norms(z.data(), f.data(), static_cast<Index>(z.size()));
+          }
+        },
+        method, memory);
+  }
+
   template <class S>
   void step(Memory<S>& memory, std::span<S> z, std::type_identity_t<std::span<const S>> f) const {
     std::visit(
