@@ -17,6 +17,7 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "../support/metanca.hpp"
 
@@ -86,14 +87,11 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
   /// Weights and names from the normal distribution, biases 0.
   static State<float> random_networks(const Network& network, Index count, std::uint64_t seed, std::uint64_t number) {
     State<float> z = Base::random_networks(network, count, seed, number);
+    std::vector<float> normal(static_cast<std::size_t>(network.cells() * 2 * Names));
     for (Index n = 0; n < count; ++n) {
-      const basin::Random random{seed ^ 0x6e616d65, number + static_cast<std::uint64_t>(n)};
-      auto cells = z.view().sample(n).matrix();
-      for (Index cell = 0; cell < network.cells(); ++cell) {
-        for (int k = 1; k < features; ++k) {
-          cells(k, cell) = static_cast<float>(random.normal(static_cast<std::uint64_t>(cell * features + k)));
-        }
-      }
+      basin::fill_normal({seed ^ 0x6e616d65, number + static_cast<std::uint64_t>(n)}, 0, normal);
+      z.view().sample(n).matrix().bottomRows(2 * Names) =
+          Eigen::Map<const basin::Matrix<float>>(normal.data(), 2 * Names, network.cells());
     }
     return z;
   }

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <Eigen/Core>
+
 #include "basin/core/random.hpp"
 #include "basin/core/state.hpp"
 
@@ -43,17 +45,22 @@ void distort(const float* from, float beyond, const Distortion& most, double str
   // Positions in the frame; those further out than a pixel see nothing but what is beyond.
   constexpr float least = border - 1, greatest = border + Side;
   const auto x_a_column = static_cast<float>(across), y_a_column = static_cast<float>(line_a_column);
+  constexpr int padded = (Side + 15) / 16 * 16;  // whole vectors
+  using Line = Eigen::Array<float, padded, 1>;
+  using Corners = Eigen::Array<int, padded, 1>;
+  const Line column = Line::LinSpaced(padded, 0, padded - 1);
   for (int i = 0; i < Side; ++i) {
     const auto x_first = static_cast<float>(first_column + column_a_line * i);
     const auto y_first = static_cast<float>(first_line + down * i);
+    const Line x = (x_first + x_a_column * column).cwiseMax(least).cwiseMin(greatest);
+    const Line y = (y_first + y_a_column * column).cwiseMax(least).cwiseMin(greatest);
+    const Corners left = x.template cast<int>(), above = y.template cast<int>(), corner = above * line + left;
+    const Line right_share = x - left.template cast<float>(), lower_share = y - above.template cast<float>();
     for (int j = 0; j < Side; ++j) {
-      const float x = std::min(std::max(x_first + x_a_column * static_cast<float>(j), least), greatest);
-      const float y = std::min(std::max(y_first + y_a_column * static_cast<float>(j), least), greatest);
-      const int left = static_cast<int>(x), above = static_cast<int>(y), at = above * line + left;
-      const float right_share = x - static_cast<float>(left), lower_share = y - static_cast<float>(above);
-      const float upper = framed[at] + right_share * (framed[at + 1] - framed[at]);
-      const float lower = framed[at + line] + right_share * (framed[at + line + 1] - framed[at + line]);
-      to[i * Side + j] = upper + lower_share * (lower - upper);
+      const float* at = framed + corner[j];
+      const float upper = at[0] + right_share[j] * (at[1] - at[0]);
+      const float lower = at[line] + right_share[j] * (at[line + 1] - at[line]);
+      to[i * Side + j] = upper + lower_share[j] * (lower - upper);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "basin/core/normals.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/reglu.hpp"
 #include "basin/layers/sequential.hpp"
@@ -83,12 +84,13 @@ struct PlacedRule {
   /// seed.
   static State<float> random_networks(const Network& network, Index count, std::uint64_t seed, std::uint64_t number) {
     State<float> z(network.shape(Features, count));
+    std::vector<float> normal(static_cast<std::size_t>(network.cells()));
     for (Index n = 0; n < count; ++n) {
-      const Random random{seed, number + static_cast<std::uint64_t>(n)};
+      fill_normal({seed, number + static_cast<std::uint64_t>(n)}, 0, normal);
       float* cells = z.view().sample(n).data();
       for (const Network::Layer& layer : network.layers()) {
         for (Index cell = layer.first; cell < layer.cell(layer.inputs, 0); ++cell) {
-          cells[cell * Features] = static_cast<float>(random.normal(static_cast<std::uint64_t>(cell)));
+          cells[cell * Features] = normal[static_cast<std::size_t>(cell)];
         }
       }
     }

@@ -11,6 +11,7 @@
 #include "basin/core/layer.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/core/parameters.hpp"
+#include "basin/core/normals.hpp"
 #include "basin/core/random.hpp"
 #include "basin/core/scratch.hpp"
 #include "basin/core/state.hpp"
