@@ -98,7 +98,14 @@ inline basin::OrderedJson measured(const Settings& settings, const Theta& theta,
   json["accuracy_solved"] = json_of(solved);
   json["solves"] = json_of(report.forward);
   json["accuracy_after_" + std::to_string(updates) + "_updates"] = json_of(updated);
+  // What a hundred updates, of random cells half of the way, are still from the solver's state.
+  const State<float>& settled = attractor.phases[0];
+  State<float> far(settled.shape);
+  const State<float> start = Placed::random_networks(middle.network, 1, settings.seed, std::uint64_t{1} << 50);
+  (void)Placed::updates(middle, 100, metanca_mnist::pool_step, settings.seed, true)
+      .apply<float>(rule.span(), start.view(), far.view());
   basin::OrderedJson& rest = json["784-50-50-10"];
+  rest["distance_after_100_updates"] = (far.values - settled.values).norm() / settled.values.norm();
   rest["relative_residual"] = of_rest.forward.worst_residual;
   rest["outermost_eigenvalue"] = {firm.multiplier.eigenvalue.real(), firm.multiplier.eigenvalue.imag()};
   rest["spectral_radius"] = firm.multiplier.value;
@@ -200,6 +207,7 @@ inline int run(const Settings& settings) {
   of_updates.networks = settings.networks;
   of_updates.rate = settings.rate;
   of_updates.seed = settings.seed;
+  of_updates.weight_decay = of_updates.distortion = 0;  // as the training through the equilibrium
   metanca_mnist::Trainer through_updates(of_updates, train);
 
   basin::OrderedJson metrics;

@@ -62,7 +62,14 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   if (!settings.architecture.empty() && settings.evaluate.empty() && settings.rule.empty()) {
     throw std::invalid_argument("--architecture needs --evaluate or --rule");
   }
-  if (!from.empty()) command_line.take(basin::CheckpointReader(from).metadata("settings"), from);
+  Settings trained;  // what the checkpoint was made with, whatever the command line asks of its evaluation
+  if (!from.empty()) {
+    const basin::Json made_with = basin::CheckpointReader(from).metadata("settings");
+    basin::examples::CommandLine of_checkpoint("metanca_mnist", description, footer);
+    describe(trained, of_checkpoint);
+    of_checkpoint.take(made_with, from);
+    command_line.take(made_with, from);
+  }
   basin::set_threads(settings.threads);
   std::filesystem::create_directories(settings.out);
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
@@ -74,7 +81,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::check(kept > 0, "--held-back", settings.held_back, "below " + std::to_string(all));
   const Digits train(data.train, 0, kept);
   const Digits test = settings.held_back > 0 ? Digits(data.train, kept, settings.held_back) : Digits(data.test);
-  Trainer trainer(settings, train);
+  Trainer trainer(settings.evaluate.empty() ? settings : trained, train);
   if (!from.empty()) trainer.load(from);
   if (!settings.architecture.empty()) {
     sample_network(settings, trainer.parameters(), test);
@@ -102,7 +109,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   metrics["samples"] = settings.samples;
   show(settings, trainer.parameters(), trainer.architectures(), test, metrics);
   metrics["roll_backs"] = trainer.roll_backs();
-  metrics["train_seconds"] = trainer.train_seconds();
+  // Of this run, and null if it did not train.
+  metrics["train_seconds"] =
+      settings.evaluate.empty() ? basin::OrderedJson(trainer.train_seconds()) : basin::OrderedJson();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
   std::printf("wrote %s\n", settings.out.c_str());

@@ -23,7 +23,7 @@ using basin::Shape;
 using basin::State;
 using basin::View;
 
-inline constexpr int features = 5, hidden = 64;
+inline constexpr int features = 5, hidden = 96;
 inline constexpr Index pixels = 784, classes = 10;
 
 // Codes, one block below the other.

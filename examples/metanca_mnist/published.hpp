@@ -91,8 +91,8 @@ class Published {
   std::vector<int> labels_;
 };
 
-/// `widths` empty: the architectures of the paper, for twice --updates updates. Else one network of these widths,
-/// saved.
+/// `widths` empty: the architectures of the paper, for twice --updates updates, but at least 20. Else one network of
+/// these widths, saved.
 inline void run_published(const Settings& settings, const std::vector<Index>& widths,
                           const basin::examples::DigitSets& data) {
   const Published published(settings, data);
@@ -103,7 +103,7 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
     save_network(settings, published.loss(rule), z, published.accuracy(rule, z));
     return;
   }
-  const int horizon = 2 * settings.updates;
+  const int horizon = std::max(20, 2 * settings.updates);
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
   metrics["parameters"] = AttentionRule::param_count;

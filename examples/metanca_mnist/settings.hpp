@@ -16,7 +16,7 @@ struct Settings {
   std::string rule;
   std::string architecture;
   std::string out = "metanca_mnist_out";
-  int iterations = 12000;
+  int iterations = 16000;
   int pool_iterations = 500;
   int architectures = 256;
   int images = 1024;
@@ -24,7 +24,7 @@ struct Settings {
   int samples = 10;
   int updates = 10;
   int sample = 1;
-  double rate = 1.2e-2;
+  double rate = 8e-3;
   double pool_rate = 2.5e-3;
   double weight_decay = 0.05;
   double distortion = 1;

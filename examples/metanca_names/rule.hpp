@@ -11,9 +11,10 @@
 //   b <- g (mean of p_b over the row + mean of p_a over the same neuron's column in the layer before) / 2
 //
 // which for g > 1 is a vote: whatever majority there was by chance grows until all agree, +-m with m = 2 tanh(g m / 2),
-// and a name that damage has erased in one layer comes back from the layers that adjoin. So these names are what the
-// means of the neighbourhood are for: the weight is a function of the code and the names. The vote is made of gates of
-// a PlacedRule; training leaves it as it is, and makes the others.
+// and a name that damage has erased in one layer comes back from the layers that adjoin. The larger g, the sooner: with
+// half of the way an update a majority grows by up to (1 + g) / 2. So these names are what the means of the
+// neighbourhood are for: the weight is a function of the code and the names. The vote is made of gates of a PlacedRule;
+// training leaves it as it is at first, or to the end, and makes the others.
 
 #include <array>
 #include <memory>
@@ -36,7 +37,7 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
   using Base = basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names, RowCodes, ColumnCodes>;
   using Theta = typename Base::Theta;
   static constexpr int features = Base::features, hidden = Gates + 2 * Names, out = 2 * hidden;
-  static constexpr double gain = 3;
+  static constexpr double gain = 6;
 
   static Theta initial(std::uint64_t seed) {
     Theta theta = Base::initial(seed);
@@ -53,8 +54,8 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
     return theta;
   }
 
-  /// Puts the vote back as it was. Where names are given, in the first stage, nothing depends on it, and Muon,
-  /// which makes the smallest gradients as large as any, would carry it away.
+  /// Puts the vote back as it was. Where names are given, in the first stage, nothing depends on it, and Muon, which
+  /// makes the smallest gradients as large as any, would carry it away.
   static void hold(Theta& theta) {
     const auto row = theta.leaf("row"), column = theta.leaf("column"), cell = theta.leaf("cell"),
                bias = theta.leaf("bias"), answer = theta.leaf("1.weight");
@@ -115,7 +116,7 @@ struct NamingRule : basin::examples::PlacedRule<1 + 2 * Names, Gates + 2 * Names
   template <class Bit>
   static State<float> named_network(const Network& network, std::uint64_t seed, std::uint64_t number, const Bit& bit) {
     State<float> z = Base::random_networks(network, 1, seed, number);
-    constexpr float agreed = 5.97f;  // of q: m = 2 tanh(q / 2) and q = gain m
+    constexpr auto agreed = static_cast<float>(2 * gain);  // of q: m = 2 tanh(q / 2) is 2 all but, and q = gain m
     auto cells = z.view().sample(0).matrix();
     const auto layers = network.layers();
     for (std::size_t l = 0; l < layers.size(); ++l) {

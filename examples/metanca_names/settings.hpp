@@ -16,7 +16,7 @@ struct Settings {
   std::string out = "metanca_names_out";
   int iterations = 0;
   int pool_iterations = 0;
-  int networks = 4;
+  int networks = 0;
   int samples = 10;
   int updates = 20;
   int horizon = 1200;
@@ -60,8 +60,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
            "Of training with several updates, names to be found; 0: as many as the "
            "task needs")
       ->check(CLI::Range(0, 100000000));
-  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself")
-      ->check(CLI::Range(1, 64));
+  options
+      .add("networks", s.networks,
+           "An iteration, the architecture of each drawn by itself; 0: as many as the task needs")
+      ->check(CLI::Range(0, 64));
   options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
   options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
   options.add("horizon", s.horizon, "Updates over which networks are followed")->check(CLI::Range(1, 1000000));

@@ -50,16 +50,19 @@ struct MetaTraining {
   double weight_decay = 0;                  ///< of Muon
   double pool_step = 0.5;                   ///< of the way, an update in the second stage
   int least_updates = 1, most_updates = 6;  ///< in the second stage
-  std::size_t pooled_architectures = 24, networks_in_pool = 4;
-  bool neighbours = true, pool = true, damage = true;
-  double explosion = 10;  ///< a loss of so many times the running mean makes the training go back
+  std::size_t pooled_architectures = 24;    ///< the first ones; networks of the others always begin at random
+  std::size_t networks_in_pool = 4;         ///< of each of those architectures
+  bool neighbours = true;                   ///< whether cells see the means of their neighbours
+  bool pool = true;                         ///< false: every network begins at random
+  bool damage = true;                       ///< of a third of the networks from the pool
+  bool hold_to_end = false;                 ///< what Rule::hold holds in the first stage, in the second too
+  double explosion = 10;                    ///< a loss of so many times the running mean makes the training go back
   std::uint64_t seed = 1;
 };
 
 /// Trains Rule, a PlacedRule; after each step of the first stage Rule::hold(theta), if there is such a thing, puts back
-/// what is not to be
-/// trained there. Its random numbers are streams 1 to 99 of the seed, those from 2^32 on, and those of the
-/// seed + 1; the first are also what the rule's parameters begin with.
+/// what is not to be trained there. Its random numbers are streams 1 to 99 of the seed, those from 2^32 on, and those
+/// of the seed + 1; the first are also what the rule's parameters begin with.
 template <class Rule>
 class MetaTrainer {
  public:
@@ -90,14 +93,15 @@ class MetaTrainer {
   bool run(const WithLoss& with_loss) {
     Stopwatch watch;
     Progress progress;
-    const double before = train_seconds_;
+    const double seconds_before = train_seconds_;
+    const auto done_before = iteration_;
     const int total = options_.iterations + options_.pool_iterations;
     bool stopped = false;
     while (iteration_ < total && !stopped) {
       iterate(with_loss);
-      train_seconds_ = before + watch.seconds();
+      train_seconds_ = seconds_before + watch.seconds();
       stopped = interrupted != 0;
-      progress.show_training(total, losses_, train_seconds_);
+      progress.show_training(total, losses_, watch.seconds(), done_before);
     }
     progress.end();
     return !stopped;
@@ -166,7 +170,7 @@ class MetaTrainer {
     if (step_or_go_back(muon(first_stage ? options_.rate : options_.pool_rate), rate_scale(), losses_, gradient, theta_,
                         moments_, roll_back_)) {
       if constexpr (requires { Rule::hold(theta_); }) {
-        if (first_stage) Rule::hold(theta_);
+        if (first_stage || options_.hold_to_end) Rule::hold(theta_);
       }
       for (const Job& one : jobs) {
         if (!one.from_pool) continue;

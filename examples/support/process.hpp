@@ -93,9 +93,9 @@ class Progress {
     std::fflush(stdout);
   }
 
-  /// Where it is due, how far a training is that has these losses and has taken `seconds`: the mean of the last
-  /// hundred.
-  void show_training(std::int64_t total, const std::vector<double>& losses, double seconds) {
+  /// Where it is due, how far a training is that has these losses, the mean of the last hundred, and has taken
+  /// `seconds` since it had `before` of them.
+  void show_training(std::int64_t total, const std::vector<double>& losses, double seconds, std::int64_t before = 0) {
     const auto done = static_cast<std::int64_t>(losses.size());
     if (losses.empty() || !due(done == total)) return;
     const std::ptrdiff_t recent = std::min<std::ptrdiff_t>(done, 100);
@@ -103,7 +103,7 @@ class Progress {
     std::array<char, 160> line{};
     std::snprintf(line.data(), line.size(), "iteration %jd/%jd  loss %.3g  %.1f iterations/s  %.0f s",
                   static_cast<std::intmax_t>(done), static_cast<std::intmax_t>(total), mean,
-                  static_cast<double>(done) / seconds, seconds);
+                  static_cast<double>(done - before) / seconds, seconds);
     show(line.data());
   }
 

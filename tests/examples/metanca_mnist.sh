@@ -18,15 +18,36 @@ cmp one/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads g
 stopped_and_resumed $small
 cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
 
+for key in before damaged after_6 after_20; do
+  [ "$(grep -c "\"$key\": " one/metrics.json)" = 6 ] || fail "zero_out lacks $key of a layer"
+done
+
 shown="--samples 1 --updates 3 --step 90 --test-images 200"
 "$program" --evaluate one/checkpoint.safetensors $shown --out evaluated >evaluated.log
 [ "$(value evaluated heatmap_mean)" = "$(value one heatmap_mean)" ] ||
   fail "evaluated: $(value evaluated heatmap_mean), in the run: $(value one heatmap_mean)"
-for seed in 7 7 8; do
-  "$program" --evaluate one/checkpoint.safetensors --architecture 784,12,10 --sample $seed --out sampled >sampled.log
-  cp sampled/network.safetensors "network_$seed"
+# Another seed is another evaluation of the same rule, which was trained on the same architectures.
+"$program" --evaluate one/checkpoint.safetensors $shown --seed 8 --out other >other.log
+for run in one other; do
+  sed -n '/"trained"/,$p' $run/heatmap.json >$run.trained
 done
-if cmp -s network_7 network_8; then fail "two seeds give the same network"; fi
+grep -q 'true\|false' one.trained || fail "heatmap.json does not say what was trained: $(cat one/heatmap.json)"
+cmp one.trained other.trained || fail "with another seed a checkpoint was trained on other architectures"
+for sample in "7 a" "7 b" "8 c"; do
+  set -- $sample
+  "$program" --evaluate one/checkpoint.safetensors --architecture 784,12,10 --sample $1 --out sampled >sampled.log
+  cp sampled/network.safetensors "network_$2"
+done
+cmp network_a network_b || fail "one seed gives two networks"
+if cmp -s network_a network_c; then fail "two seeds give the same network"; fi
+
+# In a quarter of a minute it learns, and repairs what was erased.
+"$program" --networks 2 --iterations 250 --pool-iterations 60 --images 128 --architectures 8 --distortion 0 --samples 2 \
+  --step 90 --test-images 500 --out learnt >learnt.log
+awk -v mean="$(value learnt heatmap_mean)" 'BEGIN { exit !(mean > 0.6) }' || fail "it reaches only $(cat learnt.log)"
+awk '/"before": / { gsub(",", ""); before = $2 } /"damaged": / { gsub(",", ""); damaged = $2 }
+     /"after_20": / { gsub(",", ""); seen += 1; if (damaged > before - 0.2 || $2 < before - 0.05) exit 1 }
+     END { if (seen != 6) exit 1 }' learnt/metrics.json || fail "it does not repair: $(cat learnt/metrics.json)"
 
 # A rule of zeros in the published form: nothing changes.
 awk 'function tensor(name, shape, size) {

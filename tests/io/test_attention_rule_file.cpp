@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <limits>
@@ -53,6 +54,41 @@ TEST_CASE("a published attention rule is read tensor by tensor, wherever they ar
   CHECK(published.tensors.at("attn_backward.gamma_2").at("shape") == Json({31}));
   CHECK(published.tensors.at("local_rule_head.Dense_4.kernel").at("shape") == Json({100, 31}));
   CHECK(published.tensors.size() == 34);
+}
+
+// Leaf by leaf, so that two of the same shape cannot change places.
+TEST_CASE("each leaf of the attention rule has its published tensor", "[unit][io]") {
+  std::vector<std::pair<std::string, std::string>> wanted;
+  for (const std::string way : {"backward", "forward"}) {
+    for (const auto& [ours, theirs] :
+         std::vector<std::pair<std::string, std::string>>{{"query", "query.kernel"},
+                                                          {"key", "key.kernel"},
+                                                          {"value", "value.kernel"},
+                                                          {"out", "out.kernel"},
+                                                          {"norm_1.scale", "gamma_1"},
+                                                          {"norm_1.shift", "beta_1"},
+                                                          {"feed_forward.0.weight", "ff_1.kernel"},
+                                                          {"feed_forward.0.bias", "ff_1.bias"},
+                                                          {"feed_forward.2.weight", "ff_2.kernel"},
+                                                          {"feed_forward.2.bias", "ff_2.bias"},
+                                                          {"norm_2.scale", "gamma_2"},
+                                                          {"norm_2.shift", "beta_2"}}) {
+      wanted.emplace_back(way + "." + ours, "attn_" + way + "." + theirs);
+    }
+  }
+  for (int layer = 0; layer < 5; ++layer) {
+    const std::string ours = "head." + std::to_string(2 * layer),
+                      theirs = "local_rule_head.Dense_" + std::to_string(layer);
+    wanted.emplace_back(ours + ".weight", theirs + ".kernel");
+    wanted.emplace_back(ours + ".bias", theirs + ".bias");
+  }
+  const std::vector<Leaf> leaves = leaves_of<AttentionRule>();
+  CHECK(leaves.size() == wanted.size());
+  for (const auto& [ours, theirs] : wanted) {
+    CAPTURE(ours);
+    CHECK(std::any_of(leaves.begin(), leaves.end(), [&](const Leaf& leaf) { return leaf.name == ours; }));
+    CHECK(detail::published_name(ours) == theirs);
+  }
 }
 
 TEST_CASE("what is wrong with a published attention rule is named", "[unit][io]") {

@@ -196,10 +196,12 @@ TEST_CASE("only cells that fire change, each network by itself, on any number of
   const State<double> z = begun(rule, 2);
   State<double> out(z.shape), again(z.shape), every(z.shape), one(z.shape.with_samples(1));
   rule.apply<double>(theta.span(), z.view(), out.view());
-  set_threads(1);
-  rule.apply<double>(theta.span(), z.view(), again.view());
-  set_threads(0);
-  CHECK(out.values == again.values);
+  for (const int count : {1, 2}) {
+    set_threads(count);
+    rule.apply<double>(theta.span(), z.view(), again.view());
+    set_threads(0);
+    CHECK(out.values == again.values);
+  }
   AttentionRule alone = rule;
   alone.moment.first_sample = 3;
   alone.apply<double>(theta.span(), z.view().sample(1), one.view());

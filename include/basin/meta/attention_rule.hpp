@@ -61,7 +61,7 @@ struct AttentionRule {
 
   Network network{};  ///< with biases
   RandomFire fire{.rate = 0.8};
-  Moment moment{};
+  Moment moment{};  ///< that decides, with the seed of `fire`, which cells fire
 
   static void leaves(LeafList& list) {
     const auto attention = [&](const std::string& name) {
@@ -78,7 +78,8 @@ struct AttentionRule {
     list.nested<Head>("head");
   }
 
-  /// Writes the codes that cells begin with into all networks; w stays.
+  /// Writes the codes that cells begin with into all networks z (31, cells, 1, 1, N); w stays. Throws
+  /// std::invalid_argument if z is no state of such networks, or the network has no biases.
   template <class S>
   void write_codes(View<S> z) const {
     check_shape(z.shape());
@@ -97,7 +98,8 @@ struct AttentionRule {
     }
   }
 
-  /// out = z after one update of the cells that fire. z and out: (31, cells, 1, 1, N), not the same memory.
+  /// out = z after one update of the cells that fire. z and out: (31, cells, 1, 1, N), not the same memory. Throws as
+  /// write_codes does, and if the shapes differ.
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> z, View<S> out) const {
     check_shape(z.shape());

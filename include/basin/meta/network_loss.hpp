@@ -61,13 +61,14 @@ struct NetworkLoss {
   double slope = 0.01;            ///< of the leaky ReLU, 0 or more
 
   /// y is networks first_sample, first_sample + 1, ... of a batch of batch_size. Returns their part of the value and
-  /// overwrites dy, which may be a View without memory: not wanted. A number that is not finite shows in the value.
-  /// Throws std::invalid_argument if y is no state of such networks, or inputs, labels or scales do not fit them.
+  /// overwrites dy, of y's shape or a View without memory: not wanted. A number that is not finite shows in the value.
+  /// Throws std::invalid_argument if y is no state of such networks, or dy, inputs, labels or scales do not fit them.
   double value_and_gradient(View<const S> y, Index first_sample, Index batch_size, View<S> dy) const {
     check_all(y);
     check(first_sample >= 0 && first_sample + y.samples() <= batch_size, "networks of the batch",
           std::to_string(first_sample) + " to " + std::to_string(first_sample + y.samples()),
           "within 0 to " + std::to_string(batch_size));
+    if (dy) check(dy.shape() == y.shape(), "NetworkLoss: shape of dy", dy.shape(), y.shape());
     const Index cells = network.cells(), parts = part_count();
     Scratch scratch;
     const double share = 1.0 / static_cast<double>(inputs.samples() * batch_size);
@@ -81,15 +82,15 @@ struct NetworkLoss {
     return value * share;
   }
 
-  /// The loss of each network.
+  /// The loss of each network of a state (C, cells, 1, 1, N). Throws as value_and_gradient does.
   [[nodiscard]] std::vector<double> losses(View<const S> networks) const {
     std::vector<double> out;
     for (const Sums& one : evaluate(networks)) out.push_back(one.loss / static_cast<double>(inputs.samples()));
     return out;
   }
 
-  /// The share of the inputs whose largest output of a network is at the label; of equal ones the first counts, and a
-  /// NaN never does.
+  /// For each network of a state (C, cells, 1, 1, N) the share of the inputs whose largest output is at the label; of
+  /// equal ones the first counts, and a NaN never does. Throws as value_and_gradient does.
   [[nodiscard]] std::vector<double> accuracies(View<const S> networks) const {
     std::vector<double> out;
     for (const Sums& one : evaluate(networks)) {

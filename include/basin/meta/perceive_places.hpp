@@ -67,6 +67,7 @@ struct PerceivePlaces {
     list.bias("bias", Out);
   }
 
+  /// Throws std::invalid_argument unless z is (C, cells, 1, 1, N) and the codes fit the network.
   void check_shape(const Shape& z) const {
     check_features("PerceivePlaces", z.features, C);
     check(network.cells() > 0, "PerceivePlaces: number of cells of the network", network.cells(), "at least 1");

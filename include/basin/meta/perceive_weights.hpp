@@ -87,6 +87,7 @@ struct PerceiveWeights {
 
   Network network{};  ///< whose cells they are
 
+  /// Throws std::invalid_argument unless z is (C, cells, 1, 1, N).
   void check_shape(const Shape& z) const {
     check_features("PerceiveWeights", z.features, C);
     check(network.cells() > 0, "PerceiveWeights: number of cells of the network", network.cells(), "at least 1");

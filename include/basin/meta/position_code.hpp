@@ -9,7 +9,8 @@
 //   for (Index i = 0; i < layer.rows; ++i) sinusoidal_code(i, rows.col(i));
 //
 // and col(i).head(n), col(i).segment(k, n) put several codes into one. A column is any expression of Eigen that can be
-// written and has one column, also a temporary. Tables may stay outside of the state, or be written into it.
+// written and has one column of floating-point numbers, also a temporary. Tables may stay outside of the state, or be
+// written into it. Every function throws std::invalid_argument for a position, a size or a shape other than it says.
 //
 //   sinusoidal_code   A. Vaswani et al., "Attention is all you need", 2017, section 3.5
 //   cosine_code       the discrete cosine transform of n points (N. Ahmed, T. Natarajan, K. R. Rao 1974): positions
