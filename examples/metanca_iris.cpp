@@ -64,12 +64,13 @@ inline int run(const Settings& settings) {
       all.insert(all.end(), held_out.begin(), held_out.end());
       for (std::size_t a = 0; a < all.size(); ++a) {
         const std::vector<Way> each = ways<Rule>(settings, trainer.parameters(), all[a], split, seed, pool_step);
-        double accuracy = 0;
+        double accuracy = 0, later = 1;
         std::vector<Index> least_at, within;
         for (const Way& way : each) {
           accuracy += way.accuracy / static_cast<double>(each.size());
           least_at.push_back(way.least_at);
           within.push_back(way.within);
+          later = std::min(later, way.later);
         }
         const std::string name = all[a].network.to_string();
         const bool trained = a < all.size() - held_out.size();
@@ -78,7 +79,8 @@ inline int run(const Settings& settings) {
             {"test_accuracy", accuracy},
             {"updates_to_least_median", quantile(least_at, 0.5)},
             {"within_a_tenth_median", quantile(within, 0.5)},
-            {"within_a_tenth_lower_quartile", quantile(within, 0.25)}};
+            {"within_a_tenth_lower_quartile", quantile(within, 0.25)},
+            {"least_of_all_the_way_as_a_share_of_the_least", later}};
         std::printf(
             "seed %d, %s, %s%s: test accuracy %.3f, least after %td updates, within a tenth for %td (lower "
             "quartile %td)\n",

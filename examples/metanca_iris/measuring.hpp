@@ -43,6 +43,7 @@ struct Way {
   double accuracy = 0;         ///< on the test irises, after --updates updates
   Index least_at = 0;          ///< updates to the least training loss of the first hundred
   double least = 0;            ///< that loss
+  double later = 0;            ///< the least of all the way, as a share of it
   Index within = 0;            ///< further updates in a row with a loss of at most 1.1 times the least
   std::vector<double> losses;  ///< training loss after 0, 1, 2, ... updates
 };
@@ -72,6 +73,7 @@ std::vector<Way> ways(const Settings& settings, const typename AnyRule::Theta& t
     const auto least = std::min_element(way.losses.begin(), end);
     way.least = *least;
     way.least_at = least - way.losses.begin();
+    way.later = *std::min_element(way.losses.begin(), way.losses.end()) / way.least;
     const auto left = std::find_if(least, way.losses.end(), [&](double loss) { return !(loss <= 1.1 * way.least); });
     way.within = left - least - 1;
   }
