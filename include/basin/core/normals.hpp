@@ -20,8 +20,8 @@ namespace basin {
 ///   r = sqrt(-2 log u(w_0)), a = 2 pi u(w_1), the same of w_2 and w_3 for r' and a',   u(w) = (w + 1/2) / 2^32.
 ///
 /// They are not the numbers of Random::normal, which makes one of a call, in double. |to[i]| <= 6.8. A number does not
-/// depend on where the range begins or ends; first + to.size() is at most 2^64 - 256. Its last bits depend on the vectors
-/// that Eigen was compiled for, so runs that begin with such numbers are the same on the same build.
+/// depend on where the range begins or ends; first + to.size() is at most 2^64 - 256. Its last bits depend on the
+/// vectors that Eigen was compiled for, so runs that begin with such numbers are the same on the same build.
 inline void fill_normal(const Random& random, std::uint64_t first, std::span<float> to) {
   constexpr int block = 64;
   using Words = Eigen::Array<std::uint32_t, block, 1>;
