@@ -84,10 +84,10 @@ TEST_CASE("each leaf of the attention rule has its published tensor", "[unit][io
   }
   const std::vector<Leaf> leaves = leaves_of<AttentionRule>();
   CHECK(leaves.size() == wanted.size());
-  for (const auto& [ours, theirs] : wanted) {
-    CAPTURE(ours);
-    CHECK(std::any_of(leaves.begin(), leaves.end(), [&](const Leaf& leaf) { return leaf.name == ours; }));
-    CHECK(detail::published_name(ours) == theirs);
+  for (const auto& pair : wanted) {
+    CAPTURE(pair.first);
+    CHECK(std::any_of(leaves.begin(), leaves.end(), [&](const Leaf& leaf) { return leaf.name == pair.first; }));
+    CHECK(detail::published_name(pair.first) == pair.second);
   }
 }
 
