@@ -216,8 +216,7 @@ bool digits(const Settings& settings, basin::OrderedJson& metrics, std::vector<b
     };
     architectures.push_back(digit_architecture(metanca_mnist::widths_of(a % 2 == 0 ? 0 : width(0), width(1)), ends));
   }
-  // Where a network has a hundred times as many cells, a step of Muon for the sake of the weights carries the vote
-  // away.
+  // Free in the second stage, the vote was lost here and not on irises (docs/metanca_names.md).
   basin::examples::MetaTrainer<Rule> trainer(
       training(settings, {.iterations = 3000, .pool_iterations = 2000, .networks = 2, .hold_to_end = true}),
       architectures);
