@@ -1,0 +1,57 @@
+#pragma once
+
+// What a map needs to know beyond its state: which samples these are, which step this is, where the cells lie.
+//
+// It is an argument of apply and linearize of every layer and cell, and containers hand it on as it came, so that a
+// random mask is a function of (seed, draw, step, sample, cell) however deep its layer is nested, whoever cut the batch
+// into parts, and whichever samples of a solve are still there. A layer that does not depend on it leaves it unnamed.
+
+#include <cstdint>
+
+#include "basin/core/state.hpp"
+
+namespace basin {
+
+/// Which part of a computation a state is. The default is all of it: the whole batch, from its first sample on.
+struct Context {
+  std::int64_t step = 0;   ///< of a rollout; a solve has one map, so it keeps the step it was given
+  std::uint64_t draw = 0;  ///< which random masks: another number (of the training iteration, say), other masks
+  Index first_sample = 0;  ///< number, in its batch, of the state's first sample; the others follow it
+  /// If not null, sample i of the state has number samples[i] instead: of a solve from which some have left.
+  const Index* samples = nullptr;
+  Index first_cell = 0;  ///< number, in its sample, of the state's first cell: of a grid that is split along its last axis
+
+  /// The number in its batch of sample i of the state.
+  [[nodiscard]] Index sample(Index i) const { return samples != nullptr ? samples[i] : first_sample + i; }
+
+  /// The same for a state that begins at sample i of this one.
+  [[nodiscard]] Context from_sample(Index i) const {
+    Context part = *this;
+    if (samples != nullptr) {
+      part.samples += i;
+    } else {
+      part.first_sample += i;
+    }
+    return part;
+  }
+
+  [[nodiscard]] Context at_step(std::int64_t number) const {
+    Context other = *this;
+    other.step = number;
+    return other;
+  }
+};
+
+/// Whether a map asks for context.step, so that it is another map at each step: it has no fixed point, and what solves
+/// does not take it. A layer says so by `static constexpr bool changes_with_step = true`, a container by that of what it
+/// contains.
+template <class L>
+inline constexpr bool changes_with_step = [] {
+  if constexpr (requires { L::changes_with_step; }) {
+    return static_cast<bool>(L::changes_with_step);
+  } else {
+    return false;
+  }
+}();
+
+}  // namespace basin
