@@ -110,12 +110,12 @@ void orthogonalize(Eigen::Map<Matrix<S>> u, int iterations) {
 
 /// Steps of about rms * rate a number for matrices, and of about vectors.rate for all other leaves.
 struct Muon {
-  double rate = 1e-2;
-  double momentum = 0.95;  ///< mu
+  double rate = 1e-2;      ///< 0 or more
+  double momentum = 0.95;  ///< mu, 0 to below 1
   bool nesterov = true;
-  int iterations = 5;  ///< of Newton and Schulz; 0 only scales to a norm of 1
-  double rms = 0.2;
-  double weight_decay = 0.0;  ///< a step takes rate * rate_scale * weight_decay of each weight away, as AdamW's does
+  int iterations = 5;         ///< of Newton and Schulz, 0 to 100; 0 only scales to a norm of 1
+  double rms = 0.2;           ///< 0 or more
+  double weight_decay = 0.0;  ///< a step takes rate * rate_scale * weight_decay of each weight away, 0 to 1
   Adam vectors{};             ///< for leaves of one extent; its rate is scaled by rate_scale too
 
   template <class Model, class S>
@@ -123,11 +123,17 @@ struct Muon {
     return {};
   }
 
-  /// Throws std::invalid_argument if iterations is negative.
+  /// Throws std::invalid_argument, and changes nothing, for options out of range and a gradient that is not finite
+  /// (train/optimizer.hpp).
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, MuonState<Model, S>& state,
             double rate_scale = 1.0) const {
-    check(iterations >= 0, "iterations of Newton and Schulz", iterations, "0 or more");
+    detail::check_rate<S>("Muon", rate, rate_scale, weight_decay);
+    detail::check_fraction<S>("momentum", "Muon", momentum);
+    detail::check_size<S>("rms", "Muon", rms);
+    check(iterations >= 0 && iterations <= 100, "iterations of Newton and Schulz", iterations, "0 to 100");
+    vectors.check_options<S>(rate_scale, "Muon's vectors");
+    detail::check_gradient(gradient);
     ++state.steps;
     const std::vector<Leaf> leaves = leaves_of<Model>();
     parallel_for(static_cast<Index>(leaves.size()), [&](Index i) {
