@@ -199,11 +199,11 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
     sum.report += one.report;
   }
 
-  if (options.failed == FailedSolve::bound) {
-    std::vector<Index> failed;
-    for (Index n = 0; n < shape.samples; ++n) {
-      if (sum.samples[static_cast<std::size_t>(n)].share == 0) failed.push_back(n);
-    }
+  std::vector<Index> failed;
+  for (Index n = 0; n < shape.samples; ++n) {
+    if (sum.samples[static_cast<std::size_t>(n)].share == 0) failed.push_back(n);
+  }
+  if (options.failed == FailedSolve::bound && !failed.empty()) {
     const auto others = static_cast<double>(shape.samples - static_cast<Index>(failed.size()));
     const double longest = sum.gradient.vector().template cast<double>().norm() / std::sqrt(others);
     const TreeSum alone(static_cast<Index>(failed.size()), size);
