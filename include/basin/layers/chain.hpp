@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "basin/core/layer.hpp"
+#include "basin/kernels/elementwise.hpp"
 
 namespace basin::detail {
 
@@ -53,8 +54,8 @@ struct PointwiseThen {
   Next next;
   template <class S>
   void operator()(S* block, Index offset, Index count) const {
-    Eigen::Map<Eigen::Array<S, Eigen::Dynamic, 1>> numbers(block, count);
-    numbers = layer.map(numbers);
+    kernels::elementwise(
+        count, block, [this](const auto& numbers) { return layer.map(numbers); }, static_cast<const S*>(block));
     next(block, offset, count);
   }
 };
