@@ -1,4 +1,4 @@
-// expect: a state has another scalar than what it is given to: theta and all states have one
+// expect: theta and all states have the same scalar: cast what has another
 // lines: 20
 
 #include "basin/layers/dense.hpp"

@@ -1,4 +1,4 @@
-// expect: theta has another scalar than the states that it is used with: take theta.cast<...>
+// expect: theta and all states have the same scalar: take theta.cast<...>
 // lines: 20
 
 #include "basin/layers/dense.hpp"

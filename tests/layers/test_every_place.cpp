@@ -165,7 +165,7 @@ TEST_CASE("layers give a sample the same bits at every place", "[unit]") {
   check_layer(Conv<3, 6, 3, 2>{}, Shape{3, {7, 5, 1}});
   check_layer(Conv<7, 9, 1>{}, Shape{7, {3, 3, 1}});
   check_layer(LayerNorm<13>{}, Shape{13, {3, 1, 1}});
-  check_layer(LayerNorm<200>{}, Shape{200, {3, 1, 1}});
+  check_layer(LayerNorm<1031>{}, Shape{1031, {3, 1, 1}});  // more than Eigen unrolls
   check_layer(GroupNorm<6, 3>{}, Shape{6, {5, 5, 1}});
   check_layer(GroupNorm<16, 4>{}, Shape{16, {9, 9, 1}});
   check_layer(AveragePool<2>{}, Shape{3, {6, 4, 1}});

@@ -100,7 +100,7 @@ class Parameters {
   operator std::span<S, count>() & { return span(); }
   operator std::span<const S, count>() const& { return span(); }
 
-  /// The span of a temporary, or of another scalar, does not compile, and the message says why.
+  /// The span of a temporary, or one of another scalar, does not compile, and the message says why.
   template <class T = S>
   std::span<const T, count> span() const&& {
     static_assert(detail::never<T>,
@@ -112,12 +112,8 @@ class Parameters {
   requires(std::is_same_v<std::remove_const_t<T>, S>) operator std::span<T, count>() const&& {
     return std::move(*this).span();
   }
-  template <class T>
-  requires(!std::is_same_v<std::remove_const_t<T>, S>) operator std::span<T, count>() const& {
-    static_assert(detail::never<T>,
-                  "theta has another scalar than the states that it is used with: take theta.cast<...>()");
-    return std::span<T, count>(static_cast<T*>(nullptr), count);
-  }
+  template <detail::AnotherScalar<S> T>
+  operator std::span<T, count>() const& = delete;  // theta and all states have the same scalar: take theta.cast<...>()
 
   /// For arithmetic on all of theta.
   [[nodiscard]] Vector<S>& vector() { return values_; }

@@ -68,6 +68,10 @@ const Shape& fitting(const Shape& shape) {
   return shape;
 }
 
+/// A scalar, or a const one, that is not S.
+template <class T, class S>
+concept AnotherScalar = !std::is_same_v<std::remove_const_t<T>, std::remove_const_t<S>>;
+
 /// Says that a shape has been looked at, or is a part of one that has.
 struct Fitting {};
 
@@ -89,12 +93,8 @@ class View {
 
   /// Reading is always allowed.
   operator View<const Value>() const requires(!std::is_const_v<S>) { return {data_, shape_, detail::Fitting{}}; }
-  template <class T>
-  requires(!std::is_same_v<std::remove_const_t<T>, Value>) operator View<T>() const {
-    static_assert(detail::never<T>,
-                  "a state has another scalar than what it is given to: theta and all states have one");
-    return {};
-  }
+  template <detail::AnotherScalar<Value> T>
+  operator View<T>() const = delete;  // theta and all states have the same scalar: cast what has another
 
   [[nodiscard]] explicit operator bool() const { return data_ != nullptr; }
   [[nodiscard]] S* data() const { return data_; }
@@ -144,8 +144,8 @@ struct State {
     static_assert(detail::never<T>, "a view of a State that is a temporary, and ends before it: give it a name first");
     return {};
   }
-  template <class T>
-  requires(!std::is_same_v<std::remove_const_t<T>, S>) operator View<T>() const& { return view().operator View<T>(); }
+  template <detail::AnotherScalar<S> T>
+  operator View<T>() const& = delete;  // theta and all states have the same scalar: cast what has another
 };
 
 namespace detail {
