@@ -9,6 +9,7 @@
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/core/check.hpp"
 #include "basin/core/context.hpp"
+#include "basin/core/language.hpp"
 #include "basin/core/layer.hpp"
 #include "basin/core/normals.hpp"
 #include "basin/core/parallel.hpp"

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <numbers>
 
+#include "basin/core/language.hpp"
+
 namespace basin {
 
 using PhiloxCounter = std::array<std::uint32_t, 4>;

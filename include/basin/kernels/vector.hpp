@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "basin/core/language.hpp"
+
 namespace basin::kernels {
 
 #if defined(__AVX512F__)
