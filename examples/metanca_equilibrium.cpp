@@ -178,10 +178,12 @@ class Costs {
   void gradient(const Theta& theta, Index steps) const {
     const auto loss = metanca_mnist::loss_of(middle_, images_.view(), labels_);
     if (steps == 0) {
-      (void)basin::value_and_gradient(settled_of(middle_, settings_), theta, no_input(middle_, 1).view(), loss, 1);
+      (void)basin::value_and_gradient(settled_of(middle_, settings_), theta, no_input(middle_, 1).view(), loss,
+                                      {.samples_per_part = 1});
     } else {
       const auto model = Placed::updates(middle_, steps, metanca_mnist::pool_step, settings_.seed, true);
-      (void)basin::value_and_gradient(model, parameters_of<Placed::Updates>(theta), start_.view(), loss, 1);
+      (void)basin::value_and_gradient(model, parameters_of<Placed::Updates>(theta), start_.view(), loss,
+                                      {.samples_per_part = 1});
     }
   }
 

@@ -91,7 +91,7 @@ inline Trained train_settled(const Settings& settings, const std::vector<Archite
       const auto [images, labels] = metanca_mnist::batch_of(digits, settings.images, settings.seed, number);
       each[static_cast<std::size_t>(n)] =
           basin::value_and_gradient(settled_of(of, settings), trained.theta, no_input(of, 1).view(),
-                                    metanca_mnist::loss_of(of, images.view(), labels), 1);
+                                    metanca_mnist::loss_of(of, images.view(), labels), {.samples_per_part = 1});
     });
     Theta gradient;
     double value = 0;

@@ -132,7 +132,8 @@ class Trainer {
     model.steps = settings_.steps;
     model.automaton.fire.seed = random(fire_stream).bits(iteration);
     model.automaton.update = {.noise = settings_.noise, .seed = random(noise_stream).bits(iteration)};
-    const auto result = basin::value_and_gradient(model, theta_.as<Model>(), batch.view(), loss, 1);
+    const auto result =
+        basin::value_and_gradient(model, theta_.as<Model>(), batch.view(), loss, {.samples_per_part = 1});
     auto gradient = result.gradient.as<Rule>();
     // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
     if (!std::isfinite(basin::normalize_leaves(gradient))) {

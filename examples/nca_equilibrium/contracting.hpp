@@ -202,7 +202,7 @@ Training train(const Settings& settings, const State<float>& target, double cont
   basin::examples::Stopwatch watch;
   basin::examples::Progress progress;
   for (int i = 0; i < iterations; ++i) {
-    auto result = basin::value_and_gradient(map, run.theta.as<Model>(), seed.view(), loss, 1);
+    auto result = basin::value_and_gradient(map, run.theta.as<Model>(), seed.view(), loss, {.samples_per_part = 1});
     Theta gradient = result.gradient.template as<Implicit>();
     if (!std::isfinite(basin::clip_by_global_norm(gradient, 1.0))) {
       throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(i + 1) +

@@ -213,7 +213,8 @@ class Trainer {
                       random(steps_stream)
                           .below(iteration, static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps)));
     model.automaton.fire = {settings_.fire, random(fire_stream).bits(iteration)};
-    const auto result = basin::value_and_gradient(model, theta_.template as<Texture<Kind>>(), batch.view(), loss, 1);
+    const auto result = basin::value_and_gradient(model, theta_.template as<Texture<Kind>>(), batch.view(), loss,
+                                                  {.samples_per_part = 1});
     auto gradient = result.gradient.template as<typename Kind::Rule>();
     // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
     if (!std::isfinite(basin::normalize_leaves(gradient))) {

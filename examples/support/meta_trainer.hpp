@@ -197,7 +197,7 @@ class MetaTrainer {
         Rule::updates(of, first_stage ? 1 : updates_now(), first_stage ? 1.0 : options_.pool_step,
                       random(fire_stream).bits(number), options_.neighbours, first_stage ? 1.0 : Rule::fire_rate);
     with_loss(number, of, [&](const auto& loss) {
-      auto result = value_and_gradient(model, theta_, start.view(), loss, 1);
+      auto result = value_and_gradient(model, theta_, start.view(), loss, {.samples_per_part = 1});
       one.value = result.value;
       one.gradient = std::move(result.gradient);
       one.output = std::move(result.output);

@@ -69,7 +69,7 @@ void check_against_layers(const Problem<double>& problem, const Scale& scale) {
     }
     problem.loss.parameters(problem.state().sample(n), stored.span());
     CHECK(stored.vector() == theta.vector());
-    const auto expected = value_and_gradient(Model{}, theta, problem.inputs.view(), CrossEntropy{problem.labels}, 8);
+    const auto expected = value_and_gradient(Model{}, theta, problem.inputs.view(), CrossEntropy{problem.labels});
     sum += expected.value;
     CHECK(std::abs(losses[static_cast<std::size_t>(n)] - expected.value) < 1e-12);
     CHECK(accuracies[static_cast<std::size_t>(n)] == accuracy(expected.output.view(), problem.labels));

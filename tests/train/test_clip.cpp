@@ -41,7 +41,7 @@ TEST_CASE("clipping scales a gradient that is too long, and no other", "[unit]")
   CHECK(clip_by_global_norm(gradient, 0.5) == 3.0);
   CHECK((gradient.vector() - before / 6).cwiseAbs().maxCoeff() <= 1e-16);
   CHECK_THROWS_WITH(clip_by_global_norm(gradient, -1),
-                    "largest norm of the gradient is -1, expected a positive number");
+                    "largest norm of the gradient is -1, expected a positive number, and finite");
 }
 
 TEST_CASE("the norm of a float gradient does not overflow", "[unit]") {
@@ -61,7 +61,22 @@ TEST_CASE("leaves are normalized each by itself", "[unit]") {
   CHECK(gradient.vector()[5] == 0);
   CHECK(normalize_leaves(gradient, 0.0) > 0);
   CHECK(gradient.vector().head(3).norm() == Approx(1.0).epsilon(1e-15));
-  CHECK_THROWS_WITH(normalize_leaves(gradient, -1.0), "epsilon is -1, expected 0 or a positive number");
+  CHECK_THROWS_WITH(normalize_leaves(gradient, -1.0), "epsilon is -1, expected 0 or more, and finite");
+}
+
+TEST_CASE("limits that are not finite, or zero as a number of the gradient, are refused", "[unit]") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  auto gradient = gradient_of<float>({3, 4, 0, 0, 0, 0});
+  Parameters<Two, float> theta;
+  theta.vector() << 3, 0.1f, 4, 0.2f, 7;
+  for (const double bad : {infinity, nan, 1e-50, 1e50}) {
+    CHECK_THROWS_WITH(clip_by_global_norm(gradient, bad),
+                      Catch::Matchers::Contains("largest norm of the gradient is "));
+    CHECK_THROWS_AS(limit_output_norms(theta, "weight", bad), std::invalid_argument);
+  }
+  for (const double bad : {infinity, nan}) CHECK_THROWS_AS(normalize_leaves(gradient, bad), std::invalid_argument);
+  CHECK(gradient.vector()[0] == 3);
+  CHECK(theta.vector()[0] == 3);
 }
 
 TEST_CASE("a gradient that is not finite shows, and stays as it is", "[unit]") {
@@ -82,6 +97,6 @@ TEST_CASE("the weights into an output are limited, each output by itself", "[uni
   CHECK(theta.vector().isApprox((Vector<float>(5) << 0.3f, 0.1f, 0.4f, 0.2f, 7).finished(), 1e-6f));
   CHECK_THROWS_WITH(limit_output_norms(theta, "bias", 0.5), "kind of leaf 'bias' is bias or scale, expected weight");
   CHECK_THROWS_WITH(limit_output_norms(theta, "weight", 0.0),
-                    "largest norm of an output's weights is 0, expected a positive number");
+                    "largest norm of an output's weights is 0, expected a positive number, and finite");
   CHECK_THROWS_AS(limit_output_norms(theta, "other", 0.5), std::invalid_argument);
 }

@@ -1,8 +1,11 @@
 #include "basin/train/loss.hpp"
 
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
 
 #include "basin/train/gradient_check.hpp"
+#include "basin/train/state_loss.hpp"
 #include "support/layer_checks.hpp"
 
 namespace {
@@ -99,4 +102,44 @@ TEST_CASE("losses refuse labels and targets that do not fit", "[unit]") {
                     "shape of y for the whole batch is (3, 1, 1, 1, 2), expected (4, 1, 1, 1, 2)");
   CHECK_THROWS_WITH(count_correct(y.view(), std::vector<int>{1}), "number of labels is 1, expected 2");
   CHECK_THROWS_WITH(count_correct(y.view(), std::vector<int>{1, 9}), "label is 9, expected 0 to 2");
+}
+
+TEST_CASE("a loss shows a number that is not finite, wherever it stands", "[unit][loss]") {
+  const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+  const State<double> x = test::random_state({3, {2, 1, 1}, 4}, 1);
+  State<double> target(x.shape);
+  const auto shows = [&](const auto& loss) {
+    for (Index i = 0; i < x.values.size(); ++i) {
+      for (const double bad : {nan, infinity, -infinity}) {
+        State<double> y = x, dy(x.shape);
+        y.values[i] = bad;
+        CAPTURE(i, bad);
+        CHECK_FALSE(std::isfinite(loss.value_and_gradient(View<const double>(y.view()), 0, 4, dy.view())));
+      }
+    }
+  };
+  shows(MeanSquaredError<double>{target});
+  shows(LeadingFeaturesError<double>{target});
+  shows(Overflow{});
+  shows(SumOf(Overflow{}, MeanSquaredError<double>{target}));
+}
+
+TEST_CASE("cross-entropy shows a NaN, and an infinity that is not as good as right", "[unit][loss]") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const CrossEntropy loss{{0, 1, 2, 0}};
+  State<double> y = test::random_state({3, {1, 1, 1}, 4}, 1);
+  const auto value = [&] { return loss.value_and_gradient(View<const double>(y.view()), 0, 4, View<double>{}); };
+  for (Index i = 0; i < y.values.size(); ++i) {
+    const double number = y.values[i];
+    CAPTURE(i);
+    y.values[i] = std::nan("");
+    CHECK(std::isnan(value()));
+    y.values[i] = infinity;
+    CHECK_FALSE(std::isfinite(value()));
+    y.values[i] = number;
+  }
+  y.values[1] = -infinity;  // the log-likelihood of another class: as right as can be
+  CHECK(std::isfinite(value()));
+  y.values[0] = -infinity;  // of the right one
+  CHECK_FALSE(std::isfinite(value()));
 }

@@ -203,7 +203,7 @@ TEMPLATE_TEST_CASE("leaves of one extent take the steps of Adam, to rounding", "
   }
 }
 
-TEST_CASE("zero gradients move nothing, and one that is not finite shows", "[unit][muon]") {
+TEST_CASE("zero gradients move nothing, and what is not finite is refused", "[unit][muon]") {
   const Muon muon;
   auto theta = test::random_parameters<Model, float>(1);
   const Parameters<Model, float> before = theta;
@@ -215,12 +215,26 @@ TEST_CASE("zero gradients move nothing, and one that is not finite shows", "[uni
     auto moved = before;
     auto fresh = muon.init(moved);
     gradient.vector()[7] = bad;
-    muon.step(moved, gradient, fresh);
-    CHECK(matrix_of(moved, matrices[0]).array().isNaN().all());
-    CHECK(matrix_of(moved, matrices[1]) == matrix_of(before, matrices[1]));
+    CHECK_THROWS_WITH(muon.step(moved, gradient, fresh),
+                      Catch::Matchers::Contains("number 7 of the gradient of 'wide'"));
+    CHECK(moved.vector() == before.vector());
+    CHECK(fresh.momentum.vector().isZero(0));
+    CHECK(fresh.steps == 0);
   }
-  CHECK_THROWS_WITH((Muon{.iterations = -1}.step(theta, gradient, state)),
-                    "iterations of Newton and Schulz is -1, expected 0 or more");
+  gradient.vector().setOnes();
+  const std::int64_t steps = state.steps;
+  const auto refuses = [&](const Muon& wrong, const std::string& message) {
+    CHECK_THROWS_WITH(wrong.step(theta, gradient, state), message);
+    CHECK(theta.vector() == before.vector());
+    CHECK(state.steps == steps);
+  };
+  refuses({.rate = std::nan("")}, "rate of Muon is nan, expected 0 or more, and finite");
+  refuses({.momentum = 1}, "momentum of Muon is 1, expected 0 to below 1");
+  refuses({.iterations = -1}, "iterations of Newton and Schulz is -1, expected 0 to 100");
+  refuses({.rms = -1}, "rms of Muon is -1, expected 0 or more, and finite");
+  refuses({.rate = 1, .weight_decay = 2}, "rate times weight_decay of Muon is 2, expected at most 1");
+  refuses({.vectors = {.beta1 = 1}}, "beta1 of Muon's vectors is 1, expected 0 to below 1");
+  refuses({.vectors = {.epsilon = 0}}, "epsilon of Muon's vectors is 0, expected at least 1.0842e-19, and finite");
 }
 
 TEST_CASE("Muon solves a least squares problem", "[exam][muon]") {
@@ -293,21 +307,24 @@ TEST_CASE("Muon goes on from a checkpoint bit for bit", "[io][muon]") {
   CHECK(read_safetensors(path).tensors.contains("optimizer.second_moment.bias"));
 }
 
-TEST_CASE("a step of Muon keeps nothing from the heap", "[allocation][muon]") {
+TEST_CASE("a step of Muon takes nothing from the heap but the list of leaves", "[allocation][muon]") {
   if (!basin_test::counts_allocations()) return;
   set_threads(1);
-  const Muon muon;
-  auto theta = test::random_parameters<Model, float>(1);
-  const auto gradient = test::random_parameters<Model, float>(2);
-  auto state = muon.init(theta);
-  muon.step(theta, gradient, state);  // makes the scratch memory large enough
-  const basin_test::AllocationCount listing;
-  static_cast<void>(leaves_of<Model>());
-  const std::size_t for_the_list = listing.allocations(), before = basin_test::live_bytes();
-  const basin_test::AllocationCount stepping;
-  muon.step(theta, gradient, state);
-  CHECK(basin_test::live_bytes() == before);
-  // These matrices are so small that Eigen packs them on the stack.
-  CHECK(stepping.allocations() == for_the_list);
+  const auto check = []<class Of>(std::type_identity<Of>) {
+    const Muon muon;
+    auto theta = test::random_parameters<Of, float>(1);
+    const auto gradient = test::random_parameters<Of, float>(2);
+    auto state = muon.init(theta);
+    muon.step(theta, gradient, state);  // makes the scratch memory large enough
+    const basin_test::AllocationCount listing;
+    static_cast<void>(leaves_of<Of>());
+    const std::size_t for_the_list = listing.allocations(), before = basin_test::live_bytes();
+    const basin_test::AllocationCount stepping;
+    muon.step(theta, gradient, state);
+    CHECK(basin_test::live_bytes() == before);
+    CHECK(stepping.allocations() == for_the_list);
+  };
+  check(std::type_identity<Model>{});
+  check(std::type_identity<Large>{});
   set_threads(0);
 }

@@ -94,7 +94,7 @@ TEST_CASE("optimizers follow their formulas, number by number", "[unit]") {
 TEST_CASE("the first step of Adam has the size of the rate, whatever the gradient's", "[unit]") {
   Parameters<Model, double> theta, gradient;
   gradient.vector() << 1e-3, -1e-3, 1, -1, 1e3, -1e3, 2, 3, 4, 5;
-  const Adam adam{.rate = 0.01, .epsilon = 0};
+  const Adam adam{.rate = 0.01, .epsilon = 1e-30};
   auto state = adam.init(theta);
   adam.step(theta, gradient, state);
   CHECK((theta.vector().array() + 0.01 * gradient.vector().array().sign()).abs().maxCoeff() <= 1e-16);
@@ -116,9 +116,97 @@ TEST_CASE("what optimizers accumulate comes to zero where gradients stay away", 
   CHECK(states_after(Adam{}, 1.0f).first_moment.vector().isZero(0));
   CHECK_FALSE(states_after(Adam{}, 1.0f).second_moment.vector().isZero(0));  // 0.999^1200 of it
   CHECK(states_after(Adam{}, 1e-18f).second_moment.vector().isZero(0));
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  CHECK(states_after(Sgd{.momentum = 0.8}, nan).velocity.vector().array().isNaN().all());
-  CHECK(states_after(Adam{}, nan).first_moment.vector().array().isNaN().all());
+}
+
+namespace {
+
+/// A step throws std::invalid_argument with `message`, and neither theta nor the state is another.
+template <class S, class O>
+void check_refused(const O& optimizer, const std::string& message, S number = S(1), double rate_scale = 1) {
+  Parameters<Model, S> theta, gradient;
+  theta.vector().setLinSpaced(10, S(-1), S(2));
+  gradient.vector().setOnes();
+  auto state = optimizer.init(theta);
+  O{}.step(theta, gradient, state);  // by the defaults, so that the state is not empty
+  const auto theta_before = theta;
+  const auto state_before = state;
+  gradient.vector()[7] = number;
+  CHECK_THROWS_AS(optimizer.step(theta, gradient, state, rate_scale), std::invalid_argument);
+  CHECK_THROWS_WITH(optimizer.step(theta, gradient, state, rate_scale), message);
+  CHECK(theta.vector() == theta_before.vector());
+  std::vector<Vector<double>> before, after;
+  const auto all = [](std::vector<Vector<double>>& into) {
+    return [&into](std::string_view, const auto& value) {
+      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::int64_t>) {
+        into.push_back(Vector<double>::Constant(1, static_cast<double>(value)));
+      } else {
+        into.push_back(value.vector().template cast<double>());
+      }
+    };
+  };
+  std::as_const(state).each(all(after));
+  state_before.each(all(before));
+  CHECK(before == after);
+}
+
+}  // namespace
+
+TEST_CASE("optimizers refuse options out of their range, and leave theta and the state as they were", "[unit]") {
+  const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+  const std::string more = ", expected 0 or more, and finite", fraction = ", expected 0 to below 1";
+  const std::string least = ", expected at least 1.0842e-19, and finite";
+  check_refused<float>(Adam{.epsilon = 1e-50}, "epsilon of Adam is 1e-50" + least);
+  check_refused<float>(Adam{.epsilon = 0}, "epsilon of Adam is 0" + least);
+  check_refused<float>(AdamW{.epsilon = -1e-8}, "epsilon of AdamW is -1e-08" + least);
+  check_refused<float>(Adam{.epsilon = infinity}, "epsilon of Adam is inf" + least);
+  check_refused<double>(Adam{.epsilon = 0}, "epsilon of Adam is 0, expected at least 1.49167e-154, and finite");
+  check_refused<float>(Adam{.beta1 = 1}, "beta1 of Adam is 1" + fraction);
+  check_refused<float>(Adam{.beta1 = 1 - 1e-9}, "beta1 of Adam is 1" + fraction);
+  check_refused<float>(Adam{.beta2 = -0.1}, "beta2 of Adam is -0.1" + fraction);
+  check_refused<float>(AdamW{.beta2 = nan}, "beta2 of AdamW is nan" + fraction);
+  check_refused<float>(Adam{.rate = nan}, "rate of Adam is nan" + more);
+  check_refused<float>(Adam{.rate = 1e39}, "rate of Adam is 1e+39" + more);
+  check_refused<float>(Sgd{.rate = -1}, "rate of Sgd is -1" + more);
+  check_refused<double>(Sgd{.rate = infinity}, "rate of Sgd is inf" + more);
+  check_refused<float>(Sgd{}, "scale of the rate of Sgd is nan" + more, 1.0f, nan);
+  check_refused<float>(Adam{}, "scale of the rate of Adam is -1" + more, 1.0f, -1.0);
+  check_refused<float>(Sgd{.rate = 1e30}, "rate times its scale of Sgd is 1e+40" + more, 1.0f, 1e10);
+  check_refused<float>(Sgd{.momentum = 1}, "momentum of Sgd is 1" + fraction);
+  check_refused<float>(Sgd{.momentum = nan}, "momentum of Sgd is nan" + fraction);
+  check_refused<float>(Sgd{.weight_decay = -1}, "weight_decay of Sgd is -1" + more);
+  check_refused<float>(AdamW{.weight_decay = nan}, "weight_decay of AdamW is nan" + more);
+  check_refused<float>(AdamW{.rate = 1, .weight_decay = 3},
+                       "rate times weight_decay of AdamW is 3, expected at most 1");
+}
+
+TEMPLATE_TEST_CASE("optimizers refuse gradients that are not finite, and leave theta and the state as they were",
+                   "[unit]", float, double) {
+  using S = TestType;
+  const std::string which = "number 1 of the gradient of 'bias' is ",
+                    wanted = ", expected a number whose square is finite";
+  const auto check = [&](const auto& optimizer) {
+    check_refused<S>(optimizer, which + "nan" + wanted, std::numeric_limits<S>::quiet_NaN());
+    check_refused<S>(optimizer, which + "inf" + wanted, std::numeric_limits<S>::infinity());
+    check_refused<S>(optimizer, which + "-inf" + wanted, -std::numeric_limits<S>::infinity());
+    const S large = std::sqrt(std::numeric_limits<S>::max()) * S(2);
+    check_refused<S>(optimizer, which + basin::detail::printed(large) + wanted, large);
+  };
+  check(Sgd{.momentum = 0.9});
+  check(Adam{});
+  check(AdamW{});
+}
+
+TEST_CASE("a step along the longest gradient that is taken is finite", "[unit]") {
+  const auto check = [](const auto& optimizer) {
+    Parameters<Model, float> theta, gradient;
+    gradient.vector().setConstant(std::sqrt(std::numeric_limits<float>::max()));
+    auto state = optimizer.init(theta);
+    for (int step = 0; step < 20; ++step) optimizer.step(theta, gradient, state);
+    CHECK(theta.vector().allFinite());
+  };
+  check(Sgd{.momentum = 0.9});
+  check(Adam{});
+  check(AdamW{});
 }
 
 TEST_CASE("an optimizer's state can be saved and set again", "[repeatable]") {

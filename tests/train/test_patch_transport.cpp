@@ -228,6 +228,22 @@ TEST_CASE("patch transport gives the same on any number of threads", "[repeatabl
   CHECK(gradients[0] == gradients[2]);
 }
 
+TEST_CASE("patch transport with large patches gives the same on any number of threads", "[repeatable]") {
+  // Its products are as large as those that Eigen would share among threads.
+  const State<float> target = test::cast<float>(random_state(Shape{3, {160, 33, 1}, 1}, 17));
+  const State<float> y = test::cast<float>(random_state(Shape{3, {160, 33, 1}, 1}, 18));
+  const PatchTransportOptions options{.patch = 33, .levels = 1, .directions = 64};
+  std::vector<double> values;
+  for (const int count : {1, 2}) {
+    set_threads(count);
+    const PatchTransport<float> loss(target.view(), y.shape, directions, 1, options);
+    values.push_back(loss.value_and_gradient(View<const float>(y.view()), 0, 1, View<float>{}));
+  }
+  set_threads(0);
+  CHECK(values[0] == values[1]);
+  CHECK(values[0] > 0);
+}
+
 TEST_CASE("patch transport says what it cannot take", "[unit]") {
   const State<double> target(Shape{3, {20, 20, 1}, 1});
   const Shape grid{4, {16, 16, 1}, 2};

@@ -106,7 +106,11 @@ TEST_CASE("each() carries a roll-back from one run to another", "[unit]") {
 }
 
 TEST_CASE("options out of their range are refused", "[unit]") {
-  CHECK_THROWS_WITH(Run({.factor = 1}), "RollBack: factor is 1, expected above 1");
+  CHECK_THROWS_WITH(Run({.factor = 1}), "RollBack: factor is 1, expected above 1, and finite");
+  CHECK_THROWS_AS(Run({.factor = std::numeric_limits<double>::infinity()}), std::invalid_argument);
+  CHECK_THROWS_AS(Run({.factor = std::nan("")}), std::invalid_argument);
+  CHECK_THROWS_AS(Run({.decay = std::nan("")}), std::invalid_argument);
+  CHECK_THROWS_WITH(Run({.settle = -1}), "RollBack: settle is -1, expected 0 or more");
   CHECK_THROWS_WITH(Run({.decay = 1}), "RollBack: decay is 1, expected 0 to below 1");
   CHECK_THROWS_WITH(Run({.every = 0}), "RollBack: every is 0, expected at least 1");
 }

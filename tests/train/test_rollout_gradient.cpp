@@ -36,12 +36,12 @@ struct Fixture {
 TEST_CASE("a loss at the last step is that of value_and_gradient", "[gradient][rollout]") {
   const Fixture f;
   const auto along = value_and_gradient_along(f.model, f.theta, f.start.view(), f.loss, {{6, 1}});
-  const auto plain = value_and_gradient(f.model, f.theta, f.start.view(), f.loss, 1);
+  const auto plain = value_and_gradient(f.model, f.theta, f.start.view(), f.loss, {.samples_per_part = 1});
   CHECK(along.value == plain.value);
   CHECK(along.gradient.vector() == plain.gradient.vector());
   CHECK(along.output.values == plain.output.values);
   // Samples have masks of their own, however a batch is cut.
-  const auto whole = value_and_gradient(f.model, f.theta, f.start.view(), f.loss, 3);
+  const auto whole = value_and_gradient(f.model, f.theta, f.start.view(), f.loss, {.samples_per_part = 3});
   CHECK(whole.output.values == plain.output.values);
   CHECK((whole.gradient.vector() - plain.gradient.vector()).norm() < 1e-13 * plain.gradient.vector().norm());
 }
@@ -55,7 +55,7 @@ TEST_CASE("a loss along the way is the sum of rollouts to each of its steps", "[
   for (const LossStep& one : steps) {
     Model shorter = f.model;
     shorter.steps = one.step;
-    const auto part = value_and_gradient(shorter, f.theta, f.start.view(), f.loss, 1);
+    const auto part = value_and_gradient(shorter, f.theta, f.start.view(), f.loss, {.samples_per_part = 1});
     value += one.weight * part.value;
     gradient += one.weight * part.gradient.vector();
   }

@@ -57,4 +57,26 @@ TEST_CASE("schedules refuse lengths that make no sense", "[unit]") {
   CHECK_THROWS_WITH(Cosine{.total = 0}(1), "total number of steps of a schedule is 0, expected at least 1");
   CHECK_THROWS_WITH(StepDecay{.period = 0}(1), "period of StepDecay is 0, expected at least 1");
   CHECK_THROWS_WITH(OneCycle{.warm_fraction = 2}(1), "warm fraction of OneCycle is 2, expected 0 to 1");
+  CHECK_THROWS_WITH(WarmUp<>{.steps = -1}(1), "steps of a warm-up is -1, expected 0 or more");
+}
+
+TEST_CASE("schedules refuse scales that are not finite or negative, and steps before the first", "[unit]") {
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), -0.5}) {
+    CHECK_THROWS_AS(StepDecay{.factor = bad}(1), std::invalid_argument);
+    CHECK_THROWS_AS(MilestoneDecay{.factor = bad}(1), std::invalid_argument);
+    CHECK_THROWS_AS(Cosine{.final = bad}(1), std::invalid_argument);
+    CHECK_THROWS_AS(OneCycle{.start = bad}(1), std::invalid_argument);
+    CHECK_THROWS_AS(OneCycle{.final = bad}(1), std::invalid_argument);
+  }
+  CHECK_THROWS_AS(OneCycle{.warm_fraction = std::nan("")}(1), std::invalid_argument);
+  CHECK_THROWS_WITH(StepDecay{.factor = -0.5}(1), "factor of StepDecay is -0.5, expected 0 or more, and finite");
+  const auto refuses = [](const auto& schedule) {
+    CHECK_THROWS_WITH(schedule(-1), "step of a schedule is -1, expected 0 or more");
+  };
+  refuses(Constant{});
+  refuses(StepDecay{});
+  refuses(MilestoneDecay{});
+  refuses(Cosine{});
+  refuses(WarmUp<>{});
+  refuses(OneCycle{});
 }

@@ -35,11 +35,11 @@ TEST_CASE("value and gradient of a batch are those of the whole, however it is c
   (void)linear.pullback(dy.view(), View<double>(), gradient.span());
 
   for (const Index part : {1, 2, 5, 8, 13, 100}) {
-    const auto result = value_and_gradient(model, theta, x, loss, part);
+    const auto result = value_and_gradient(model, theta, x, loss, {.samples_per_part = part});
     CHECK(result.value == Approx(value).epsilon(1e-14));
     CHECK(test::relative_error(result.gradient.vector(), gradient.vector()) <= 1e-13);
     CHECK(test::relative_error(result.output.values, y.values) <= 1e-14);
-    CHECK(test::relative_error(predict(model, theta, x, part).output.values, y.values) <= 1e-14);
+    CHECK(test::relative_error(predict(model, theta, x, {.samples_per_part = part}).output.values, y.values) <= 1e-14);
   }
 }
 
@@ -69,5 +69,5 @@ TEST_CASE("an empty batch has no loss, and a part of no samples is refused", "[u
   const auto result = value_and_gradient(model, theta, none, CrossEntropy{});
   CHECK(result.value == 0);
   CHECK(result.gradient.vector().isZero());
-  CHECK_THROWS_WITH(predict(model, theta, none, 0), "samples_per_part is 0, expected at least 1");
+  CHECK_THROWS_WITH(predict(model, theta, none, {.samples_per_part = 0}), "samples_per_part is 0, expected at least 1");
 }

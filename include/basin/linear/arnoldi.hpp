@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "basin/core/status.hpp"
+#include "basin/kernels/matrix_product.hpp"
 #include "basin/linear/vector_passes.hpp"
 
 namespace basin {
@@ -153,9 +154,9 @@ class ArnoldiBasis {
     const Matrix<double> small = q.transpose() * h() * q;
     const Eigen::RowVectorXd b = h_.row(columns_).head(columns_) * q;
     const Matrix<S> turn = q.cast<S>();
-    // Not Eigen's product of matrices, which starts threads of its own.
     for_chunks(size_, [&](Index first, Index count) {
-      const Matrix<S> turned = basis_.block(first, 0, count, columns_).lazyProduct(turn);
+      Matrix<S> turned(count, kept);
+      kernels::product(turned, basis_.block(first, 0, count, columns_), turn);
       basis_.block(first, 0, count, kept) = turned;
     });
     basis_.col(kept) = basis_.col(columns_).eval();

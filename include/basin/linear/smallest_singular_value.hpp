@@ -34,6 +34,7 @@
 
 #include "basin/core/check.hpp"
 #include "basin/core/status.hpp"
+#include "basin/kernels/matrix_product.hpp"
 #include "basin/linear/vector_passes.hpp"
 
 namespace basin {
@@ -135,9 +136,9 @@ class SingularBasis {
     ++count_;
     const Matrix<S> turn = orthogonalizing_turn(r).template cast<S>();
     for (Matrix<S>* columns : {&v_, &w_}) {
-      // Not Eigen's product of matrices, which starts threads of its own.
       for_chunks(size_, [&](Index first, Index rows) {
-        const Matrix<S> turned = columns->block(first, 0, rows, count_).lazyProduct(turn);
+        Matrix<S> turned(rows, count_);
+        kernels::product(turned, columns->block(first, 0, rows, count_), turn);
         columns->block(first, 0, rows, count_) = turned;
       });
     }

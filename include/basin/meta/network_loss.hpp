@@ -25,31 +25,10 @@
 
 #include "basin/core/parallel.hpp"
 #include "basin/core/scratch.hpp"
+#include "basin/kernels/matrix_product.hpp"
 #include "basin/meta/network.hpp"
 
 namespace basin {
-
-namespace detail {
-
-/// out = a b, or out += a b, on the calling thread alone: Eigen's own choice of a number of threads would change the
-/// order of its sums. It makes none for a result that has at most 32 rows by its type.
-template <bool add, class S, class A, class B>
-void product_on_this_thread(const A& a, const B& b, Eigen::Map<Matrix<S>> out) {
-  constexpr int most = 32;
-  using Rows = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor, most, Eigen::Dynamic>;
-  for (Index first = 0; first < out.rows(); first += most) {
-    const Index count = std::min<Index>(most, out.rows() - first);
-    Eigen::Map<Rows, 0, Eigen::OuterStride<>> rows(out.data() + first, count, out.cols(),
-                                                   Eigen::OuterStride<>(out.rows()));
-    if constexpr (add) {
-      rows.noalias() += a.middleRows(first, count) * b;
-    } else {
-      rows.noalias() = a.middleRows(first, count) * b;
-    }
-  }
-}
-
-}  // namespace detail
 
 template <class S>
 struct NetworkLoss {
@@ -192,7 +171,7 @@ struct NetworkLoss {
       features[l] = scratch.take<S>(out * count);
       Map z(features[l], out, count);
       const S* weights = theta + layers[l].first;
-      detail::product_on_this_thread<false, S>(ConstMap(weights, out, in), ConstMap(features_into(l), in, count), z);
+      kernels::product(z, ConstMap(weights, out, in), ConstMap(features_into(l), in, count));
       if (network.has_biases()) z.colwise() += Eigen::Map<const Vector<S>>(weights + in * out, out);
       if (l + 1 == layers.size()) break;
       for (Index i = 0; i < out * count; ++i)
@@ -207,7 +186,7 @@ struct NetworkLoss {
       const Map d(dz, out, count);
       S* into = gradient + layers[l].first;
       const ConstMap x(features_into(l), in, count);
-      detail::product_on_this_thread<true, S>(d, x.transpose(), Map(into, out, in));
+      kernels::product<true>(Map(into, out, in), d, x.transpose());
       if (network.has_biases()) {
         Eigen::Map<Vector<S>> biases(into + in * out, out);
         for (Index n = 0; n < count; ++n) biases += d.col(n);
@@ -215,7 +194,7 @@ struct NetworkLoss {
       if (l == 0) break;
       const ConstMap weights(theta + layers[l].first, out, in);
       S* dx = scratch.take<S>(in * count);
-      detail::product_on_this_thread<false, S>(weights.transpose(), d, Map(dx, in, count));
+      kernels::product(Map(dx, in, count), weights.transpose(), d);
       for (Index i = 0; i < in * count; ++i) dx[i] = features[l - 1][i] > S(0) ? dx[i] : low * dx[i];
       dz = dx;
     }

@@ -8,9 +8,11 @@
 //                                                               Srebro, Rennie & Jaakkola 2005 (max-norm)
 //
 // The first two return |g| as it came, in double. If that is a NaN or an infinity the gradient stays untouched, so the
-// caller can look at the returned norm and skip the step.
+// caller can look at the returned norm and skip the step; an optimizer would refuse it. All throw std::invalid_argument
+// for a limit that is not positive or not finite as a number of the gradient, and change nothing.
 
 #include <cmath>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -18,21 +20,30 @@
 
 namespace basin {
 
+namespace detail {
+
+template <class S>
+void check_limit(std::string_view thing, double value) {
+  check(static_cast<S>(value) > S(0) && value <= static_cast<double>(std::numeric_limits<S>::max()), thing, value,
+        "a positive number, and finite");
+}
+
+}  // namespace detail
+
 /// Scales the gradient to a norm of at most max_norm; returns the norm before.
-/// Throws std::invalid_argument if max_norm is not positive.
 template <class Model, class S>
 double clip_by_global_norm(Parameters<Model, S>& gradient, double max_norm) {
-  check(max_norm > 0, "largest norm of the gradient", max_norm, "a positive number");
+  detail::check_limit<S>("largest norm of the gradient", max_norm);
   const double norm = gradient.vector().template cast<double>().norm();
   if (std::isfinite(norm) && norm > max_norm) gradient.vector() *= static_cast<S>(max_norm / norm);
   return norm;
 }
 
 /// Scales each leaf to a norm just below 1 (a leaf of zeros stays); returns the norm of the whole before.
-/// Throws std::invalid_argument if epsilon is negative.
+/// Throws std::invalid_argument if epsilon is negative or not finite.
 template <class Model, class S>
 double normalize_leaves(Parameters<Model, S>& gradient, double epsilon = 1e-8) {
-  check(epsilon >= 0, "epsilon", epsilon, "0 or a positive number");
+  check(epsilon >= 0 && std::isfinite(epsilon), "epsilon", epsilon, "0 or more, and finite");
   const double norm = gradient.vector().template cast<double>().norm();
   if (!std::isfinite(norm)) return norm;
   for (const Leaf& leaf : leaves_of<Model>()) {
@@ -45,10 +56,10 @@ double normalize_leaves(Parameters<Model, S>& gradient, double epsilon = 1e-8) {
 
 /// Scales the weights into each output to a norm of at most max_norm. Behind a normalization it is this norm, against
 /// the size of the injection, that says how strongly a cell answers to its own state: a limit keeps it contracting.
-/// Throws std::invalid_argument if there is no such leaf, it is not one of weights, or max_norm is not positive.
+/// Throws std::invalid_argument, too, if there is no such leaf or it is not one of weights.
 template <class Model, class S>
 void limit_output_norms(Parameters<Model, S>& theta, std::string_view leaf_name, double max_norm) {
-  check(max_norm > 0, "largest norm of an output's weights", max_norm, "a positive number");
+  detail::check_limit<S>("largest norm of an output's weights", max_norm);
   const std::span<S> values = theta.leaf(leaf_name);
   for (const Leaf& leaf : leaves_of<Model>()) {
     if (leaf.name != leaf_name) continue;

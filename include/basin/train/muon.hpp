@@ -17,8 +17,7 @@
 //
 // A positive factor on all gradients of a matrix changes nothing (to rounding; powers of two not a bit), nor does the
 // number of threads. Leaves are worked on in parallel, a matrix in scratch memory of 3 rows columns + 2 min(rows,
-// columns)^2 numbers. From the heap a step takes the list of leaves, and for large matrices the blocks that Eigen's
-// products pack; it gives all of that back.
+// columns)^2 numbers and a few hundred kilobytes. From the heap a step takes the list of leaves alone.
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +27,7 @@
 
 #include "basin/core/parallel.hpp"
 #include "basin/core/scratch.hpp"
+#include "basin/kernels/matrix_product.hpp"
 #include "basin/train/optimizer.hpp"
 
 namespace basin {
@@ -55,9 +55,20 @@ struct MuonState {
 
 namespace detail {
 
+/// out = a a^T, of which only what is not above the diagonal is computed; out does not overlap a.
+template <class A, class S>
+void symmetric_product(const A& a, Eigen::Map<Matrix<S>> out) {
+  constexpr Index wide = 48;  // columns at a time, whose part above the diagonal is computed too
+  for (Index first = 0; first < a.rows(); first += wide) {
+    const Index count = std::min(wide, a.rows() - first), below = a.rows() - first;
+    kernels::product(out.block(first, first, below, count), a.bottomRows(below),
+                     a.middleRows(first, count).transpose());
+  }
+  out.template triangularView<Eigen::StrictlyUpper>() = out.transpose();
+}
+
 /// Takes the matrix u (rows, columns) towards U V^T of its singular value decomposition, in place. Zeros stay zeros; a
-/// number that is not finite makes all of them NaN. The products are those of symmetric matrices, which Eigen runs on
-/// the calling thread.
+/// number that is not finite makes all of them NaN.
 template <class S>
 void orthogonalize(Eigen::Map<Matrix<S>> u, int iterations) {
   const Index count = std::min(u.rows(), u.cols()), length = std::max(u.rows(), u.cols());
@@ -81,13 +92,11 @@ void orthogonalize(Eigen::Map<Matrix<S>> u, int iterations) {
   constexpr S a = S(3.4445), b = S(-4.7750), c = S(2.0315);
   for (int k = 0; k < iterations; ++k) {
     const Map x(from, count, length);
-    gram.setZero();
-    gram.template selfadjointView<Eigen::Lower>().rankUpdate(x);
-    gram.template triangularView<Eigen::StrictlyUpper>() = gram.transpose();
-    polynomial = b * gram;
+    symmetric_product(x, gram);
+    symmetric_product(gram, polynomial);  // A A^T is A^2
+    polynomial = b * gram + c * polynomial;
     polynomial.diagonal().array() += a;
-    polynomial.template selfadjointView<Eigen::Lower>().rankUpdate(gram, c);  // A A^T is A^2
-    Map(to, count, length).noalias() = polynomial.template selfadjointView<Eigen::Lower>() * x;
+    kernels::product(Map(to, count, length), polynomial, x);
     std::swap(from, to);
   }
   if (u.rows() == count) {
@@ -101,12 +110,12 @@ void orthogonalize(Eigen::Map<Matrix<S>> u, int iterations) {
 
 /// Steps of about rms * rate a number for matrices, and of about vectors.rate for all other leaves.
 struct Muon {
-  double rate = 1e-2;
-  double momentum = 0.95;  ///< mu
+  double rate = 1e-2;      ///< 0 or more
+  double momentum = 0.95;  ///< mu, 0 to below 1
   bool nesterov = true;
-  int iterations = 5;  ///< of Newton and Schulz; 0 only scales to a norm of 1
-  double rms = 0.2;
-  double weight_decay = 0.0;  ///< a step takes rate * rate_scale * weight_decay of each weight away, as AdamW's does
+  int iterations = 5;         ///< of Newton and Schulz, 0 to 100; 0 only scales to a norm of 1
+  double rms = 0.2;           ///< 0 or more
+  double weight_decay = 0.0;  ///< a step takes rate * rate_scale * weight_decay of each weight away, 0 to 1
   Adam vectors{};             ///< for leaves of one extent; its rate is scaled by rate_scale too
 
   template <class Model, class S>
@@ -114,11 +123,17 @@ struct Muon {
     return {};
   }
 
-  /// Throws std::invalid_argument if iterations is negative.
+  /// Throws std::invalid_argument, and changes nothing, for options out of range and a gradient that is not finite
+  /// (train/optimizer.hpp).
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, MuonState<Model, S>& state,
             double rate_scale = 1.0) const {
-    check(iterations >= 0, "iterations of Newton and Schulz", iterations, "0 or more");
+    detail::check_rate<S>("Muon", rate, rate_scale, weight_decay);
+    detail::check_fraction<S>("momentum", "Muon", momentum);
+    detail::check_size<S>("rms", "Muon", rms);
+    check(iterations >= 0 && iterations <= 100, "iterations of Newton and Schulz", iterations, "0 to 100");
+    vectors.check_options<S>(rate_scale, "Muon's vectors");
+    detail::check_gradient(gradient);
     ++state.steps;
     const std::vector<Leaf> leaves = leaves_of<Model>();
     parallel_for(static_cast<Index>(leaves.size()), [&](Index i) {

@@ -16,12 +16,19 @@
 //
 // A state's each(visit) calls visit(name, value) for what a checkpoint must keep: a std::int64_t or Parameters.
 // Accumulated numbers below the least normal one become zero: see detail::drop_subnormals.
-// A step with a gradient that is not finite gives a theta that is not finite: look at the norm (train/clip.hpp) first.
+//
+// A step throws std::invalid_argument, and leaves theta and the state as they were, for
+//   - an option, or rate_scale, that is not finite or out of the range that stands beside it, as the scalar of theta
+//     has it: in float an epsilon of 1e-50 is 0, and a beta of 1 - 1e-9 is 1;
+//   - a gradient with a number that is not finite, or whose square is not. Who wants to go on without the step looks
+//     at the norm first, which both functions of train/clip.hpp return, or asks RollBack.
 
 #include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "basin/core/parameters.hpp"
@@ -55,6 +62,54 @@ void for_each_weight_leaf(const Visit& visit) {
   }
 }
 
+/// Checks an option of an optimizer. Its name is put together only for the message, as steps take no memory.
+inline void check_option(bool holds, std::string_view option, std::string_view optimizer, double value,
+                         std::string_view expected) {
+  if (!holds) check(false, std::string(option) + " of " + std::string(optimizer), value, expected);
+}
+
+/// Checks an option that is 0 or more, and finite as an S.
+template <class S>
+void check_size(std::string_view option, std::string_view optimizer, double value) {
+  check_option(value >= 0 && value <= static_cast<double>(std::numeric_limits<S>::max()), option, optimizer, value,
+               "0 or more, and finite");
+}
+
+/// Checks an option from 0 to below 1, as an S.
+template <class S>
+void check_fraction(std::string_view option, std::string_view optimizer, double value) {
+  check_option(value >= 0 && static_cast<S>(value) < S(1), option, optimizer, value, "0 to below 1");
+}
+
+/// Checks what a step moves by, and that no weight decays by more than all of it.
+template <class S>
+void check_rate(std::string_view optimizer, double rate, double rate_scale, double weight_decay = 0) {
+  check_size<S>("rate", optimizer, rate);
+  check_size<S>("scale of the rate", optimizer, rate_scale);
+  check_size<S>("rate times its scale", optimizer, rate * rate_scale);
+  check_size<S>("weight_decay", optimizer, weight_decay);
+  const double decay = rate * rate_scale * weight_decay;
+  check_option(decay <= 1, "rate times weight_decay", optimizer, decay, "at most 1");
+}
+
+/// Checks that the numbers of a gradient and their squares are finite.
+template <class Model, class S>
+void check_gradient(const Parameters<Model, S>& gradient) {
+  const Vector<S>& g = gradient.vector();
+  if (g.size() == 0) return;
+  const S most = std::sqrt(std::numeric_limits<S>::max());
+  if (g.cwiseAbs().template maxCoeff<Eigen::PropagateNaN>() <= most) return;
+  for (const Leaf& leaf : leaves_of<Model>()) {
+    for (std::size_t i = 0; i < leaf.size; ++i) {
+      const S number = g[static_cast<Index>(leaf.offset + i)];
+      if (!(std::abs(number) <= most)) {
+        check(false, "number " + std::to_string(i) + " of the gradient of '" + leaf.name + "'", number,
+              "a number whose square is finite");
+      }
+    }
+  }
+}
+
 }  // namespace detail
 
 template <class Model, class S>
@@ -73,10 +128,10 @@ struct SgdState {
 
 /// Stochastic gradient descent with momentum.
 struct Sgd {
-  double rate = 1e-2;
-  double momentum = 0.0;  ///< mu
+  double rate = 1e-2;     ///< 0 or more
+  double momentum = 0.0;  ///< mu, 0 to below 1
   bool nesterov = false;
-  double weight_decay = 0.0;
+  double weight_decay = 0.0;  ///< 0 or more, and at most 1 / (rate * rate_scale)
 
   template <class Model, class S>
   [[nodiscard]] SgdState<Model, S> init(const Parameters<Model, S>&) const {
@@ -86,6 +141,9 @@ struct Sgd {
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, SgdState<Model, S>& state,
             double rate_scale = 1.0) const {
+    detail::check_rate<S>("Sgd", rate, rate_scale, weight_decay);
+    detail::check_fraction<S>("momentum", "Sgd", momentum);
+    detail::check_gradient(gradient);
     const S a = static_cast<S>(rate * rate_scale), mu = static_cast<S>(momentum), decay = static_cast<S>(weight_decay);
     Vector<S>&values = theta.vector(), &velocity = state.velocity.vector();
     const Vector<S>& g = gradient.vector();
@@ -125,9 +183,11 @@ struct AdamState {
 
 /// Steps of about `rate` a number, whatever the scale of the gradient.
 struct Adam {
-  double rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
+  double rate = 1e-3;    ///< 0 or more
+  double beta1 = 0.9;    ///< 0 to below 1
+  double beta2 = 0.999;  ///< 0 to below 1
+  /// At least the root of the least normal number, 1.1e-19 in float: the squares of smaller gradients are lost, and a
+  /// smaller epsilon would make their steps many times the rate.
   double epsilon = 1e-8;
 
   template <class Model, class S>
@@ -138,9 +198,23 @@ struct Adam {
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, AdamState<Model, S>& state,
             double rate_scale = 1.0) const {
+    check_options<S>(rate_scale);
+    detail::check_gradient(gradient);
     ++state.steps;
     move(state.steps, gradient.vector(), state.first_moment.vector(), state.second_moment.vector(), theta.vector(),
          rate_scale);
+  }
+
+  /// What a step checks of the options, for theta in S.
+  template <class S>
+  void check_options(double rate_scale, std::string_view name = "Adam") const {
+    detail::check_rate<S>(name, rate, rate_scale);
+    detail::check_fraction<S>("beta1", name, beta1);
+    detail::check_fraction<S>("beta2", name, beta2);
+    const double least = std::sqrt(static_cast<double>(std::numeric_limits<S>::min()));
+    if (!(epsilon >= least && epsilon <= static_cast<double>(std::numeric_limits<S>::max()))) {
+      detail::check_option(false, "epsilon", name, epsilon, "at least " + detail::printed(least) + ", and finite");
+    }
   }
 
   /// Step number `steps` (from 1 on) of a part of theta: g, the moments m and s, and the values are vectors of Eigen
@@ -175,8 +249,8 @@ struct AdamW {
   double rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 1e-2;  ///< a step takes rate * rate_scale * weight_decay of each weight away
+  double epsilon = 1e-8;       ///< these four as in Adam
+  double weight_decay = 1e-2;  ///< a step takes rate * rate_scale * weight_decay of each weight away, 0 to 1
 
   template <class Model, class S>
   [[nodiscard]] AdamState<Model, S> init(const Parameters<Model, S>&) const {
@@ -186,9 +260,15 @@ struct AdamW {
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, AdamState<Model, S>& state,
             double rate_scale = 1.0) const {
+    const Adam adam{rate, beta1, beta2, epsilon};
+    detail::check_rate<S>("AdamW", rate, rate_scale, weight_decay);
+    adam.check_options<S>(rate_scale, "AdamW");
+    detail::check_gradient(gradient);
     const S kept = static_cast<S>(1.0 - rate * rate_scale * weight_decay);
     detail::for_each_weight_leaf<Model>([&](Index first, Index size) { theta.vector().segment(first, size) *= kept; });
-    Adam{rate, beta1, beta2, epsilon}.step(theta, gradient, state, rate_scale);
+    ++state.steps;
+    adam.move(state.steps, gradient.vector(), state.first_moment.vector(), state.second_moment.vector(), theta.vector(),
+              rate_scale);
   }
 };
 

@@ -32,6 +32,7 @@
 #include "basin/core/parallel.hpp"
 #include "basin/core/random.hpp"
 #include "basin/core/scratch.hpp"
+#include "basin/kernels/matrix_product.hpp"
 #include "basin/train/loss.hpp"
 #include "basin/train/order.hpp"
 
@@ -221,7 +222,7 @@ class PatchTransport {
       each_pixel(places, line, picture, patches, [](const S* from, S* to) {
         for (int c = 0; c < F; ++c) to[c] = from[c];
       });
-      all.middleRows(line * count, count).noalias() = columns.transpose() * directions;
+      kernels::product(all.middleRows(line * count, count), columns.transpose(), directions);
     }
   }
 
@@ -233,7 +234,7 @@ class PatchTransport {
     Eigen::Map<Matrix<S>> columns(patches, patch_size(), count);
     const Eigen::Map<const Matrix<S>> all(in, places.count(), directions.cols());
     for (Index line = 0; line < places.extent[1]; ++line) {
-      columns.noalias() = directions * all.middleRows(line * count, count).transpose();
+      kernels::product(columns, directions, all.middleRows(line * count, count).transpose());
       each_pixel(places, line, picture, static_cast<const S*>(patches), [](S* to, const S* from) {
         for (int c = 0; c < F; ++c) to[c] += from[c];
       });

@@ -26,7 +26,7 @@ namespace basin {
 struct RollBackOptions {
   double factor = 10;   ///< of the mean, above 1
   double decay = 0.99;  ///< of the mean, a step, from 0 to below 1
-  int settle = 20;      ///< losses that the mean needs
+  int settle = 20;      ///< losses that the mean needs, 0 or more
   int every = 100;      ///< steps from one copy to the next, at least 1
 };
 
@@ -37,8 +37,10 @@ class RollBack {
   /// Throws std::invalid_argument for options out of their range.
   RollBack(const Parameters<Model, S>& theta, const Moments& moments, const RollBackOptions& options = {})
       : options_(options), theta_(theta), moments_(moments) {
-    check(options.factor > 1, "RollBack: factor", options.factor, "above 1");
+    check(options.factor > 1 && std::isfinite(options.factor), "RollBack: factor", options.factor,
+          "above 1, and finite");
     check(options.decay >= 0 && options.decay < 1, "RollBack: decay", options.decay, "0 to below 1");
+    check(options.settle >= 0, "RollBack: settle", options.settle, "0 or more");
     check(options.every >= 1, "RollBack: every", options.every, "at least 1");
   }
 

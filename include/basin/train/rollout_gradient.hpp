@@ -4,9 +4,10 @@
 //
 //   L = sum over i of weight_i loss(z_{t_i}).
 //
-// Samples are shared out to the threads one by one, and each runs forward and back on its own, so that no more than one
-// sample's tape a thread is in memory. Their gradients are added in order: the result does not depend on the threads.
-// For a loss at the last step alone, value_and_gradient with samples_per_part = 1 does the same.
+// Unless options say otherwise, samples are shared out to the threads one by one, and each runs forward and back on its
+// own, so that no more than one sample's tape a thread is in memory. Their gradients are added in a fixed tree, as
+// those of parts are in train/value_and_gradient.hpp: the result does not depend on the threads. For a loss at the last
+// step alone, value_and_gradient with samples_per_part = 1 does the same.
 
 #include <algorithm>
 #include <vector>
@@ -45,50 +46,41 @@ struct LossStep {
 }
 
 /// The rollout's last states are in the result's output. Throws std::invalid_argument for a step that the rollout does
-/// not make.
+/// not make, a start that it cannot take, and options out of range.
 template <class Rollout, class Other, class S, class Loss>
 ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, const Parameters<Other, S>& theta,
                                                       std::type_identity_t<View<const S>> start, const Loss& loss,
-                                                      const std::vector<LossStep>& steps) {
+                                                      const std::vector<LossStep>& steps,
+                                                      const GradientOptions& options = {.samples_per_part = 1}) {
   const auto parameters = theta_of<Rollout>(theta);
   for (const LossStep& one : steps) {
     check(one.step >= 0 && one.step <= rollout.steps, "step of a loss", one.step,
           "0 to the rollout's last, " + std::to_string(rollout.steps));
   }
-  const Index batch = start.samples();
   ValueAndGradient<Rollout, S> sum;
   sum.output = State<S>(rollout.out_shape(start.shape()));
-  struct Part {
-    double value = 0;
-    Parameters<Rollout, S> gradient;
-    Report report;
-  };
-  std::vector<Part> parts(static_cast<std::size_t>(batch));
-  parallel_for(batch, [&](Index n) {
-    Part& mine = parts[static_cast<std::size_t>(n)];
-    const View<S> end = sum.output.view().sample(n);
-    const auto linear = rollout.linearize(parameters, start.sample(n), end, Context{.first_sample = n});
-    mine.report += linear.report();
-    Scratch scratch;
-    const View<S> dz = scratch.state<S>(end.shape());
-    // w += the gradient of the loss in z_t, as often as the loss looks there.
-    const auto add = [&](Index t, View<const S> z, View<S> w) {
-      for (const LossStep& one : steps) {
-        if (one.step != t) continue;
-        mine.value += one.weight * loss.value_and_gradient(z, n, batch, dz);
-        w.vector() += static_cast<S>(one.weight) * dz.vector();
-      }
-    };
-    const View<S> w = scratch.state<S>(end.shape());
-    w.vector().setZero();
-    add(rollout.steps, View<const S>(end), w);
-    mine.report += linear.pullback_along(View<const S>(w), View<S>{}, mine.gradient.span(), add);
-  });
-  for (const Part& one : parts) {
-    sum.value += one.value;
-    sum.gradient.vector() += one.gradient.vector();
-    sum.report += one.report;
-  }
+  detail::run_batch(
+      options, sum,
+      [&](Index first, Index count, View<S> end, const Context& context, std::span<S, Rollout::param_count> into) {
+        detail::Run all;
+        const auto linear = rollout.linearize(parameters, start.samples(first, count), end, context);
+        all.report += linear.report();
+        Scratch scratch;
+        const View<S> dz = scratch.state<S>(end.shape());
+        // w += the gradient of the loss in z_t, as often as the loss looks there.
+        const auto add = [&](Index t, View<const S> z, View<S> w) {
+          for (const LossStep& one : steps) {
+            if (one.step != t) continue;
+            all.value += one.weight * loss.value_and_gradient(z, first, start.samples(), dz);
+            w.vector() += static_cast<S>(one.weight) * dz.vector();
+          }
+        };
+        const View<S> w = scratch.state<S>(end.shape());
+        w.vector().setZero();
+        add(rollout.steps, View<const S>(end), w);
+        all.report += linear.pullback_along(View<const S>(w), View<S>{}, into, add);
+        return all;
+      });
   return sum;
 }
 

@@ -3,88 +3,285 @@
 // The loss of a model on a batch and its gradient in theta, on all threads.
 //
 // The batch is cut into parts of a few samples. Each part runs the whole model forward and back on one thread, while
-// its states are in cache, and adds into a gradient of its own; the parts' gradients are then summed in order. So the
-// result does not depend on the number of threads, to the last bit.
+// its states are in cache; the parts' gradients are added in a fixed tree (core/tree_sum.hpp). So the result does not
+// depend on the number of threads, to the last bit, nor its memory on the size of the batch.
+//
+// A model may contain equilibria, and one solve that fails can give a gradient that is thousands of times as long as
+// that of all other samples. So samples whose solves failed, forward or adjoint, are taken out of their part, which
+// runs again without them; what becomes of them is a FailedSolve.
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "basin/core/layer.hpp"
-#include "basin/core/parallel.hpp"
+#include "basin/core/solve_log.hpp"
+#include "basin/core/tree_sum.hpp"
 
 namespace basin {
 
-template <class Model, class S>
-struct [[nodiscard]] ValueAndGradient {
-  double value = 0;                 ///< the loss
-  Parameters<Model, S> gradient{};  ///< of the loss, in theta
-  State<S> output{};                ///< what the model gave
-  Report report{};                  ///< how its solves ended
+namespace detail {
+
+[[nodiscard]] constexpr bool solve_failed(Status status) {
+  return status != Status::converged && status != Status::approximated;
+}
+
+}  // namespace detail
+
+/// What becomes of the gradient of a sample for which a solve failed: ended neither as converged nor as approximated.
+/// The loss counts every sample under each of them, and a mean is over the whole batch: to leave a sample out does not
+/// make the others count for more.
+enum class FailedSolve {
+  keep,       ///< it is added like all others
+  leave_out,  ///< it is not added; if all fail, the gradient is zero
+  /// It is made as long as |g| / sqrt(n) at most, with g the sum over the n samples without a failure: about what one
+  /// of those is, as long as they point anywhere. One that is not finite is left out. If all fail there is nothing to
+  /// measure by, and all are kept. Costs a second run, alone, of each sample that failed.
+  bound,
 };
 
-/// loss(model(theta, x)) and its gradient. The loss has
-///   double value_and_gradient(View<const S> y, Index first_sample, Index batch, View<S> dy) const,
-/// which returns the part of the loss that samples first_sample ... first_sample + y.samples() - 1 of a batch make and
-/// writes its gradient, so that parts add up (train/loss.hpp).
-/// samples_per_part: few, to balance threads and stay in cache; more where a layer wants wide matrix products.
-template <class Model, class Other, class S, class Loss>
-ValueAndGradient<Model, S> value_and_gradient(const Model& model, const Parameters<Other, S>& theta,
-                                              std::type_identity_t<View<const S>> x, const Loss& loss,
-                                              Index samples_per_part = 8) {
-  static_assert(Layer<Model, S>, "value_and_gradient: the model must be a layer, with apply and linearize");
-  check(samples_per_part > 0, "samples_per_part", samples_per_part, "at least 1");
-  const auto parameters = theta_of<Model>(theta);
-  const Index batch = x.samples(), parts = (batch + samples_per_part - 1) / samples_per_part;
-  ValueAndGradient<Model, S> sum;
-  sum.output = State<S>(model.out_shape(x.shape()));
-  struct Part {
-    double value = 0;
-    Parameters<Model, S> gradient;
-    Report report;
-  };
-  std::vector<Part> part(static_cast<std::size_t>(parts));
-  parallel_for(parts, [&](Index i) {
-    Part& mine = part[static_cast<std::size_t>(i)];
-    const Index first = i * samples_per_part, count = std::min(samples_per_part, batch - first);
-    const View<S> y = sum.output.view().samples(first, count);
-    const auto linear = model.linearize(parameters, x.samples(first, count), y, Context{.first_sample = first});
-    if constexpr (requires { linear.report(); }) mine.report += linear.report();
-    Scratch scratch;
-    const View<S> dy = scratch.state<S>(y.shape());
-    mine.value = loss.value_and_gradient(View<const S>(y), first, batch, dy);
-    mine.report +=
-        detail::report_of([&] { return linear.pullback(View<const S>(dy), View<S>{}, mine.gradient.span()); });
-  });
-  for (const Part& one : part) {
-    sum.value += one.value;
-    sum.gradient.vector() += one.gradient.vector();
-    sum.report += one.report;
+/// How the solves for one sample ended, and what became of its gradient.
+struct SampleOutcome {
+  std::vector<SampleResult> forward{};  ///< of each equilibrium inside the model, from the first to the last
+  std::vector<SampleResult> adjoint{};  ///< of their adjoint equations, from the last to the first
+  double share = 1;  ///< its gradient has been multiplied by this: 1 as it is, 0 left out, between them made shorter
+
+  /// Whether one of its solves failed.
+  [[nodiscard]] bool failed() const {
+    const auto did = [](const SampleResult& one) { return detail::solve_failed(one.status); };
+    return std::any_of(forward.begin(), forward.end(), did) || std::any_of(adjoint.begin(), adjoint.end(), did);
   }
-  return sum;
-}
+};
+
+struct GradientOptions {
+  /// At least 1: few, to balance threads and stay in cache; more where a layer wants wide matrix products.
+  Index samples_per_part = 8;
+  FailedSolve failed = FailedSolve::bound;
+  /// Of the whole batch: its step, its draw, the number of its first sample. Its log, if it has one, takes the records
+  /// of the first run of each part, in their order; `samples` must be null.
+  Context context{};
+};
+
+struct PredictOptions {
+  Index samples_per_part = 8;  ///< as in GradientOptions
+  Context context{};           ///< the same
+};
+
+template <class Model, class S>
+struct [[nodiscard]] ValueAndGradient {
+  double value = 0;                      ///< the loss
+  Parameters<Model, S> gradient{};       ///< of the loss, in theta
+  State<S> output{};                     ///< what the model gave
+  Report report{};                       ///< how its solves ended, summed; second runs do not count
+  std::vector<SampleOutcome> samples{};  ///< the same for each sample of the batch
+  Index left_out = 0;                    ///< samples whose gradient was left out
+  Index bounded = 0;                     ///< samples whose gradient was made shorter
+};
 
 template <class S>
 struct [[nodiscard]] Prediction {
   State<S> output{};
   Report report{};
+  std::vector<SampleOutcome> samples{};
 };
 
+namespace detail {
+
+/// A batch in parts of a few samples, and what their runs say.
+class Batch {
+ public:
+  Batch(Index samples, Index samples_per_part, const Context& context)
+      : samples_(samples), per_part_(samples_per_part), context_(context) {
+    check(samples_per_part > 0, "samples_per_part", samples_per_part, "at least 1");
+    check(context.samples == nullptr, "numbers of the samples of a batch", "a list",
+          "the first one's (Context::first_sample)");
+    if (context.log != nullptr) logs_.resize(static_cast<std::size_t>(parts()));
+  }
+
+  [[nodiscard]] Index samples() const { return samples_; }
+  [[nodiscard]] Index parts() const { return (samples_ + per_part_ - 1) / per_part_; }
+  [[nodiscard]] Index first(Index part) const { return part * per_part_; }
+  [[nodiscard]] Index count(Index part) const { return std::min(per_part_, samples_ - first(part)); }
+
+  [[nodiscard]] Context context(Index first_sample, SolveLog* log) const {
+    Context of = context_.from_sample(first_sample);
+    of.log = log;
+    return of;
+  }
+
+  /// Which sample of the batch a record is of, one of `count` from `first` on.
+  [[nodiscard]] Index sample_of(const SolveRecord& record, Index first, Index count) const {
+    const Index sample = record.sample - context_.first_sample;
+    check(sample >= first && sample < first + count, "sample of a solve", sample,
+          std::to_string(first) + " to " + std::to_string(first + count - 1));
+    return sample;
+  }
+
+  /// Files the records of a part. Several threads may file different parts.
+  void file(Index part, const SolveLog& log, std::vector<SampleOutcome>& outcomes) {
+    for (const SolveRecord& record : log.records()) {
+      SampleOutcome& of = outcomes[static_cast<std::size_t>(sample_of(record, first(part), count(part)))];
+      (record.pass == Pass::forward ? of.forward : of.adjoint).push_back(record.result);
+    }
+    if (context_.log != nullptr) logs_[static_cast<std::size_t>(part)] = log.records();
+  }
+
+  /// Hands what was filed on to the log of the whole batch.
+  void hand_on() const {
+    for (const auto& records : logs_) {
+      if (!records.empty()) context_.log->append(records);
+    }
+  }
+
+ private:
+  Index samples_, per_part_;
+  Context context_;
+  std::vector<std::vector<SolveRecord>> logs_;
+};
+
+struct Run {
+  double value = 0;
+  Report report{};
+};
+
+/// All of `sum` but its output's shape, which is there. run(first, count, y, context, into) runs `count` samples from
+/// `first` on forward and back, fills y, adds their gradient to `into`, and returns a Run.
+template <class Model, class S, class RunSamples>
+void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, const RunSamples& run) {
+  using Into = std::span<S, Model::param_count>;
+  constexpr auto size = static_cast<Index>(Model::param_count);
+  const Shape& shape = sum.output.shape;
+  Batch batch(shape.samples, options.samples_per_part, options.context);
+  sum.samples.resize(static_cast<std::size_t>(shape.samples));
+
+  // Runs samples, then, if solves of some failed, those without a failure alone.
+  const auto run_without_failures = [&](const auto& again, Index first, Index count, View<S> y, Into into,
+                                        SolveLog& log) -> Run {
+    const Run all = run(first, count, y, batch.context(first, &log), into);
+    if (options.failed == FailedSolve::keep) return all;
+    bool some = false;
+    for (const SolveRecord& record : log.records()) {
+      if (!solve_failed(record.result.status)) continue;
+      sum.samples[static_cast<std::size_t>(batch.sample_of(record, first, count))].share = 0;
+      some = true;
+    }
+    if (!some) return all;
+    std::fill(into.begin(), into.end(), S(0));
+    const auto fails = [&](Index n) { return sum.samples[static_cast<std::size_t>(n)].share == 0; };
+    Scratch scratch;
+    for (Index n = first, last = n; n < first + count; n = last + 1) {
+      for (last = n; last < first + count && !fails(last);) ++last;
+      if (last == n) continue;
+      SolveLog of_these;
+      (void)again(again, n, last - n, scratch.state<S>(shape.with_samples(last - n)), into, of_these);
+    }
+    return all;
+  };
+
+  const TreeSum tree(batch.parts(), size);
+  std::vector<Run> runs(static_cast<std::size_t>(batch.parts()));
+  {
+    Vector<S> memory(tree.memory());
+    tree.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index part, std::span<S> into) {
+      const Index first = batch.first(part), count = batch.count(part);
+      SolveLog log;
+      runs[static_cast<std::size_t>(part)] =
+          run_without_failures(run_without_failures, first, count, sum.output.view().samples(first, count),
+                               into.template first<Model::param_count>(), log);
+      batch.file(part, log, sum.samples);
+    });
+  }
+  batch.hand_on();
+  for (const Run& one : runs) {
+    sum.value += one.value;
+    sum.report += one.report;
+  }
+
+  if (options.failed == FailedSolve::bound) {
+    std::vector<Index> failed;
+    for (Index n = 0; n < shape.samples; ++n) {
+      if (sum.samples[static_cast<std::size_t>(n)].share == 0) failed.push_back(n);
+    }
+    const auto others = static_cast<double>(shape.samples - static_cast<Index>(failed.size()));
+    const double longest = sum.gradient.vector().template cast<double>().norm() / std::sqrt(others);
+    const TreeSum alone(static_cast<Index>(failed.size()), size);
+    Vector<S> memory(alone.memory());
+    alone.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index i, std::span<S> into) {
+      const Index n = failed[static_cast<std::size_t>(i)];
+      Scratch scratch;
+      (void)run(n, 1, scratch.state<S>(shape.with_samples(1)), batch.context(n, nullptr),
+                into.template first<Model::param_count>());
+      Eigen::Map<Vector<S>> gradient(into.data(), size);
+      const double length = gradient.template cast<double>().norm();
+      double share = 1;
+      if (others > 0 && !(length <= longest)) share = std::isfinite(length) ? longest / length : 0.0;
+      sum.samples[static_cast<std::size_t>(n)].share = share;
+      if (share == 0) {
+        gradient.setZero();
+      } else {
+        gradient *= static_cast<S>(share);
+      }
+    });
+  }
+  for (const SampleOutcome& one : sum.samples) {
+    sum.left_out += one.share == 0 ? 1 : 0;
+    sum.bounded += one.share > 0 && one.share < 1 ? 1 : 0;
+  }
+}
+
+}  // namespace detail
+
+/// loss(model(theta, x)) and its gradient. The loss has
+///   double value_and_gradient(View<const S> y, Index first_sample, Index batch, View<S> dy) const,
+/// which returns the part of the loss that samples first_sample ... first_sample + y.samples() - 1 of a batch make and
+/// writes its gradient, so that parts add up (train/loss.hpp).
+/// Throws std::invalid_argument for an x that the model cannot take, and options out of range.
+template <class Model, class Other, class S, class Loss>
+ValueAndGradient<Model, S> value_and_gradient(const Model& model, const Parameters<Other, S>& theta,
+                                              std::type_identity_t<View<const S>> x, const Loss& loss,
+                                              const GradientOptions& options = {}) {
+  static_assert(Layer<Model, S>, "value_and_gradient: the model must be a layer, with apply and linearize");
+  const auto parameters = theta_of<Model>(theta);
+  ValueAndGradient<Model, S> sum;
+  sum.output = State<S>(model.out_shape(x.shape()));
+  detail::run_batch(
+      options, sum,
+      [&](Index first, Index count, View<S> y, const Context& context, std::span<S, Model::param_count> into) {
+        detail::Run all;
+        const auto linear = model.linearize(parameters, x.samples(first, count), y, context);
+        if constexpr (requires { linear.report(); }) all.report += linear.report();
+        Scratch scratch;
+        const View<S> dy = scratch.state<S>(y.shape());
+        all.value = loss.value_and_gradient(View<const S>(y), first, x.samples(), dy);
+        all.report += detail::report_of([&] { return linear.pullback(View<const S>(dy), View<S>{}, into); });
+        return all;
+      });
+  return sum;
+}
+
 /// model(theta, x) for a whole batch, on all threads.
+/// Throws std::invalid_argument for an x that the model cannot take, and options out of range.
 template <class Model, class Other, class S>
 Prediction<S> predict(const Model& model, const Parameters<Other, S>& theta, std::type_identity_t<View<const S>> x,
-                      Index samples_per_part = 8) {
-  check(samples_per_part > 0, "samples_per_part", samples_per_part, "at least 1");
+                      const PredictOptions& options = {}) {
   const auto parameters = theta_of<Model>(theta);
-  const Index batch = x.samples(), parts = (batch + samples_per_part - 1) / samples_per_part;
-  Prediction<S> all{State<S>(model.out_shape(x.shape())), {}};
-  std::vector<Report> reports(static_cast<std::size_t>(parts));
-  parallel_for(parts, [&](Index i) {
-    const Index first = i * samples_per_part, count = std::min(samples_per_part, batch - first);
-    reports[static_cast<std::size_t>(i)] = detail::report_of([&] {
+  Prediction<S> all;
+  all.output = State<S>(model.out_shape(x.shape()));
+  all.samples.resize(static_cast<std::size_t>(x.samples()));
+  detail::Batch batch(x.samples(), options.samples_per_part, options.context);
+  std::vector<Report> reports(static_cast<std::size_t>(batch.parts()));
+  parallel_for(batch.parts(), [&](Index part) {
+    const Index first = batch.first(part), count = batch.count(part);
+    SolveLog log;
+    reports[static_cast<std::size_t>(part)] = detail::report_of([&] {
       return model.apply(parameters, x.samples(first, count), all.output.view().samples(first, count),
-                         Context{.first_sample = first});
+                         batch.context(first, &log));
     });
+    batch.file(part, log, all.samples);
   });
+  batch.hand_on();
   for (const Report& report : reports) all.report += report;
   return all;
 }
