@@ -20,13 +20,14 @@ enum class Status {
   diverged,        ///< the residual grew beyond the divergence factor
   non_finite,      ///< the map or the method gave a NaN or an infinity
   interrupted,     ///< an observer ended the solve
+  approximated,    ///< nothing was to be solved: a method that only approaches an equation, as Phantom, has done so
 };
 
-inline constexpr std::size_t status_count = 6;
+inline constexpr std::size_t status_count = 7;
 
 [[nodiscard]] constexpr std::string_view name(Status status) {
-  constexpr std::array<std::string_view, status_count> names{"converged", "max_iterations", "stalled",
-                                                             "diverged",  "non_finite",     "interrupted"};
+  constexpr std::array<std::string_view, status_count> names{
+      "converged", "max_iterations", "stalled", "diverged", "non_finite", "interrupted", "approximated"};
   return names[static_cast<std::size_t>(status)];
 }
 
@@ -36,6 +37,7 @@ struct SampleResult {
   int iterations = 0;   ///< steps taken
   int evaluations = 0;  ///< of the map or of the operator
   double residual = 0;  ///< of the returned value, in the measure that the stop test used
+  bool adjusted = false;  ///< the value is not what the solver reached: see adjoint/implicit.hpp
 };
 
 /// What a solve returns: the best state that each sample reached, and how it got there.
@@ -56,10 +58,12 @@ struct [[nodiscard]] Solution {
 struct SolveCounts {
   std::array<std::size_t, status_count> by_status{};
   std::size_t evaluations = 0;
+  std::size_t adjusted = 0;  ///< results whose value is not what their solver reached
   double worst_residual = 0;
 
   void add(const SampleResult& sample) {
     ++by_status[static_cast<std::size_t>(sample.status)];
+    adjusted += sample.adjusted ? 1 : 0;
     evaluations += static_cast<std::size_t>(sample.evaluations);
     worst_residual =
         sample.residual > worst_residual || !(sample.residual == sample.residual) ? sample.residual : worst_residual;
@@ -68,21 +72,26 @@ struct SolveCounts {
   SolveCounts& operator+=(const SolveCounts& other) {
     for (std::size_t s = 0; s < status_count; ++s) by_status[s] += other.by_status[s];
     evaluations += other.evaluations;
+    adjusted += other.adjusted;
     if (other.worst_residual > worst_residual || !(other.worst_residual == other.worst_residual)) {
       worst_residual = other.worst_residual;
     }
     return *this;
   }
 
-  [[nodiscard]] std::size_t solves() const {
+  /// Results of every kind.
+  [[nodiscard]] std::size_t results() const {
     std::size_t sum = 0;
     for (const std::size_t count : by_status) sum += count;
     return sum;
   }
+  /// Results of what was to be solved. What only approximates neither converges nor fails: it is counted apart.
+  [[nodiscard]] std::size_t solves() const { return results() - approximated(); }
+  [[nodiscard]] std::size_t approximated() const { return by_status[static_cast<std::size_t>(Status::approximated)]; }
   [[nodiscard]] std::size_t converged() const { return by_status[static_cast<std::size_t>(Status::converged)]; }
-  /// Evaluations a solve; 0 if there was none.
+  /// Evaluations a result; 0 if there was none.
   [[nodiscard]] double mean_evaluations() const {
-    return solves() == 0 ? 0.0 : static_cast<double>(evaluations) / static_cast<double>(solves());
+    return results() == 0 ? 0.0 : static_cast<double>(evaluations) / static_cast<double>(results());
   }
   /// Share of the solves that did not converge; 0 if there was none.
   [[nodiscard]] double nonconverged_fraction() const {

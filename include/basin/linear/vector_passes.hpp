@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <type_traits>
 
 #include "basin/core/state.hpp"
@@ -124,25 +125,39 @@ template <class S>
 /// True if a sum of squares made in S can be trusted: nothing overflowed, and what underflowed does not matter.
 template <class S>
 [[nodiscard]] bool in_safe_range(double sum_of_squares) {
-  if constexpr (std::is_same_v<S, float>) {
-    return sum_of_squares > 1e-20 && sum_of_squares < 1e36;
-  } else {
-    return true;
-  }
+  constexpr bool narrow = std::is_same_v<S, float>;
+  return sum_of_squares > (narrow ? 1e-20 : 1e-280) && sum_of_squares < (narrow ? 1e36 : 1e300);
 }
 
-/// |a|, also where the squares of floats overflow or underflow.
+/// The norm of value(i) for i in [0, size), in double and relative to the largest, so that no square leaves the range.
+template <class Value>
+[[nodiscard]] double scaled_norm(Index size, const Value& value) {
+  double largest = 0, sum = 0;
+  for (Index i = 0; i < size; ++i) largest = std::max(largest, std::abs(value(i)));  // passes over NaNs
+  const double unit = largest > 0 ? largest : 1;
+  for (Index i = 0; i < size; ++i) sum += value(i) / unit * (value(i) / unit);
+  return unit * std::sqrt(sum);
+}
+
+/// |a|, also where squares overflow or underflow.
 template <class S>
 [[nodiscard]] double norm(const S* a, Index size) {
-  double sum = dot(a, a, size);
-  if (!in_safe_range<S>(sum)) sum = ConstVectorMap<S>(a, size).template cast<double>().squaredNorm();
-  return std::sqrt(sum);
+  const double sum = dot(a, a, size);
+  if (in_safe_range<S>(sum)) return std::sqrt(sum);
+  return scaled_norm(size, [a](Index i) { return static_cast<double>(a[i]); });
 }
 
 /// a *= factor.
 template <class S>
 void scale(S* a, double factor, Index size) {
   VectorMap<S>(a, size) *= static_cast<S>(factor);
+}
+
+/// a /= length, also where 1 / length is beyond the range of S.
+template <class S>
+void divide(S* a, double length, Index size) {
+  if (1 / length <= static_cast<double>(std::numeric_limits<S>::max())) return scale(a, 1 / length, size);
+  for (Index i = 0; i < size; ++i) a[i] = static_cast<S>(static_cast<double>(a[i]) / length);
 }
 
 /// a -= the sum of c_j times column j of `columns`, for count columns; column j starts at columns(j). Four columns at a
@@ -157,7 +172,7 @@ void subtract_columns(VectorMap<S> a, const Columns& columns, const Coefficients
   for (; j < count; ++j) a -= part(j);
 }
 
-/// |f - z| and |f| in one pass.
+/// |f - z| and |f| in one pass, also where squares overflow or underflow.
 template <class S>
 [[nodiscard]] ResidualNorms residual_norms(const S* z, const S* f, Index size) {
   std::array<double, 2> squares{};
@@ -167,13 +182,10 @@ template <class S>
       return std::array{residual * residual, value * value};
     });
   });
-  auto [residual, value] = squares;
-  if (!in_safe_range<S>(residual) || !in_safe_range<S>(value)) {
-    const ConstVectorMap<S> z_all(z, size), f_all(f, size);
-    residual = (f_all.template cast<double>() - z_all.template cast<double>()).squaredNorm();
-    value = f_all.template cast<double>().squaredNorm();
-  }
-  return {std::sqrt(residual), std::sqrt(value)};
+  const auto [residual, value] = squares;
+  if (in_safe_range<S>(residual) && in_safe_range<S>(value)) return {std::sqrt(residual), std::sqrt(value)};
+  return {scaled_norm(size, [=](Index i) { return static_cast<double>(f[i]) - static_cast<double>(z[i]); }),
+          scaled_norm(size, [=](Index i) { return static_cast<double>(f[i]); })};
 }
 
 }  // namespace basin::detail
