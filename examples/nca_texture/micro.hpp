@@ -140,7 +140,7 @@ struct WithMagnitude {
   }
 
   template <class S>
-  void apply(basin::Theta<S, 0>, basin::In<S> x, View<S> y) const {
+  void apply(basin::Theta<S, 0>, basin::In<S> x, View<S> y, const basin::Context& = {}) const {
     for (Index i = 0; i < x.shape().cells(); ++i) {
       const S* from = x.data() + i * C;
       S* to = y.data() + 2 * i * C;
@@ -179,7 +179,7 @@ struct WithMagnitude {
   };
 
   template <class S>
-  Linearization<S> linearize(basin::Theta<S, 0> theta, basin::In<S> x, View<S> y) const {
+  Linearization<S> linearize(basin::Theta<S, 0> theta, basin::In<S> x, View<S> y, const basin::Context& = {}) const {
     apply<S>(theta, x, y);
     return {x};
   }

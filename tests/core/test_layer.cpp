@@ -24,11 +24,11 @@ struct Same {
   static constexpr std::size_t param_count = 0;
   Shape out_shape(const Shape& x) const { return x; }
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
     y.vector() = x.vector();
   }
   template <class S>
-  SameLinear<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y) const {
+  SameLinear<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y, const Context& = {}) const {
     apply(theta, x, y);
     return {};
   }
@@ -50,9 +50,9 @@ struct NoShape {
   static constexpr int in_features = any_features, out_features = any_features;
   static constexpr std::size_t param_count = 0;
   template <class S>
-  void apply(Theta<S, 0>, In<S>, View<S>) const {}
+  void apply(Theta<S, 0>, In<S>, View<S>, const Context& = {}) const {}
   template <class S>
-  SameLinear<S> linearize(Theta<S, 0>, In<S>, View<S>) const {
+  SameLinear<S> linearize(Theta<S, 0>, In<S>, View<S>, const Context& = {}) const {
     return {};
   }
 };
@@ -61,7 +61,7 @@ struct NoLinearize {
   static constexpr std::size_t param_count = 0;
   Shape out_shape(const Shape& x) const { return x; }
   template <class S>
-  void apply(Theta<S, 0>, In<S>, View<S>) const {}
+  void apply(Theta<S, 0>, In<S>, View<S>, const Context& = {}) const {}
 };
 struct NoFeatures : NoLinearize {
   static void in_features() {}
@@ -71,14 +71,22 @@ struct NoPullback : NoLinearize {
     void jvp(View<const float>, View<float>) const {}
     void vjp(View<const float>, View<float>) const {}
   };
-  Linear linearize(Theta<float, 0>, View<const float>, View<float>) const { return {}; }
+  Linear linearize(Theta<float, 0>, View<const float>, View<float>, const Context& = {}) const { return {}; }
+};
+/// Would lose the context of what it contains.
+struct NoContext : NoLinearize {
+  template <class S>
+  SameLinear<S> linearize(Theta<S, 0>, In<S>, View<S>) const {
+    return {};
+  }
 };
 struct FloatOnly : NoLinearize {
-  SameLinear<float> linearize(Theta<float, 0>, View<const float>, View<float>) const { return {}; }
+  SameLinear<float> linearize(Theta<float, 0>, View<const float>, View<float>, const Context& = {}) const { return {}; }
 };
 
 static_assert(Layer<Same> && Layer<Same, double>);
 static_assert(!Layer<NoShape> && !Layer<NoLinearize> && !Layer<NoFeatures> && !Layer<NoPullback>);
+static_assert(!Layer<NoContext>);
 static_assert(Layer<FloatOnly> && !Layer<FloatOnly, double>);
 static_assert(!Layer<int> && !Layer<SameLinear<float>>);
 
@@ -108,7 +116,7 @@ static_assert(!Pointwise<Same> && !Pointwise<TwiceOfThree> && !Pointwise<MapAlon
 
 struct Blocks : Same {
   template <class S, class Then>
-  void apply_then(Theta<S, 0> theta, In<S> x, View<S> y, const Then& then) const {
+  void apply_then(Theta<S, 0> theta, In<S> x, View<S> y, const Context&, const Then& then) const {
     apply(theta, x, y);
     then(y.data(), Index{0}, y.size());
   }
@@ -120,6 +128,7 @@ static_assert(!Fusible<Same>);
 template <class S>
 struct SumLinear : SameLinear<S> {
   void jvp_input(View<const S> t, View<S> out) const { out.vector() = t.vector(); }
+  void vjp_input(View<const S> w, View<S> du) const { du.vector() = w.vector(); }
   void pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, 0>) const {
     if (dz) dz.vector() = w.vector();
     if (du) du.vector() = w.vector();
@@ -132,11 +141,11 @@ struct Sum {
   static constexpr std::size_t param_count = 0;
   Shape state_shape(const Shape& u) const { return u; }
   template <class S>
-  void apply(Theta<S, 0>, In<S> z, In<S> u, View<S> out) const {
+  void apply(Theta<S, 0>, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
     out.vector() = z.vector() + u.vector();
   }
   template <class S>
-  SumLinear<S> linearize(Theta<S, 0> theta, In<S> z, In<S> u, View<S> out) const {
+  SumLinear<S> linearize(Theta<S, 0> theta, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
     apply(theta, z, u, out);
     return {};
   }
@@ -147,7 +156,7 @@ struct NoStateShape : Sum {
 /// Its linearization knows nothing of u.
 struct BlindToInput : Sum {
   template <class S>
-  SameLinear<S> linearize(Theta<S, 0>, In<S>, In<S>, View<S>) const {
+  SameLinear<S> linearize(Theta<S, 0>, In<S>, In<S>, View<S>, const Context& = {}) const {
     return {};
   }
 };

@@ -37,12 +37,12 @@ struct Counted {
     return {};
   }
   template <class S>
-  void apply(Theta<S, 1> theta, In<S> x, View<S> y) const {
+  void apply(Theta<S, 1> theta, In<S> x, View<S> y, const Context& = {}) const {
     ++counts.without;
     y.vector() = theta[0] * x.vector();
   }
   template <class S>
-  void apply(Theta<S, 1> theta, In<S> x, View<S> y, const Prepared& prepared) const {
+  void apply(Theta<S, 1> theta, In<S> x, View<S> y, const Context&, const Prepared& prepared) const {
     counts.with += prepared.mark == 7 ? 1 : 0;
     y.vector() = theta[0] * x.vector();
   }
@@ -59,13 +59,14 @@ struct Counted {
     }
   };
   template <class S>
-  Linearization<S> linearize(Theta<S, 1> theta, In<S> x, View<S> y) const {
+  Linearization<S> linearize(Theta<S, 1> theta, In<S> x, View<S> y, const Context& = {}) const {
     apply(theta, x, y);
     return {theta[0], x};
   }
   template <class S>
-  Linearization<S> linearize(Theta<S, 1> theta, In<S> x, View<S> y, const Prepared& prepared) const {
-    apply(theta, x, y, prepared);
+  Linearization<S> linearize(Theta<S, 1> theta, In<S> x, View<S> y, const Context& context,
+                             const Prepared& prepared) const {
+    apply(theta, x, y, context, prepared);
     return {theta[0], x};
   }
 };
@@ -76,16 +77,16 @@ struct Direct : L {
   template <class S>
   void prepare(std::span<const S, L::param_count>) const = delete;
   template <class S>
-  void apply(Theta<S, L::param_count> theta, In<S> x, View<S> y) const {
+  void apply(Theta<S, L::param_count> theta, In<S> x, View<S> y, const Context& = {}) const {
     L::apply(theta, x, y);
   }
   template <class S>
-  auto linearize(Theta<S, L::param_count> theta, In<S> x, View<S> y) const {
+  auto linearize(Theta<S, L::param_count> theta, In<S> x, View<S> y, const Context& = {}) const {
     return L::linearize(theta, x, y);
   }
   template <class S, class Then>
-  void apply_then(Theta<S, L::param_count> theta, In<S> x, View<S> y, const Then& then) const {
-    L::apply_then(theta, x, y, then);
+  void apply_then(Theta<S, L::param_count> theta, In<S> x, View<S> y, const Context& context, const Then& then) const {
+    L::apply_then(theta, x, y, context, then);
   }
 };
 

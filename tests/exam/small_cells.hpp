@@ -22,7 +22,7 @@ struct SmallCell {
   [[nodiscard]] Shape state_shape(const Shape& u) const { return u; }
 
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
+  void apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
     const Vector<S> parameters = Eigen::Map<const Vector<S>>(theta.data(), p);
     for (Index s = 0; s < z.samples(); ++s) {
       out.sample(s).vector() = rule.value(Vector<S>(z.sample(s).vector()), Vector<S>(u.sample(s).vector()), parameters);
@@ -36,6 +36,7 @@ struct SmallCell {
     void jvp(View<const S> t, View<S> out) const { product(by_z, t, out); }
     void jvp_input(View<const S> t, View<S> out) const { product(by_u, t, out); }
     void vjp(View<const S> w, View<S> dz) const { transposed(by_z, w, dz); }
+    void vjp_input(View<const S> w, View<S> du) const { transposed(by_u, w, du); }
     void pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta) const {
       if (dz) transposed(by_z, w, dz);
       if (du) transposed(by_u, w, du);
@@ -59,7 +60,7 @@ struct SmallCell {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
     apply(theta, z, u, out);
     Linearization<S> linear;
     const Vector<S> parameters = Eigen::Map<const Vector<S>>(theta.data(), p);

@@ -139,12 +139,12 @@ bool same_as_naive(const L& layer, const NaiveConv& naive, const Shape& shape) {
 
   for (State<S>* out : {&y, &y_again, &jt, &dx, &dx_again}) out->values.setConstant(S(-77));
   const auto prepared = layer.prepare(parameters);
-  if constexpr (requires { layer.apply_then(parameters, x_s.view(), y.view(), prepared, detail::NoThen{}); }) {
-    layer.apply_then(parameters, x_s.view(), y.view(), prepared, detail::NoThen{});
+  if constexpr (requires { layer.apply_then(parameters, x_s.view(), y.view(), Context{}, prepared, detail::NoThen{}); }) {
+    layer.apply_then(parameters, x_s.view(), y.view(), Context{}, prepared, detail::NoThen{});
   } else {
     layer.apply(parameters, x_s.view(), y.view());
   }
-  return linearization_is_right(layer.linearize(parameters, x_s.view(), y_again.view(), prepared));
+  return linearization_is_right(layer.linearize(parameters, x_s.view(), y_again.view(), {}, prepared));
 }
 
 template <class S, int Inputs, int Outputs, int Kernel, int Stride, Boundary Edge, Bias WithBias = Bias::yes>

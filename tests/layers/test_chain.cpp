@@ -17,7 +17,8 @@ using Chain = detail::Chain<Conv<2, 3, 3>, Tanh, Silu, Dense<3, 4>, Relu>;
 static_assert(Chain::size == 5 && Chain::param_count == 57 + 16);
 static_assert(Chain::offset<0> == 0 && Chain::offset<1> == 57 && Chain::offset<3> == 57 && Chain::offset<4> == 73);
 static_assert(Chain::fused_end<0>() == 3 && Chain::fused_end<3>() == 5);
-static_assert(Chain::features_at<0, 2>() == 2 && Chain::features_at<2, 2>() == 3 && Chain::features_at<5, 2>() == 4);
+static_assert(Chain::in_features == 2 && Chain::out_features == 4);
+static_assert(detail::features_through<2, Conv<2, 3, 3>, Tanh>() == 3 && detail::features_through<2>() == 2);
 static_assert(detail::Join<3, 3>::fits && detail::Join<any_features, 3>::fits && detail::Join<3, any_features>::fits);
 
 }  // namespace
@@ -46,7 +47,8 @@ TEST_CASE("a chain adds a shift after its first layer, and knows its derivative"
   t.values << 1, 1;
   w.values << 2;
   const Dense2::Tuple layers;
-  const Dense2::Linearization<double, 0> j(layers, theta, x.view(), y.view(), View<const double>(s.view()));
+  const Dense2::Linearization<double, 0> j(layers, theta, x.view(), y.view(), {}, View<const double>(s.view()),
+                                           nullptr);
   CHECK(y.values[0] == 5 * (-2 + 10) + 6 * (-2 + 20));
   (void)j.jvp(t.view(), jt.view());
   CHECK(jt.values[0] == 5 * 4 + 6 * 6);
@@ -54,6 +56,9 @@ TEST_CASE("a chain adds a shift after its first layer, and knows its derivative"
   CHECK(jt.values[0] == 11);
   Parameters<Sequential<Dense<2, 2, Bias::no>, Dense<2, 1, Bias::no>>, double> dtheta;
   (void)j.pullback(w.view(), dx.view(), ds.view(), dtheta.span());
+  CHECK(ds.values == Eigen::Vector2d(10, 12));
+  ds.values.setZero();
+  (void)j.vjp_shift(w.view(), ds.view());
   CHECK(ds.values == Eigen::Vector2d(10, 12));
   CHECK(dx.values == Eigen::Vector2d(34, 78));
   Vector<double> expected(6);

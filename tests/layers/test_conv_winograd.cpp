@@ -62,10 +62,10 @@ TEST_CASE("Winograd's filtering hands on each line once, where it is final", "[u
     const auto x = whole_state<float>({32, {width, 3, 1}, 2}, 2);
     State<float> y(conv.out_shape(x.shape)), changed(y.shape);
     const auto prepared = conv.prepare(parameters);
-    conv.apply_then(parameters, x.view(), y.view(), prepared, [](float*, Index, Index) {});
+    conv.apply_then(parameters, x.view(), y.view(), {}, prepared, [](float*, Index, Index) {});
     Index next = 0;
     bool in_order = true;
-    conv.apply_then(parameters, x.view(), changed.view(), prepared, [&](float* block, Index offset, Index count) {
+    conv.apply_then(parameters, x.view(), changed.view(), {}, prepared, [&](float* block, Index offset, Index count) {
       in_order = in_order && offset == next && block == changed.values.data() + offset;
       Eigen::Map<Eigen::ArrayXf>(block, count) *= 2.0f;
       next += count;
@@ -107,7 +107,7 @@ TEST_CASE("the error of Winograd's filtering", "[unit][conv]") {
   conv.apply(parameters, x.view(), y.view());
   const double direct = error(y.values, y_exact.values);
   const auto prepared = conv.prepare(parameters);
-  const auto j = conv.linearize(parameters, x.view(), y.view(), prepared);
+  const auto j = conv.linearize(parameters, x.view(), y.view(), {}, prepared);
   Vector<float> dtheta = Vector<float>::Zero(naive.param_count());
   j.pullback(g.view(), dx.view(), std::span<float, Model::param_count>(dtheta.data(), Model::param_count));
   CAPTURE(direct);

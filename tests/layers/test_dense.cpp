@@ -72,7 +72,7 @@ TEST_CASE("a dense layer hands on each block of its output once, in order", "[un
   dense.apply(parameters, x.view(), y.view());
   Index next = 0;
   bool right = true;
-  dense.apply_then(parameters, x.view(), changed.view(), [&](float* block, Index offset, Index count) {
+  dense.apply_then(parameters, x.view(), changed.view(), {}, [&](float* block, Index offset, Index count) {
     right = right && offset == next && block == changed.values.data() + offset && count > 0;
     right = right && changed.values.segment(offset, count) == y.values.segment(offset, count);
     Eigen::Map<Eigen::ArrayXf>(block, count) += 1.0f;  // what is changed in place stays

@@ -121,7 +121,7 @@ TEST_CASE("group norm hands on each block once, and takes back what is done to i
   layer.apply(theta, x.view(), y.view());
   std::vector<int> times(static_cast<std::size_t>(x.values.size()), 0);
   Index largest = 0;
-  layer.apply_then(theta, x.view(), fused.view(), [&](float* block, Index offset, Index count) {
+  layer.apply_then(theta, x.view(), fused.view(), {}, [&](float* block, Index offset, Index count) {
     REQUIRE(block == fused.values.data() + offset);
     REQUIRE(count % 3 == 0);
     largest = std::max(largest, count);

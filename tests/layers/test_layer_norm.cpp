@@ -64,7 +64,7 @@ TEST_CASE("layer norm hands on each block once", "[unit]") {
   const Layer layer;
   layer.apply(theta, x.view(), y.view());
   Index sum = 0, next = 0;
-  layer.apply_then(theta, x.view(), fused.view(), [&](float* block, Index offset, Index count) {
+  layer.apply_then(theta, x.view(), fused.view(), {}, [&](float* block, Index offset, Index count) {
     REQUIRE(block == fused.values.data() + offset);
     REQUIRE(offset == next);
     REQUIRE(count % 7 == 0);

@@ -34,7 +34,7 @@ struct Fold {
     }
   }
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
     fold<S>(x, y);
   }
   template <class S>
@@ -50,7 +50,7 @@ struct Fold {
     }
   };
   template <class S>
-  Linear<S> linearize(Theta<S, 0>, In<S> x, View<S> y) const {
+  Linear<S> linearize(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
     fold<S>(x, y);
     return {};
   }

@@ -150,7 +150,7 @@ void check_cell(const C& cell, const Shape& u_shape, const LayerChecks& checks =
   CHECK(gradients.passed);
   CHECK(gradients.adjoint <= checks.adjoint_tolerance);
 
-  State<double> applied(z_shape), linearized(z_shape), dz(z_shape), dz_vjp(z_shape), du(u_shape);
+  State<double> applied(z_shape), linearized(z_shape), dz(z_shape), dz_vjp(z_shape), du(u_shape), du_vjp(u_shape);
   static_cast<void>(cell.apply(theta, z.view(), u.view(), applied.view()));
   const auto j = cell.linearize(theta, z.view(), u.view(), linearized.view());
   CHECK(relative_error(linearized.values, applied.values) <= 1e-13);
@@ -159,6 +159,8 @@ void check_cell(const C& cell, const Shape& u_shape, const LayerChecks& checks =
   static_cast<void>(j.vjp(w.view(), dz_vjp.view()));
   static_cast<void>(j.pullback(w.view(), dz.view(), du.view(), both.span()));
   CHECK(relative_error(dz_vjp.values, dz.values) <= 1e-12);
+  static_cast<void>(j.vjp_input(w.view(), du_vjp.view()));
+  CHECK(relative_error(du_vjp.values, du.values) <= 1e-12);
   none.vector().setOnes();
   static_cast<void>(j.pullback(w.view(), View<double>(), View<double>(), none.span()));
   CHECK(relative_error(none.vector(), Vector<double>(both.vector().array() + 1.0)) <= 1e-12);

@@ -22,7 +22,7 @@ struct Square {
   [[nodiscard]] Shape out_shape(const Shape& x) const { return x; }
 
   template <class S>
-  void apply(Theta<S, 2> theta, In<S> x, View<S> y) const {
+  void apply(Theta<S, 2> theta, In<S> x, View<S> y, const Context& = {}) const {
     y.array() = theta[0] * x.array().square() + theta[1];
   }
 
@@ -51,7 +51,7 @@ struct Square {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, 2> theta, In<S> x, View<S> y) const {
+  Linearization<S> linearize(Theta<S, 2> theta, In<S> x, View<S> y, const Context& = {}) const {
     apply(theta, x, y);
     return {*this, theta.data(), x};
   }
@@ -68,7 +68,7 @@ struct Product {
   [[nodiscard]] Shape state_shape(const Shape& u) const { return u; }
 
   template <class S>
-  void apply(Theta<S, 1> theta, In<S> z, In<S> u, View<S> out) const {
+  void apply(Theta<S, 1> theta, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
     out.array() = theta[0] * z.array() * u.array();
   }
 
@@ -80,6 +80,7 @@ struct Product {
     void jvp(View<const S> t, View<S> out) const { out.array() = a * u.array() * t.array(); }
     void vjp(View<const S> w, View<S> dz) const { dz.array() = a * u.array() * w.array(); }
     void jvp_input(View<const S> t, View<S> out) const { out.array() = (a + fault) * z.array() * t.array(); }
+    void vjp_input(View<const S> w, View<S> du) const { du.array() = a * z.array() * w.array(); }
     void pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, 1> dtheta) const {
       if (dz) vjp(w, dz);
       if (du) du.array() = a * z.array() * w.array();
@@ -88,7 +89,7 @@ struct Product {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, 1> theta, In<S> z, In<S> u, View<S> out) const {
+  Linearization<S> linearize(Theta<S, 1> theta, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
     apply(theta, z, u, out);
     return {theta[0], static_cast<S>(input_fault), z, u};
   }

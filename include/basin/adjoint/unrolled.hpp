@@ -28,7 +28,7 @@ using States = std::vector<Vector<S>>;
 template <class S, Cell<S> C>
 Report pull_back_steps(const C& cell, std::span<const S, C::param_count> theta, const PreparedOf<C, S>& prepared,
                        const States<S>& states, const Shape& shape, double damping, View<const S> u, View<const S> w,
-                       View<S> du, std::span<S, C::param_count> dtheta) {
+                       View<S> du, std::span<S, C::param_count> dtheta, const Context& context) {
   Report report;
   Scratch scratch;
   const S beta = static_cast<S>(damping);
@@ -37,7 +37,7 @@ Report pull_back_steps(const C& cell, std::span<const S, C::param_count> theta, 
   gradient.vector() = w.vector();
   for (std::size_t k = states.size() - 1; k-- > 0;) {
     const View<const S> z(states[k].data(), shape);
-    const auto linear = linearize_with<C, S>(cell, theta, z, u, value, &prepared);
+    const auto linear = linearize_with<C, S>(cell, theta, &prepared, context, z, u, value);
     step.vector() = beta * gradient.vector();
     report += report_of([&] { return linear.pullback(View<const S>(step), dz, du_step, dtheta); });
     if (du) du.vector() += du_step.vector();
@@ -50,7 +50,7 @@ Report pull_back_steps(const C& cell, std::span<const S, C::param_count> theta, 
 template <class S, Cell<S> C>
 Report push_forward_steps(const C& cell, std::span<const S, C::param_count> theta, const PreparedOf<C, S>& prepared,
                           const States<S>& states, const Shape& shape, double damping, View<const S> u, View<const S> t,
-                          View<S> out) {
+                          View<S> out, const Context& context) {
   Report report;
   Scratch scratch;
   const S beta = static_cast<S>(damping);
@@ -58,7 +58,7 @@ Report push_forward_steps(const C& cell, std::span<const S, C::param_count> thet
   out.vector().setZero();
   for (std::size_t k = 0; k + 1 < states.size(); ++k) {
     const View<const S> z(states[k].data(), shape);
-    const auto linear = linearize_with<C, S>(cell, theta, z, u, value, &prepared);
+    const auto linear = linearize_with<C, S>(cell, theta, &prepared, context, z, u, value);
     report += report_of([&] { return linear.jvp(View<const S>(out), through); });
     report += report_of([&] { return linear.jvp_input(t, from_u); });
     out.vector() += beta * (through.vector() + from_u.vector() - out.vector());

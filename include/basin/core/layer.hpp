@@ -1,6 +1,6 @@
 #pragma once
 
-// The concepts that carry the library. See docs/concepts.md.
+// The concepts that carry the library: layers, cells, and their linearizations. docs/layers.md has a whole example.
 //
 // A layer maps states to states with parameters from outside; to differentiate it is to linearize it at a point.
 //
@@ -8,25 +8,31 @@
 //   static constexpr std::size_t param_count;
 //   static void leaves(LeafList&);                     // only if param_count > 0
 //   Shape out_shape(const Shape& x) const;             // throws std::invalid_argument for an x it cannot take
-//   apply(theta, x, y) const;                          // y is overwritten
-//   Linearization<S> linearize(theta, x, y) const;     // the same, and the derivative at x
+//   apply(theta, x, y, const Context& context = {}) const;                          // y is overwritten
+//   Linearization<S> linearize(theta, x, y, const Context& context = {}) const;     // the same, and the derivative at x
+//
+// The context says which samples and which step these are (core/context.hpp). A layer that contains others hands it on;
+// one that does not depend on it leaves it unnamed.
 //
 // A Linearization may refer to theta, x and y, which the caller keeps alive and unchanged as long as it is used; what
-// else it needs it owns. With J = dy/dx:
+// else it needs it owns, where it does not move: it may be moved and kept in a vector, and its const members may be
+// called by several threads at once. With J = dy/dx:
 //
 //   jvp(t, out)             out = J t
 //   vjp(w, dx)              dx = J^T w
 //   pullback(w, dx, dtheta) dx = J^T w, dtheta += (dy/dtheta)^T w;  dx may be a View without memory: not wanted
 //
 // A layer or a cell may have prepare(theta): what depends on theta alone, such as transposed weights, made once for
-// many points. linearize(theta, x, y, prepared) then refers to it; apply(theta, x, y, prepared), or apply_then, may
-// too. prepared_of, apply_with and linearize_with call what there is.
+// many points. linearize(theta, x, y, context, prepared) then refers to it; apply(theta, x, y, context, prepared), or
+// apply_then, may too. prepared_of, apply_with and linearize_with call what there is.
 //
-// Outputs do not overlap inputs. apply, jvp, vjp and pullback return void, or a Report if they solve something.
+// Outputs do not overlap inputs. apply, jvp, vjp and pullback return void, or a Report if they solve something, and
+// throw std::invalid_argument for views whose shapes do not fit (check_shape below).
 // A layer treats samples independently, works on the thread that calls it, and takes scratch memory from Scratch.
 
 #include <concepts>
 
+#include "basin/core/context.hpp"
 #include "basin/core/parameters.hpp"
 #include "basin/core/scratch.hpp"
 #include "basin/core/state.hpp"
@@ -51,13 +57,13 @@ concept LinearMap = requires(const J& j, View<const S> in, View<S> out) {
 
 template <class L, class S = float>
 concept Layer = requires(const L& layer, std::span<const S, L::param_count> theta, View<const S> x, View<S> y,
-                         std::span<S, L::param_count> dtheta, const Shape& shape) {
+                         std::span<S, L::param_count> dtheta, const Shape& shape, const Context& context) {
   { L::in_features } -> std::convertible_to<int>;
   { L::out_features } -> std::convertible_to<int>;
   { layer.out_shape(shape) } -> std::convertible_to<Shape>;
-  layer.apply(theta, x, y);
-  { layer.linearize(theta, x, y) } -> LinearMap<S>;
-  layer.linearize(theta, x, y).pullback(x, y, dtheta);
+  layer.apply(theta, x, y, context);
+  { layer.linearize(theta, x, y, context) } -> LinearMap<S>;
+  layer.linearize(theta, x, y, context).pullback(x, y, dtheta);
 };
 
 /// A layer that works on each number by itself, such as an activation; containers fuse it into the layer before it.
@@ -71,45 +77,36 @@ concept Pointwise = (L::param_count == 0) && (L::in_features == any_features) &&
 };
 
 /// A layer that can hand each finished block of its output on while it is still in cache:
-///   apply_then(theta, x, y, then) calls then(block, offset, count) once for each block of y's memory, where
+///   apply_then(theta, x, y, context, then) calls then(block, offset, count) once for each block of y's memory, where
 ///   block = y.data() + offset; then may change the block in place.
 template <class L>
 concept Fusible = requires(const L& layer, std::span<const float, L::param_count> theta, View<const float> x,
-                           View<float> y, void (*then)(float*, Index, Index)) {
-  layer.apply_then(theta, x, y, then);
+                           View<float> y, const Context& context, void (*then)(float*, Index, Index)) {
+  layer.apply_then(theta, x, y, context, then);
 };
 
 /// A map of two arguments f(z, u): z is the state that is iterated, u what is injected at every iteration.
 ///   static constexpr int state_features, input_features;  static constexpr std::size_t param_count;
 ///   Shape state_shape(const Shape& u) const;
-///   apply(theta, z, u, out) const;
-///   Linearization<S> linearize(theta, z, u, out) const, with
+///   apply(theta, z, u, out, const Context& context = {}) const;
+///   Linearization<S> linearize(theta, z, u, out, const Context& context = {}) const, with
 ///     jvp(t, out)       (df/dz) t            jvp_input(t, out)  (df/du) t
-///     vjp(w, dz)        (df/dz)^T w          pullback(w, dz, du, dtheta)  all three; dz and du may be not wanted
+///     vjp(w, dz)        (df/dz)^T w          vjp_input(w, du)   (df/du)^T w
+///     pullback(w, dz, du, dtheta)            all transposes; dz and du may be not wanted
 template <class C, class S = float>
 concept Cell = requires(const C& cell, std::span<const S, C::param_count> theta, View<const S> z, View<S> out,
-                        std::span<S, C::param_count> dtheta, const Shape& shape) {
+                        std::span<S, C::param_count> dtheta, const Shape& shape, const Context& context) {
   { C::state_features } -> std::convertible_to<int>;
   { C::input_features } -> std::convertible_to<int>;
   { cell.state_shape(shape) } -> std::convertible_to<Shape>;
-  cell.apply(theta, z, z, out);
-  { cell.linearize(theta, z, z, out) } -> LinearMap<S>;
-  cell.linearize(theta, z, z, out).jvp_input(z, out);
-  cell.linearize(theta, z, z, out).pullback(z, out, out, dtheta);
+  cell.apply(theta, z, z, out, context);
+  { cell.linearize(theta, z, z, out, context) } -> LinearMap<S>;
+  cell.linearize(theta, z, z, out, context).jvp_input(z, out);
+  cell.linearize(theta, z, z, out, context).vjp_input(z, out);
+  cell.linearize(theta, z, z, out, context).pullback(z, out, out, dtheta);
 };
 
 namespace detail {
-
-/// A layer whose result depends on a sample's number in its batch, through random masks, has of_samples(first): itself
-/// for samples that begin at `first`. Any other layer is the same for all.
-template <class L>
-[[nodiscard]] decltype(auto) of_samples(const L& layer, Index first) {
-  if constexpr (requires { layer.of_samples(first); }) {
-    return layer.of_samples(first);
-  } else {
-    return (layer);
-  }
-}
 
 /// What stands for a layer that prepares nothing.
 struct Unprepared {};
@@ -130,30 +127,21 @@ using PreparedOf = decltype(prepared_of(std::declval<const L&>(), std::declval<s
 /// `given` is x and y, or z, u and out.
 template <class L, class S, class... Given>
 Report apply_with(const L& layer, std::span<const S, L::param_count> theta, const PreparedOf<L, S>* prepared,
-                  const Given&... given) {
-  if constexpr (requires { layer.apply(theta, given..., *prepared); }) {
-    if (prepared != nullptr) return report_of([&] { return layer.apply(theta, given..., *prepared); });
+                  const Context& context, const Given&... given) {
+  if constexpr (requires { layer.apply(theta, given..., context, *prepared); }) {
+    if (prepared != nullptr) return report_of([&] { return layer.apply(theta, given..., context, *prepared); });
   }
-  return report_of([&] { return layer.apply(theta, given...); });
+  return report_of([&] { return layer.apply(theta, given..., context); });
 }
 
-/// layer.linearize at a point, with what was prepared, if the caller has it (else null).
-template <class L, class S>
-[[nodiscard]] auto linearize_with(const L& layer, std::span<const S, L::param_count> theta, View<const S> x, View<S> y,
-                                  const PreparedOf<L, S>* prepared) {
+/// layer.linearize, or cell.linearize, at a point, likewise.
+template <class L, class S, class... Given>
+[[nodiscard]] auto linearize_with(const L& layer, std::span<const S, L::param_count> theta,
+                                  const PreparedOf<L, S>* prepared, const Context& context, const Given&... given) {
   if constexpr (!std::is_same_v<PreparedOf<L, S>, Unprepared>) {
-    if (prepared != nullptr) return layer.linearize(theta, x, y, *prepared);
+    if (prepared != nullptr) return layer.linearize(theta, given..., context, *prepared);
   }
-  return layer.linearize(theta, x, y);
-}
-/// The same of a cell.
-template <class C, class S>
-[[nodiscard]] auto linearize_with(const C& cell, std::span<const S, C::param_count> theta, View<const S> z,
-                                  View<const S> u, View<S> out, const PreparedOf<C, S>* prepared) {
-  if constexpr (!std::is_same_v<PreparedOf<C, S>, Unprepared>) {
-    if (prepared != nullptr) return cell.linearize(theta, z, u, out, *prepared);
-  }
-  return cell.linearize(theta, z, u, out);
+  return layer.linearize(theta, given..., context);
 }
 
 }  // namespace detail
@@ -161,12 +149,39 @@ template <class C, class S>
 /// A reference to a layer's linearization type at scalar S.
 template <class L, class S>
 using LinearizationOf = decltype(std::declval<const L&>().linearize(
-    std::declval<std::span<const S, L::param_count>>(), std::declval<View<const S>>(), std::declval<View<S>>()));
+    std::declval<std::span<const S, L::param_count>>(), std::declval<View<const S>>(), std::declval<View<S>>(),
+    std::declval<const Context&>()));
 
 /// What leaf layers say of an x that they cannot take.
 inline void check_features(std::string_view layer, Index given, int expected) {
   if (expected == any_features || given == expected) return;  // before the message takes memory: this is on hot paths
   check(false, std::string(layer) + ": number of features", given, expected);
+}
+
+/// Throws std::invalid_argument "<layer>: shape of <view> is <given>, expected <expected>" unless they are the same.
+inline void check_shape(std::string_view layer, std::string_view view, const Shape& given, const Shape& expected) {
+  if (given == expected) return;  // before the message takes memory: this is on hot paths
+  check(false, std::string(layer) + ": shape of " + std::string(view), given, expected);
+}
+
+/// What apply and linearize of a layer begin with: it can take x, and y has the shape that it then gives.
+template <class L, class S>
+void check_output(std::string_view name, const L& layer, View<const S> x, View<S> y) {
+  check_shape(name, "y", y.shape(), layer.out_shape(x.shape()));
+}
+
+/// What jvp(t, out) of a linearization begins with, for the shapes of x and y.
+template <class S>
+void check_jvp(std::string_view name, const Shape& x, const Shape& y, View<const S> t, View<S> out) {
+  check_shape(name, "t of jvp", t.shape(), x);
+  check_shape(name, "out of jvp", out.shape(), y);
+}
+
+/// What vjp(w, dx) and pullback(w, dx, dtheta) begin with; dx may be without memory.
+template <class S>
+void check_vjp(std::string_view name, const Shape& x, const Shape& y, View<const S> w, View<S> dx) {
+  check_shape(name, "w", w.shape(), y);
+  if (dx) check_shape(name, "dx", dx.shape(), x);
 }
 
 }  // namespace basin

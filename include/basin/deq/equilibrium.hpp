@@ -48,8 +48,9 @@ struct Equilibrium {
 
   /// z = the equilibrium for u, on as many threads as parallel_for gives.
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z) const {
-    return settle<S>(theta, u, z, detail::prepared_of<C, S>(cell, theta));
+  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {}) const {
+    check_output<Equilibrium, S>("Equilibrium", *this, u, z);
+    return settle<S>(theta, u, z, detail::prepared_of<C, S>(cell, theta), context);
   }
 
   /// The equilibria from a start of the caller's, and what each sample did; observers see every iterate
@@ -58,22 +59,23 @@ struct Equilibrium {
   Solution<S> solve(Theta<S, param_count> theta, View<const S> u, In<S> z0, Observers&&... observers) const {
     check(z0.shape() == out_shape(u.shape()), "Equilibrium: shape of the start", z0.shape(), out_shape(u.shape()));
     const auto prepared = detail::prepared_of<C, S>(cell, theta);
-    return basin::solve(Map<S>{cell, theta, &prepared, u, nullptr}, z0, solver, stop, observers...);
+    return basin::solve(Map<S>{cell, theta, &prepared, u, {}, nullptr}, z0, solver, stop, observers...);
   }
 
   template <class S>
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z) const {
-    return Linearization<S>(*this, theta, u, z);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {}) const {
+    check_output<Equilibrium, S>("Equilibrium", *this, u, z);
+    return Linearization<S>(*this, theta, u, z, context);
   }
 
  private:
   /// apply with the cell prepared.
   template <class S>
   Report settle(std::span<const S, param_count> theta, View<const S> u, View<S> z,
-                const detail::PreparedOf<C, S>& prepared) const {
+                const detail::PreparedOf<C, S>& prepared, const Context& context) const {
     z.vector().setZero();
     const Index tile = detail::samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
     std::vector<Report> reports(static_cast<std::size_t>(tiles));
@@ -81,7 +83,7 @@ struct Equilibrium {
       const Index first = i * tile, count = std::min(tile, z.samples() - first);
       Report& report = reports[static_cast<std::size_t>(i)];
       std::vector<SampleResult> results(static_cast<std::size_t>(count));
-      solve_tile(Map<S>{cell, theta, &prepared, u.samples(first, count), &report}, z.samples(first, count), solver,
+      solve_tile(Map<S>{cell, theta, &prepared, u.samples(first, count), context.from_sample(first), &report}, z.samples(first, count), solver,
                  stop, results);
       for (const SampleResult& result : results) report.forward.add(result);
     });
@@ -97,13 +99,14 @@ struct Equilibrium {
     std::span<const S, param_count> theta;
     const detail::PreparedOf<C, S>* prepared;
     View<const S> u;
+    Context context;  // of u's first sample
     Report* inside;  // takes what solves inside the cell report; null where nobody asks
 
     void operator()(View<const S> z, View<S> out, std::span<const Index> samples) const {
       Index run = 1;  // samples that follow one another lie together in u
       while (run < z.samples() && samples[static_cast<std::size_t>(run)] == samples[0] + run) ++run;
       if (run == z.samples()) {
-        evaluate(z, u.samples(samples[0], run), out);
+        evaluate(z, u.samples(samples[0], run), out, context.from_sample(samples[0]));
         return;
       }
       Scratch scratch;
@@ -111,11 +114,15 @@ struct Equilibrium {
       for (Index i = 0; i < z.samples(); ++i) {
         here.sample(i).vector() = u.sample(samples[static_cast<std::size_t>(i)]).vector();
       }
-      evaluate(z, here, out);
+      Index* const numbers = scratch.take<Index>(z.samples());
+      for (Index i = 0; i < z.samples(); ++i) numbers[i] = context.sample(samples[static_cast<std::size_t>(i)]);
+      Context left = context;
+      left.samples = numbers;
+      evaluate(z, here, out, left);
     }
 
-    void evaluate(View<const S> z, View<const S> injection, View<S> out) const {
-      const Report report = detail::apply_with<C, S>(cell, theta, prepared, z, injection, out);
+    void evaluate(View<const S> z, View<const S> injection, View<S> out, const Context& of) const {
+      const Report report = detail::apply_with<C, S>(cell, theta, prepared, of, z, injection, out);
       if (inside) *inside += report;
     }
   };
@@ -129,13 +136,14 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   using Model = Equilibrium;
 
  public:
-  Linearization(const Model& model, std::span<const S, param_count> theta, View<const S> u, View<S> z)
-      : model_(model), theta_(theta), u_(u), z_(z), prepared_(detail::prepared_of<C, S>(model.cell, theta)) {
+  Linearization(const Model& model, std::span<const S, param_count> theta, View<const S> u, View<S> z,
+                const Context& context)
+      : model_(model), theta_(theta), u_(u), z_(z), context_(context), prepared_(detail::prepared_of<C, S>(model.cell, theta)) {
     if constexpr (unrolled) {
       z.vector().setZero();
       record(z);
     } else {
-      report_ = model.template settle<S>(theta, u, z, prepared_);
+      report_ = model.template settle<S>(theta, u, z, prepared_, context);
     }
   }
 
@@ -147,7 +155,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
       for (Index n = 0; n < z_.samples(); ++n) {
         report += detail::push_forward_steps<S>(model_.cell, theta_, prepared_,
                                                 trajectories_[static_cast<std::size_t>(n)], z_.shape().with_samples(1),
-                                                model_.solver.damping, u_.sample(n), t.sample(n), out.sample(n));
+                                                model_.solver.damping, u_.sample(n), t.sample(n), out.sample(n),
+                                                context_.from_sample(n));
       }
     } else {
       each_tile([&](const auto& linear, Index first, Index count) {
@@ -176,7 +185,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
       for (Index n = 0; n < z_.samples(); ++n) {
         report += detail::pull_back_steps<S>(model_.cell, theta_, prepared_, trajectories_[static_cast<std::size_t>(n)],
                                              z_.shape().with_samples(1), model_.solver.damping, u_.sample(n),
-                                             w.sample(n), du ? du.sample(n) : du, dtheta);
+                                             w.sample(n), du ? du.sample(n) : du, dtheta, context_.from_sample(n));
       }
     } else {
       each_tile([&](const auto& linear, Index first, Index count) {
@@ -202,8 +211,9 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
       const Index count = std::min(tile, z_.samples() - first);
       Scratch scratch;
       const View<S> value = scratch.state<S>(z_.shape().with_samples(count));
-      const auto linear = detail::linearize_with<C, S>(model_.cell, theta_, z_.samples(first, count),
-                                                       u_.samples(first, count), value, &prepared_);
+      const auto linear =
+          detail::linearize_with<C, S>(model_.cell, theta_, &prepared_, context_.from_sample(first),
+                                       z_.samples(first, count), u_.samples(first, count), value);
       body(linear, first, count);
     }
   }
@@ -230,7 +240,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         states.emplace_back(iterate.z.vector());
       };
       SampleResult result;
-      solve_tile(Map<S>{model_.cell, theta_, &prepared_, u_.sample(n), &report_}, z.sample(n), model_.solver,
+      solve_tile(Map<S>{model_.cell, theta_, &prepared_, u_.sample(n), context_.from_sample(n), &report_}, z.sample(n), model_.solver,
                  model_.stop, std::span<SampleResult>(&result, 1), nullptr, keep);
       report_.forward.add(result);
       states.resize(best + 1);
@@ -240,6 +250,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   Model model_;
   std::span<const S, param_count> theta_;
   View<const S> u_, z_;
+  Context context_;
   detail::PreparedOf<C, S> prepared_;
   Report report_;
   std::vector<detail::States<S>> trajectories_;  // only if unrolled

@@ -26,6 +26,7 @@ struct Injected<Sequential<First, Rest...>> {
   static constexpr int state_features = Layers::in_features;
   static constexpr int input_features = detail::features_after<First, Layers::in_features>;
   static constexpr std::size_t param_count = Layers::param_count;
+  static constexpr bool changes_with_step = Layers::changes_with_step;
 
   Layers layers;
 
@@ -44,8 +45,8 @@ struct Injected<Sequential<First, Rest...>> {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
-    return apply_any<S>(theta, z, u, out, nullptr);
+  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {}) const {
+    return apply_any<S>(theta, z, u, out, context, nullptr);
   }
 
   /// What apply and linearizations at the same theta have in common (core/layer.hpp).
@@ -57,21 +58,23 @@ struct Injected<Sequential<First, Rest...>> {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Prepared<S>& prepared) const {
-    return apply_any<S>(theta, z, u, out, &prepared);
+  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context,
+               const Prepared<S>& prepared) const {
+    return apply_any<S>(theta, z, u, out, context, &prepared);
   }
 
   template <class S>
   class Linearization {
    public:
     Linearization(const Injected& cell, std::span<const S, param_count> theta, View<const S> z, View<const S> u,
-                  View<S> out, const Prepared<S>* prepared)
-        : chain_(cell.layers.layers, theta, z, out, u, prepared) {}
+                  View<S> out, const Context& context, const Prepared<S>* prepared)
+        : chain_(cell.layers.layers, theta, z, out, context, u, prepared) {}
 
     [[nodiscard]] Report report() const { return chain_.report(); }
     Report jvp(View<const S> t, View<S> out) const { return chain_.jvp(t, out); }
     Report jvp_input(View<const S> t, View<S> out) const { return chain_.jvp_shift(t, out); }
     Report vjp(View<const S> w, View<S> dz) const { return chain_.vjp(w, dz); }
+    Report vjp_input(View<const S> w, View<S> du) const { return chain_.vjp_shift(w, du); }
     Report pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta) const {
       return chain_.pullback(w, dz, du, dtheta);
     }
@@ -81,27 +84,37 @@ struct Injected<Sequential<First, Rest...>> {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
-    return Linearization<S>(*this, theta, z, u, out, nullptr);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
+                             const Context& context = {}) const {
+    check_shapes(z.shape(), u.shape(), out.shape());
+    return Linearization<S>(*this, theta, z, u, out, context, nullptr);
   }
 
   /// Refers to what was prepared.
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context,
                              const Prepared<S>& prepared) const {
-    return Linearization<S>(*this, theta, z, u, out, &prepared);
+    check_shapes(z.shape(), u.shape(), out.shape());
+    return Linearization<S>(*this, theta, z, u, out, context, &prepared);
   }
 
  private:
   template <class S>
   Report apply_any(std::span<const S, param_count> theta, View<const S> z, View<const S> u, View<S> out,
-                   const Prepared<S>* prepared) const {
+                   const Context& context, const Prepared<S>* prepared) const {
+    check_shapes(z.shape(), u.shape(), out.shape());
     const S* add = u.data();
     const auto inject = [add](S* block, Index offset, Index count) {
       using Numbers = Eigen::Array<S, Eigen::Dynamic, 1>;
       Eigen::Map<Numbers>(block, count) += Eigen::Map<const Numbers>(add + offset, count);
     };
-    return Chain::template apply<0>(layers.layers, theta, z, out, inject, prepared);
+    return Chain::template apply<0>(layers.layers, theta, z, out, context, inject, prepared);
+  }
+
+  void check_shapes(const Shape& z, const Shape& u, const Shape& out) const {
+    const Shape state = state_shape(u);
+    check_shape("Injected", "z", z, state);
+    check_shape("Injected", "out", out, state);
   }
 };
 

@@ -28,15 +28,23 @@ namespace basin {
 template <class S>
 class PointwiseLinearization {
  public:
-  explicit PointwiseLinearization(Vector<S> slopes) : slopes_(std::move(slopes)) {}
+  /// Of an x of this shape.
+  PointwiseLinearization(const Shape& shape, Vector<S> slopes) : shape_(shape), slopes_(std::move(slopes)) {}
 
-  void jvp(View<const S> t, View<S> out) const { out.array() = slopes_.array() * t.array(); }
-  void vjp(View<const S> w, View<S> dx) const { jvp(w, dx); }  // a diagonal is its own transpose
+  void jvp(View<const S> t, View<S> out) const {
+    check_jvp("activation", shape_, shape_, t, out);
+    out.array() = slopes_.array() * t.array();
+  }
+  void vjp(View<const S> w, View<S> dx) const {  // a diagonal is its own transpose
+    check_vjp("activation", shape_, shape_, w, dx);
+    dx.array() = slopes_.array() * w.array();
+  }
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 0>) const {
     if (dx) vjp(w, dx);
   }
 
  private:
+  Shape shape_;
   Vector<S> slopes_;
 };
 
@@ -63,14 +71,15 @@ struct Activation {
   }
 
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_shape("activation", "y", y.shape(), x.shape());
     y.array() = function.map(x.array());
   }
 
   template <class S>
-  PointwiseLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y) const {
-    y.array() = function.map(x.array());
-    return PointwiseLinearization<S>(function.slope(x.array(), y.array()).matrix());
+  PointwiseLinearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply(theta, x, y, context);
+    return PointwiseLinearization<S>(x.shape(), function.slope(x.array(), y.array()).matrix());
   }
 };
 
@@ -204,12 +213,24 @@ struct Identity {
 
   /// J = I, without slopes to keep.
   template <class S>
-  struct Linearization {
-    void jvp(View<const S> t, View<S> out) const { out.vector() = t.vector(); }
-    void vjp(View<const S> w, View<S> dx) const { dx.vector() = w.vector(); }
+  class Linearization {
+   public:
+    explicit Linearization(const Shape& shape) : shape_(shape) {}
+
+    void jvp(View<const S> t, View<S> out) const {
+      check_jvp("Identity", shape_, shape_, t, out);
+      out.vector() = t.vector();
+    }
+    void vjp(View<const S> w, View<S> dx) const {
+      check_vjp("Identity", shape_, shape_, w, dx);
+      dx.vector() = w.vector();
+    }
     void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 0>) const {
       if (dx) vjp(w, dx);
     }
+
+   private:
+    Shape shape_;
   };
 
   [[nodiscard]] Shape out_shape(const Shape& x) const { return x; }
@@ -224,14 +245,15 @@ struct Identity {
   }
 
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_shape("Identity", "y", y.shape(), x.shape());
     y.vector() = x.vector();
   }
 
   template <class S>
-  Linearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y) const {
-    apply(theta, x, y);
-    return {};
+  Linearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply(theta, x, y, context);
+    return Linearization<S>(x.shape());
   }
 };
 

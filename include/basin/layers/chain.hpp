@@ -6,39 +6,9 @@
 #include <tuple>
 #include <utility>
 
-#include "basin/core/layer.hpp"
+#include "basin/layers/join.hpp"
 
 namespace basin::detail {
-
-template <int Given, int Taken>
-inline constexpr bool joins = Given == any_features || Taken == any_features || Given == Taken;
-
-/// Instantiated for each join of two layers, so that the compiler's message shows both numbers.
-template <int Given, int Taken>
-struct Join {
-  static_assert(joins<Given, Taken>,
-                "a layer takes another number of features than the layer before it gives: Join<given, taken>");
-  static constexpr bool fits = true;
-};
-
-/// Has what a chain calls. Cheaper to compile than Layer, which also looks into what linearize gives.
-template <class L, class S>
-concept Callable = requires(const L& layer, std::span<const S, L::param_count> theta, View<const S> x, View<S> y) {
-  layer.apply(theta, x, y);
-  typename LinearizationOf<L, S>;
-};
-
-/// Instantiated for each argument, so that the compiler's message shows which one it is.
-template <class L>
-struct Argument {
-  static_assert(Callable<L, float> || Callable<L, double>,
-                "Sequential: every argument must be a layer, with apply and linearize (core/layer.hpp)");
-  static constexpr bool fits = true;
-};
-
-/// Features after a layer, given the features before it.
-template <class L, int Given>
-inline constexpr int features_after = L::out_features == any_features ? Given : L::out_features;
 
 /// Does nothing to a finished block.
 struct NoThen {
@@ -78,28 +48,9 @@ struct Chain {
   }
   (std::make_index_sequence<I>{});
 
-  /// Features that reach layer I when Given enter the chain.
-  template <std::size_t I, int Given>
-  static constexpr int features_at() {
-    if constexpr (I == 0) {
-      return Given;
-    } else {
-      constexpr int before = features_at<I - 1, Given>();
-      static_assert(Join<before, At<I - 1>::in_features>::fits);
-      return features_after<At<I - 1>, before>;
-    }
-  }
-
-  /// The first fixed number, unless a layer before it takes any number and gives a fixed one (as Flatten does).
-  static constexpr int in_features = [] {
-    int first = any_features;
-    bool decided = false;
-    ((first = decided ? first : Layers::in_features,
-      decided = decided || Layers::in_features != any_features || Layers::out_features != any_features),
-     ...);
-    return first;
-  }();
-  static constexpr int out_features = features_at<size, in_features>();
+  static constexpr int in_features = features_taken<Layers...>();
+  static constexpr int out_features = features_through<in_features, Layers...>();
+  static_assert(out_features >= any_features);  // instantiates all joins
 
   static void leaves(LeafList& list) {
     [&]<std::size_t... i>(std::index_sequence<i...>) { (list.nested<At<i>>(std::to_string(i)), ...); }
@@ -166,7 +117,7 @@ struct Chain {
   /// may be null.
   template <std::size_t I, class S, class First>
   static Report apply(const Tuple& layers, std::span<const S, param_count - offset<I>> theta, View<const S> x,
-                      View<S> y, const First& first, const Prepared<S>* prepared = nullptr) {
+                      View<S> y, const Context& context, const First& first, const Prepared<S>* prepared) {
     const auto& layer = std::get<I>(layers);
     constexpr std::size_t end = Fusible<At<I>> ? fused_end<I>() : I + 1;
     Scratch scratch;
@@ -182,18 +133,18 @@ struct Chain {
         pointwise(block, offset, count);
       };
       report = report_of([&] {
-        if constexpr (requires { layer.apply_then(part<I, I>(theta), x, out, *own, then); }) {
-          if (own != nullptr) return layer.apply_then(part<I, I>(theta), x, out, *own, then);
+        if constexpr (requires { layer.apply_then(part<I, I>(theta), x, out, context, *own, then); }) {
+          if (own != nullptr) return layer.apply_then(part<I, I>(theta), x, out, context, *own, then);
         }
-        return layer.apply_then(part<I, I>(theta), x, out, then);
+        return layer.apply_then(part<I, I>(theta), x, out, context, then);
       });
     } else {
-      report = apply_with<At<I>, S>(layer, part<I, I>(theta), own, x, out);
+      report = apply_with<At<I>, S>(layer, part<I, I>(theta), own, context, x, out);
       first(out.data(), Index{0}, out.size());
     }
     if constexpr (end < size) {
-      report += apply<end>(layers, theta.template last<param_count - offset<end>>(), View<const S>(out), y, NoThen{},
-                           prepared);
+      report += apply<end>(layers, theta.template last<param_count - offset<end>>(), View<const S>(out), y, context,
+                           NoThen{}, prepared);
     }
     return report;
   }
@@ -221,11 +172,11 @@ class Chain<Layers...>::Linearization {
  public:
   /// `shift`, if given, is added to what layer I gives: the injection of a cell. `prepared` may be null.
   Linearization(const Tuple& layers, std::span<const S, count> theta, View<const S> x, View<S> y,
-                View<const S> shift = {}, const Prepared<S>* prepared = nullptr)
+                const Context& context, View<const S> shift, const Prepared<S>* prepared)
       : between_shape_(std::get<I>(layers).out_shape(x.shape())),
         between_(last && !shift ? 0 : between_shape_.size()),
-        first_(linearize_with<At<I>, S>(std::get<I>(layers), part<I, I>(theta), x, last && !shift ? y : between(),
-                                        prepared_for<I, S>(prepared))) {
+        first_(linearize_with<At<I>, S>(std::get<I>(layers), part<I, I>(theta), prepared_for<I, S>(prepared), context,
+                                        x, last && !shift ? y : between())) {
     if (shift) {
       // A linearization may refer to the layer's own output, so the sum gets memory of its own.
       View<S> sum = y;
@@ -234,10 +185,9 @@ class Chain<Layers...>::Linearization {
         sum = View<S>(shifted_.data(), between_shape_);
       }
       sum.vector() = between().vector() + shift.vector();
-      if constexpr (!last) rest_.emplace(layers, after<I>(theta), View<const S>(sum), y, View<const S>{}, prepared);
-    } else {
-      if constexpr (!last)
-        rest_.emplace(layers, after<I>(theta), View<const S>(between()), y, View<const S>{}, prepared);
+      if constexpr (!last) rest_.emplace(layers, after<I>(theta), sum, y, context, View<const S>{}, prepared);
+    } else if constexpr (!last) {
+      rest_.emplace(layers, after<I>(theta), between(), y, context, View<const S>{}, prepared);
     }
   }
 
@@ -290,6 +240,16 @@ class Chain<Layers...>::Linearization {
       Report report = rest_->pullback(w, middle, after<I>(dtheta));
       report += report_of([&] { return first_.pullback(middle, dx, part<I, I>(dtheta)); });
       return report;
+    }
+  }
+
+  /// dshift = (dy / dshift)^T w.
+  Report vjp_shift(View<const S> w, View<S> dshift) const {
+    if constexpr (last) {
+      dshift.vector() = w.vector();
+      return {};
+    } else {
+      return rest_->vjp(w, dshift);
     }
   }
 

@@ -56,12 +56,13 @@ struct Conv {
   }
 
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    apply_then(theta, x, y, [](S*, Index, Index) {});
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply_then(theta, x, y, context, [](S*, Index, Index) {});
   }
 
   template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then) const {
+    check_output<Conv, S>("Conv", *this, x, y);
     const Prepared<S>* nothing_prepared = nullptr;
     correlate(theta.data(), bias_of(theta.data()), nothing_prepared, x, y, then);
   }
@@ -87,14 +88,16 @@ struct Conv {
 
   /// The same as apply, with weights that were prepared.
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
-    apply_then(theta, x, y, prepared, [](S*, Index, Index) {});
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
+             const Prepared<S>& prepared) const {
+    apply_then(theta, x, y, context, prepared, [](S*, Index, Index) {});
   }
 
   /// The same as apply_then, with weights that were prepared.
   template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared,
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Prepared<S>& prepared,
                   const Then& then) const {
+    check_output<Conv, S>("Conv", *this, x, y);
     correlate(theta.data(), bias_of(theta.data()), &prepared, x, y, then);
   }
 
@@ -102,15 +105,16 @@ struct Conv {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    apply(theta, x, y);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply(theta, x, y, context);
     return Linearization<S>(theta.data(), x, y.shape(), nullptr);
   }
 
   /// Refers to what was prepared.
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
-    apply(theta, x, y, prepared);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
+                             const Prepared<S>& prepared) const {
+    apply(theta, x, y, context, prepared);
     return Linearization<S>(theta.data(), x, y.shape(), &prepared);
   }
 
@@ -197,10 +201,12 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
   }
 
   void jvp(View<const S> t, View<S> out) const {
+    check_jvp("Conv", x_.shape(), y_, t, out);
     correlate(weights_, static_cast<const S*>(nullptr), prepared_, t, out, [](S*, Index, Index) {});
   }
 
   void vjp(View<const S> w, View<S> dx) const {
+    check_vjp("Conv", x_.shape(), y_, w, dx);
     const Index width = x_.shape().space[0], height = x_.shape().space[1];
     // The gradient in y, spread out by the stride, with zeros around it; cell p of x, counted from -border, takes what
     // lies at p ... p + Kernel - 1 of Kernel - 1 zeros and then the spread lines. Zeros beyond the edge of x take no
@@ -243,6 +249,7 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
+    check_vjp("Conv", x_.shape(), y_, w, dx);
     if (dx) vjp(w, dx);
     pull_weights(w, dtheta.data());
     if constexpr (WithBias == Bias::yes) {

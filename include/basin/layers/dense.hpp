@@ -33,12 +33,13 @@ struct Dense {
   }
 
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    apply_then(theta, x, y, [](S*, Index, Index) {});
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply_then(theta, x, y, context, [](S*, Index, Index) {});
   }
 
   template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then) const {
+    check_output<Dense, S>("Dense", *this, x, y);
     const S* bias = WithBias == Bias::yes ? theta.data() + weight_count : nullptr;
     const Index cells = x.shape().cells();
     for (Index first = 0; first < cells; first += block_cells) {
@@ -53,8 +54,8 @@ struct Dense {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    apply(theta, x, y);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply(theta, x, y, context);
     return Linearization<S>(theta.data(), x, nullptr);
   }
 
@@ -65,8 +66,9 @@ struct Dense {
   }
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Vector<S>& prepared) const {
-    apply(theta, x, y);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
+                             const Vector<S>& prepared) const {
+    apply(theta, x, y, context);
     return Linearization<S>(theta.data(), x, prepared.data());
   }
 
@@ -84,15 +86,18 @@ class Dense<Inputs, Outputs, WithBias>::Linearization {
   }
 
   void jvp(View<const S> t, View<S> out) const {
+    check_jvp("Dense", x_.shape(), y(), t, out);
     kernels::gather<Inputs, Outputs>(t.shape().cells(), t.data(), weights_, static_cast<const S*>(nullptr), out.data());
   }
 
   void vjp(View<const S> w, View<S> dx) const {
+    check_vjp("Dense", x_.shape(), y(), w, dx);
     kernels::gather<Outputs, Inputs>(w.shape().cells(), w.data(), prepared_ == nullptr ? turned_.data() : prepared_,
                                      static_cast<const S*>(nullptr), dx.data());
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
+    check_vjp("Dense", x_.shape(), y(), w, dx);
     if (dx) vjp(w, dx);
     const Index cells = w.shape().cells();
     kernels::outer<Inputs, Outputs>(cells, x_.data(), w.data(), dtheta.data());
@@ -100,6 +105,8 @@ class Dense<Inputs, Outputs, WithBias>::Linearization {
   }
 
  private:
+  [[nodiscard]] Shape y() const { return x_.shape().with_features(Outputs); }
+
   const S* weights_;
   View<const S> x_;
   const S* prepared_;  // W^T, (Inputs, Outputs) column-major, of the caller's; or null, and then it is in turned_

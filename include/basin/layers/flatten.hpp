@@ -23,23 +23,37 @@ struct Flatten {
   }
 
   template <class S>
-  struct Linearization {
-    void jvp(View<const S> t, View<S> out) const { out.vector() = t.vector(); }
-    void vjp(View<const S> w, View<S> dx) const { dx.vector() = w.vector(); }
+  class Linearization {
+   public:
+    explicit Linearization(const Shape& x) : x_(x), y_(Flatten{}.out_shape(x)) {}
+
+    void jvp(View<const S> t, View<S> out) const {
+      check_jvp("Flatten", x_, y_, t, out);
+      out.vector() = t.vector();
+    }
+    void vjp(View<const S> w, View<S> dx) const {
+      check_vjp("Flatten", x_, y_, w, dx);
+      dx.vector() = w.vector();
+    }
     void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 0>) const {
+      check_vjp("Flatten", x_, y_, w, dx);
       if (dx) vjp(w, dx);
     }
+
+   private:
+    Shape x_, y_;
   };
 
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<Flatten, S>("Flatten", *this, x, y);
     y.vector() = x.vector();
   }
 
   template <class S>
-  Linearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y) const {
-    apply(theta, x, y);
-    return {};
+  Linearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply(theta, x, y, context);
+    return Linearization<S>(x.shape());
   }
 };
 

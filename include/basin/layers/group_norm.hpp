@@ -115,14 +115,15 @@ struct GroupNorm {
 
   /// x and y may be the same memory.
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    apply_then(theta, x, y, [](S*, Index, Index) {});
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply_then(theta, x, y, context, [](S*, Index, Index) {});
   }
 
   /// As apply, and then(block, offset, count) for each finished block of a few kilobytes. x and y may be the same
   /// memory.
   template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then) const {
+    check_output<GroupNorm, S>("GroupNorm", *this, x, y);
     for (Index n = 0; n < x.samples(); ++n) {
       const Statistics statistics = statistics_of(x.sample(n));
       normalize(theta.data(), statistics, x.sample(n), y.sample(n),
@@ -134,7 +135,8 @@ struct GroupNorm {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<GroupNorm, S>("GroupNorm", *this, x, y);
     Linearization<S> j(theta.data(), x);
     for (Index n = 0; n < x.samples(); ++n) {
       const Statistics statistics = statistics_of(x.sample(n));
@@ -213,6 +215,7 @@ class GroupNorm<C, G>::Linearization {
   }
 
   void jvp(View<const S> t, View<S> out) const {
+    check_jvp("GroupNorm", x_.shape(), x_.shape(), t, out);
     for (Index n = 0; n < x_.samples(); ++n) {
       const Statistics& at = statistics_[static_cast<std::size_t>(n)];
       const Sums sums = sums_of(n, t);
@@ -225,10 +228,12 @@ class GroupNorm<C, G>::Linearization {
   }
 
   void vjp(View<const S> w, View<S> dx) const {
+    check_vjp("GroupNorm", x_.shape(), x_.shape(), w, dx);
     for (Index n = 0; n < x_.samples(); ++n) vjp_of_sample(n, sums_of(n, w), w, dx);
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
+    check_vjp("GroupNorm", x_.shape(), x_.shape(), w, dx);
     for (Index n = 0; n < x_.samples(); ++n) {
       const Sums sums = sums_of(n, w);
       for (std::size_t c = 0; c < C; ++c) {

@@ -36,14 +36,15 @@ struct LayerNorm {
 
   /// x and y may be the same memory.
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    apply_then(theta, x, y, [](S*, Index, Index) {});
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply_then(theta, x, y, context, [](S*, Index, Index) {});
   }
 
   /// As apply, and then(block, offset, count) for each finished block of a few kilobytes. x and y may be the same
   /// memory.
   template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Then& then) const {
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then) const {
+    check_output<LayerNorm, S>("LayerNorm", *this, x, y);
     constexpr Index block = std::max<Index>(1, 4096 / static_cast<Index>(sizeof(S)) / C);
     const Row<S> scale = Fixed<S>(theta.data()), shift = Fixed<S>(theta.data() + C);
     const Index cells = x.shape().cells();
@@ -58,7 +59,8 @@ struct LayerNorm {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<LayerNorm, S>("LayerNorm", *this, x, y);
     const Row<S> scale = Fixed<S>(theta.data()), shift = Fixed<S>(theta.data() + C);
     Linearization<S> j(theta.data(), x);
     for (Index cell = 0; cell < x.shape().cells(); ++cell) {
@@ -96,6 +98,7 @@ class LayerNorm<C>::Linearization {
       : scale_(theta), x_(x), mean_(x.shape().cells()), inverse_(x.shape().cells()) {}
 
   void jvp(View<const S> t, View<S> out) const {
+    check_jvp("LayerNorm", x_.shape(), x_.shape(), t, out);
     const Row<S> scale = Fixed<S>(scale_);
     for (Index cell = 0; cell < mean_.size(); ++cell) {
       const Fixed<S> along(t.data() + cell * C);
@@ -106,6 +109,7 @@ class LayerNorm<C>::Linearization {
   }
 
   void vjp(View<const S> w, View<S> dx) const {
+    check_vjp("LayerNorm", x_.shape(), x_.shape(), w, dx);
     const Row<S> scale = Fixed<S>(scale_);
     for (Index cell = 0; cell < mean_.size(); ++cell) {
       const Row<S> g = scale * Fixed<S>(w.data() + cell * C), xh = normalized(cell);
@@ -114,6 +118,7 @@ class LayerNorm<C>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
+    check_vjp("LayerNorm", x_.shape(), x_.shape(), w, dx);
     if (dx) vjp(w, dx);
     Row<S> dscale = Row<S>::Zero(), dshift = Row<S>::Zero();
     for (Index cell = 0; cell < mean_.size(); ++cell) {

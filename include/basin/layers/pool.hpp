@@ -63,6 +63,7 @@ class AverageLinearization {
       : x_(x), y_(y), window_x_(window_x), window_y_(window_y), stride_(stride) {}
 
   void jvp(View<const S> t, View<S> out) const {
+    check_jvp("pool", x_, y_, t, out);
     out.vector().setZero();
     for_each_in_windows(x_, y_, window_x_, window_y_, stride_, [&](Index to, Index from) {
       for (Index c = 0; c < x_.features; ++c) out.data()[to + c] += t.data()[from + c];
@@ -71,6 +72,7 @@ class AverageLinearization {
   }
 
   void vjp(View<const S> w, View<S> dx) const {
+    check_vjp("pool", x_, y_, w, dx);
     const S part = S(1) / static_cast<S>(window_x_ * window_y_);
     dx.vector().setZero();
     for_each_in_windows(x_, y_, window_x_, window_y_, stride_, [&](Index from, Index to) {
@@ -116,15 +118,17 @@ template <class S>
 class MaximumLinearization {
  public:
   MaximumLinearization(View<const S> x, View<S> y, Index window_x, Index window_y, Index stride)
-      : places_(static_cast<std::size_t>(y.size())) {
+      : x_(x.shape()), y_(y.shape()), places_(static_cast<std::size_t>(y.size())) {
     maximum(x, y, window_x, window_y, stride, places_.data());
   }
 
   void jvp(View<const S> t, View<S> out) const {
+    check_jvp("pool", x_, y_, t, out);
     for (std::size_t i = 0; i < places_.size(); ++i) out.data()[i] = t.data()[places_[i]];
   }
 
   void vjp(View<const S> w, View<S> dx) const {
+    check_vjp("pool", x_, y_, w, dx);
     dx.vector().setZero();
     for (std::size_t i = 0; i < places_.size(); ++i) dx.data()[places_[i]] += w.data()[i];
   }
@@ -134,6 +138,7 @@ class MaximumLinearization {
   }
 
  private:
+  Shape x_, y_;
   std::vector<Index> places_;  // within x, for each number of y
 };
 
@@ -150,12 +155,13 @@ struct AveragePool {
   [[nodiscard]] Shape out_shape(const Shape& x) const { return detail::windowed("AveragePool", x, window, stride); }
 
   template <class S>
-  void apply(Theta<S, 0> theta, In<S> x, View<S> y) const {
-    linearize(theta, x, y);
+  void apply(Theta<S, 0> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    linearize(theta, x, y, context);
   }
 
   template <class S>
-  detail::AverageLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y) const {
+  detail::AverageLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<AveragePool, S>("AveragePool", *this, x, y);
     const detail::AverageLinearization<S> j(x.shape(), y.shape(), window, window, stride);
     j.jvp(x, y);
     return j;
@@ -173,12 +179,14 @@ struct MaxPool {
   [[nodiscard]] Shape out_shape(const Shape& x) const { return detail::windowed("MaxPool", x, window, stride); }
 
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<MaxPool, S>("MaxPool", *this, x, y);
     detail::maximum<S>(x, y, window, window, stride, nullptr);
   }
 
   template <class S>
-  detail::MaximumLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y) const {
+  detail::MaximumLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<MaxPool, S>("MaxPool", *this, x, y);
     return {x, y, window, window, stride};
   }
 };
@@ -191,12 +199,13 @@ struct GlobalAveragePool {
   [[nodiscard]] Shape out_shape(const Shape& x) const { return detail::gathered("GlobalAveragePool", x); }
 
   template <class S>
-  void apply(Theta<S, 0> theta, In<S> x, View<S> y) const {
-    linearize(theta, x, y);
+  void apply(Theta<S, 0> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    linearize(theta, x, y, context);
   }
 
   template <class S>
-  detail::AverageLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y) const {
+  detail::AverageLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<GlobalAveragePool, S>("GlobalAveragePool", *this, x, y);
     const detail::AverageLinearization<S> j(x.shape(), y.shape(), x.shape().cells_per_sample(), 1, 1);
     j.jvp(x, y);
     return j;
@@ -211,12 +220,14 @@ struct GlobalMaxPool {
   [[nodiscard]] Shape out_shape(const Shape& x) const { return detail::gathered("GlobalMaxPool", x); }
 
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<GlobalMaxPool, S>("GlobalMaxPool", *this, x, y);
     detail::maximum<S>(x, y, x.shape().cells_per_sample(), 1, 1, nullptr);
   }
 
   template <class S>
-  detail::MaximumLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y) const {
+  detail::MaximumLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<GlobalMaxPool, S>("GlobalMaxPool", *this, x, y);
     return {x, y, x.shape().cells_per_sample(), 1, 1};
   }
 };

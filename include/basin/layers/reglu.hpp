@@ -27,7 +27,8 @@ struct Reglu {
   }
 
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<Reglu, S>("Reglu", *this, x, y);
     for (Index cell = 0; cell < x.shape().cells(); ++cell) {
       const S* from = x.data() + cell * in_features;
       S* to = y.data() + cell * N;
@@ -42,6 +43,7 @@ struct Reglu {
     explicit Linearization(View<const S> x) : x_(x) {}
 
     void jvp(View<const S> t, View<S> out) const {
+      check_jvp("Reglu", x_.shape(), x_.shape().with_features(N), t, out);
       for (Index cell = 0; cell < x_.shape().cells(); ++cell) {
         const S *x = x_.data() + cell * in_features, *dx = t.data() + cell * in_features;
         S* to = out.data() + cell * N;
@@ -52,6 +54,7 @@ struct Reglu {
     }
 
     void vjp(View<const S> w, View<S> dx) const {
+      check_vjp("Reglu", x_.shape(), x_.shape().with_features(N), w, dx);
       for (Index cell = 0; cell < x_.shape().cells(); ++cell) {
         const S *x = x_.data() + cell * in_features, *from = w.data() + cell * N;
         S* to = dx.data() + cell * in_features;
@@ -71,8 +74,8 @@ struct Reglu {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y) const {
-    apply(theta, x, y);
+  Linearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply(theta, x, y, context);
     return Linearization<S>(x);
   }
 };

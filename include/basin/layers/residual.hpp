@@ -3,7 +3,7 @@
 // The residual layer y = x + F(x) (He et al. 2016, "Deep residual learning"). F must give the features that it takes.
 
 #include "basin/core/layer.hpp"
-#include "basin/layers/chain.hpp"
+#include "basin/layers/join.hpp"
 
 namespace basin {
 
@@ -14,6 +14,7 @@ struct Residual {
   static constexpr int in_features = F::in_features;
   static constexpr int out_features = F::out_features;
   static constexpr std::size_t param_count = F::param_count;
+  static constexpr bool changes_with_step = basin::changes_with_step<F>;
 
   F inner;
 
@@ -26,8 +27,9 @@ struct Residual {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    const Report report = detail::report_of([&] { return inner.apply(theta, x, y); });
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    check_output<Residual, S>("Residual", *this, x, y);
+    const Report report = detail::report_of([&] { return inner.apply(theta, x, y, context); });
     y.vector() += x.vector();
     return report;
   }
@@ -41,8 +43,10 @@ struct Residual {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
-    const Report report = detail::apply_with<F, S>(inner, theta, &prepared, x, y);
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
+               const Prepared<S>& prepared) const {
+    check_output<Residual, S>("Residual", *this, x, y);
+    const Report report = detail::apply_with<F, S>(inner, theta, &prepared, context, x, y);
     y.vector() += x.vector();
     return report;
   }
@@ -51,13 +55,16 @@ struct Residual {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    return Linearization<S>(inner, theta, x, y, nullptr);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    check_output<Residual, S>("Residual", *this, x, y);
+    return Linearization<S>(inner, theta, x, y, context, nullptr);
   }
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Prepared<S>& prepared) const {
-    return Linearization<S>(inner, theta, x, y, &prepared);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
+                             const Prepared<S>& prepared) const {
+    check_output<Residual, S>("Residual", *this, x, y);
+    return Linearization<S>(inner, theta, x, y, context, &prepared);
   }
 };
 
@@ -67,9 +74,10 @@ template <class S>
 class Residual<F>::Linearization {
  public:
   Linearization(const F& inner, std::span<const S, param_count> theta, View<const S> x, View<S> y,
-                const Prepared<S>* prepared)
+                const Context& context, const Prepared<S>* prepared)
       : inner_value_(y.size()),
-        inner_(detail::linearize_with<F, S>(inner, theta, x, View<S>(inner_value_.data(), y.shape()), prepared)) {
+        inner_(detail::linearize_with<F, S>(inner, theta, prepared, context, x,
+                                            View<S>(inner_value_.data(), y.shape()))) {
     y.vector() = x.vector() + inner_value_;
   }
 

@@ -2,7 +2,7 @@
 
 // Layers one after another: y = L_n(... L_2(L_1(x))).
 //
-// A join of features that do not match does not compile. Pointwise layers that follow a Fusible one are applied to each
+// A join of features that do not match does not compile (layers/join.hpp). Pointwise layers that follow a Fusible one are applied to each
 // block of its output while the block is in cache. The linearization owns the states between the layers.
 
 #include <tuple>
@@ -19,6 +19,7 @@ struct Sequential {
   static constexpr int in_features = Chain::in_features;
   static constexpr int out_features = Chain::out_features;
   static constexpr std::size_t param_count = Chain::param_count;
+  static constexpr bool changes_with_step = (basin::changes_with_step<Layers> || ...);
 
   std::tuple<Layers...> layers;  ///< options of the layers; see layer<i>()
 
@@ -34,13 +35,6 @@ struct Sequential {
 
   static void leaves(LeafList& list) { Chain::leaves(list); }
 
-  /// The same layers for samples that begin at another number of their batch (core/layer.hpp).
-  [[nodiscard]] Sequential of_samples(Index first) const {
-    return std::apply(
-        [&](const auto&... layer) { return Sequential{std::tuple<Layers...>(detail::of_samples(layer, first)...)}; },
-        layers);
-  }
-
   /// theta of the i-th layer, out of theta of them all.
   template <std::size_t i, class S>
   [[nodiscard]] static auto part(std::span<S, param_count> theta) {
@@ -50,34 +44,44 @@ struct Sequential {
   [[nodiscard]] Shape out_shape(const Shape& x) const { return Chain::template out_shape<0>(layers, x); }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    return Chain::template apply<0>(layers, theta, x, y, detail::NoThen{});
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    return apply_any<S>(theta, x, y, context, nullptr);
+  }
+
+  /// What apply and linearizations at the same theta have in common (core/layer.hpp).
+  template <class S>
+  using Prepared = typename Chain::template Prepared<S>;
+  template <class S>
+  [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
+    return Chain::template prepare<S>(layers, theta);
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y,
-               const typename Chain::template Prepared<S>& prepared) const {
-    return Chain::template apply<0>(layers, theta, x, y, detail::NoThen{}, &prepared);
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
+               const Prepared<S>& prepared) const {
+    return apply_any<S>(theta, x, y, context, &prepared);
   }
 
   template <class S>
   using Linearization = typename Chain::template Linearization<S, 0>;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y) const {
-    return Linearization<S>(layers, theta, x, y);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    return Linearization<S>(layers, theta, x, y, context, View<const S>{}, nullptr);
   }
 
-  /// What apply and linearizations at the same theta have in common (core/layer.hpp).
+  /// Refers to what was prepared.
   template <class S>
-  [[nodiscard]] auto prepare(std::span<const S, param_count> theta) const {
-    return Chain::template prepare<S>(layers, theta);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
+                             const Prepared<S>& prepared) const {
+    return Linearization<S>(layers, theta, x, y, context, View<const S>{}, &prepared);
   }
 
+ private:
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y,
-                             const typename Chain::template Prepared<S>& prepared) const {
-    return Linearization<S>(layers, theta, x, y, View<const S>{}, &prepared);
+  Report apply_any(std::span<const S, param_count> theta, View<const S> x, View<S> y, const Context& context,
+                   const Prepared<S>* prepared) const {
+    return Chain::template apply<0>(layers, theta, x, y, context, detail::NoThen{}, prepared);
   }
 };
 

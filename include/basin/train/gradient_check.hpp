@@ -144,8 +144,7 @@ struct InInput {
       decltype(cell.linearize(theta, u, u, y)) inner;
       void jvp(View<const double> t, View<double> out) const { static_cast<void>(inner.jvp_input(t, out)); }
       void vjp(View<const double> w, View<double> du) const {
-        Parameters<C, double> unused;
-        static_cast<void>(inner.pullback(w, View<double>(), du, unused.span()));
+        static_cast<void>(inner.vjp_input(w, du));
       }
       void pullback(View<const double> w, View<double> du, std::span<double, param_count> dtheta) const {
         static_cast<void>(inner.pullback(w, View<double>(), du, dtheta));

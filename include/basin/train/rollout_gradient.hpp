@@ -67,8 +67,7 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, co
   parallel_for(batch, [&](Index n) {
     Part& mine = parts[static_cast<std::size_t>(n)];
     const View<S> end = sum.output.view().sample(n);
-    const Rollout here = rollout.of_samples(n);
-    const auto linear = here.linearize(parameters, start.sample(n), end);
+    const auto linear = rollout.linearize(parameters, start.sample(n), end, Context{.first_sample = n});
     mine.report += linear.report();
     Scratch scratch;
     const View<S> dz = scratch.state<S>(end.shape());

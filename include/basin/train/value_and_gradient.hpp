@@ -47,8 +47,7 @@ ValueAndGradient<Model, S> value_and_gradient(const Model& model, const Paramete
     Part& mine = part[static_cast<std::size_t>(i)];
     const Index first = i * samples_per_part, count = std::min(samples_per_part, batch - first);
     const View<S> y = sum.output.view().samples(first, count);
-    const auto& here = detail::of_samples(model, first);
-    const auto linear = here.linearize(parameters, x.samples(first, count), y);
+    const auto linear = model.linearize(parameters, x.samples(first, count), y, Context{.first_sample = first});
     if constexpr (requires { linear.report(); }) mine.report += linear.report();
     Scratch scratch;
     const View<S> dy = scratch.state<S>(y.shape());
@@ -82,8 +81,8 @@ Prediction<S> predict(const Model& model, const Parameters<Other, S>& theta, std
   parallel_for(parts, [&](Index i) {
     const Index first = i * samples_per_part, count = std::min(samples_per_part, batch - first);
     reports[static_cast<std::size_t>(i)] = detail::report_of([&] {
-      return detail::of_samples(model, first)
-          .apply(parameters, x.samples(first, count), all.output.view().samples(first, count));
+      return model.apply(parameters, x.samples(first, count), all.output.view().samples(first, count),
+                         Context{.first_sample = first});
     });
   });
   for (const Report& report : reports) all.report += report;
