@@ -3,6 +3,7 @@
 // Everything but basin/io and core/tensor.hpp, for users. Headers of the library include only what they need.
 
 #include "basin/adjoint/adjoint_method.hpp"
+#include "basin/adjoint/any_adjoint.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/adjoint/jacobian_free.hpp"
 #include "basin/adjoint/phantom.hpp"
@@ -14,9 +15,12 @@
 #include "basin/core/parameters.hpp"
 #include "basin/core/random.hpp"
 #include "basin/core/scratch.hpp"
+#include "basin/core/solve_log.hpp"
 #include "basin/core/state.hpp"
 #include "basin/core/status.hpp"
+#include "basin/deq/batch_states.hpp"
 #include "basin/deq/equilibrium.hpp"
+#include "basin/deq/equilibrium_linearization.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/broyden.hpp"

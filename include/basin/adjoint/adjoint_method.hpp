@@ -43,9 +43,7 @@ namespace detail {
 /// |g - (I - A) w| / |g| of one sample, given a_w = A w; 0 where g = 0 and the equation holds.
 template <class S>
 [[nodiscard]] double adjoint_residual(View<const S> g, View<const S> w, View<const S> a_w) {
-  const double wrong = scaled_norm(g.size(), [&](Index i) {
-    return static_cast<double>(g.data()[i]) - static_cast<double>(w.data()[i]) + static_cast<double>(a_w.data()[i]);
-  });
+  const double wrong = static_cast<double>((g.vector() - w.vector() + a_w.vector()).stableNorm());
   return wrong == 0 ? 0 : wrong / norm(g.data(), g.size());
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "basin/core/solve_log.hpp"
 #include "basin/core/state.hpp"
 
 namespace basin {
@@ -19,7 +20,10 @@ struct Context {
   Index first_sample = 0;  ///< number, in its batch, of the state's first sample; the others follow it
   /// If not null, sample i of the state has number samples[i] instead: of a solve from which some have left.
   const Index* samples = nullptr;
-  Index first_cell = 0;  ///< number, in its sample, of the state's first cell: of a grid that is split along its last axis
+  Index first_cell =
+      0;  ///< number, in its sample, of the state's first cell: of a grid that is split along its last axis
+  /// If not null, takes how each sample of each equilibrium ended. A linearization keeps it: it outlives that too.
+  SolveLog* log = nullptr;
 
   /// The number in its batch of sample i of the state.
   [[nodiscard]] Index sample(Index i) const { return samples != nullptr ? samples[i] : first_sample + i; }
@@ -43,8 +47,8 @@ struct Context {
 };
 
 /// Whether a map asks for context.step, so that it is another map at each step: it has no fixed point, and what solves
-/// does not take it. A layer says so by `static constexpr bool changes_with_step = true`, a container by that of what it
-/// contains.
+/// does not take it. A layer says so by `static constexpr bool changes_with_step = true`, a container by that of what
+/// it contains.
 template <class L>
 inline constexpr bool changes_with_step = [] {
   if constexpr (requires { L::changes_with_step; }) {

@@ -17,8 +17,8 @@ enum class Status {
   converged,       ///< the residual fell below the tolerance
   max_iterations,  ///< the limit of evaluations came first
   stalled,         ///< the residual no longer falls
-  diverged,        ///< the residual grew beyond the divergence factor
-  non_finite,      ///< the map or the method gave a NaN or an infinity
+  diverged,        ///< the residual, or the state, grew beyond hope
+  non_finite,      ///< a NaN or an infinity at the start, or at more trial points than the solve may retry
   interrupted,     ///< an observer ended the solve
   approximated,    ///< nothing was to be solved: a method that only approaches an equation, as Phantom, has done so
 };
@@ -26,17 +26,18 @@ enum class Status {
 inline constexpr std::size_t status_count = 7;
 
 [[nodiscard]] constexpr std::string_view name(Status status) {
-  constexpr std::array<std::string_view, status_count> names{
-      "converged", "max_iterations", "stalled", "diverged", "non_finite", "interrupted", "approximated"};
+  constexpr std::array<std::string_view, status_count> names{"converged",  "max_iterations", "stalled",     "diverged",
+                                                             "non_finite", "interrupted",    "approximated"};
   return names[static_cast<std::size_t>(status)];
 }
 
 /// What a solve returns for each sample.
 struct SampleResult {
   Status status = Status::max_iterations;
-  int iterations = 0;   ///< steps taken
-  int evaluations = 0;  ///< of the map or of the operator
-  double residual = 0;  ///< of the returned value, in the measure that the stop test used
+  int iterations = 0;     ///< steps taken
+  int evaluations = 0;    ///< of the map or of the operator, derivatives included
+  double residual = 0;    ///< of the returned value, in the measure that the stop test used
+  int retries = 0;        ///< trial points where the map was not finite, and the step was made shorter
   bool adjusted = false;  ///< the value is not what the solver reached: see adjoint/implicit.hpp
 };
 

@@ -125,26 +125,31 @@ template <class S>
 /// True if a sum of squares made in S can be trusted: nothing overflowed, and what underflowed does not matter.
 template <class S>
 [[nodiscard]] bool in_safe_range(double sum_of_squares) {
-  constexpr bool narrow = std::is_same_v<S, float>;
-  return sum_of_squares > (narrow ? 1e-20 : 1e-280) && sum_of_squares < (narrow ? 1e36 : 1e300);
+  constexpr bool single = std::is_same_v<S, float>;
+  return sum_of_squares > (single ? 1e-20 : 1e-290) && sum_of_squares < (single ? 1e36 : 1e300);
 }
 
-/// The norm of value(i) for i in [0, size), in double and relative to the largest, so that no square leaves the range.
-template <class Value>
-[[nodiscard]] double scaled_norm(Index size, const Value& value) {
+/// |a|, or |a - b| where b is not null, of numbers of any size: relative to the largest of them. Slow.
+template <class S>
+[[nodiscard]] double norm_of_any_size(const S* a, const S* b, Index size) {
+  const auto at = [&](Index i) {
+    return static_cast<double>(a[i]) - (b == nullptr ? 0.0 : static_cast<double>(b[i]));
+  };
   double largest = 0, sum = 0;
-  for (Index i = 0; i < size; ++i) largest = std::max(largest, std::abs(value(i)));  // passes over NaNs
-  const double unit = largest > 0 ? largest : 1;
-  for (Index i = 0; i < size; ++i) sum += value(i) / unit * (value(i) / unit);
-  return unit * std::sqrt(sum);
+  for (Index i = 0; i < size; ++i) {
+    if (std::isnan(at(i))) return at(i);
+    largest = std::max(largest, std::abs(at(i)));
+  }
+  if (largest == 0 || std::isinf(largest)) return largest;
+  for (Index i = 0; i < size; ++i) sum += at(i) / largest * (at(i) / largest);
+  return largest * std::sqrt(sum);
 }
 
 /// |a|, also where squares overflow or underflow.
 template <class S>
 [[nodiscard]] double norm(const S* a, Index size) {
   const double sum = dot(a, a, size);
-  if (in_safe_range<S>(sum)) return std::sqrt(sum);
-  return scaled_norm(size, [a](Index i) { return static_cast<double>(a[i]); });
+  return in_safe_range<S>(sum) ? std::sqrt(sum) : norm_of_any_size<S>(a, nullptr, size);
 }
 
 /// a *= factor.
@@ -172,7 +177,7 @@ void subtract_columns(VectorMap<S> a, const Columns& columns, const Coefficients
   for (; j < count; ++j) a -= part(j);
 }
 
-/// |f - z| and |f| in one pass, also where squares overflow or underflow.
+/// |f - z| and |f| in one pass.
 template <class S>
 [[nodiscard]] ResidualNorms residual_norms(const S* z, const S* f, Index size) {
   std::array<double, 2> squares{};
@@ -183,9 +188,8 @@ template <class S>
     });
   });
   const auto [residual, value] = squares;
-  if (in_safe_range<S>(residual) && in_safe_range<S>(value)) return {std::sqrt(residual), std::sqrt(value)};
-  return {scaled_norm(size, [=](Index i) { return static_cast<double>(f[i]) - static_cast<double>(z[i]); }),
-          scaled_norm(size, [=](Index i) { return static_cast<double>(f[i]); })};
+  return {in_safe_range<S>(residual) ? std::sqrt(residual) : norm_of_any_size(f, z, size),
+          in_safe_range<S>(value) ? std::sqrt(value) : norm_of_any_size<S>(f, nullptr, size)};
 }
 
 }  // namespace basin::detail
