@@ -63,11 +63,11 @@ struct Derivatives {
   Vector<S> dtheta;
 
   Derivatives(const L& layer, const Parameters<L, double>& theta_in, const State<double>& x_in,
-              const State<double>& t_in, const State<double>& w_in)
+              const State<double>& t_in, const State<double>& w_in, const Context& context = {})
       : y(w_in.shape), jt(w_in.shape), jw(x_in.shape), dx(x_in.shape), dtheta(theta_in.vector().size()) {
     const auto theta = theta_in.template cast<S>();
     const State<S> x = cast<S>(x_in), t = cast<S>(t_in), w = cast<S>(w_in);
-    const auto j = layer.linearize(theta, x.view(), y.view());
+    const auto j = layer.linearize(theta, x.view(), y.view(), context);
     static_cast<void>(j.jvp(t.view(), jt.view()));
     static_cast<void>(j.vjp(w.view(), jw.view()));
     dtheta.setZero();
@@ -75,8 +75,30 @@ struct Derivatives {
   }
 };
 
+/// Every entry of a layer and of its linearization refuses views that have a sample too many.
+template <class L>
+void check_shapes_are_checked(const L& layer, const Parameters<L, double>& theta, const State<double>& x,
+                              const Shape& out) {
+  State<double> y(out), dx(x.shape), y_long(out.with_samples(out.samples + 1)),
+      x_long(x.shape.with_samples(x.shape.samples + 1));
+  Parameters<L, double> dtheta;
+  using Error = std::invalid_argument;
+  CHECK_THROWS_AS((void)layer.apply(theta, x.view(), y_long.view()), Error);
+  CHECK_THROWS_AS((void)layer.apply(theta, x_long.view(), y.view()), Error);
+  CHECK_THROWS_AS((void)layer.linearize(theta, x.view(), y_long.view()), Error);
+  const auto j = layer.linearize(theta, x.view(), y.view());
+  State<double> t(x.shape), w(out);
+  CHECK_THROWS_AS((void)j.jvp(x_long.view(), y.view()), Error);
+  CHECK_THROWS_AS((void)j.jvp(t.view(), y_long.view()), Error);
+  CHECK_THROWS_AS((void)j.vjp(y_long.view(), dx.view()), Error);
+  CHECK_THROWS_AS((void)j.vjp(w.view(), x_long.view()), Error);
+  CHECK_THROWS_AS((void)j.pullback(y_long.view(), dx.view(), dtheta.span()), Error);
+  CHECK_THROWS_AS((void)j.pullback(w.view(), x_long.view(), dtheta.span()), Error);
+}
+
 /// A layer at x: it is a Layer; apply and linearize agree; the adjoint identity and central differences hold; dtheta
-/// accumulates; dx may be not wanted; float agrees with double; each sample gets what it gets alone.
+/// accumulates; dx may be not wanted; float agrees with double; each sample gets what it gets alone, under its own
+/// number; views of other shapes are refused.
 template <class L>
 void check_linearization(const L& layer, const State<double>& x, const LayerChecks& checks = {}) {
   static_assert(Layer<L, float> && Layer<L, double>);
@@ -118,13 +140,15 @@ void check_linearization(const L& layer, const State<double>& x, const LayerChec
   Vector<double> sum = Vector<double>::Zero(exact.dtheta.size());
   for (Index n = 0; n < x.shape.samples; ++n) {
     const Derivatives<double, L> alone(layer, theta, State<double>(x.view().sample(n)),
-                                       State<double>(t.view().sample(n)), State<double>(w.view().sample(n)));
+                                       State<double>(t.view().sample(n)), State<double>(w.view().sample(n)),
+                                       Context{.first_sample = n});
     CHECK(relative_error(alone.y.values, State<double>(exact.y.view().sample(n)).values) <= 1e-12);
     CHECK(relative_error(alone.jt.values, State<double>(exact.jt.view().sample(n)).values) <= 1e-12);
     CHECK(relative_error(alone.dx.values, State<double>(exact.dx.view().sample(n)).values) <= 1e-12);
     sum += alone.dtheta;
   }
   CHECK(relative_error(sum, exact.dtheta) <= 1e-11);
+  check_shapes_are_checked(layer, theta, x, out);
 }
 
 /// At standard normal x.
@@ -133,8 +157,31 @@ void check_linearization(const L& layer, const Shape& shape, const LayerChecks& 
   check_linearization(layer, random_state(shape, checks.seed + 10), checks);
 }
 
+/// Every entry of a cell and of its linearization refuses views that have a sample too many.
+template <class C>
+void check_shapes_are_checked(const C& cell, const Parameters<C, double>& theta, const State<double>& z,
+                              const State<double>& u) {
+  const Shape more = z.shape.with_samples(z.shape.samples + 1);
+  State<double> out(z.shape), dz(z.shape), du(u.shape), z_long(more), out_long(more);
+  Parameters<C, double> dtheta;
+  using Error = std::invalid_argument;
+  CHECK_THROWS_AS((void)cell.apply(theta, z.view(), u.view(), out_long.view()), Error);
+  CHECK_THROWS_AS((void)cell.apply(theta, z_long.view(), u.view(), out.view()), Error);
+  CHECK_THROWS_AS((void)cell.linearize(theta, z_long.view(), u.view(), out.view()), Error);
+  CHECK_THROWS_AS((void)cell.linearize(theta, z.view(), u.view(), out_long.view()), Error);
+  const auto j = cell.linearize(theta, z.view(), u.view(), out.view());
+  CHECK_THROWS_AS((void)j.jvp(z_long.view(), out.view()), Error);
+  CHECK_THROWS_AS((void)j.jvp(z.view(), out_long.view()), Error);
+  CHECK_THROWS_AS((void)j.jvp_input(u.view(), out_long.view()), Error);
+  CHECK_THROWS_AS((void)j.vjp(z_long.view(), dz.view()), Error);
+  CHECK_THROWS_AS((void)j.vjp(z.view(), out_long.view()), Error);
+  CHECK_THROWS_AS((void)j.vjp_input(z_long.view(), du.view()), Error);
+  CHECK_THROWS_AS((void)j.pullback(z_long.view(), dz.view(), du.view(), dtheta.span()), Error);
+  CHECK_THROWS_AS((void)j.pullback(z.view(), out_long.view(), du.view(), dtheta.span()), Error);
+}
+
 /// A cell at random z and u of u's shape: it is a Cell; apply and linearize agree; the derivatives in z, u and theta
-/// are right; dz and du may be not wanted; dtheta accumulates.
+/// are right; dz and du may be not wanted; dtheta accumulates; views of other shapes are refused.
 template <class C>
 void check_cell(const C& cell, const Shape& u_shape, const LayerChecks& checks = {}) {
   static_assert(Cell<C, float> && Cell<C, double>);
@@ -177,6 +224,7 @@ void check_cell(const C& cell, const Shape& u_shape, const LayerChecks& checks =
     CHECK(relative_error(du_single.values, du.values) <= checks.float_tolerance);
     CHECK(relative_error(dtheta.vector(), both.vector()) <= checks.float_tolerance);
   }
+  check_shapes_are_checked(cell, theta, z, u);
 }
 
 }  // namespace basin::test

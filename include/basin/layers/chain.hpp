@@ -232,6 +232,7 @@ class Chain<Layers...>::Linearization {
   /// The same, and in `dshift` the gradient in the shift (not wanted if it has no memory).
   Report pullback(View<const S> w, View<S> dx, View<S> dshift, std::span<S, count> dtheta) const {
     if constexpr (last) {
+      check_vjp("Injected", between_shape_, between_shape_, w, dshift);
       if (dshift) dshift.vector() = w.vector();
       return report_of([&] { return first_.pullback(w, dx, part<I, I>(dtheta)); });
     } else {
@@ -246,6 +247,7 @@ class Chain<Layers...>::Linearization {
   /// dshift = (dy / dshift)^T w.
   Report vjp_shift(View<const S> w, View<S> dshift) const {
     if constexpr (last) {
+      check_vjp("Injected", between_shape_, between_shape_, w, dshift);
       dshift.vector() = w.vector();
       return {};
     } else {
@@ -256,6 +258,7 @@ class Chain<Layers...>::Linearization {
   /// (dy / dshift) t.
   Report jvp_shift(View<const S> t, View<S> out) const {
     if constexpr (last) {
+      check_jvp("Injected", between_shape_, between_shape_, t, out);
       out.vector() = t.vector();
       return {};
     } else {
