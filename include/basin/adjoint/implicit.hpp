@@ -75,8 +75,8 @@ struct Implicit {
       const double size = detail::norm(g.sample(n).data(), g.shape().sample_size());
       const bool extreme = std::isfinite(size) && size > 0 && (size < 1e-6 || size > 1e6);
       exponents[n] = extreme ? std::ilogb(size) : 0;
-      sizes[n] = std::ldexp(size, -exponents[n]);
       shift(g.sample(n), -exponents[n], unit.sample(n));
+      sizes[n] = extreme ? detail::norm(unit.sample(n).data(), g.shape().sample_size()) : size;
     }
     if constexpr (FixedPointMethod<Solver, S>) {
       iterate<S>(apply_a, unit, w, results, sizes);
@@ -139,7 +139,7 @@ struct Implicit {
     bool any_adjusted = false;
     for (Index n = 0; n < g.samples(); ++n) {
       SampleResult& result = results[static_cast<std::size_t>(n)];
-      const auto w_n = w.sample(n).vector();
+      auto w_n = w.sample(n).vector();
       if (!std::isfinite(sizes[n]) || (result.status == Status::non_finite && !std::isfinite(result.residual))) {
         result.status = Status::non_finite;
         result.residual = std::numeric_limits<double>::infinity();

@@ -164,9 +164,9 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     steps_.resize(results.size());
     for (Index n = 0; n < z.samples(); ++n) {
       Steps& steps = steps_[static_cast<std::size_t>(n)];
-      const auto keep = [&](const Iterate<S>& iterate) { steps.states.emplace_back(iterate.z); };
+      const auto watch = [&](const Iterate<S>& iterate) { steps.states.emplace_back(iterate.z); };
       const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &report_);
-      solve_tile(map, z.sample(n), model_.solver, model_.stop, part(results, n, 1), nullptr, keep);
+      solve_tile(map, z.sample(n), model_.solver, model_.stop, part(results, n, 1), nullptr, watch);
       steps.settled = results[static_cast<std::size_t>(n)].status == Status::converged;
       if (steps.states.empty()) steps.states.emplace_back(View<const S>(z.sample(n)));
       while (steps.states.size() > 1 && steps.states.back().values != z.sample(n).vector()) steps.states.pop_back();
