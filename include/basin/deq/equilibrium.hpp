@@ -185,6 +185,9 @@ struct Equilibrium {
     context.log->append(records);
   }
 
+  template <class S>
+  class Derivative;
+
   /// The cell as a map of z for the injections u, on whichever samples are still there.
   template <class S>
   class Map {
@@ -216,7 +219,14 @@ struct Equilibrium {
       evaluate(z, here, out, left);
     }
 
+    /// df/dz, for methods that ask for it (fixed_point/sample_map.hpp).
+    [[nodiscard]] auto linearize(View<const S> z, std::span<const Index> samples) const {
+      return Derivative<S>(*this, z, samples);
+    }
+
    private:
+    friend class Derivative<S>;
+
     void evaluate(View<const S> z, View<const S> u, View<S> out, const Context& context) const {
       const Report report = detail::apply_with<C, S>(cell_, theta_, &prepared_, context, z, u, out);
       if (inside_ != nullptr) *inside_ += report;
