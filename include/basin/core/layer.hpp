@@ -22,6 +22,7 @@
 //   jvp(t, out)             out = J t
 //   vjp(w, dx)              dx = J^T w
 //   pullback(w, dx, dtheta) dx = J^T w, dtheta += (dy/dtheta)^T w;  dx may be a View without memory: not wanted
+//   report()                only if something solves: what the solves did when the layer was linearized
 //
 // A layer or a cell may have prepare(theta): what depends on theta alone, such as transposed weights, made once for
 // many points. linearize(theta, x, y, context, prepared) then refers to it; apply(theta, x, y, context, prepared), or
@@ -146,6 +147,20 @@ template <class L, class S, class... Given>
 }
 
 }  // namespace detail
+
+/// The report of a call, such as report_of([&] { return layer.apply(theta, x, y, context); }): what it returned, or
+/// nothing to report if it returns void.
+using detail::report_of;
+
+/// What the solves inside a layer did when it was linearized: linear.report() if there is one, and else nothing.
+template <class Linear>
+[[nodiscard]] Report forward_report(const Linear& linear) {
+  if constexpr (requires { linear.report(); }) {
+    return linear.report();
+  } else {
+    return {};
+  }
+}
 
 /// A reference to a layer's linearization type at scalar S.
 template <class L, class S>

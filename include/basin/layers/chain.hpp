@@ -197,8 +197,7 @@ class Chain<Layers...>::Linearization {
 
   /// What the solves of the forward pass did.
   [[nodiscard]] Report report() const {
-    Report all;
-    if constexpr (requires { first_.report(); }) all += first_.report();
+    Report all = forward_report(first_);
     if constexpr (!last) all += rest_->report();
     return all;
   }

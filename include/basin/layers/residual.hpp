@@ -85,10 +85,7 @@ class Residual<F>::Linearization {
   Linearization(Linearization&&) = default;
   Linearization& operator=(Linearization&&) = default;
 
-  [[nodiscard]] Report report() const {
-    if constexpr (requires { inner_.report(); }) return inner_.report();
-    return {};
-  }
+  [[nodiscard]] Report report() const { return forward_report(inner_); }
 
   Report jvp(View<const S> t, View<S> out) const {
     const Report report = detail::report_of([&] { return inner_.jvp(t, out); });
