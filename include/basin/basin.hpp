@@ -9,6 +9,7 @@
 #include "basin/adjoint/phantom.hpp"
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/core/check.hpp"
+#include "basin/core/choice.hpp"
 #include "basin/core/context.hpp"
 #include "basin/core/layer.hpp"
 #include "basin/core/normals.hpp"

@@ -393,7 +393,7 @@ TEST_CASE("an adjoint method chosen when the program runs is that method, and on
   const auto implicit = run(model);
   CHECK(implicit.gradient.vector() == run(Model<>{}).gradient.vector());
   CHECK(implicit.report.adjoint.converged() == 5);
-  model.layer<1>().adjoint = Any::named("jacobian_free");
+  model.layer<1>().adjoint = Any("jacobian_free");
   const auto free = run(model);
   CHECK(free.gradient.vector() == run(Model<JacobianFree>{}).gradient.vector());
   CHECK(free.report.adjoint.approximated() == 5);

@@ -1,67 +1,61 @@
 #pragma once
 
-// An adjoint method that is chosen when the program runs, by name, among those that the program names:
+// An adjoint method that is one of several, chosen by its name when the program runs.
 //
-//   using Adjoint = AnyAdjoint<Implicit<>, Phantom, JacobianFree>;
-//   Equilibrium<Cell, Anderson<>, Adjoint> layer;
-//   layer.adjoint = Adjoint::named("phantom");        // with its default options
-//   layer.adjoint = Phantom{.k = 3, .tau = 0.5};      // with others
+//   using Chosen = AnyAdjoint<Implicit<>, Phantom, JacobianFree>;
+//   Equilibrium<Cell, Anderson<>, Chosen> layer;   // the first of them, until it is told
+//   layer.adjoint = Chosen(option);                // "implicit", "phantom", "jacobian_free"; else
+//   std::invalid_argument layer.adjoint = Phantom{.k = 3, .tau = 0.5};   // with options
 //
-// One test of an index for each tile is all that the choice costs.
+// It gives the same bits as the method that it holds. Unrolled is no such method: it needs a solver of its own.
 
 #include <array>
-#include <concepts>
-#include <string>
+#include <cstddef>
+#include <span>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include "basin/adjoint/adjoint_method.hpp"
+#include "basin/core/choice.hpp"
 
 namespace basin {
 
-template <AdjointMethod... Methods>
-requires(sizeof...(Methods) > 0 && (requires { Methods::name; } && ...)) class AnyAdjoint {
- public:
-  /// The names to choose from, in the order of the methods.
-  static constexpr std::array<std::string_view, sizeof...(Methods)> names{Methods::name...};
-  static_assert(
-      [] {
-        for (std::size_t i = 0; i < names.size(); ++i) {
-          for (std::size_t j = 0; j < i; ++j) {
-            if (names[i] == names[j]) return false;
-          }
-        }
-        return true;
-      }(),
-      "AnyAdjoint: two of the methods have the same name");
+/// Each of Methods has options with defaults and a name of its own: `static constexpr std::string_view name`.
+template <class... Methods>
+class AnyAdjoint {
+  static_assert(sizeof...(Methods) > 0, "AnyAdjoint holds one of several methods: name them");
+  static_assert((AdjointMethod<Methods> && ...), "AnyAdjoint: every argument must be an adjoint method");
+  static constexpr std::array<std::string_view, sizeof...(Methods)> all_names{Methods::name...};
+  static_assert(detail::all_different(all_names), "AnyAdjoint: two of its methods have the same name");
 
-  /// The first method.
+ public:
+  /// Of all that it may hold, in the order of the arguments.
+  [[nodiscard]] static constexpr std::span<const std::string_view> names() { return all_names; }
+
+  /// The first method with its default options.
   AnyAdjoint() = default;
 
-  template <class Method>
-  requires(std::same_as<Method, Methods> || ...) AnyAdjoint(const Method& method) : method_(method) {}
-
-  /// The method of that name, with its default options. Throws std::invalid_argument, with all names, if there is none.
-  [[nodiscard]] static AnyAdjoint named(std::string_view name) {
-    AnyAdjoint chosen;
-    const bool found = ((Methods::name == name ? (chosen.method_ = Methods{}, true) : false) || ...);
-    if (!found) {
-      std::string all;
-      for (const std::string_view each : names) all += (all.empty() ? "" : ", ") + std::string(each);
-      check(false, "name of an adjoint method", "\"" + std::string(name) + "\"", "one of " + all);
-    }
-    return chosen;
+  /// The method of that name with its default options. Throws std::invalid_argument if there is none.
+  explicit AnyAdjoint(std::string_view wanted) {
+    const std::size_t place = detail::place_of(wanted, names(), "an adjoint method");
+    std::size_t i = 0;
+    static_cast<void>(((i++ == place && (method_ = Methods{}, true)) || ...));
   }
 
-  [[nodiscard]] std::string_view name() const { return names[method_.index()]; }
-
-  /// The method, if it is this one, to read or set its options; null if it is another.
   template <class Method>
-  [[nodiscard]] Method* get_if() {
+  requires(std::is_same_v<Method, Methods> || ...) AnyAdjoint(const Method& method) : method_(method) {}
+
+  /// Of the method that it holds.
+  [[nodiscard]] std::string_view name() const { return all_names[method_.index()]; }
+
+  /// The method itself, to read or change its options; null if it holds another.
+  template <class Method>
+  [[nodiscard]] Method* get() {
     return std::get_if<Method>(&method_);
   }
   template <class Method>
-  [[nodiscard]] const Method* get_if() const {
+  [[nodiscard]] const Method* get() const {
     return std::get_if<Method>(&method_);
   }
 

@@ -132,9 +132,7 @@ template <class S>
 /// |a|, or |a - b| where b is not null, of numbers of any size: relative to the largest of them. Slow.
 template <class S>
 [[nodiscard]] double norm_of_any_size(const S* a, const S* b, Index size) {
-  const auto at = [&](Index i) {
-    return static_cast<double>(a[i]) - (b == nullptr ? 0.0 : static_cast<double>(b[i]));
-  };
+  const auto at = [&](Index i) { return static_cast<double>(a[i]) - (b == nullptr ? 0.0 : static_cast<double>(b[i])); };
   double largest = 0, sum = 0;
   for (Index i = 0; i < size; ++i) {
     if (std::isnan(at(i))) return at(i);
