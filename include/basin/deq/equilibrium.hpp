@@ -185,9 +185,6 @@ struct Equilibrium {
     context.log->append(records);
   }
 
-  template <class S>
-  class Derivative;
-
   /// The cell as a map of z for the injections u, on whichever samples are still there.
   template <class S>
   class Map {
@@ -200,35 +197,62 @@ struct Equilibrium {
     }
 
     void operator()(View<const S> z, View<S> out, std::span<const Index> samples) const {
-      Index run = 1;  // samples that follow one another lie together in u
-      while (run < z.samples() && samples[static_cast<std::size_t>(run)] == samples[0] + run) ++run;
-      if (run == z.samples()) {
-        evaluate(z, u_.samples(samples[0], run), out, context_.from_sample(samples[0]));
-        return;
-      }
       Scratch scratch;
-      const View<S> here = scratch.state<S>(u_.shape().with_samples(z.samples()));
-      Index* const numbers = scratch.take<Index>(z.samples());
-      for (Index i = 0; i < z.samples(); ++i) {
+      const Part part = part_of(samples, scratch);
+      note(detail::apply_with<C, S>(cell_, theta_, &prepared_, part.context, z, part.u, out));
+    }
+
+    /// df/dz at z, for methods that ask for it (fixed_point/sample_map.hpp). Stays where it was made.
+    class Derivative {
+     public:
+      Derivative(const Map& map, View<const S> z, std::span<const Index> samples)
+          : map_(map), linear_(map.linearize_cell(z, map.part_of(samples, scratch_), scratch_.state<S>(z.shape()))) {}
+
+      void jvp(View<const S> t, View<S> out) const {
+        map_.note(detail::report_of([&] { return linear_.jvp(t, out); }));
+      }
+      void vjp(View<const S> w, View<S> out) const {
+        map_.note(detail::report_of([&] { return linear_.vjp(w, out); }));
+      }
+
+     private:
+      const Map& map_;
+      Scratch scratch_{};
+      decltype(std::declval<const Map&>().linearize_cell({}, {}, {})) linear_;
+    };
+    [[nodiscard]] Derivative linearize(View<const S> z, std::span<const Index> samples) const {
+      return {*this, z, samples};
+    }
+
+   private:
+    /// What belongs to some samples.
+    struct Part {
+      View<const S> u;
+      Context context;
+    };
+
+    [[nodiscard]] Part part_of(std::span<const Index> samples, Scratch& scratch) const {
+      const Index count = static_cast<Index>(samples.size());
+      Index run = 1;  // samples that follow one another lie together in u
+      while (run < count && samples[static_cast<std::size_t>(run)] == samples[0] + run) ++run;
+      if (run == count) return {u_.samples(samples[0], run), context_.from_sample(samples[0])};
+      const View<S> here = scratch.state<S>(u_.shape().with_samples(count));
+      Index* const numbers = scratch.take<Index>(count);
+      for (Index i = 0; i < count; ++i) {
         const Index sample = samples[static_cast<std::size_t>(i)];
         here.sample(i).vector() = u_.sample(sample).vector();
         numbers[i] = context_.sample(sample);
       }
-      Context left = context_;
-      left.samples = numbers;
-      evaluate(z, here, out, left);
+      Context context = context_;
+      context.samples = numbers;
+      return {here, context};
     }
 
-    /// df/dz, for methods that ask for it (fixed_point/sample_map.hpp).
-    [[nodiscard]] auto linearize(View<const S> z, std::span<const Index> samples) const {
-      return Derivative<S>(*this, z, samples);
+    [[nodiscard]] auto linearize_cell(View<const S> z, const Part& part, View<S> value) const {
+      return detail::linearize_with<C, S>(cell_, theta_, &prepared_, part.context, z, part.u, value);
     }
 
-   private:
-    friend class Derivative<S>;
-
-    void evaluate(View<const S> z, View<const S> u, View<S> out, const Context& context) const {
-      const Report report = detail::apply_with<C, S>(cell_, theta_, &prepared_, context, z, u, out);
+    void note(const Report& report) const {
       if (inside_ != nullptr) *inside_ += report;
     }
 

@@ -5,55 +5,11 @@
 #include <algorithm>
 #include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "basin/deq/equilibrium.hpp"
 
 namespace basin {
-
-/// df/dz of a Map at z, on some of its samples. Refers to z, and owns what else the cell's linearization refers to.
-template <class C, class Solver, class Adjoint>
-template <class S>
-class Equilibrium<C, Solver, Adjoint>::Derivative {
- public:
-  Derivative(const Map<S>& map, View<const S> z, std::span<const Index> samples)
-      : inside_(map.inside_),
-        u_(map.u_.shape().with_samples(z.samples())),
-        value_(z.shape()),
-        numbers_(samples.size()),
-        linear_(linearize(map, z, samples)) {}
-
-  void jvp(View<const S> t, View<S> out) const {
-    add(detail::report_of([&] { return linear_.jvp(t, out); }));
-  }
-  void vjp(View<const S> w, View<S> dz) const {
-    add(detail::report_of([&] { return linear_.vjp(w, dz); }));
-  }
-
- private:
-  [[nodiscard]] auto linearize(const Map<S>& map, View<const S> z, std::span<const Index> samples) {
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      u_.view().sample(static_cast<Index>(i)).vector() = map.u_.sample(samples[i]).vector();
-      numbers_[i] = map.context_.sample(samples[i]);
-    }
-    Context context = map.context_;
-    context.samples = numbers_.data();
-    return detail::linearize_with<C, S>(map.cell_, map.theta_, &map.prepared_, context, z,
-                                        View<const S>(std::as_const(u_).view()), value_.view());
-  }
-
-  void add(const Report& report) const {
-    if (inside_ != nullptr) *inside_ += report;
-  }
-
-  Report* inside_;
-  State<S> u_, value_;
-  std::vector<Index> numbers_;
-  decltype(std::declval<const C&>().linearize(std::declval<std::span<const S, param_count>>(),
-                                              std::declval<View<const S>>(), std::declval<View<const S>>(),
-                                              std::declval<View<S>>(), std::declval<const Context&>())) linear_;
-};
 
 /// dz/du and dz/dtheta at the equilibrium. Refers to theta, u and z; owns what the cell prepared, or refers to the
 /// caller's. What an adjoint method reached is in the Report of each call; what the forward solves did, in report().
