@@ -17,8 +17,8 @@ enum class Status {
   converged,       ///< the residual fell below the tolerance
   max_iterations,  ///< the limit of evaluations came first
   stalled,         ///< the residual no longer falls
-  diverged,        ///< the residual grew beyond the divergence factor
-  non_finite,      ///< the map or the method gave a NaN or an infinity
+  diverged,        ///< the residual, or the state, grew beyond hope
+  non_finite,      ///< a NaN or an infinity at the start, or at more trial points than the solve may retry
   interrupted,     ///< an observer ended the solve
 };
 
@@ -34,8 +34,9 @@ inline constexpr std::size_t status_count = 6;
 struct SampleResult {
   Status status = Status::max_iterations;
   int iterations = 0;   ///< steps taken
-  int evaluations = 0;  ///< of the map or of the operator
+  int evaluations = 0;  ///< of the map or of the operator, derivatives included
   double residual = 0;  ///< of the returned value, in the measure that the stop test used
+  int retries = 0;      ///< trial points where the map was not finite, and the step was made shorter
 };
 
 /// What a solve returns: the best state that each sample reached, and how it got there.
