@@ -100,24 +100,53 @@ struct Equilibrium {
     Report* inside;  // takes what solves inside the cell report; null where nobody asks
 
     void operator()(View<const S> z, View<S> out, std::span<const Index> samples) const {
-      Index run = 1;  // samples that follow one another lie together in u
-      while (run < z.samples() && samples[static_cast<std::size_t>(run)] == samples[0] + run) ++run;
-      if (run == z.samples()) {
-        evaluate(z, u.samples(samples[0], run), out);
-        return;
-      }
       Scratch scratch;
-      const View<S> here = scratch.state<S>(u.shape().with_samples(z.samples()));
-      for (Index i = 0; i < z.samples(); ++i) {
-        here.sample(i).vector() = u.sample(samples[static_cast<std::size_t>(i)]).vector();
-      }
-      evaluate(z, here, out);
-    }
-
-    void evaluate(View<const S> z, View<const S> injection, View<S> out) const {
-      const Report report = detail::apply_with<C, S>(cell, theta, prepared, z, injection, out);
+      const Report report = detail::apply_with<C, S>(cell, theta, prepared, z, injection(samples, scratch), out);
       if (inside) *inside += report;
     }
+
+    /// u of some samples.
+    View<const S> injection(std::span<const Index> samples, Scratch& scratch) const {
+      const Index count = static_cast<Index>(samples.size());
+      Index run = 1;  // samples that follow one another lie together in u
+      while (run < count && samples[static_cast<std::size_t>(run)] == samples[0] + run) ++run;
+      if (run == count) return u.samples(samples[0], run);
+      const View<S> here = scratch.state<S>(u.shape().with_samples(count));
+      for (Index i = 0; i < count; ++i) {
+        here.sample(i).vector() = u.sample(samples[static_cast<std::size_t>(i)]).vector();
+      }
+      return here;
+    }
+
+    /// df/dz at z, for methods that ask for it (fixed_point/sample_map.hpp). Stays where it was made.
+    class Derivative {
+     public:
+      Derivative(const Map& map, View<const S> z, std::span<const Index> samples)
+          : value_(scratch_.state<S>(z.shape())),
+            linear_(detail::linearize_with<C, S>(map.cell, map.theta, z, map.injection(samples, scratch_), value_,
+                                                 map.prepared)),
+            inside_(map.inside) {}
+
+      void jvp(View<const S> t, View<S> out) const {
+        note(detail::report_of([&] { return linear_.jvp(t, out); }));
+      }
+      void vjp(View<const S> w, View<S> out) const {
+        note(detail::report_of([&] { return linear_.vjp(w, out); }));
+      }
+
+     private:
+      void note(const Report& report) const {
+        if (inside_) *inside_ += report;
+      }
+
+      Scratch scratch_{};
+      View<S> value_;
+      decltype(detail::linearize_with<C, S>(std::declval<const C&>(), std::declval<std::span<const S, param_count>>(),
+                                            View<const S>{}, View<const S>{}, View<S>{},
+                                            static_cast<const detail::PreparedOf<C, S>*>(nullptr))) linear_;
+      Report* inside_;
+    };
+    Derivative linearize(View<const S> z, std::span<const Index> samples) const { return {*this, z, samples}; }
   };
 };
 
