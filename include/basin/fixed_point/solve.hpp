@@ -90,7 +90,7 @@ struct Solving {
 /// Moves z, where f is not finite, to where it may be. False if the sample ends; then `status` says how.
 template <class S, class Memory>
 bool retry(Solving<S, Memory>& s, const Stop& stop, Status& status) {
-  status = Status::non_finite;
+  status = s.watch.beyond() ? Status::diverged : Status::non_finite;
   if (!s.watch.has_best() || s.watch.retries() >= stop.max_retries) return false;
   status = Status::max_iterations;
   if (s.watch.evaluations() >= stop.max_evaluations) return false;

@@ -9,8 +9,8 @@
 // and if that is evidence. Two things that it does not take for evidence:
 //
 // - A residual that only looks small because z grew. F counts in full where it is no more than s, the larger of R and F
-//   at the start, and may exceed s by the square of the factor by which R fell from its highest: F is replaced by
-//   min(F, s max(1, (R_highest / R)^2)). z + 1 never converges; 0.9999 z + 1e-3 from 0 does, but not at once.
+//   at the start, and may exceed s by the square of the factor by which R fell since then: F is replaced by
+//   min(F, s max(1, (R_start / R)^2)). z + 1 never converges; 0.9999 z + 1e-3 from 0 does, but not at once.
 // - A residual that rounding swallowed. f(z) - z is known to about epsilon F. Where F exceeds ten times s, R counts as
 //   no less than that.
 
@@ -54,9 +54,10 @@ struct Stop {
   /// stalled. 0: never.
   int stall_window = 50;
   double stall_factor = 0.999;  ///< in (0, 1]
-  /// Diverged: |f(z) - z| exceeds so many times the larger of |f(z0) - z0| and |f(z0)| ten times in a row, or the
-  /// square of so many times once; or ten times in a row |f(z)| is so large that rounding hides the residual. The
-  /// second is there for a start that is all but a fixed point, an unstable one perhaps: leaving it is no divergence.
+  /// Diverged: |f(z) - z| exceeds so many times the larger of |f(z0) - z0| and |f(z0)|, and ten evaluations in a row
+  /// did not bring it below the least of its values there (a method that comes back is not lost); or it did, and f is
+  /// not finite beyond; or |f(z)| is so large, ten times in a row, that rounding hides the residual. The larger of two
+  /// is there for a start that is all but a fixed point, an unstable one perhaps: leaving it is no divergence.
   /// Infinity: never.
   double divergence_factor = 1e6;  ///< above 1
 
@@ -134,6 +135,8 @@ class Watch {
   [[nodiscard]] int& evaluations() { return evaluations_; }
   [[nodiscard]] int retries() const { return retries_; }
   [[nodiscard]] int steps() const { return steps_; }
+  /// Whether the residual was beyond the divergence factor when it was last looked at.
+  [[nodiscard]] bool beyond() const { return beyond_; }
   [[nodiscard]] bool has_best() const { return looks_ > 0; }
   /// Of the best state, in the measure of the stop test.
   [[nodiscard]] double residual() const { return has_best() ? residual_ : std::numeric_limits<double>::infinity(); }
@@ -148,7 +151,10 @@ class Watch {
   /// Takes in |f - z| and |f|, which are finite, in the norm of the options. Once for each state.
   Look look(const ResidualNorms& norms, const Stop& stop) {
     retries_in_a_row_ = 0;
-    if (looks_++ == 0) start_scale_ = std::max(norms.residual, norms.value);
+    if (looks_++ == 0) {
+      start_residual_ = norms.residual;
+      start_scale_ = std::max(norms.residual, norms.value);
+    }
     const double rounding = epsilon_ * norms.value;
     const bool grown = norms.value > 10 * start_scale_;
     const double r = grown ? std::max(norms.residual, rounding) : norms.residual;
@@ -162,7 +168,7 @@ class Watch {
     } else {
       double scale = norms.value;
       if (scale > start_scale_) {
-        const double fell = highest_ / (norms.residual + rounding);
+        const double fell = start_residual_ / (norms.residual + rounding);
         scale = std::min(scale, start_scale_ * std::max(1.0, fell * fell));
       }
       look.converged = r <= stop.absolute() + stop.tolerance * scale;
@@ -179,8 +185,7 @@ class Watch {
 
   /// True if the sample ends after a look that did not find it converged; then `status` says how.
   [[nodiscard]] bool ends(const Stop& stop, Status& status) const {
-    constexpr int patience = 10;
-    if (looks_beyond_ >= patience || far_beyond_ || looks_hidden_ >= patience) {
+    if (looks_lost_ >= patience || looks_hidden_ >= patience) {
       status = Status::diverged;
     } else if (stop.stall_window > 0 && looks_since_mark_ >= stop.stall_window && flat_) {
       status = Status::stalled;
@@ -193,6 +198,8 @@ class Watch {
   }
 
  private:
+  static constexpr int patience = 10;
+
   /// The counts behind stall and divergence.
   void keep_count(double r, double rounding, const Stop& stop) {
     ++looks_since_mark_;
@@ -205,22 +212,30 @@ class Watch {
     lowest_ = std::min(lowest_, r);
     highest_since_mark_ = std::max(highest_since_mark_, r);
     flat_ = highest_since_mark_ <= std::max(2 * lowest_, 100 * rounding);
-    const double limit = stop.divergence_factor * start_scale_;
-    looks_beyond_ = r > limit ? looks_beyond_ + 1 : 0;
-    far_beyond_ = r > stop.divergence_factor * limit;
+    beyond_ = r > stop.divergence_factor * start_scale_;
+    if (!beyond_) {
+      least_beyond_ = std::numeric_limits<double>::infinity();
+      looks_lost_ = 0;
+    } else if (r < least_beyond_) {
+      least_beyond_ = r;
+      looks_lost_ = 1;
+    } else {
+      ++looks_lost_;
+    }
     looks_hidden_ = hidden_ && std::isfinite(stop.divergence_factor) ? looks_hidden_ + 1 : 0;
   }
 
   const double* reference_;
   double epsilon_;
   int evaluations_ = 0, steps_ = 0, retries_ = 0, retries_in_a_row_ = 0, looks_ = 0;
-  double start_scale_ = 0;
+  double start_residual_ = 0, start_scale_ = 0;
   double highest_ = 0;  // of the residuals that rounding did not touch
   double best_ = 0, residual_ = 0;
   double mark_ = 0;  // the best residual when it last fell enough
   double lowest_ = 0, highest_since_mark_ = 0;
-  int looks_since_mark_ = 0, looks_beyond_ = 0, looks_hidden_ = 0;
-  bool hidden_ = false, flat_ = false, far_beyond_ = false;
+  double least_beyond_ = 0;  // the least residual since it was last within the divergence factor
+  int looks_since_mark_ = 0, looks_lost_ = 0, looks_hidden_ = 0;
+  bool hidden_ = false, flat_ = false, beyond_ = false;
 };
 
 }  // namespace detail
