@@ -93,7 +93,7 @@ struct NewtonGmres {
       m.forcing = 0.9 * ratio * ratio;
       if (kept > 0.1) m.forcing = std::max(m.forcing, kept);
     }
-    m.forcing = std::clamp(m.forcing, 1e-8, max_forcing);
+    m.forcing = std::isnan(m.forcing) ? max_forcing : std::clamp(m.forcing, 1e-8, max_forcing);
     m.lengths[static_cast<std::size_t>(m.count++ % memory)] = length;
   }
 

@@ -6,13 +6,12 @@
 //
 //   R <= absolute tolerance + tolerance * F
 //
-// and if that is evidence. Two things that it does not take for evidence:
+// and if that is evidence. With s the larger of R and F at the start, two things are not:
 //
-// - A residual that only looks small because z grew. F counts in full where it is no more than s, the larger of R and F
-//   at the start, and may exceed s by the square of the factor by which R fell since then: F is replaced by
-//   min(F, s max(1, (R_start / R)^2)). z + 1 never converges; 0.9999 z + 1e-3 from 0 does, but not at once.
-// - A residual that rounding swallowed. f(z) - z is known to about epsilon F. Where F exceeds ten times s, R counts as
-//   no less than that.
+// - A residual that only looks small because z grew. F counts up to 10 s: beyond, R has to be small beside the start.
+//   z + 1 never converges, and A z + b with nothing to settle in one direction neither.
+// - A residual that rounding swallowed. f(z) - z is known to about epsilon F. Where F exceeds 10 s, R counts as no less
+//   than that.
 
 #include <algorithm>
 #include <cmath>
@@ -151,12 +150,10 @@ class Watch {
   /// Takes in |f - z| and |f|, which are finite, in the norm of the options. Once for each state.
   Look look(const ResidualNorms& norms, const Stop& stop) {
     retries_in_a_row_ = 0;
-    if (looks_++ == 0) {
-      start_residual_ = norms.residual;
-      start_scale_ = std::max(norms.residual, norms.value);
-    }
+    if (looks_++ == 0) start_scale_ = std::max(norms.residual, norms.value);
     const double rounding = epsilon_ * norms.value;
-    const bool grown = norms.value > 10 * start_scale_;
+    const double most = 10 * start_scale_;
+    const bool grown = norms.value > most;
     const double r = grown ? std::max(norms.residual, rounding) : norms.residual;
     if (rounding <= 0.01 * norms.residual) highest_ = std::max(highest_, norms.residual);
     hidden_ = grown && rounding >= highest_;
@@ -166,11 +163,7 @@ class Watch {
       look.converged = r <= stop.tolerance * *reference_;
       look.residual = r == 0 ? 0.0 : r / *reference_;
     } else {
-      double scale = norms.value;
-      if (scale > start_scale_) {
-        const double fell = start_residual_ / (norms.residual + rounding);
-        scale = std::min(scale, start_scale_ * std::max(1.0, fell * fell));
-      }
+      const double scale = std::min(norms.value, most);
       look.converged = r <= stop.absolute() + stop.tolerance * scale;
       look.residual = r == 0 || stop.tolerance == 0 ? r : r / (scale + stop.absolute() / stop.tolerance);
     }
@@ -228,7 +221,7 @@ class Watch {
   const double* reference_;
   double epsilon_;
   int evaluations_ = 0, steps_ = 0, retries_ = 0, retries_in_a_row_ = 0, looks_ = 0;
-  double start_residual_ = 0, start_scale_ = 0;
+  double start_scale_ = 0;
   double highest_ = 0;  // of the residuals that rounding did not touch
   double best_ = 0, residual_ = 0;
   double mark_ = 0;  // the best residual when it last fell enough
