@@ -37,7 +37,9 @@ namespace basin {
 template <int restart = 20>
 struct NewtonGmres {
   static constexpr std::string_view name = "newton_gmres";
-  static constexpr int memory = 5;  ///< residuals that the line search looks back on
+  static constexpr int memory = 5;     ///< residuals that the line search looks back on
+  static constexpr int patience = 10;  ///< steps without a tenth less, after which come leaps
+  static constexpr int leaps = 5;      ///< full steps in a row
 
   double first_forcing = 0.1;  ///< eta of the first step, in (0, max_forcing]
   double max_forcing = 0.5;    ///< in (0, 1)
@@ -78,8 +80,11 @@ struct NewtonGmres {
       m.lowest = length;
       m.since_lowest = 0;
     }
+    if (m.since_lowest == patience + leaps) m.since_lowest = 0;
+    const bool leap = m.since_lowest >= patience;
+    if (leap) m.forcing = 1e-8;
     solve_for_step(m, z, f, map);
-    return search(m, z, f, map, length);
+    return search(m, z, f, map, length, leap);
   }
 
  private:
@@ -122,14 +127,13 @@ struct NewtonGmres {
 
   /// z and f become those of the end of the search. True if any trial was made.
   template <class S, class Map>
-  bool search(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map, double length) const {
+  bool search(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map, double length,
+              bool leap) const {
     const Index size = static_cast<Index>(z.size());
     double highest = 0;
     for (int i = 0; i < std::min(m.count, memory); ++i) {
       highest = std::max(highest, m.lengths[static_cast<std::size_t>(i)]);
     }
-    const bool leap = m.since_lowest > 2 * memory;
-    if (leap) m.since_lowest = 0;
     detail::VectorMap<S> trial(m.trial, size);
     const detail::ConstVectorMap<S> from(z.data(), size), along(m.step, size);
     double lambda = 1, best_lambda = 0, best = std::numeric_limits<double>::infinity();
