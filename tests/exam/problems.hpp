@@ -53,7 +53,7 @@ struct Problem {
 
 /// Absolute residuals, and no end of patience unless the problem asks for it.
 inline basin::Stop absolute(double tolerance, int max_evaluations) {
-  return {.tolerance = tolerance, .measure = basin::Measure::absolute, .max_evaluations = max_evaluations};
+  return {.tolerance = 0, .absolute_tolerance = tolerance, .max_evaluations = max_evaluations};
 }
 
 inline Matrix random_matrix(Index rows, Index columns, unsigned seed) {

@@ -80,7 +80,7 @@ const std::map<std::string, std::vector<Claim>> claims{
     {"13 tridiagonal", {{yes, 36}, {yes, 84}, {yes, 24}, {yes, 22}, {yes, 18}, {yes, 22}}},
     {"13 banded", {{yes, 28}, {yes, 62}, {yes, 22}, {yes, 23}, {yes, 27}, {yes, 22}}},
     {"13 Brown, scale 11", {{limit, 1000}, {limit, 1000}, {yes, 17}, {yes, 17}, {yes, 17}, {yes, 18}}},
-    {"13 Brown, scale 1", {{diverged, 4}, {diverged, 4}, {yes, 27}, {yes, 27}, {yes, 27}, {diverged, 4}}},
+    {"13 Brown, scale 1", {{diverged, 4}, {diverged, 4}, {yes, 27}, {yes, 27}, {yes, 27}, {yes, 31}}},
 };
 
 }  // namespace
@@ -95,10 +95,10 @@ TEST_CASE("exam: every problem by every method, with the status it deserves", "[
       CHECK(name(row.status) == name(claimed[m].status));
       CHECK(row.evaluations <= claimed[m].evaluations);
       if (row.status == Status::converged) {
-        CHECK(row.residual <= problem.stop.tolerance);
+        CHECK(row.residual <= problem.stop.absolute());
         CHECK(row.error <= problem.max_error);
       } else {
-        CHECK(row.residual > problem.stop.tolerance);
+        CHECK(row.residual > problem.stop.absolute());
       }
       exam::table.rows.push_back({row.problem, row.method, std::string(name(row.status)),
                                   static_cast<std::size_t>(row.evaluations), row.residual, row.error});
