@@ -1,12 +1,26 @@
 # Compiles CASE, syntax only, and looks whether that fails as the first line of the file expects it to.
 #
+# "// standard: c++17" and "// lines: <number>" on lines of their own ask for another language than C++20 and for no
+# more output of the compiler than that.
+#
 #   COMPILER, INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name), CASE
 
 cmake_minimum_required(VERSION 3.25)
 
 list(REMOVE_ITEM PACKAGES "${INCLUDE}" ${SEARCHED})
 list(TRANSFORM PACKAGES PREPEND "-isystem")
-execute_process(COMMAND "${COMPILER}" -std=c++20 -fsyntax-only "-I${INCLUDE}" ${PACKAGES} "${CASE}"
+file(STRINGS "${CASE}" settings REGEX "^// (standard|lines): ")
+set(standard c++20)
+set(most_lines "")
+foreach(setting IN LISTS settings)
+  if(setting MATCHES "^// standard: (.+)$")
+    set(standard "${CMAKE_MATCH_1}")
+  elseif(setting MATCHES "^// lines: ([0-9]+)$")
+    set(most_lines "${CMAKE_MATCH_1}")
+  endif()
+endforeach()
+
+execute_process(COMMAND "${COMPILER}" "-std=${standard}" -fsyntax-only "-I${INCLUDE}" ${PACKAGES} "${CASE}"
                 RESULT_VARIABLE result ERROR_VARIABLE message)
 
 message("${message}")
@@ -28,4 +42,11 @@ if(result EQUAL 0)
   message(FATAL_ERROR "${name} compiles, but must not.")
 elseif(NOT message MATCHES "${expected}")
   message(FATAL_ERROR "The compiler's message has no match for \"${expected}\".")
+endif()
+if(NOT most_lines STREQUAL "")
+  string(REGEX MATCHALL "\n" lines "${message}")
+  list(LENGTH lines count)
+  if(count GREATER most_lines)
+    message(FATAL_ERROR "The compiler's message has ${count} lines, expected at most ${most_lines}.")
+  endif()
 endif()

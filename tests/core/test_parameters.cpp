@@ -119,7 +119,8 @@ TEST_CASE("parameters start as zeros and own their numbers", "[unit][parameters]
   CHECK(copy.span()[3] == 0);
   const std::span<const float, 9> read = theta;
   CHECK(read.data() == theta.vector().data());
-  CHECK(Parameters<NoParameters, float>().span().empty());
+  const Parameters<NoParameters, float> none;
+  CHECK(none.span().empty());
 }
 
 TEST_CASE("a leaf of theta is found by its name", "[unit][parameters]") {

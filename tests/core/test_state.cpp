@@ -2,6 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "basin/core/scratch.hpp"
+#include "basin/fixed_point/picard.hpp"
+#include "basin/fixed_point/solve.hpp"
+
 using namespace basin;
 
 namespace {
@@ -11,20 +15,20 @@ concept Viewable = requires(T& t) {
   view(t);
 };
 
-// Row-major memory has no features first, and an expression has no memory.
+// What cannot be viewed says why: tests/compile_fail/view_*.cpp.
 static_assert(Viewable<Eigen::MatrixXf> && Viewable<const Eigen::MatrixXd> && Viewable<Eigen::VectorXd>);
 static_assert(Viewable<Eigen::Map<const Eigen::MatrixXd>> && Viewable<Eigen::Ref<Eigen::MatrixXd>>);
-static_assert(!Viewable<Eigen::Matrix<float, 3, 4, Eigen::RowMajor>> && !Viewable<Eigen::RowVectorXf>);
-static_assert(!Viewable<Eigen::Transpose<Eigen::MatrixXf>>);
-static_assert(!Viewable<decltype(Eigen::MatrixXf() + Eigen::MatrixXf())>);
 static_assert(!Viewable<std::array<float, 3>>);
 
 // Reading is always allowed, writing to what is const never.
 static_assert(std::is_convertible_v<View<float>, View<const float>>);
 static_assert(!std::is_convertible_v<View<const float>, View<float>>);
-static_assert(!std::is_convertible_v<View<float>, View<const double>>);
 static_assert(std::is_convertible_v<const State<float>&, View<const float>>);
 static_assert(!std::is_convertible_v<const State<float>&, View<float>>);
+
+static_assert(std::is_same_v<ScalarOf<State<float>>, float> && std::is_same_v<ScalarOf<const State<double>&>, double>);
+static_assert(std::is_same_v<ScalarOf<View<float>>, float> && std::is_same_v<ScalarOf<View<const double>>, double>);
+static_assert(std::is_same_v<ScalarOf<const Eigen::MatrixXd>, double>);
 
 /// 1, 2, 3, ... in memory order.
 State<double> counted(const Shape& shape) {
@@ -46,6 +50,35 @@ TEST_CASE("a shape counts features, space and samples", "[unit][state]") {
   static_assert(shape != Shape{3, {4, 6, 5}, 7});
   static_assert(Shape{}.size() == 0);
   CHECK(shape.to_string() == "(3, 4, 5, 6, 7)");
+}
+
+TEST_CASE("no state, view or scratch memory has extents that are negative or too many", "[unit][state]") {
+  const Index most = std::numeric_limits<Index>::max(), root = Index{1} << (std::numeric_limits<Index>::digits / 4 + 1);
+  const Shape wrapped{root, {root, root, 1}, root};  // the product is 0 modulo the range of an Index
+  for (const Shape& shape : {wrapped, Shape{-1}, Shape{2, {-3, 1, 1}, 1}, Shape{2, {1, -3, 1}, 1},
+                             Shape{2, {1, 1, -3}, 1}, Shape{2, {1, 1, 1}, -3}, Shape{-2, {-3, 1, 1}, 1},
+                             Shape{most / 2}, Shape{0, {root, root, root}, root}, Shape{root, {root, root, root}, 0}}) {
+    CAPTURE(shape.to_string());
+    CHECK_FALSE(shape.fits(sizeof(float)));
+    const std::string message =
+        "shape of a state is " + shape.to_string() + ", expected extents of 0 or more, whose product fits into memory";
+    float number = 0;
+    Scratch scratch;
+    CHECK_THROWS_WITH(State<float>(shape), message);
+    CHECK_THROWS_WITH(View<float>(&number, shape), message);
+    CHECK_THROWS_WITH(scratch.state<float>(shape), message);
+  }
+  CHECK(Shape{most}.fits());
+  CHECK(Shape{most / 8}.fits(sizeof(double)));
+  CHECK_FALSE(Shape{most / 8 + 1}.fits(sizeof(double)));
+  CHECK(Shape{0, {5, 5, 1}, 0}.fits(8));
+  static_assert(!Shape{-1}.fits() && Shape{3, {4, 5, 6}, 7}.fits());
+
+  // An operation that is given such a shape says the same.
+  State<float> state(Shape{2});
+  state.shape = wrapped;
+  CHECK_THROWS_AS(state.view(), std::invalid_argument);
+  CHECK_THROWS_AS(solve([](View<const float>, View<float>) {}, state, Picard{}), std::invalid_argument);
 }
 
 TEST_CASE("a state lies features first, then space, then samples", "[unit][state]") {
@@ -123,4 +156,26 @@ TEST_CASE("a matrix whose columns do not lie together is refused", "[unit][state
   Eigen::Map<Eigen::MatrixXf, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>> sparse(
       matrix.data(), 2, 2, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>(2, 3));
   CHECK_THROWS_AS(view(sparse), std::invalid_argument);
+}
+
+TEST_CASE("blocks of whole columns, or of one column, are viewed in place", "[unit][state]") {
+  Eigen::MatrixXf matrix = Eigen::MatrixXf::Random(5, 3);
+  CHECK(view(matrix.col(1)).data() == matrix.data() + 5);
+  CHECK(view(matrix.col(1)).shape() == Shape{5});
+  CHECK(view(matrix.rightCols(2)).shape() == Shape{5, {1, 1, 1}, 2});
+  CHECK(view(matrix.middleCols<2>(1)).data() == matrix.data() + 5);
+  CHECK(view(matrix.block(1, 2, 3, 1)).data() == matrix.data() + 11);  // a part of one column: its numbers lie together
+  CHECK(view(matrix.block(1, 2, 3, 1)).shape() == Shape{3});
+  CHECK(view(matrix.col(2).segment(1, 3)).shape() == Shape{3});
+  CHECK(view(std::as_const(matrix).col(2).head(2)).data() == matrix.data() + 10);
+  CHECK(view(Eigen::Map<Eigen::MatrixXf>(matrix.data(), 3, 5)).shape() == Shape{3, {1, 1, 1}, 5});
+  static_assert(std::is_same_v<decltype(view(matrix.col(0))), View<float>>);
+  static_assert(std::is_same_v<decltype(view(std::as_const(matrix).col(0))), View<const float>>);
+  view(matrix.col(1)).data()[2] = 9;
+  CHECK(matrix(2, 1) == 9);
+
+  CHECK_THROWS_WITH(view(matrix.topRows(2)), "stride of a matrix's columns is 5, expected 2");
+  CHECK_THROWS_WITH(view(matrix.block(1, 1, 3, 2)), "stride of a matrix's columns is 5, expected 3");
+  Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<>> every_second(matrix.data(), 4, Eigen::InnerStride<>(2));
+  CHECK_THROWS_WITH(view(every_second), "stride of a matrix's rows is 2, expected 1");
 }

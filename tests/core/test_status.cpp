@@ -25,7 +25,8 @@ TEST_CASE("every status has a name of its own", "[unit][status]") {
   CHECK(name(Status::diverged) == "diverged");
   CHECK(name(Status::non_finite) == "non_finite");
   CHECK(name(Status::interrupted) == "interrupted");
-  CHECK(static_cast<std::size_t>(Status::interrupted) + 1 == status_count);
+  CHECK(name(Status::approximated) == "approximated");
+  CHECK(static_cast<std::size_t>(Status::approximated) + 1 == status_count);
 }
 
 TEST_CASE("a solution has converged if every sample has", "[unit][status]") {
@@ -56,6 +57,31 @@ TEST_CASE("counts of solves add up", "[unit][status]") {
   CHECK(SolveCounts{}.solves() == 0);
   CHECK(SolveCounts{}.mean_evaluations() == 0.0);
   CHECK(SolveCounts{}.nonconverged_fraction() == 0.0);
+}
+
+TEST_CASE("what only approximates is counted apart: it neither converges nor fails", "[unit][status]") {
+  const SampleResult approximate{Status::approximated, 4, 5, 0.3};
+  SolveCounts sum = counts({approximate, approximate});
+  CHECK(sum.results() == 2);
+  CHECK(sum.approximated() == 2);
+  CHECK(sum.solves() == 0);
+  CHECK(sum.converged() == sum.solves());
+  CHECK(sum.nonconverged_fraction() == 0);
+  CHECK(sum.mean_evaluations() == 5);
+  CHECK(sum.worst_residual == 0.3);
+  sum += counts({{Status::converged, 1, 1, 0.1}, {Status::stalled, 1, 1, 0.1}});
+  CHECK(sum.solves() == 2);
+  CHECK(sum.nonconverged_fraction() == 0.5);
+  CHECK(sum.mean_evaluations() == 3);
+}
+
+TEST_CASE("adjusted results are counted", "[unit][status]") {
+  SampleResult shortened{Status::stalled, 4, 5, 0.3};
+  shortened.adjusted = true;
+  SolveCounts sum = counts({shortened, {Status::converged, 1, 1, 0.1}});
+  sum += counts({shortened});
+  CHECK(sum.adjusted == 2);
+  CHECK(sum.solves() == 3);
 }
 
 TEST_CASE("a residual that is not a number is the worst, wherever it comes", "[unit][status]") {

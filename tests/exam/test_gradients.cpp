@@ -28,7 +28,7 @@ using Square = Matrix<double>;
 
 /// Solves to the last digit, so that what is tested is the gradient.
 Stop tight(int max_evaluations = 2000) {
-  return {.tolerance = 1e-13, .measure = Measure::absolute, .max_evaluations = max_evaluations};
+  return {.tolerance = 0, .absolute_tolerance = 1e-13, .max_evaluations = max_evaluations};
 }
 
 struct Gradient {
@@ -57,9 +57,9 @@ Gradient gradient_of(const Equilibrium<C, Solver, Adjoint>& layer, const Numbers
   return out;
 }
 
-/// A row of the table. The status is that of the adjoint solve; going back through the steps solves nothing.
+/// A row of the table. The status is that of the adjoint solve; for unrolled, whether w has died away at the start.
 void add_row(const std::string& problem, const std::string& adjoint, double error, const Report& report) {
-  std::string status = "no solve";
+  std::string status = "none";
   for (std::size_t i = 0; i < status_count; ++i) {
     if (report.adjoint.by_status[i] > 0) status = name(static_cast<Status>(i));
   }
@@ -193,7 +193,7 @@ TEST_CASE("exam 2: gradients of a symmetric affine map of 200 numbers", "[exam]"
 
   // The sheet asks for a residual below 1e-6 in at most 100 steps.
   const Equilibrium<Injected<Dense<200, 200>>, Picard, Implicit<>> plain{
-      cell, {}, {.tolerance = 1e-6, .measure = Measure::absolute, .max_evaluations = 100}, {}};
+      cell, {}, {.tolerance = 0, .absolute_tolerance = 1e-6, .max_evaluations = 100}, {}};
   const Gradient loose = gradient_of(plain, theta, Numbers::Zero(n), weights);
   CHECK(loose.forward.forward.converged() == 1);
   CHECK(loose.forward.forward.worst_residual < 1e-6);
@@ -252,7 +252,7 @@ TEST_CASE("exam 15: y = d + y^5, exactly and Jacobian-free", "[exam]") {
     const Gradient g = gradient_of(free, Numbers(0), u, one);
     CHECK(g.du[0] == 1.0);
     // It says how far it is from solving anything: |J^T g| / |g|.
-    CHECK(g.adjoint.adjoint.by_status[static_cast<std::size_t>(Status::max_iterations)] == 1);
+    CHECK(g.adjoint.adjoint.by_status[static_cast<std::size_t>(Status::approximated)] == 1);
     CHECK(g.adjoint.adjoint.worst_residual == Approx(5 * std::pow(g.z[0], 4)).epsilon(1e-9));
   }
 }

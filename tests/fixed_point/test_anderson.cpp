@@ -156,7 +156,7 @@ TEST_CASE("a map that does not move gives no difference to learn from", "[unit]"
   // r is the same at every z: no fixed point, and nothing but zeros to divide by.
   const auto f = [](View<const double> z, View<double> out) { out.array() = z.array() + 1; };
   const auto solution = solve(f, Matrix<double>::Zero(4, 1).eval(), Anderson<3>{},
-                              {.tolerance = 1e-6, .measure = Measure::absolute, .max_evaluations = 200});
+                              {.tolerance = 0, .absolute_tolerance = 1e-6, .max_evaluations = 200});
   CHECK(solution.samples[0].status == Status::stalled);
   CHECK(solution.samples[0].residual == 2);
 }
@@ -177,8 +177,8 @@ TEST_CASE("tiny and huge floats are no trouble", "[unit]") {
   for (const float scale : {1e-25f, 1e25f}) {
     const Vector<float> rates = Vector<float>::LinSpaced(50, -0.8f, 0.8f);
     const auto f = [&](View<const float> z, View<float> out) { out.array() = rates.array() * z.array() + scale; };
-    const auto solution =
-        solve(f, Matrix<float>::Zero(50, 1).eval(), Anderson<5>{}, {.tolerance = 1e-5, .max_evaluations = 100});
+    const auto solution = solve(f, Matrix<float>::Zero(50, 1).eval(), Anderson<5>{},
+                                {.tolerance = 1e-5, .absolute_tolerance = 0, .max_evaluations = 100});
     INFO("scale " << scale << ", " << name(solution.samples[0].status));
     CHECK(solution.converged());
     const Vector<float> exact = scale * (1 - rates.array()).inverse();
@@ -192,7 +192,7 @@ TEST_CASE("a relative ridge helps on slow problems, at tight tolerances too", "[
   const auto f = [&](View<const double> z, View<double> out) { out.array() = rates.array() * z.array() + 1; };
   const auto evaluations = [&](double ridge, double tolerance) {
     return solve(f, Matrix<double>::Zero(n, 1).eval(), Anderson<6>{.ridge = ridge},
-                 {.tolerance = tolerance, .measure = Measure::absolute, .max_evaluations = 2000})
+                 {.tolerance = 0, .absolute_tolerance = tolerance, .max_evaluations = 2000})
         .samples[0]
         .evaluations;
   };

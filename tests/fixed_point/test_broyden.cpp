@@ -74,7 +74,7 @@ TEST_CASE("a denominator next to zero is kept away from it", "[unit]") {
   const auto f = [](View<const double> z, View<double> out) { out.array() = z.array() + 1; };
   std::vector<double> z;
   const auto solution = solve(f, Matrix<double>::Zero(1, 1).eval(), Broyden<20>{.min_denominator = 0.01},
-                              {.tolerance = 1e-6, .measure = Measure::absolute, .max_evaluations = 3},
+                              {.tolerance = 0, .absolute_tolerance = 1e-6, .max_evaluations = 3},
                               [&](const Iterate<double>& iterate) { z.push_back(iterate.z.data()[0]); });
   CHECK(solution.samples[0].status == Status::max_iterations);
   REQUIRE(z.size() == 3);
@@ -87,7 +87,7 @@ TEST_CASE("a memory that is full starts again and still arrives", "[unit]") {
   const Index n = 100;
   const Vector<double> rates = Vector<double>::LinSpaced(n, -0.99, 0.99);
   const auto f = [&](View<const double> z, View<double> out) { out.array() = rates.array() * z.array() + 1; };
-  const Stop stop{.tolerance = 1e-6, .measure = Measure::absolute, .max_evaluations = 1000};
+  const Stop stop{.tolerance = 0, .absolute_tolerance = 1e-6, .max_evaluations = 1000};
   const auto small = solve(f, Matrix<double>::Zero(n, 1).eval(), Broyden<20>{}, stop);
   const auto large = solve(f, Matrix<double>::Zero(n, 1).eval(), Broyden<100>{}, stop);
   CHECK(small.converged());
@@ -100,8 +100,8 @@ TEST_CASE("Broyden with floats whose squares underflow or overflow", "[unit]") {
   for (const float scale : {1e-25f, 1e25f}) {
     const Vector<float> rates = Vector<float>::LinSpaced(50, -0.8f, 0.8f);
     const auto f = [&](View<const float> z, View<float> out) { out.array() = rates.array() * z.array() + scale; };
-    const auto solution =
-        solve(f, Matrix<float>::Zero(50, 1).eval(), Broyden<20>{}, {.tolerance = 1e-5, .max_evaluations = 100});
+    const auto solution = solve(f, Matrix<float>::Zero(50, 1).eval(), Broyden<20>{},
+                                {.tolerance = 1e-5, .absolute_tolerance = 0, .max_evaluations = 100});
     INFO("scale " << scale << ", " << name(solution.samples[0].status));
     CHECK(solution.converged());
   }

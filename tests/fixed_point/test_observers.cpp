@@ -41,7 +41,7 @@ TEST_CASE("every n evaluations a user's function is called", "[unit]") {
   std::vector<int> iterations;
   Every report{3, [&](const auto& iterate) { iterations.push_back(iterate.iteration); }};
   const auto solution = solve(half_plus_one, Matrix<double>::Zero(1, 1).eval(), Picard{},
-                              {.tolerance = 0, .measure = Measure::absolute, .max_evaluations = 10}, report);
+                              {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = 10}, report);
   CHECK(solution.samples[0].status == Status::max_iterations);
   CHECK(iterations == std::vector<int>{0, 3, 6, 9});
 

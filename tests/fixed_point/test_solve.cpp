@@ -73,7 +73,7 @@ bool bitwise_equal(const Solution<S>& a, const Solution<S>& b) {
 const auto half_plus_one = [](View<const double> z, View<double> out) { out.array() = 0.5 * z.array() + 1; };
 
 Stop absolute(double tolerance, int max_evaluations) {
-  return {.tolerance = tolerance, .measure = Measure::absolute, .max_evaluations = max_evaluations};
+  return {.tolerance = 0, .absolute_tolerance = tolerance, .max_evaluations = max_evaluations};
 }
 
 template <class Body>
@@ -114,8 +114,8 @@ TEST_CASE("solve returns the iterate whose residual it reports", "[unit]") {
   const Batch f(12, 30);
   for_each_method([&](const char* method_name, const auto& method) {
     INFO(method_name);
-    const auto solution =
-        solve(f, Matrix<double>::Zero(12, 30).eval(), method, {.tolerance = 1e-9, .max_evaluations = 500});
+    const auto solution = solve(f, Matrix<double>::Zero(12, 30).eval(), method,
+                                {.tolerance = 1e-9, .absolute_tolerance = 0, .max_evaluations = 500});
     CHECK(solution.converged());
     Matrix<double> value(12, 30);
     std::vector<Index> all(30);
@@ -157,7 +157,7 @@ TEST_CASE("solve_tile measures against a reference where one is given", "[unit]"
   State<double> z(Shape{1, {1, 1, 1}, 2});
   std::vector<SampleResult> results(2);
   const double reference[] = {1e-8, 1e-2};
-  solve_tile(f, z.view(), Picard{}, {.tolerance = 1e-3, .measure = Measure::absolute}, results, reference);
+  solve_tile(f, z.view(), Picard{}, {.tolerance = 1e-3}, results, reference);
   CHECK(results[0].status == Status::converged);
   CHECK(results[0].evaluations == 11);  // 2^-10 <= 1e-3
   CHECK(results[0].residual == Approx(std::pow(2.0, -10)));
@@ -241,12 +241,11 @@ TEST_CASE("a residual that no longer falls is a stall", "[unit]") {
 
 TEST_CASE("growth without bound is a divergence", "[unit]") {
   const auto f = [](View<const double> z, View<double> out) { out.array() = 2 * z.array() + 1; };
-  for (const Measure measure : {Measure::relative, Measure::absolute}) {
+  for (Stop stop : {Stop{.tolerance = 1e-6, .max_evaluations = 1000}, absolute(1e-6, 1000)}) {
     // Relative residuals stay near one half here: the test is on |f(z) - z|.
-    Stop stop{.tolerance = 1e-6, .measure = measure, .max_evaluations = 1000};
     const auto solution = solve(f, Matrix<double>::Zero(1, 1).eval(), Picard{}, stop);
     CHECK(solution.samples[0].status == Status::diverged);
-    CHECK(solution.samples[0].evaluations == 21);  // 2^20 > 1e6
+    CHECK(solution.samples[0].evaluations == 30);  // 2^20 > 1e6, and ten such in a row
     stop.divergence_factor = inf;
     stop.max_evaluations = 50;
     stop.stall_window = 0;
@@ -270,13 +269,31 @@ TEST_CASE("leaving an unstable fixed point is no divergence", "[unit]") {
 }
 
 TEST_CASE("what is not finite is told, and the best state kept", "[unit]") {
-  // The square root of a negative number in the third evaluation.
+  // z = sqrt(z - 1) - 1/2 has no solution; from 2 the root of a negative number comes in the second evaluation.
   const auto f = [](View<const double> z, View<double> out) { out.array() = (z.array() - 1).sqrt() - 0.5; };
-  const auto solution = solve(f, Matrix<double>::Constant(1, 1, 2.0).eval(), Picard{}, absolute(1e-6, 50));
+  Stop stop = absolute(1e-6, 50);
+  stop.max_retries = 0;
+  const auto at_once = solve(f, Matrix<double>::Constant(1, 1, 2.0).eval(), Picard{}, stop);
+  CHECK(at_once.samples[0].status == Status::non_finite);
+  CHECK(at_once.samples[0].evaluations == 2);
+  CHECK(at_once.samples[0].retries == 0);
+  CHECK(at_once.samples[0].residual == Approx(1.5));
+  CHECK(at_once.value.values[0] == 2.0);
+
+  stop.max_retries = 5;
+  const auto solution = solve(f, Matrix<double>::Constant(1, 1, 2.0).eval(), Picard{}, stop);
   CHECK(solution.samples[0].status == Status::non_finite);
-  CHECK(solution.samples[0].evaluations == 2);
-  CHECK(solution.samples[0].residual == Approx(1.5));
-  CHECK(solution.value.values[0] == 2.0);
+  CHECK(solution.samples[0].retries == 5);
+  CHECK(solution.samples[0].evaluations == solution.samples[0].iterations + 6);  // the last failure is not retried
+  CHECK(solution.samples[0].residual == Approx(1.25));
+  CHECK(solution.value.values[0] == 1.25);
+
+  // The limit of evaluations holds for retries too.
+  stop.max_retries = 1000;
+  stop.max_evaluations = 7;
+  const auto limited = solve(f, Matrix<double>::Constant(1, 1, 2.0).eval(), Picard{}, stop);
+  CHECK(limited.samples[0].status == Status::max_iterations);
+  CHECK(limited.samples[0].evaluations == 7);
 
   const auto nan = [](View<const double>, View<double> out) { out.array() = std::numeric_limits<double>::quiet_NaN(); };
   const auto hopeless = solve(nan, Matrix<double>::Constant(2, 1, 3.0).eval(), Anderson<5>{});

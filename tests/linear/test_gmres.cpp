@@ -144,15 +144,42 @@ TEST_CASE("a singular system is a stall, and the best w is returned with its res
   sample = one(Matrix<double>::Zero(3, 3), Vector<double>{{1, 2, 3}}, w, stop);
   CHECK(sample.status == Status::stalled);
   CHECK(sample.residual == 1);
+}
 
-  // A shift in a circle: no Krylov space of less than n vectors holds anything of the solution.
-  Matrix<double> shift = Matrix<double>::Zero(30, 30);
-  for (Index i = 0; i < 30; ++i) shift((i + 1) % 30, i) = 1;
-  sample = one(shift, Vector<double>::Unit(30, 0), w, stop);  // restart is 20
-  CHECK(sample.status == Status::stalled);
+TEST_CASE("where a cycle stalls GMRES keeps its basis and lets it grow", "[unit]") {
+  // A shift in a circle, as well conditioned as can be: no Krylov space of less than n vectors holds anything of the
+  // solution.
+  const auto circle = [](Index n) {
+    Matrix<double> shift = Matrix<double>::Zero(n, n);
+    for (Index i = 0; i < n; ++i) shift((i + 1) % n, i) = 1;
+    return shift;
+  };
+  Vector<double> w;
+  SampleResult sample = one(circle(40), Vector<double>::Unit(40, 0), w, {.tolerance = 1e-8, .max_evaluations = 60});
+  CHECK(sample.status == Status::converged);  // restart is 20
+  CHECK(w == Vector<double>::Unit(40, 39));
+  CHECK(sample.evaluations == 42);  // 40 vectors, and two residuals
+  sample = one(circle(30), Vector<double>::Unit(30, 0), w, {.tolerance = 1e-8, .max_evaluations = 100});
+  CHECK(sample.status == Status::converged);
+  CHECK(w == Vector<double>::Unit(30, 29));
+
+  // Too few evaluations for so many vectors.
+  sample = one(circle(40), Vector<double>::Unit(40, 0), w, {.tolerance = 1e-8, .max_evaluations = 41});
+  CHECK(sample.status == Status::max_iterations);
   CHECK(sample.residual == 1);
-  Dense dense{{shift}};
-  CHECK(solve(dense.op(), Vector<double>::Unit(30, 0).eval(), Gmres<30>{}, stop).converged());
+
+  // Beside others, and with a restart that has to grow many times.
+  const Matrix<double> easy = Matrix<double>::Identity(40, 40) + 0.1 * entries(40, 40, 3);
+  Dense both{{circle(40), easy}}, alone{{easy}};
+  Matrix<double> g = entries(40, 2, 5);
+  g.col(0) = Vector<double>::Unit(40, 0);
+  const LinearStop stop{.tolerance = 1e-10, .max_evaluations = 100};
+  const auto solution = solve(both.op(), g, Gmres<5>{}, stop);
+  CHECK(solution.converged());
+  CHECK(solution.value.view().columns().col(0) == Vector<double>::Unit(40, 39));
+  const auto other = solve(alone.op(), g.col(1).eval(), Gmres<5>{}, stop);
+  CHECK(other.value.values == solution.value.view().columns().col(1));
+  CHECK(other.samples[0].evaluations == solution.samples[1].evaluations);
 }
 
 TEST_CASE("GMRES says when it ran out of evaluations, and how far it came", "[unit]") {
@@ -205,18 +232,22 @@ TEST_CASE("GMRES starts from a guess", "[unit]") {
   CHECK(results[0].residual > 10);
 }
 
-TEST_CASE("what is not finite is told", "[unit]") {
+TEST_CASE("what is not finite is told, and shows in w", "[unit]") {
   Vector<double> w;
   Matrix<double> a = Matrix<double>::Identity(3, 3);
   a(1, 1) = std::nan("");
   SampleResult sample = one(a, Vector<double>::Ones(3), w, {});
   CHECK(sample.status == Status::non_finite);
-  CHECK(sample.residual == 1);  // of w = 0, which is returned
-  CHECK(w == Vector<double>::Zero(3));
-
-  sample = one(Matrix<double>::Identity(3, 3), Vector<double>{{1, INFINITY, 0}}, w, {});
-  CHECK(sample.status == Status::non_finite);
   CHECK(sample.residual == std::numeric_limits<double>::infinity());
+  CHECK(w.array().isNaN().all());
+
+  for (const double bad : {std::nan(""), static_cast<double>(INFINITY)}) {
+    sample = one(Matrix<double>::Identity(3, 3), Vector<double>{{1, bad, 0}}, w, {});
+    CHECK(sample.status == Status::non_finite);
+    CHECK(sample.evaluations == 0);
+    CHECK(sample.residual == std::numeric_limits<double>::infinity());
+    CHECK(w.array().isNaN().all());
+  }
 
   // The samples beside it are not touched.
   Dense dense{{a, 2 * Matrix<double>::Identity(3, 3)}};
@@ -232,6 +263,24 @@ TEST_CASE("a right side of zero asks for nothing", "[unit]") {
   CHECK(sample.evaluations == 0);
   CHECK(sample.residual == 0);
   CHECK(w == Vector<double>::Zero(4));
+}
+
+TEMPLATE_TEST_CASE("GMRES solves for right sides of any size", "[unit]", float, double) {
+  using S = TestType;
+  const Matrix<double> a = Matrix<double>::Identity(20, 20) + 0.1 * entries(20, 20, 1);
+  const Vector<S> unit = entries(20, 1, 2).cast<S>();
+  Dense dense{{a}};
+  const auto wanted = solve(dense.op(), unit, Gmres<>{});
+  const std::vector<double> sizes = std::is_same_v<S, float> ? std::vector{1e-40, 1e-37, 1e-25, 1e25, 1e37}
+                                                             : std::vector{1e-311, 1e-170, 1e-160, 1e160, 1e306};
+  for (const double size : sizes) {
+    const Vector<S> g = (unit.template cast<double>() * size).template cast<S>();
+    const auto solution = solve(dense.op(), g, Gmres<>{}, {.tolerance = 1e-3});
+    INFO("size " << size);
+    CHECK(solution.converged());
+    CHECK(((solution.value.values.template cast<double>() / size).template cast<S>() - wanted.value.values).norm() <
+          S(5e-3) * wanted.value.values.norm());
+  }
 }
 
 TEST_CASE("GMRES converges where the fixed-point form of the adjoint cannot", "[unit]") {

@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "basin/core/random.hpp"
+#include "basin/layers/dense.hpp"
+
 namespace {
 
 using namespace basin;
@@ -247,4 +250,22 @@ TEST_CASE("an optimizer's state can be saved and set again", "[repeatable]") {
     CHECK(name == "velocity");
     CHECK(value.vector().isZero(0));
   });
+}
+
+TEMPLATE_TEST_CASE("a number of theta takes the same step at every place", "[unit]", float, double) {
+  using S = TestType;
+  using Model = Dense<37, 1, Bias::no>;
+  const Random random{1, 2};
+  Index differ = 0;
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    Parameters<Model, S> theta, gradient;
+    theta.vector().setConstant(static_cast<S>(random.normal(i)));
+    auto state = Adam{}.init(theta);
+    for (std::uint64_t step = 0; step < 5; ++step) {
+      gradient.vector().setConstant(static_cast<S>(random.normal(1000 + 5 * i + step)));
+      Adam{}.step(theta, gradient, state);
+    }
+    differ += (theta.vector().array() != theta.vector()[0]).count();
+  }
+  CHECK(differ == 0);
 }

@@ -10,11 +10,16 @@
 //   method.solve_tile<S>(apply_a, g, w, results)     w with (I - A) w = g, exactly or not
 //
 // where apply_a(v, out) writes A v for the whole tile: A = J^T for gradients, A = J for tangents. w is overwritten.
-// results holds one SampleResult a sample, with the residual |g - (I - A) w| / |g| that was really reached.
+// results holds one SampleResult a sample, with the residual |g - (I - A) w| / |g| that was really reached. A method
+// that solves nothing says Status::approximated. Whatever fails, w is never a zero for a g that is none; and where g or
+// A is not finite, w is NaN.
 
+#include <cmath>
+#include <limits>
 #include <span>
 
 #include "basin/core/layer.hpp"
+#include "basin/linear/vector_passes.hpp"
 
 namespace basin {
 
@@ -35,13 +40,25 @@ concept AdjointMethod = requires(const M& method, View<const S> g, View<S> w, st
 
 namespace detail {
 
-/// |g - (I - A) w| / |g| of each sample, given a_w = A w; 0 where g = 0 and the equation holds.
+/// |g - (I - A) w| / |g| of one sample, given a_w = A w; 0 where g = 0 and the equation holds.
 template <class S>
-void adjoint_residuals(View<const S> g, View<const S> w, View<const S> a_w, std::span<SampleResult> results) {
+[[nodiscard]] double adjoint_residual(View<const S> g, View<const S> w, View<const S> a_w) {
+  const double wrong = static_cast<double>((g.vector() - w.vector() + a_w.vector()).stableNorm());
+  return wrong == 0 ? 0 : wrong / norm(g.data(), g.size());
+}
+
+/// What methods that solve nothing say of a w that took so many steps and, with a_w = A w, one application of A more.
+template <class S>
+void approximated(View<const S> g, View<S> w, View<const S> a_w, int steps, std::span<SampleResult> results) {
   for (Index n = 0; n < g.samples(); ++n) {
-    const auto gn = g.sample(n).vector(), wn = w.sample(n).vector(), an = a_w.sample(n).vector();
-    const double wrong = static_cast<double>((gn - wn + an).stableNorm()), size = static_cast<double>(gn.stableNorm());
-    results[static_cast<std::size_t>(n)].residual = wrong == 0 ? 0 : wrong / size;
+    SampleResult& result = results[static_cast<std::size_t>(n)];
+    result = {.status = Status::approximated, .iterations = steps, .evaluations = steps + 1};
+    result.residual = adjoint_residual<S>(g.sample(n), w.sample(n), a_w.sample(n));
+    if (result.residual == 0) result.status = Status::converged;
+    if (!std::isfinite(result.residual)) {
+      result.status = Status::non_finite;
+      w.sample(n).vector().setConstant(std::numeric_limits<S>::quiet_NaN());
+    }
   }
 }
 

@@ -4,30 +4,25 @@
 //
 // S. W. Fung, H. Heaton, Q. Li, D. McKenzie, S. Osher, W. Yin, "JFB: Jacobian-free backpropagation for implicit
 // networks", AAAI 2022. A descent direction for contractive, well-conditioned cells; not the gradient. One application
-// of A tells how far from it: the reported residual is |A g| / |g|. Nothing is solved, so the status is max_iterations
+// of A tells how far from it: the reported residual is |A g| / |g|. Nothing is solved, so the status is approximated
 // unless A g = 0.
 
-#include <algorithm>
+#include <string_view>
 
 #include "basin/adjoint/adjoint_method.hpp"
 
 namespace basin {
 
 struct JacobianFree {
+  static constexpr std::string_view name = "jacobian_free";
+
   template <class S, class Operator>
   void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results) const {
     w.vector() = g.vector();
     Scratch scratch;
     const View<S> a_w = scratch.state<S>(g.shape());
     apply_a(View<const S>(w), a_w);
-    detail::adjoint_residuals<S>(g, w, a_w, results);
-    for (SampleResult& result : results) {
-      result.iterations = 0;
-      result.evaluations = 1;
-      result.status = result.residual == 0             ? Status::converged
-                      : std::isfinite(result.residual) ? Status::max_iterations
-                                                       : Status::non_finite;
-    }
+    detail::approximated<S>(g, w, a_w, 0, results);
   }
 };
 

@@ -9,9 +9,15 @@
 #include <string_view>
 #include <type_traits>
 
+#include "basin/core/language.hpp"
+
 namespace basin {
 
 namespace detail {
+
+/// False, but only once T is known: for a static_assert in a template that nobody may use with it.
+template <class... T>
+inline constexpr bool never = false;
 
 template <class T>
 std::string printed(const T& value) {

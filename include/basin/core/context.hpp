@@ -20,8 +20,7 @@ struct Context {
   Index first_sample = 0;  ///< number, in its batch, of the state's first sample; the others follow it
   /// If not null, sample i of the state has number samples[i] instead: of a solve from which some have left.
   const Index* samples = nullptr;
-  Index first_cell =
-      0;  ///< number, in its sample, of the state's first cell: of a grid that is split along its last axis
+  Index first_cell = 0;  ///< number, in its sample, of the first cell: of a grid that is split along its last axis
   /// If not null, takes how each sample of each equilibrium ended. A linearization keeps it: it outlives that too.
   SolveLog* log = nullptr;
 

@@ -9,7 +9,8 @@
 //   static void leaves(LeafList&);                     // only if param_count > 0
 //   Shape out_shape(const Shape& x) const;             // throws std::invalid_argument for an x it cannot take
 //   apply(theta, x, y, const Context& context = {}) const;                          // y is overwritten
-//   Linearization<S> linearize(theta, x, y, const Context& context = {}) const;     // the same, and the derivative at x
+//   Linearization<S> linearize(theta, x, y, const Context& context = {}) const;     // the same, and the derivative at
+//   x
 //
 // The context says which samples and which step these are (core/context.hpp). A layer that contains others hands it on;
 // one that does not depend on it leaves it unnamed.
@@ -68,7 +69,7 @@ concept Layer = requires(const L& layer, std::span<const S, L::param_count> thet
 };
 
 /// A layer that works on each number by itself, such as an activation; containers fuse it into the layer before it.
-///   map(a)             the values of an Eigen array expression a
+///   map(a)             the values of an Eigen array expression a; kernels::elementwise evaluates it
 ///   slope(x, y)        the derivatives, an expression in the arguments x and the values y = map(x)
 template <class L>
 concept Pointwise = (L::param_count == 0) && (L::in_features == any_features) &&

@@ -95,10 +95,25 @@ class Parameters {
 
   Parameters() : values_(Vector<S>::Zero(static_cast<Index>(count))) {}
 
-  [[nodiscard]] std::span<S, count> span() { return std::span<S, count>(values_.data(), count); }
-  [[nodiscard]] std::span<const S, count> span() const { return std::span<const S, count>(values_.data(), count); }
-  operator std::span<S, count>() { return span(); }
-  operator std::span<const S, count>() const { return span(); }
+  [[nodiscard]] std::span<S, count> span() & { return std::span<S, count>(values_.data(), count); }
+  [[nodiscard]] std::span<const S, count> span() const& { return std::span<const S, count>(values_.data(), count); }
+  operator std::span<S, count>() & { return span(); }
+  operator std::span<const S, count>() const& { return span(); }
+
+  /// The span of a temporary, or one of another scalar, does not compile, and the message says why.
+  template <class T = S>
+  std::span<const T, count> span() const&& {
+    static_assert(detail::never<T>,
+                  "the theta of Parameters that are a temporary, and end before its use: give them a "
+                  "name first");
+    return std::span<const T, count>(values_.data(), count);
+  }
+  template <class T>
+  requires(std::is_same_v<std::remove_const_t<T>, S>) operator std::span<T, count>() const&& {
+    return std::move(*this).span();
+  }
+  template <detail::AnotherScalar<S> T>
+  operator std::span<T, count>() const& = delete;  // theta and all states have the same scalar: take theta.cast<...>()
 
   /// For arithmetic on all of theta.
   [[nodiscard]] Vector<S>& vector() { return values_; }

@@ -86,9 +86,11 @@ class Scratch {
     return piece;
   }
 
+  /// Throws std::invalid_argument if an extent is negative or the product of all does not fit into memory.
   template <class S>
   [[nodiscard]] View<S> state(const Shape& shape) {
-    return {take<S>(shape.size()), shape};
+    detail::fitting<S>(shape);
+    return {take<S>(shape.size()), shape, detail::Fitting{}};
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include <Eigen/Core>
 #include <array>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -24,7 +25,8 @@ using Vector = Eigen::Matrix<S, Eigen::Dynamic, 1>;
 template <class S>
 using Matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic>;
 
-/// Extents of a state. Axes of space that are not used have extent 1.
+/// Extents of a state. Axes of space that are not used have extent 1. Counts are exact for a shape that fits(); states,
+/// views and scratch memory are made of no other.
 struct Shape {
   Index features = 0;
   std::array<Index, 3> space{1, 1, 1};  ///< X, Y, Z
@@ -34,6 +36,23 @@ struct Shape {
   [[nodiscard]] constexpr Index cells() const { return cells_per_sample() * samples; }
   [[nodiscard]] constexpr Index sample_size() const { return features * cells_per_sample(); }
   [[nodiscard]] constexpr Index size() const { return sample_size() * samples; }
+
+  /// Whether no extent is negative, and an Index holds the bytes of a state whose numbers take so many. Extents of 0 do
+  /// not excuse the others: each count above is exact.
+  [[nodiscard]] constexpr bool fits(Index bytes_of_a_number = 1) const {
+    // Most are told by one comparison: five extents of at most 11 bits (5 where an Index has 32) fit, whatever they
+    // are.
+    constexpr Index few = Index{1} << (std::numeric_limits<Index>::digits - 4) / 5;
+    const Index all = features | space[0] | space[1] | space[2] | samples;
+    if (0 <= all && all < few && bytes_of_a_number <= 16) [[likely]]
+      return true;
+    Index bytes = bytes_of_a_number;
+    bool fits = all >= 0;
+    for (const Index extent : {features, space[0], space[1], space[2], samples}) {
+      fits = fits && !__builtin_mul_overflow(bytes, extent + (extent == 0), &bytes);
+    }
+    return fits;
+  }
 
   [[nodiscard]] constexpr Shape with_features(Index count) const { return {count, space, samples}; }
   [[nodiscard]] constexpr Shape with_samples(Index count) const { return {features, space, count}; }
@@ -47,6 +66,31 @@ struct Shape {
   friend constexpr bool operator==(const Shape&, const Shape&) = default;
 };
 
+namespace detail {
+
+/// By value, so that a view whose shape is looked at may stay in registers.
+[[noreturn, gnu::noinline, gnu::cold]] inline void refuse(Shape shape) {
+  throw std::invalid_argument("shape of a state is " + shape.to_string() +
+                              ", expected extents of 0 or more, whose product fits into memory");
+}
+
+/// The shape itself. Throws std::invalid_argument if a state of S cannot have it.
+template <class S>
+const Shape& fitting(const Shape& shape) {
+  if (!shape.fits(sizeof(S))) [[unlikely]]
+    refuse(shape);
+  return shape;
+}
+
+/// A scalar, or a const one, that is not S.
+template <class T, class S>
+concept AnotherScalar = !std::is_same_v<std::remove_const_t<T>, std::remove_const_t<S>>;
+
+/// Says that a shape has been looked at, or is a part of one that has.
+struct Fitting {};
+
+}  // namespace detail
+
 /// A state somewhere in memory: a pointer and a shape, no ownership. View<const S> only reads.
 /// A view without memory (the default) stands for "not wanted" where a result is optional.
 template <class S>
@@ -57,10 +101,14 @@ class View {
   using MatrixMap = Eigen::Map<std::conditional_t<std::is_const_v<S>, const Matrix<Value>, Matrix<Value>>>;
 
   View() = default;
-  View(S* data, const Shape& shape) : data_(data), shape_(shape) {}
+  /// Throws std::invalid_argument if an extent is negative or the product of all does not fit into memory.
+  View(S* data, const Shape& shape) : data_(data), shape_(detail::fitting<Value>(shape)) {}
+  View(S* data, const Shape& shape, detail::Fitting) : data_(data), shape_(shape) {}
 
   /// Reading is always allowed.
-  operator View<const Value>() const requires(!std::is_const_v<S>) { return {data_, shape_}; }
+  operator View<const Value>() const requires(!std::is_const_v<S>) { return {data_, shape_, detail::Fitting{}}; }
+  template <detail::AnotherScalar<Value> T>
+  operator View<T>() const = delete;  // theta and all states have the same scalar: cast what has another
 
   [[nodiscard]] explicit operator bool() const { return data_ != nullptr; }
   [[nodiscard]] S* data() const { return data_; }
@@ -78,7 +126,7 @@ class View {
 
   [[nodiscard]] View sample(Index n) const { return samples(n, 1); }
   [[nodiscard]] View samples(Index first, Index count) const {
-    return {data_ + first * shape_.sample_size(), shape_.with_samples(count)};
+    return {data_ + first * shape_.sample_size(), shape_.with_samples(count), detail::Fitting{}};
   }
 
  private:
@@ -93,41 +141,54 @@ struct State {
   Vector<S> values{};
 
   State() = default;
-  /// Zeros of a shape.
-  explicit State(const Shape& extents) : shape(extents), values(Vector<S>::Zero(extents.size())) {}
+  /// Zeros of a shape. Throws std::invalid_argument if an extent is negative or the product of all does not fit into
+  /// memory.
+  explicit State(const Shape& extents) : shape(detail::fitting<S>(extents)), values(Vector<S>::Zero(extents.size())) {}
   /// A copy of what a view shows.
   explicit State(View<const S> from) : shape(from.shape()), values(from.vector()) {}
 
   [[nodiscard]] View<S> view() { return {values.data(), shape}; }
   [[nodiscard]] View<const S> view() const { return {values.data(), shape}; }
-  operator View<S>() { return view(); }
-  operator View<const S>() const { return view(); }
-};
+  operator View<S>() & { return view(); }
+  operator View<const S>() const& { return view(); }
 
-/// Views of what users hold. Nothing is copied.
-/// A matrix is (features, samples); an Eigen tensor of rank 2 to 5 is (features, space..., samples).
-template <class S>
-[[nodiscard]] View<S> view(State<S>& state) {
-  return state.view();
-}
-template <class S>
-[[nodiscard]] View<const S> view(const State<S>& state) {
-  return state.view();
-}
-template <class S>
-[[nodiscard]] View<S> view(View<S> same) {
-  return same;
-}
+  /// A view of a temporary, or of another scalar, does not compile, and the message says why.
+  template <class T>
+  requires(std::is_same_v<std::remove_const_t<T>, S>) operator View<T>() const&& {
+    static_assert(detail::never<T>, "a view of a State that is a temporary, and ends before it: give it a name first");
+    return {};
+  }
+  template <detail::AnotherScalar<S> T>
+  operator View<T>() const& = delete;  // theta and all states have the same scalar: cast what has another
+};
 
 namespace detail {
 
-/// A column-major Eigen matrix or map with its own memory.
+template <class Derived>
+void takes_dense(const Eigen::DenseBase<Derived>&);
+template <class Derived>
+void takes_plain(const Eigen::PlainObjectBase<Derived>&);
+template <class T, int options, class Stride>
+void takes_plain(const Eigen::Ref<const T, options, Stride>&);
+
+/// Anything of Eigen that has rows and columns.
 template <class T>
-concept DenseMatrix = (!std::remove_cvref_t<T>::IsRowMajor) && requires(T& m) {
+concept EigenMatrix = requires(const T& t) {
+  takes_dense(t);
+};
+
+/// One with numbers in memory: a matrix, a map, or a block of one of them; no sum or product.
+template <class T>
+concept InMemory = requires(T& m) {
   m.data();
-  m.rows();
-  m.cols();
+  m.innerStride();
   m.outerStride();
+};
+
+/// One whose numbers end with it, as those of a matrix do, and those of a Ref to const may.
+template <class T>
+concept OwnsNumbers = requires(const T& t) {
+  takes_plain(t);
 };
 
 /// An Eigen::Tensor or Eigen::TensorMap, recognised by its shape so that its heavy header is not needed here.
@@ -138,27 +199,75 @@ concept EigenTensor = requires(T& t) {
   std::remove_cvref_t<T>::NumDimensions;
 };
 
+template <class T>
+requires(InMemory<T> || EigenTensor<T>) auto number_in(T& object)
+    -> std::type_identity<std::remove_pointer_t<decltype(object.data())>>;
+template <EigenMatrix T>
+requires(!InMemory<T>) auto number_in(T& expression) -> std::type_identity<const typename T::Scalar>;
+
+/// The scalar of a view of T, const if T is.
+template <class T>
+using NumberIn = typename decltype(number_in(std::declval<std::remove_reference_t<T>&>()))::type;
+
 }  // namespace detail
 
-template <detail::DenseMatrix M>
-[[nodiscard]] auto view(M& matrix) {
-  check(matrix.innerStride() == 1 && matrix.outerStride() == matrix.rows(), "stride of a matrix's columns",
-        matrix.outerStride(), matrix.rows());
-  using S = std::remove_pointer_t<decltype(matrix.data())>;
-  return View<S>(matrix.data(), Shape{matrix.rows(), {1, 1, 1}, matrix.cols()});
+/// Views of what users hold. Nothing is copied, so that a view of a temporary that owns its numbers does not compile.
+template <class S>
+[[nodiscard]] View<S> view(State<S>& state) {
+  return state.view();
+}
+template <class S>
+[[nodiscard]] View<const S> view(const State<S>& state) {
+  return state.view();
+}
+template <class S>
+[[nodiscard]] View<const S> view(const State<S>&& state) {
+  return std::move(state);
+}
+template <class S>
+[[nodiscard]] View<S> view(View<S> same) {
+  return same;
 }
 
+/// An Eigen matrix as (features, samples): one with its own memory, or a map, or a block of whole columns or of one.
+/// Throws std::invalid_argument if its columns do not lie together.
+template <detail::EigenMatrix M>
+[[nodiscard]] View<detail::NumberIn<M>> view(M&& matrix) {
+  using Given = std::remove_cvref_t<M>;
+  if constexpr (!detail::InMemory<Given>) {
+    static_assert(detail::never<M>, "a view of an expression, which has no memory: put its values into a matrix first");
+    return {};
+  } else if constexpr (!std::is_lvalue_reference_v<M> && detail::OwnsNumbers<Given>) {
+    static_assert(detail::never<M>, "a view of a matrix that is a temporary, and ends before it: give it a name first");
+    return {};
+  } else if constexpr (Given::IsRowMajor) {
+    static_assert(detail::never<M>, "a view of a row or a row-major matrix: a state is column-major, features first");
+    return {};
+  } else {
+    check(matrix.innerStride() == 1, "stride of a matrix's rows", matrix.innerStride(), 1);
+    check(matrix.cols() <= 1 || matrix.outerStride() == matrix.rows(), "stride of a matrix's columns",
+          matrix.outerStride(), matrix.rows());
+    return {matrix.data(), Shape{matrix.rows(), {1, 1, 1}, matrix.cols()}};
+  }
+}
+
+/// An Eigen tensor of rank 2 to 5 as (features, space..., samples).
 template <detail::EigenTensor T>
-[[nodiscard]] auto view(T& tensor) {
-  constexpr int rank = std::remove_cvref_t<T>::NumDimensions;
+[[nodiscard]] View<detail::NumberIn<T>> view(T&& tensor) {
+  static_assert(std::is_lvalue_reference_v<T>, "a view of a tensor that is a temporary: give it a name first");
+  using Given = std::remove_cvref_t<T>;
+  constexpr int rank = Given::NumDimensions;
   static_assert(rank >= 2 && rank <= 5, "a state is a tensor (features, up to three axes of space, samples)");
-  static_assert(static_cast<int>(std::remove_cvref_t<T>::Layout) == static_cast<int>(Eigen::ColMajor),
+  static_assert(static_cast<int>(Given::Layout) == static_cast<int>(Eigen::ColMajor),
                 "a state is column-major: features first");
   Shape shape{tensor.dimension(0), {1, 1, 1}, tensor.dimension(static_cast<std::size_t>(rank - 1))};
   for (int axis = 1; axis + 1 < rank; ++axis)
     shape.space[static_cast<std::size_t>(axis - 1)] = tensor.dimension(static_cast<std::size_t>(axis));
-  using S = std::remove_pointer_t<decltype(tensor.data())>;
-  return View<S>(tensor.data(), shape);
+  return {tensor.data(), shape};
 }
+
+/// The scalar of whatever view() takes, without const: of a State, a View, a matrix or a tensor.
+template <class T>
+using ScalarOf = typename decltype(view(std::declval<std::remove_reference_t<T>&>()))::Value;
 
 }  // namespace basin

@@ -1,7 +1,7 @@
 #pragma once
 
-// An equilibrium as a layer: z(u) is where the cell settles, z = f(z, u), found by a fixed-point method from z = 0 and
-// differentiated by an adjoint method (adjoint/adjoint_method.hpp).
+// An equilibrium as a layer: z(u) is where the cell settles, z = f(z, u), found by a fixed-point method from z = 0 or
+// from a start of the caller's, and differentiated by an adjoint method (adjoint/adjoint_method.hpp).
 //
 //   S. Bai, J. Z. Kolter, V. Koltun, "Deep equilibrium models", NeurIPS 2019.
 //
@@ -9,8 +9,13 @@
 // stays in cache for its whole solve; nothing couples tiles. The linearization keeps u, z and what the cell prepared
 // only: each jvp, vjp and pullback linearizes the cell anew, tile by tile, so that the memory of a training step does
 // not depend on the number of iterations.
+//
+// Where f(z0, u) is not finite there is nothing to iterate, and z becomes NaN: a NaN in u, in theta or in the start
+// reaches the loss. A solve that fails later returns the best finite state that it found. The status says which.
 
 #include <algorithm>
+#include <limits>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -18,6 +23,7 @@
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/core/layer.hpp"
 #include "basin/core/parallel.hpp"
+#include "basin/deq/batch_states.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "basin/fixed_point/solve.hpp"
@@ -27,6 +33,10 @@ namespace basin {
 template <class C, class Solver = Anderson<>, class Adjoint = Implicit<>>
 struct Equilibrium {
   static_assert(Cell<C>, "Equilibrium: the first argument must be a cell f(z, u), such as Injected<...>");
+  static_assert(
+      !changes_with_step<C>,
+      "Equilibrium: the cell is another map at each step, so it has no fixed point; take its mean field, or a "
+      "random mask that stays the same");
   static_assert(FixedPointMethod<Solver>, "Equilibrium: the second argument must be a fixed-point method");
   static constexpr bool unrolled = std::is_same_v<Adjoint, Unrolled>;
   static_assert(unrolled || AdjointMethod<Adjoint>, "Equilibrium: the third argument must be an adjoint method");
@@ -41,219 +51,220 @@ struct Equilibrium {
   Solver solver{};
   Stop stop{};
   Adjoint adjoint{};
+  /// States of the whole batch where apply and linearize begin, by number of sample; nothing: all begin at zero. A
+  /// start decides how long a solve takes, and which equilibrium it finds where there are several; no gradient passes
+  /// through it, under any adjoint.
+  Starts start{};
+  /// Takes the equilibria that apply and linearize find, but those of solves that end as non_finite. The same memory as
+  /// `start`: a warm start, each solve from what the sample's last one found.
+  Ends keep{};
 
   static void leaves(LeafList& list) { list.nested<C>("cell"); }
 
   [[nodiscard]] Shape out_shape(const Shape& u) const { return cell.state_shape(u); }
 
-  /// z = the equilibrium for u, on as many threads as parallel_for gives.
+  /// What the cell prepares (core/layer.hpp).
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {}) const {
-    check_output<Equilibrium, S>("Equilibrium", *this, u, z);
-    return settle<S>(theta, u, z, detail::prepared_of<C, S>(cell, theta), context);
+  using Prepared = detail::PreparedOf<C, S>;
+  template <class S>
+  [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
+    return detail::prepared_of<C, S>(cell, theta);
   }
 
-  /// The equilibria from a start of the caller's, and what each sample did; observers see every iterate
-  /// (fixed_point/observers.hpp). z0 must have the shape out_shape(u.shape()).
+  /// z = the equilibrium for u, on as many threads as parallel_for gives.
+  /// Throws std::invalid_argument for shapes that do not fit, and options that make no sense.
+  template <class S>
+  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {}) const {
+    return apply<S>(theta, u, z, context, prepare<S>(theta));
+  }
+
+  template <class S>
+  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context,
+               const Prepared<S>& prepared) const {
+    check_output<Equilibrium, S>("Equilibrium", *this, u, z);
+    begin(z, context);
+    return settle<S>(theta, u, z, prepared, context);
+  }
+
+  /// The equilibria from z0, of the shape out_shape(u.shape()), and what each sample did; observers see every iterate
+  /// (fixed_point/observers.hpp). `start`, `keep` and context.log have no part in it.
   template <class S, class... Observers>
-  Solution<S> solve(Theta<S, param_count> theta, View<const S> u, In<S> z0, Observers&&... observers) const {
-    check(z0.shape() == out_shape(u.shape()), "Equilibrium: shape of the start", z0.shape(), out_shape(u.shape()));
-    const auto prepared = detail::prepared_of<C, S>(cell, theta);
-    return basin::solve(Map<S>{cell, theta, &prepared, u, {}, nullptr}, z0, solver, stop, observers...);
+  requires(std::invocable<Observers&, const Iterate<S>&>&&...) Solution<S> solve(Theta<S, param_count> theta,
+                                                                                 View<const S> u, In<S> z0,
+                                                                                 Observers&&... observers)
+  const { return solve<S>(theta, u, z0, Context{}, observers...); }
+
+  template <class S, class... Observers>
+  Solution<S> solve(Theta<S, param_count> theta, View<const S> u, In<S> z0, const Context& context,
+                    Observers&&... observers) const {
+    check_shape("Equilibrium", "the start", z0.shape(), out_shape(u.shape()));
+    const Prepared<S> prepared = prepare<S>(theta);
+    Solution<S> solution = basin::solve(Map<S>(*this, theta, prepared, u, context), z0, solver, stop, observers...);
+    mark_failures(solution.value.view(), std::span<const SampleResult>(solution.samples));
+    return solution;
   }
 
   template <class S>
   class Linearization;
 
+  /// Also keeps context.log, and its own copy of context.samples.
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {}) const {
     check_output<Equilibrium, S>("Equilibrium", *this, u, z);
-    return Linearization<S>(*this, theta, u, z, context);
+    return Linearization<S>(*this, theta, u, z, context, nullptr);
+  }
+
+  /// Refers to what was prepared.
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context,
+                             const Prepared<S>& prepared) const {
+    check_output<Equilibrium, S>("Equilibrium", *this, u, z);
+    return Linearization<S>(*this, theta, u, z, context, &prepared);
   }
 
  private:
-  /// apply with the cell prepared.
   template <class S>
-  Report settle(std::span<const S, param_count> theta, View<const S> u, View<S> z,
-                const detail::PreparedOf<C, S>& prepared, const Context& context) const {
+  void begin(View<S> z, const Context& context) const {
     z.vector().setZero();
+    if (!start) return;
+    for (Index n = 0; n < z.samples(); ++n) {
+      z.sample(n).vector() = start.at<S>(context, n, z.shape().with_samples(1), "Equilibrium: start").vector();
+    }
+  }
+
+  /// z from its start to the equilibrium.
+  template <class S>
+  Report settle(std::span<const S, param_count> theta, View<const S> u, View<S> z, const Prepared<S>& prepared,
+                const Context& context) const {
     const Index tile = detail::samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
-    std::vector<Report> reports(static_cast<std::size_t>(tiles));
+    std::vector<Report> inside(static_cast<std::size_t>(tiles));
+    std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
     parallel_for(tiles, [&](Index i) {
       const Index first = i * tile, count = std::min(tile, z.samples() - first);
-      Report& report = reports[static_cast<std::size_t>(i)];
-      std::vector<SampleResult> results(static_cast<std::size_t>(count));
-      solve_tile(Map<S>{cell, theta, &prepared, u.samples(first, count), context.from_sample(first), &report}, z.samples(first, count), solver,
-                 stop, results);
-      for (const SampleResult& result : results) report.forward.add(result);
+      const Map<S> map(*this, theta, prepared, u.samples(first, count), context.from_sample(first),
+                       &inside[static_cast<std::size_t>(i)]);
+      solve_tile(map, z.samples(first, count), solver, stop,
+                 std::span(results).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
     });
     Report sum;
-    for (const Report& report : reports) sum += report;
+    for (const Report& report : inside) sum += report;
+    finish<S>(z, results, context, sum);
     return sum;
+  }
+
+  /// What follows a solve.
+  template <class S>
+  void finish(View<S> z, std::span<const SampleResult> results, const Context& context, Report& report) const {
+    mark_failures(z, results);
+    record(results, Pass::forward, context, report);
+    if (!keep) return;
+    for (Index n = 0; n < z.samples(); ++n) {
+      if (results[static_cast<std::size_t>(n)].status == Status::non_finite) continue;
+      keep.at<S>(context, n, z.shape().with_samples(1), "Equilibrium: keep").vector() = z.sample(n).vector();
+    }
+  }
+
+  /// NaN where f(z0) was not finite: nothing was measured.
+  template <class S>
+  static void mark_failures(View<S> z, std::span<const SampleResult> results) {
+    for (Index n = 0; n < z.samples(); ++n) {
+      const SampleResult& result = results[static_cast<std::size_t>(n)];
+      if (result.status == Status::non_finite && !std::isfinite(result.residual)) {
+        z.sample(n).vector().setConstant(std::numeric_limits<S>::quiet_NaN());
+      }
+    }
+  }
+
+  static void record(std::span<const SampleResult> results, Pass pass, const Context& context, Report& report) {
+    for (const SampleResult& result : results) (pass == Pass::forward ? report.forward : report.adjoint).add(result);
+    if (context.log == nullptr) return;
+    std::vector<SolveRecord> records;
+    for (const SampleResult& result : results) {
+      records.push_back({context.sample(static_cast<Index>(records.size())), pass, result});
+    }
+    context.log->append(records);
   }
 
   /// The cell as a map of z for the injections u, on whichever samples are still there.
   template <class S>
-  struct Map {
-    const C& cell;
-    std::span<const S, param_count> theta;
-    const detail::PreparedOf<C, S>* prepared;
-    View<const S> u;
-    Context context;  // of u's first sample
-    Report* inside;  // takes what solves inside the cell report; null where nobody asks
+  class Map {
+   public:
+    /// context: of u's first sample; inside: takes what solves inside the cell report; null where nobody asks.
+    Map(const Equilibrium& model, std::span<const S, param_count> theta, const Prepared<S>& prepared, View<const S> u,
+        const Context& context, Report* inside = nullptr)
+        : cell_(model.cell), theta_(theta), prepared_(prepared), u_(u), context_(context), inside_(inside) {
+      context_.log = nullptr;  // takes this equilibrium's solves, not those of each evaluation
+    }
 
     void operator()(View<const S> z, View<S> out, std::span<const Index> samples) const {
-      Index run = 1;  // samples that follow one another lie together in u
-      while (run < z.samples() && samples[static_cast<std::size_t>(run)] == samples[0] + run) ++run;
-      if (run == z.samples()) {
-        evaluate(z, u.samples(samples[0], run), out, context.from_sample(samples[0]));
-        return;
-      }
       Scratch scratch;
-      const View<S> here = scratch.state<S>(u.shape().with_samples(z.samples()));
-      for (Index i = 0; i < z.samples(); ++i) {
-        here.sample(i).vector() = u.sample(samples[static_cast<std::size_t>(i)]).vector();
-      }
-      Index* const numbers = scratch.take<Index>(z.samples());
-      for (Index i = 0; i < z.samples(); ++i) numbers[i] = context.sample(samples[static_cast<std::size_t>(i)]);
-      Context left = context;
-      left.samples = numbers;
-      evaluate(z, here, out, left);
+      const Part part = part_of(samples, scratch);
+      note(detail::apply_with<C, S>(cell_, theta_, &prepared_, part.context, z, part.u, out));
     }
 
-    void evaluate(View<const S> z, View<const S> injection, View<S> out, const Context& of) const {
-      const Report report = detail::apply_with<C, S>(cell, theta, prepared, of, z, injection, out);
-      if (inside) *inside += report;
+    /// df/dz at z, for methods that ask for it (fixed_point/sample_map.hpp). Stays where it was made.
+    class Derivative {
+     public:
+      Derivative(const Map& map, View<const S> z, std::span<const Index> samples)
+          : map_(map), linear_(map.linearize_cell(z, map.part_of(samples, scratch_), scratch_.state<S>(z.shape()))) {}
+
+      void jvp(View<const S> t, View<S> out) const {
+        map_.note(detail::report_of([&] { return linear_.jvp(t, out); }));
+      }
+      void vjp(View<const S> w, View<S> out) const {
+        map_.note(detail::report_of([&] { return linear_.vjp(w, out); }));
+      }
+
+     private:
+      const Map& map_;
+      Scratch scratch_{};
+      decltype(std::declval<const Map&>().linearize_cell({}, {}, {})) linear_;
+    };
+    [[nodiscard]] Derivative linearize(View<const S> z, std::span<const Index> samples) const {
+      return {*this, z, samples};
     }
+
+   private:
+    /// What belongs to some samples.
+    struct Part {
+      View<const S> u;
+      Context context;
+    };
+
+    [[nodiscard]] Part part_of(std::span<const Index> samples, Scratch& scratch) const {
+      const Index count = static_cast<Index>(samples.size());
+      Index run = 1;  // samples that follow one another lie together in u
+      while (run < count && samples[static_cast<std::size_t>(run)] == samples[0] + run) ++run;
+      if (run == count) return {u_.samples(samples[0], run), context_.from_sample(samples[0])};
+      const View<S> here = scratch.state<S>(u_.shape().with_samples(count));
+      Index* const numbers = scratch.take<Index>(count);
+      for (Index i = 0; i < count; ++i) {
+        const Index sample = samples[static_cast<std::size_t>(i)];
+        here.sample(i).vector() = u_.sample(sample).vector();
+        numbers[i] = context_.sample(sample);
+      }
+      Context context = context_;
+      context.samples = numbers;
+      return {here, context};
+    }
+
+    [[nodiscard]] auto linearize_cell(View<const S> z, const Part& part, View<S> value) const {
+      return detail::linearize_with<C, S>(cell_, theta_, &prepared_, part.context, z, part.u, value);
+    }
+
+    void note(const Report& report) const {
+      if (inside_ != nullptr) *inside_ += report;
+    }
+
+    const C& cell_;
+    std::span<const S, param_count> theta_;
+    const Prepared<S>& prepared_;
+    View<const S> u_;
+    Context context_;
+    Report* inside_;
   };
 };
 
-/// dz/du and dz/dtheta at the equilibrium. Refers to theta, u and z; owns what the cell prepared. What an adjoint
-/// method reached is in the Report of each call; what the forward solves did is in report().
-template <class C, class Solver, class Adjoint>
-template <class S>
-class Equilibrium<C, Solver, Adjoint>::Linearization {
-  using Model = Equilibrium;
-
- public:
-  Linearization(const Model& model, std::span<const S, param_count> theta, View<const S> u, View<S> z,
-                const Context& context)
-      : model_(model), theta_(theta), u_(u), z_(z), context_(context), prepared_(detail::prepared_of<C, S>(model.cell, theta)) {
-    if constexpr (unrolled) {
-      z.vector().setZero();
-      record(z);
-    } else {
-      report_ = model.template settle<S>(theta, u, z, prepared_, context);
-    }
-  }
-
-  [[nodiscard]] Report report() const { return report_; }
-
-  Report jvp(View<const S> t, View<S> out) const {
-    Report report;
-    if constexpr (unrolled) {
-      for (Index n = 0; n < z_.samples(); ++n) {
-        report += detail::push_forward_steps<S>(model_.cell, theta_, prepared_,
-                                                trajectories_[static_cast<std::size_t>(n)], z_.shape().with_samples(1),
-                                                model_.solver.damping, u_.sample(n), t.sample(n), out.sample(n),
-                                                context_.from_sample(n));
-      }
-    } else {
-      each_tile([&](const auto& linear, Index first, Index count) {
-        Scratch scratch;
-        const View<S> from_u = scratch.state<S>(z_.shape().with_samples(count));
-        report += detail::report_of([&] { return linear.jvp_input(t.samples(first, count), from_u); });
-        solve_adjoint(
-            [&](View<const S> v, View<S> a_v) { report += detail::report_of([&] { return linear.jvp(v, a_v); }); },
-            from_u, out.samples(first, count), report);
-      });
-    }
-    return report;
-  }
-
-  Report vjp(View<const S> w, View<S> du) const {
-    Scratch scratch;
-    S* unwanted = scratch.take<S>(static_cast<Index>(param_count));
-    std::fill_n(unwanted, param_count, S(0));
-    return pullback(w, du, std::span<S, param_count>(unwanted, param_count));
-  }
-
-  Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-    Report report;
-    if constexpr (unrolled) {
-      if (du) du.vector().setZero();
-      for (Index n = 0; n < z_.samples(); ++n) {
-        report += detail::pull_back_steps<S>(model_.cell, theta_, prepared_, trajectories_[static_cast<std::size_t>(n)],
-                                             z_.shape().with_samples(1), model_.solver.damping, u_.sample(n),
-                                             w.sample(n), du ? du.sample(n) : du, dtheta, context_.from_sample(n));
-      }
-    } else {
-      each_tile([&](const auto& linear, Index first, Index count) {
-        Scratch scratch;
-        const View<S> solved = scratch.state<S>(z_.shape().with_samples(count));
-        solve_adjoint(
-            [&](View<const S> v, View<S> a_v) { report += detail::report_of([&] { return linear.vjp(v, a_v); }); },
-            w.samples(first, count), solved, report);
-        report += detail::report_of([&] {
-          return linear.pullback(View<const S>(solved), View<S>{}, du ? du.samples(first, count) : du, dtheta);
-        });
-      });
-    }
-    return report;
-  }
-
- private:
-  /// Calls body(linearization of the cell, first sample, count) for each tile, in order.
-  template <class Body>
-  void each_tile(const Body& body) const {
-    const Index tile = detail::samples_per_tile<S>(z_.shape());
-    for (Index first = 0; first < z_.samples(); first += tile) {
-      const Index count = std::min(tile, z_.samples() - first);
-      Scratch scratch;
-      const View<S> value = scratch.state<S>(z_.shape().with_samples(count));
-      const auto linear =
-          detail::linearize_with<C, S>(model_.cell, theta_, &prepared_, context_.from_sample(first),
-                                       z_.samples(first, count), u_.samples(first, count), value);
-      body(linear, first, count);
-    }
-  }
-
-  template <class Operator>
-  void solve_adjoint(const Operator& apply_a, View<const S> g, View<S> w, Report& report) const {
-    std::vector<SampleResult> results(static_cast<std::size_t>(g.samples()));
-    model_.adjoint.solve_tile(apply_a, g, w, std::span<SampleResult>(results));
-    for (const SampleResult& result : results) report.adjoint.add(result);
-  }
-
-  /// Solves sample by sample and keeps the states up to the one that is returned.
-  void record(View<S> z) {
-    trajectories_.resize(static_cast<std::size_t>(z.samples()));
-    for (Index n = 0; n < z.samples(); ++n) {
-      detail::States<S>& states = trajectories_[static_cast<std::size_t>(n)];
-      std::size_t best = 0;
-      double best_residual = 0;
-      const auto keep = [&](const Iterate<S>& iterate) {
-        if (states.empty() || iterate.residual < best_residual) {
-          best = states.size();
-          best_residual = iterate.residual;
-        }
-        states.emplace_back(iterate.z.vector());
-      };
-      SampleResult result;
-      solve_tile(Map<S>{model_.cell, theta_, &prepared_, u_.sample(n), context_.from_sample(n), &report_}, z.sample(n), model_.solver,
-                 model_.stop, std::span<SampleResult>(&result, 1), nullptr, keep);
-      report_.forward.add(result);
-      states.resize(best + 1);
-    }
-  }
-
-  Model model_;
-  std::span<const S, param_count> theta_;
-  View<const S> u_, z_;
-  Context context_;
-  detail::PreparedOf<C, S> prepared_;
-  Report report_;
-  std::vector<detail::States<S>> trajectories_;  // only if unrolled
-};
-
 }  // namespace basin
+
+#include "basin/deq/equilibrium_linearization.hpp"

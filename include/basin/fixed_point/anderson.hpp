@@ -17,7 +17,7 @@
 // pass over the kept m: what it costs is memory traffic.
 //
 // Columns leave, oldest first, while the condition number of R exceeds max_condition; a difference too small to mean
-// anything is not taken up.
+// anything is not taken up. Where the squares of residuals are out of the range of double, a step is Picard's.
 //
 // Anderson 1965, J. ACM 12(4); Walker and Ni 2011, SIAM J. Numer. Anal. 49(4); Fang and Saad 2009, Numer. Linear
 // Algebra Appl. 16. Memory of a sample: 2 window + 2 vectors.
@@ -27,6 +27,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "basin/core/scratch.hpp"
@@ -38,6 +39,7 @@ namespace basin {
 template <int window = 5>
 struct Anderson {
   static_assert(window >= 1, "Anderson's window is the number of differences that it holds, at least one");
+  static constexpr std::string_view name = "anderson";
 
   double damping = 1;  ///< above 0; the mixed state is moved by damping times the mixed residual
   /// Above 1; 0.1 / epsilon of the scalar is put in its place if that is less, as it is in float. Far below 1 / epsilon
@@ -56,6 +58,7 @@ struct Anderson {
     int newest;    ///< column
     bool begun;
     bool taken;           ///< whether the newest column is of the z and f of the step to come
+    bool out_of_range;    ///< whether their squares overflow or underflow even in double
     double last_squared;  ///< |r|^2 of the step before
     detail::MixingProblem<window> problem;
     /// Of the newest r and f, and d = r - the r before: r r, f f, d d, d r, and of each D_j: D_j d, D_j r.
@@ -87,11 +90,13 @@ struct Anderson {
     memory.taken = true;
     with_static(held, [&]<int columns>() {
       pass<S, columns>(memory, size, z.data(), f.data());
-      const auto safe = [&](int product) {
-        return detail::in_safe_range<S>(memory.products[static_cast<std::size_t>(product)]);
-      };
-      if (!safe(0) || !safe(1) || (columns > 0 && !safe(2))) pass<double, columns>(memory, size, z.data(), f.data());
+      const auto safe = [&](std::size_t product) { return detail::in_safe_range<S>(memory.products[product]); };
+      if constexpr (std::is_same_v<S, float>) {
+        if (!safe(0) || !safe(1) || (columns > 0 && !safe(2))) pass<double, columns>(memory, size, z.data(), f.data());
+      }
     });
+    memory.out_of_range = !detail::in_safe_range<double>(memory.products[0]) || !(memory.products[1] < 1e300);
+    if (memory.out_of_range) return detail::residual_norms(z.data(), f.data(), size);
     return {std::sqrt(memory.products[0]), std::sqrt(memory.products[1])};
   }
 
@@ -101,6 +106,13 @@ struct Anderson {
     if (!memory.taken) static_cast<void>(take_in(memory, std::span<const S>(z), f));
     memory.taken = false;
     auto& problem = memory.problem;
+    if (memory
+            .out_of_range) {  // nothing to accelerate with: the damped Picard step, from which the history begins anew
+      memory.begun = false;
+      problem.clear();
+      std::copy_n(memory.m + memory.column(0), size, z.data());
+      return;
+    }
     if (memory.begun && accept(memory, size)) {
       const double limit = std::min(max_condition, 0.1 / static_cast<double>(std::numeric_limits<S>::epsilon()));
       while (problem.columns() > 1 && problem.condition() > limit) problem.drop_oldest();

@@ -24,6 +24,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <string_view>
 
 #include "basin/core/scratch.hpp"
 #include "basin/linear/vector_passes.hpp"
@@ -33,6 +34,7 @@ namespace basin {
 template <int memory = 20>
 struct Broyden {
   static_assert(memory >= 1, "Broyden's method needs a memory of at least one update");
+  static constexpr std::string_view name = "broyden";
 
   double min_denominator = 0.01;  ///< in (0, 1): a step is at most 1/min_denominator times the one without an update
 

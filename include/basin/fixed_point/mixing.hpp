@@ -20,6 +20,8 @@
 #include <cstddef>
 #include <limits>
 
+#include "basin/core/language.hpp"
+
 namespace basin::detail {
 
 template <int window>

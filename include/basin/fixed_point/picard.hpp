@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <span>
+#include <string_view>
 
 #include "basin/core/scratch.hpp"
 #include "basin/linear/vector_passes.hpp"
@@ -16,6 +17,8 @@
 namespace basin {
 
 struct Picard {
+  static constexpr std::string_view name = "picard";
+
   double damping = 1;  ///< above 0; below 1 damps, above 1 relaxes beyond f(z)
 
   template <class S>

@@ -1,13 +1,19 @@
 #pragma once
 
-// The one loop that iterates to a fixed point z = f(z), and decides when to stop.
+// The one loop that iterates to a fixed point z = f(z). When it stops is fixed_point/stop.hpp.
 //
 // Every sample is its own problem: its own residual, stop, status and best iterate. A sample that has ended is frozen
 // and leaves the working set, so that f is called on what is left. The batch is a parallel-for over tiles of samples,
 // each tile small enough to stay in cache for its whole solve; the partition does not depend on the number of threads,
-// and nothing couples samples except the matrix products of f itself.
+// and nothing couples samples except the matrix products of f itself. A method whose step sees the map evaluates its
+// trial points one sample at a time.
 //
-// Returned is the iterate z of the lowest residual that was measured, not f(z): the residual belongs to the value.
+// Returned is an iterate z, not f(z), so that the residual belongs to the value: the one that converged, else the one
+// of the lowest |f(z) - z| that was measured.
+//
+// Where f is not finite at an iterate, the solve of that sample goes on from f(z) of the iterate before, and if f is
+// not finite there either, from half way between the best iterate and there, and half of that again, with a method that
+// begins anew.
 
 #include <algorithm>
 #include <cmath>
@@ -21,30 +27,10 @@
 #include "basin/core/scratch.hpp"
 #include "basin/core/status.hpp"
 #include "basin/fixed_point/method.hpp"
+#include "basin/fixed_point/stop.hpp"
 #include "basin/linear/vector_passes.hpp"
 
 namespace basin {
-
-/// How the distance from the fixed point is measured; |.| is the Euclidean norm over one sample.
-enum class Measure {
-  relative,  ///< |f(z) - z| / |f(z)|
-  absolute,  ///< |f(z) - z|
-};
-
-/// When the solve of a sample ends, other than by a NaN, an infinity or an observer.
-struct Stop {
-  double tolerance = 1e-3;  ///< converged: residual <= tolerance
-  Measure measure = Measure::relative;
-  int max_evaluations = 40;  ///< of f, for each sample; at least 1
-  /// Stalled: so many evaluations in a row did not bring the best residual below stall_factor times what it was before
-  /// them. With the defaults, slower than a thousandth in 50 evaluations; a method may wander for that long (Broyden's
-  /// may need twice the number of unknowns). 0: never.
-  int stall_window = 50;
-  double stall_factor = 0.999;  ///< in (0, 1]
-  /// Diverged: |f(z) - z| exceeds so many times the larger of |f(z0) - z0| and |f(z0)|. The second is there for a
-  /// start that is all but a fixed point, an unstable one perhaps: leaving it is no divergence. Infinity: never.
-  double divergence_factor = 1e6;  ///< above 1
-};
 
 /// What an observer sees of one sample: z and f(z), before the step that follows.
 template <class S>
@@ -58,29 +44,6 @@ struct Iterate {
 };
 
 namespace detail {
-
-inline void check_stop(const Stop& stop) {
-  check(stop.tolerance >= 0 && std::isfinite(stop.tolerance), "tolerance of Stop", stop.tolerance,
-        "a finite number, 0 or more");
-  check(stop.max_evaluations >= 1, "max_evaluations of Stop", stop.max_evaluations, "1 or more");
-  check(stop.stall_window >= 0, "stall_window of Stop", stop.stall_window, "0 (never) or more");
-  check(stop.stall_factor > 0 && stop.stall_factor <= 1, "stall_factor of Stop", stop.stall_factor,
-        "a number in (0, 1]");
-  check(stop.divergence_factor > 1, "divergence_factor of Stop", stop.divergence_factor, "a number above 1");
-}
-
-/// f as the caller wrote it: of (z, out), or of (z, out, sample numbers).
-template <class S, class Map>
-void evaluate(const Map& f, View<const S> z, View<S> out, std::span<const Index> samples) {
-  if constexpr (std::invocable<const Map&, View<const S>, View<S>, std::span<const Index>>) {
-    static_cast<void>(f(z, out, samples));
-  } else {
-    static_assert(std::invocable<const Map&, View<const S>, View<S>>,
-                  "a map is called as f(View<const S> z, View<S> out), with S the scalar of the start, or with the "
-                  "sample numbers as a third argument, std::span<const Index>");
-    static_cast<void>(f(z, out));
-  }
-}
 
 /// Shows an iterate to all observers. True if none of them wants the solve of this sample to end.
 template <class S, class... Observers>
@@ -97,128 +60,137 @@ bool observed(const Iterate<S>& iterate, Observers&... observers) {
   return go_on;
 }
 
-/// The stop tests of one sample.
-class Watch {
- public:
-  explicit Watch(const double* reference) : reference_(reference) {}
+/// All of a view's numbers.
+template <class S>
+[[nodiscard]] std::span<S> span_of(View<S> v) {
+  return {v.data(), static_cast<std::size_t>(v.size())};
+}
 
-  /// |f - z| in the measure of the stop test.
-  [[nodiscard]] double measure(const ResidualNorms& norms, const Stop& stop) const {
-    if (reference_ == nullptr && stop.measure == Measure::absolute) return norms.residual;
-    const double scale = reference_ != nullptr ? *reference_ : norms.value;
-    return norms.residual == 0 ? 0.0 : norms.residual / scale;
-  }
-
-  /// True if this is the best residual so far. Call it once for each evaluation.
-  bool improves(double residual, const Stop& stop) {
-    ++since_mark_;
-    const bool better = evaluations_++ == 0 || residual < best_;
-    if (better) best_ = residual;
-    if (evaluations_ == 1 || best_ < stop.stall_factor * mark_) {
-      mark_ = best_;
-      since_mark_ = 0;
-    }
-    return better;
-  }
-
-  /// True if the sample ends here; then `status` says how.
-  [[nodiscard]] bool ends(const ResidualNorms& norms, const Stop& stop, bool interrupted, Status& status) {
-    if (evaluations_ == 1) start_scale_ = std::max(norms.residual, norms.value);
-    if (best_ <= stop.tolerance) {
-      status = Status::converged;
-    } else if (interrupted) {
-      status = Status::interrupted;
-    } else if (norms.residual > stop.divergence_factor * start_scale_) {
-      status = Status::diverged;
-    } else if (stop.stall_window > 0 && since_mark_ >= stop.stall_window) {
-      status = Status::stalled;
-    } else if (evaluations_ >= stop.max_evaluations) {
-      status = Status::max_iterations;
-    } else {
-      return false;
-    }
-    return true;
-  }
-
-  [[nodiscard]] int evaluations() const { return evaluations_; }
-  [[nodiscard]] double best() const { return best_; }
-  void count_failed_evaluation() { ++evaluations_; }
-
- private:
-  const double* reference_;
-  double best_ = std::numeric_limits<double>::infinity();
-  double mark_ = 0;  // the best residual when it last fell enough
-  int since_mark_ = 0;
-  int evaluations_ = 0;
-  double start_scale_ = 0;
-};
-
-/// |f - z| and |f|, which a method may find on its way.
+/// |f - z| and |f|, Euclidean, which a method may find on its way.
 template <class S, class Method, class Memory>
 ResidualNorms take_in(const Method& method, Memory& memory, View<const S> z, View<const S> f) {
-  const auto span = [](View<const S> v) { return std::span<const S>(v.data(), static_cast<std::size_t>(v.size())); };
-  if constexpr (requires { method.take_in(memory, span(z), span(f)); }) {
-    return method.take_in(memory, span(z), span(f));
+  if constexpr (requires { method.take_in(memory, span_of(z), span_of(f)); }) {
+    return method.take_in(memory, span_of(z), span_of(f));
   } else {
     return residual_norms(z.data(), f.data(), z.size());
+  }
+}
+
+/// One sample of a tile. Trivially copyable: samples move up when others leave.
+template <class S, class Memory>
+struct Solving {
+  Index number;          ///< in its batch
+  View<S> z, f;          ///< the iterate and its value, in the tile
+  View<S> f_before;      ///< the value of the iterate before
+  View<S> best;          ///< where the best iterate goes
+  Memory memory, fresh;  ///< of the method, now and as it began
+  Watch watch;
+};
+
+/// Moves z, where f is not finite, to where it may be. False if the sample ends; then `status` says how.
+template <class S, class Memory>
+bool retry(Solving<S, Memory>& s, const Stop& stop, Status& status) {
+  status = s.watch.beyond() ? Status::diverged : Status::non_finite;
+  if (!s.watch.has_best() || s.watch.retries() >= stop.max_retries) return false;
+  status = Status::max_iterations;
+  if (s.watch.evaluations() >= stop.max_evaluations) return false;
+  s.memory = s.fresh;
+  if (s.watch.count_retry() == 1 && s.z.vector() != s.f_before.vector()) {
+    s.z.vector() = s.f_before.vector();
+  } else {
+    s.z.vector() += S(0.5) * (s.best.vector() - s.z.vector());
+  }
+  return true;
+}
+
+/// Goes on with a sample whose f has just been evaluated, until that is to be done again. False if the sample ends.
+template <class S, class Map, class Method, class Memory, class... Observers>
+bool go_on(const Map& f, Solving<S, Memory>& s, const Method& method, const Stop& stop, SampleResult& result,
+           Observers&... observers) {
+  const View<const S> z = s.z, value = s.f;
+  for (;;) {
+    const ResidualNorms euclidean = take_in<S>(method, s.memory, z, value);
+    if (!euclidean.finite()) return retry(s, stop, result.status);
+    const Watch::Look look = s.watch.look(norms_of(stop, euclidean, z.data(), value.data(), z.size()), stop);
+    if (look.best) std::copy_n(z.data(), z.size(), s.best.data());
+    const bool wanted =
+        observed(Iterate<S>{s.number, s.watch.steps(), s.watch.evaluations(), look.residual, z, value}, observers...);
+    if (look.converged || !wanted) {
+      result.status = look.converged ? Status::converged : Status::interrupted;
+      return false;
+    }
+    if (s.watch.ends(stop, result.status)) return false;
+    s.watch.count_step();
+    if constexpr (StepsWithMap<Method, S, Map>) {
+      const SampleMap<S, Map> map(f, z.shape(), &s.number, &s.watch.evaluations(), stop.max_evaluations);
+      if (method.step(s.memory, span_of(s.z), span_of(s.f), map)) continue;
+      result.status = Status::max_iterations;
+      return map.left() > 0;
+    } else {
+      method.step(s.memory, span_of(s.z), span_of(value));
+      return true;
+    }
   }
 }
 
 template <class S, class Map, class Method, class... Observers>
 void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, std::span<SampleResult> results,
               const double* reference, Index first_sample, Observers&... observers) {
-  using Memory = decltype(method.template start<S>(Index{}, std::declval<Scratch&>()));
+  using Memory = MethodMemory<Method, S>;
   const Shape& shape = z.shape();
   const Index samples = shape.samples, size = shape.sample_size();
   Scratch scratch;
-  const View<S> current = scratch.state<S>(shape), value = scratch.state<S>(shape);
+  View<S> current = scratch.state<S>(shape), value = scratch.state<S>(shape), before = scratch.state<S>(shape);
   Index* const numbers = scratch.take<Index>(samples);
-  Watch* const watches = scratch.take<Watch>(samples);
-  Memory* const memories = scratch.take<Memory>(samples);
+  auto* const tile = scratch.take<Solving<S, Memory>>(samples);
   for (Index n = 0; n < samples; ++n) {
+    const Memory memory = method.template start<S>(size, scratch);
     numbers[n] = first_sample + n;
-    std::construct_at(watches + n, reference != nullptr ? reference + n : nullptr);
-    std::construct_at(memories + n, method.template start<S>(size, scratch));
+    std::construct_at(tile + n, Solving<S, Memory>{numbers[n],
+                                                   current.sample(n),
+                                                   {},
+                                                   {},
+                                                   z.sample(n),
+                                                   memory,
+                                                   memory,
+                                                   Watch(reference != nullptr ? reference + n : nullptr,
+                                                         static_cast<double>(std::numeric_limits<S>::epsilon()))});
   }
   std::copy_n(z.data(), z.size(), current.data());
 
   for (Index active = samples; active > 0;) {
+    std::swap(value, before);
     evaluate<S>(f, current.samples(0, active), value.samples(0, active),
                 std::span<const Index>(numbers, static_cast<std::size_t>(active)));
+    for (Index slot = 0; slot < active; ++slot) {
+      tile[slot].f = value.sample(slot);
+      tile[slot].f_before = before.sample(slot);
+      tile[slot].watch.count_evaluation();
+    }
     Index slot = 0, kept = active;  // slots [0, slot) are done with and stay; [kept, active) have left
     while (slot < kept) {
-      const View<S> z_n = current.sample(slot), f_n = value.sample(slot);
-      Watch& watch = watches[slot];
-      const Index n = numbers[slot] - first_sample;
-      SampleResult& result = results[static_cast<std::size_t>(n)];
-      const ResidualNorms norms = take_in<S>(method, memories[slot], z_n, f_n);
-      bool ended = true;
-      if (!norms.finite()) {
-        watch.count_failed_evaluation();
-        result.status = Status::non_finite;
-      } else {
-        const double residual = watch.measure(norms, stop);
-        if (watch.improves(residual, stop)) std::copy_n(z_n.data(), size, z.sample(n).data());
-        const bool go_on = observed(
-            Iterate<S>{numbers[slot], watch.evaluations() - 1, watch.evaluations(), residual, z_n, f_n}, observers...);
-        ended = watch.ends(norms, stop, !go_on, result.status);
-      }
-      if (!ended) {
-        method.step(memories[slot], std::span<S>(z_n.data(), static_cast<std::size_t>(size)),
-                    std::span<const S>(f_n.data(), static_cast<std::size_t>(size)));
+      Solving<S, Memory>& s = tile[slot];
+      SampleResult& result = results[static_cast<std::size_t>(s.number - first_sample)];
+      if (go_on(f, s, method, stop, result, observers...)) {
         ++slot;
         continue;
       }
-      result.evaluations = watch.evaluations();
-      result.iterations = watch.evaluations() - 1;
-      result.residual = watch.best();
+      result.evaluations = s.watch.evaluations();
+      result.iterations = s.watch.steps();
+      result.residual = s.watch.residual();
+      result.retries = s.watch.retries();
       --kept;
       if (slot < kept) {  // the last one moves into the gap, and is looked at next
-        std::copy_n(current.sample(kept).data(), size, z_n.data());
-        std::copy_n(value.sample(kept).data(), size, f_n.data());
-        numbers[slot] = numbers[kept];
-        watches[slot] = watches[kept];
-        memories[slot] = memories[kept];
+        const View<S> z_here = s.z, f_here = s.f, before_here = s.f_before;
+        s = tile[kept];
+        const auto move = [size](View<S>& from, const View<S>& to) {
+          std::copy_n(from.data(), size, to.data());
+          from = to;
+        };
+        move(s.z, z_here);
+        move(s.f, f_here);
+        move(s.f_before, before_here);
+        numbers[slot] = s.number;
       }
     }
     active = kept;
@@ -237,13 +209,14 @@ template <class S>
 
 /// Solves one tile on the calling thread, with all its samples in lockstep. z is the start and becomes the best
 /// iterate of each sample; results[n] is what happened to sample n. All memory comes from Scratch at the start.
-/// With `reference`, one number >= 0 a sample, residuals are |f(z) - z| / reference[n] whatever stop.measure says: an
-/// adjoint equation is solved relative to the incoming gradient. The sample numbers that f sees count from 0.
-/// Throws std::invalid_argument if stop or method make no sense or results has the wrong length.
+/// With `reference`, one number >= 0 a sample, it has converged if |f(z) - z| <= stop.tolerance * reference[n], without
+/// an absolute part, and residuals are |f(z) - z| / reference[n]: an adjoint equation is solved relative to the
+/// incoming gradient, in the norm of stop. The sample numbers that f sees count from 0. Throws std::invalid_argument if
+/// stop or method make no sense or results has the wrong length.
 template <class S, class Map, FixedPointMethod<S> Method, class... Observers>
 void solve_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, std::span<SampleResult> results,
                 const double* reference = nullptr, Observers&&... observers) {
-  detail::check_stop(stop);
+  detail::check_stop(stop, z.shape().sample_size());
   check(results.size() == static_cast<std::size_t>(z.samples()), "number of results", results.size(), z.samples());
   detail::run_tile<S>(f, z, method, stop, results, reference, 0, observers...);
 }
@@ -252,8 +225,9 @@ void solve_tile(const Map& f, View<S> z, const Method& method, const Stop& stop,
 ///
 /// f(View<const S> z, View<S> out), or f(z, out, std::span<const Index> samples), writes f(z) for the samples it is
 /// given: any subset of the batch, where sample i of z is number samples[i] of the batch. Several threads call it at
-/// once. z0 is a View, a State, an Eigen matrix (features, samples)
-/// or an Eigen tensor (features, space..., samples), and a good guess is worth its evaluations.
+/// once. It may have a member linearize, for methods that want derivatives (fixed_point/sample_map.hpp). z0 is a View,
+/// a State, an Eigen matrix (features, samples) or an Eigen tensor (features, space..., samples), and a good guess is
+/// worth its evaluations.
 ///
 /// Observers are called with a `const Iterate<S>&` for every finite f(z) of every sample and return nothing, or false
 /// to end that sample (Status::interrupted). With observers the tiles run in order on the calling thread; the results
@@ -267,7 +241,7 @@ requires FixedPointMethod<Method>
                          Observers&&... observers) {
   const auto start = view(z0);
   using S = std::remove_const_t<std::remove_pointer_t<decltype(start.data())>>;
-  detail::check_stop(stop);
+  detail::check_stop(stop, start.shape().sample_size());
   Solution<S> solution{State<S>(View<const S>(start)), {}};
   const Shape shape = start.shape();
   solution.samples.resize(static_cast<std::size_t>(shape.samples));

@@ -21,6 +21,7 @@
 #include <unsupported/Eigen/SpecialFunctions>
 
 #include "basin/core/layer.hpp"
+#include "basin/kernels/elementwise.hpp"
 
 namespace basin {
 
@@ -73,13 +74,18 @@ struct Activation {
   template <class S>
   void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
     check_shape("activation", "y", y.shape(), x.shape());
-    y.array() = function.map(x.array());
+    kernels::elementwise(
+        x.size(), y.data(), [this](const auto& numbers) { return function.map(numbers); }, x.data());
   }
 
   template <class S>
   PointwiseLinearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y, const Context& context = {}) const {
     apply(theta, x, y, context);
-    return PointwiseLinearization<S>(x.shape(), function.slope(x.array(), y.array()).matrix());
+    Vector<S> slopes(x.size());
+    kernels::elementwise(
+        x.size(), slopes.data(), [this](const auto& at, const auto& values) { return function.slope(at, values); },
+        x.data(), static_cast<const S*>(y.data()));
+    return PointwiseLinearization<S>(x.shape(), std::move(slopes));
   }
 };
 

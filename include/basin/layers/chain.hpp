@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "basin/kernels/elementwise.hpp"
 #include "basin/layers/join.hpp"
 
 namespace basin::detail {
@@ -23,8 +24,8 @@ struct PointwiseThen {
   Next next;
   template <class S>
   void operator()(S* block, Index offset, Index count) const {
-    Eigen::Map<Eigen::Array<S, Eigen::Dynamic, 1>> numbers(block, count);
-    numbers = layer.map(numbers);
+    kernels::elementwise(
+        count, block, [this](const auto& numbers) { return layer.map(numbers); }, static_cast<const S*>(block));
     next(block, offset, count);
   }
 };

@@ -14,6 +14,17 @@
 
 namespace basin {
 
+namespace detail {
+
+/// The mean of an array, added in one order wherever it lies. An array itself Eigen adds from the first address on that
+/// suits a register, so that the last bits depend on the place of a cell; an expression from the first number on.
+template <class A>
+typename A::Scalar mean_in_order(const A& numbers) {
+  return (numbers * typename A::Scalar(1)).mean();
+}
+
+}  // namespace detail
+
 template <int C>
 struct LayerNorm {
   static_assert(C > 0, "LayerNorm: the number of features must be positive");
@@ -81,7 +92,7 @@ struct LayerNorm {
   template <class S>
   std::pair<S, S> normalize(const Row<S>& scale, const Row<S>& shift, const S* x, S* y) const {
     Eigen::Map<Row<S>> out(y);
-    const S mean = Fixed<S>(x).mean();
+    const S mean = detail::mean_in_order(Fixed<S>(x));
     const Row<S> centred = Fixed<S>(x) - mean;
     const S inverse = S(1) / std::sqrt(centred.square().mean() + static_cast<S>(epsilon));
     out = centred * inverse * scale + shift;
@@ -104,7 +115,7 @@ class LayerNorm<C>::Linearization {
       const Fixed<S> along(t.data() + cell * C);
       const Row<S> xh = normalized(cell);
       Eigen::Map<Row<S>>(out.data() + cell * C) =
-          scale * inverse_[cell] * (along - along.mean() - xh * (xh * along).mean());
+          scale * inverse_[cell] * (along - detail::mean_in_order(along) - xh * (xh * along).mean());
     }
   }
 
@@ -113,7 +124,7 @@ class LayerNorm<C>::Linearization {
     const Row<S> scale = Fixed<S>(scale_);
     for (Index cell = 0; cell < mean_.size(); ++cell) {
       const Row<S> g = scale * Fixed<S>(w.data() + cell * C), xh = normalized(cell);
-      Eigen::Map<Row<S>>(dx.data() + cell * C) = inverse_[cell] * (g - g.mean() - xh * (xh * g).mean());
+      Eigen::Map<Row<S>>(dx.data() + cell * C) = inverse_[cell] * (g - detail::mean_in_order(g) - xh * (xh * g).mean());
     }
   }
 

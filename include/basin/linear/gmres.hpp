@@ -11,14 +11,20 @@
 // The last entry of the rotated right side estimates |g - A w'|. When it meets the tolerance, the basis is full, the
 // Krylov space is exhausted or the evaluations end, w' is formed and its true residual is evaluated: that, not the
 // estimate, decides and is reported, and it is where the next cycle starts. Saad and Schultz 1986, SIAM J. Sci. Stat.
-// Comput. 7(3). Memory of a sample: restart + 3 vectors.
+// Comput. 7(3).
 //
-// Status: converged; max_iterations (if only one evaluation is allowed, the residual is the estimate); stalled, if a
-// cycle brought the residual down by less than a thousandth (it would do the same again: A is singular, or restart too
-// small); non_finite. The w of the lowest residual is returned always.
+// A cycle that brings the residual down by less than a thousandth would do the same again. Then its basis is kept and
+// grows by `restart` vectors more, and so do those of later cycles: a shift in a circle, A e_i = e_{i+1}, is as well
+// conditioned as a map can be, and yet no basis that is smaller than the circle holds anything of the solution.
+// Memory of a sample: restart + 3 vectors; at most max_evaluations + 3 where cycles stall.
+//
+// Status: converged; max_iterations (if only one evaluation is allowed, the residual is the estimate); stalled, if the
+// Krylov space is exhausted and does not hold the solution (A is singular), or rounding is all that is left;
+// non_finite. The w of the lowest residual is returned always: where nothing brings it down that is the start, and the
+// residual of zero is 1. Where g, or A v before there is a w to return, is not finite, w is NaN and its residual
+// infinite.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -47,13 +53,14 @@ struct Gmres {
     Sample<S>* const tile = scratch.take<Sample<S>>(samples);
     Index active = 0;
     for (Index n = 0; n < samples; ++n) {
-      std::construct_at(tile + n);
-      Sample<S>& s = tile[n];
+      Sample<S>& s = *std::construct_at(tile + n);
       s.size = g.shape().sample_size();
-      s.stride = detail::column_stride<S>(s.size);
-      s.basis = scratch.take<S>(s.stride * (restart + 1));
-      s.limit = static_cast<int>(std::min<Index>(restart, s.size));
-      begin(s, g.sample(n).data(), w.sample(n).data(), in.sample(n).data(), results[static_cast<std::size_t>(n)]);
+      s.g = g.sample(n).data();
+      s.w = w.sample(n).data();
+      s.in = in.sample(n).data();
+      s.out = out.sample(n).data();
+      grow(s, scratch);
+      begin(s, results[static_cast<std::size_t>(n)]);
       active += s.phase != Phase::done;
     }
     while (active > 0) {
@@ -65,9 +72,9 @@ struct Gmres {
         SampleResult& result = results[static_cast<std::size_t>(n)];
         ++result.evaluations;
         if (s.phase == Phase::arnoldi) {
-          extend(s, w.sample(n).data(), in.sample(n).data(), out.sample(n).data(), stop, result);
+          extend(s, stop, result);
         } else {
-          judge(s, g.sample(n).data(), w.sample(n).data(), in.sample(n).data(), out.sample(n).data(), stop, result);
+          judge(s, stop, result, scratch);
         }
         active += s.phase != Phase::done;
       }
@@ -83,84 +90,125 @@ struct Gmres {
 
   template <class S>
   struct Sample {
-    Index size = 0, stride = 0;
-    S* basis = nullptr;  // restart + 1 columns
-    int limit = 0;       // columns at most: no more than there are unknowns
-    int columns = 0;     // of the Hessenberg matrix so far
+    Index size = 0;
+    const S* g = nullptr;
+    S *w = nullptr, *in = nullptr, *out = nullptr;  // op is applied to `in`
+    int limit = 0;                                  // columns at most: no more than there are unknowns
+    int columns = 0;                                // of the Hessenberg matrix so far
+    S** basis = nullptr;                            // limit + 1 vectors
+    // H, rotated: column j has j + 1 numbers, and they follow one another. Then the rotations, the rotated |r| e_1, and
+    // the column that is being made, which serves for y too.
+    double *h = nullptr, *cosine = nullptr, *sine = nullptr, *right = nullptr, *column = nullptr;
+    double next_length = 0;  // of the last vector of the basis, before it is made a unit; 0: there is none
     Phase phase = Phase::residual;
-    bool judged = false;                                       // a residual has been measured
-    double g_norm = 0;                                         // |g|
-    double best = 0;                                           // |g - A w| of the w held
-    std::array<std::array<double, restart + 1>, restart> h{};  // h[j] is column j, rotated
-    std::array<double, restart> cosine{}, sine{};
-    std::array<double, restart + 1> right{};  // rotated |r| e_1
+    bool judged = false;  // a residual has been measured
+    bool empty = false;   // w is the zero of the start
+    double g_norm = 0;    // |g|
+    double best = 0;      // |g - A w| of the w held
+
+    [[nodiscard]] double* h_column(int j) const { return h + j * (j + 1) / 2; }
   };
 
+  /// Room for `restart` columns more.
   template <class S>
-  static void finish(Sample<S>& s, S* in, Status status, SampleResult& result) {
+  static void grow(Sample<S>& s, Scratch& scratch) {
+    const int before = s.limit, limit = static_cast<int>(std::min<Index>(before + restart, s.size));
+    const auto longer = [&]<class T>(T*& numbers, int old_count, int count) {
+      T* const room = scratch.take<T>(count);
+      if (numbers != nullptr) std::copy_n(numbers, old_count, room);
+      numbers = room;
+    };
+    const int old_vectors = s.basis == nullptr ? 0 : before + 1;
+    longer(s.basis, old_vectors, limit + 1);
+    longer(s.h, before * (before + 1) / 2, limit * (limit + 1) / 2);
+    longer(s.cosine, before, limit);
+    longer(s.sine, before, limit);
+    longer(s.right, before + 1, limit + 1);
+    longer(s.column, 0, limit + 1);
+    const Index stride = detail::column_stride<S>(s.size);
+    S* const vectors = scratch.take<S>(stride * (limit + 1 - old_vectors));
+    for (int j = old_vectors; j <= limit; ++j) s.basis[j] = vectors + (j - old_vectors) * stride;
+    s.limit = limit;
+  }
+
+  template <class S>
+  static void finish(Sample<S>& s, Status status, SampleResult& result) {
+    if (status == Status::non_finite && s.empty) {
+      std::fill_n(s.w, s.size, std::numeric_limits<S>::quiet_NaN());
+      s.best = std::numeric_limits<double>::infinity();
+    }
     result.status = status;
     result.residual = s.g_norm > 0 ? s.best / s.g_norm : s.best;
     s.phase = Phase::done;
-    std::fill_n(in, s.size, S(0));
+    std::fill_n(s.in, s.size, S(0));
   }
 
   template <class S>
-  static void begin(Sample<S>& s, const S* g, S* w, S* in, SampleResult& result) {
+  static void begin(Sample<S>& s, SampleResult& result) {
     result = {};
-    s.g_norm = s.best = detail::norm(g, s.size);
+    s.g_norm = s.best = detail::norm(s.g, s.size);
     if (!std::isfinite(s.g_norm)) {
-      s.best = std::numeric_limits<double>::infinity();
+      s.empty = true;
       s.g_norm = 0;
-      finish(s, in, Status::non_finite, result);
+      finish(s, Status::non_finite, result);
     } else if (s.g_norm == 0) {
-      std::fill_n(w, s.size, S(0));
-      finish(s, in, Status::converged, result);
-    } else if (const double w_norm = detail::norm(w, s.size); w_norm == 0) {
-      s.judged = true;
-      detail::VectorMap<S>(s.basis, s.size) = detail::ConstVectorMap<S>(g, s.size);
-      start_cycle(s, in, s.g_norm);
+      std::fill_n(s.w, s.size, S(0));
+      finish(s, Status::converged, result);
+    } else if (detail::norm(s.w, s.size) == 0) {
+      s.judged = s.empty = true;
+      start_cycle(s, s.g, s.g_norm);
     } else {
-      std::copy_n(w, s.size, in);
+      std::copy_n(s.w, s.size, s.in);
     }
   }
 
-  /// The first column of the basis holds a residual of this length.
+  /// The basis begins with the residual r, of this length.
   template <class S>
-  static void start_cycle(Sample<S>& s, S* in, double length) {
-    detail::scale(s.basis, 1 / length, s.size);
-    s.right.fill(0);
+  static void start_cycle(Sample<S>& s, const S* r, double length) {
+    std::copy_n(r, s.size, s.basis[0]);
+    detail::divide(s.basis[0], length, s.size);
     s.right[0] = length;
     s.columns = 0;
     s.phase = Phase::arnoldi;
-    std::copy_n(s.basis, s.size, in);
+    std::copy_n(s.basis[0], s.size, s.in);
+  }
+
+  /// The last vector of the basis is next.
+  template <class S>
+  static void go_on(Sample<S>& s) {
+    detail::scale(s.basis[s.columns], 1 / s.next_length, s.size);
+    std::copy_n(s.basis[s.columns], s.size, s.in);
+    s.phase = Phase::arnoldi;
   }
 
   /// One step of Arnoldi's method: out = A V_j.
   template <class S>
-  static void extend(Sample<S>& s, S* w, S* in, const S* out, const LinearStop& stop, SampleResult& result) {
+  static void extend(Sample<S>& s, const LinearStop& stop, SampleResult& result) {
     ++result.iterations;
-    const std::size_t j = static_cast<std::size_t>(s.columns);
-    auto& h = s.h[j];
-    h.fill(0);
-    S* const next = s.basis + (s.columns + 1) * s.stride;
-    std::copy_n(out, s.size, next);
+    const int j = s.columns;
+    double* const h = s.column;
+    std::fill_n(h, j + 2, 0.0);
+    S* const next = s.basis[j + 1];
+    std::copy_n(s.out, s.size, next);
     const double before = detail::norm(next, s.size);
-    if (!std::isfinite(before)) return finish(s, in, Status::non_finite, result);
-    orthogonalise(s, next, h);
+    if (!std::isfinite(before)) return finish(s, Status::non_finite, result);
+    orthogonalise(s, next);
     double length = detail::norm(next, s.size);
     if (length < 0.1 * before) {
-      orthogonalise(s, next, h);
+      orthogonalise(s, next);
       length = detail::norm(next, s.size);
     }
     constexpr double epsilon = static_cast<double>(std::numeric_limits<S>::epsilon());
     const bool exhausted = !(length > 10 * epsilon * before);  // the space is invariant: no new direction
-    h[j + 1] = exhausted ? 0 : length;
-    for (std::size_t i = 0; i < j; ++i) rotate(s.cosine[i], s.sine[i], h[i], h[i + 1]);
+    s.next_length = h[j + 1] = exhausted ? 0 : length;
+    for (int i = 0; i < j; ++i) rotate(s.cosine[i], s.sine[i], h[i], h[i + 1]);
     const double diagonal = std::hypot(h[j], h[j + 1]);
     s.cosine[j] = diagonal > 0 ? h[j] / diagonal : 1;
     s.sine[j] = diagonal > 0 ? h[j + 1] / diagonal : 0;
     rotate(s.cosine[j], s.sine[j], h[j], h[j + 1]);
+    s.right[j + 1] = 0;
     rotate(s.cosine[j], s.sine[j], s.right[j], s.right[j + 1]);
+    std::copy_n(h, j + 1, s.h_column(j));
     ++s.columns;
     // In an invariant space on which A is singular the last column is all rounding: it has nothing to give.
     if (exhausted && !(diagonal > 10 * epsilon * before)) --s.columns;
@@ -168,65 +216,75 @@ struct Gmres {
     const bool last = result.evaluations >= stop.max_evaluations;
     if (!exhausted && !last && s.columns < s.limit && std::abs(s.right[j + 1]) > stop.tolerance * s.g_norm &&
         result.evaluations + 1 < stop.max_evaluations) {
-      detail::scale(next, 1 / length, s.size);
-      std::copy_n(next, s.size, in);
-      return;
+      return go_on(s);
     }
-    form_candidate(s, w, in);
+    form_candidate(s);
     s.phase = Phase::residual;
     if (last) {  // a single evaluation was allowed: nothing is left to measure the candidate with
-      s.best = s.columns > 0 ? std::abs(s.right[j + 1]) : s.best;
-      std::copy_n(in, s.size, w);
-      finish(s, in, Status::max_iterations, result);
+      if (s.columns > 0) {
+        s.best = std::abs(s.right[j + 1]);
+        std::copy_n(s.in, s.size, s.w);
+      }
+      finish(s, Status::max_iterations, result);
     }
   }
 
   /// in = w + V y.
   template <class S>
-  static void form_candidate(const Sample<S>& s, const S* w, S* in) {
-    std::array<double, restart> y{};  // its negative: what is subtracted
-    for (std::size_t i = static_cast<std::size_t>(s.columns); i-- > 0;) {
+  static void form_candidate(const Sample<S>& s) {
+    double* const y = s.column;  // its negative: what is subtracted
+    for (int i = s.columns; i-- > 0;) {
       double value = -s.right[i];
-      for (std::size_t l = i + 1; l < static_cast<std::size_t>(s.columns); ++l) value -= s.h[l][i] * y[l];
-      y[i] = value / s.h[i][i];
+      for (int l = i + 1; l < s.columns; ++l) value -= s.h_column(l)[i] * y[l];
+      y[i] = value / s.h_column(i)[i];
     }
     detail::for_chunks(s.size, [&](Index first, Index count) {
-      detail::VectorMap<S> in_chunk(in + first, count);
-      in_chunk = detail::ConstVectorMap<S>(w + first, count);
+      detail::VectorMap<S> in_chunk(s.in + first, count);
+      in_chunk = detail::ConstVectorMap<S>(s.w + first, count);
       detail::subtract_columns<S>(
-          in_chunk, [&](int j) { return s.basis + j * s.stride + first; }, y, s.columns);
+          in_chunk, [&](int j) { return s.basis[j] + first; }, y, s.columns);
     });
   }
 
   /// The true residual of the candidate in `in`, of which out is the image.
   template <class S>
-  static void judge(Sample<S>& s, const S* g, S* w, S* in, const S* out, const LinearStop& stop, SampleResult& result) {
-    detail::VectorMap<S> r(s.basis, s.size);
-    r = detail::ConstVectorMap<S>(g, s.size) - detail::ConstVectorMap<S>(out, s.size);
-    const double residual = detail::norm(s.basis, s.size), before = s.best;
+  static void judge(Sample<S>& s, const LinearStop& stop, SampleResult& result, Scratch& scratch) {
+    detail::VectorMap<S> r(s.out, s.size);
+    r = detail::ConstVectorMap<S>(s.g, s.size) - r;
+    const double residual = detail::norm(s.out, s.size), before = s.best;
     if (!std::isfinite(residual)) {
       if (!s.judged) s.best = std::numeric_limits<double>::infinity();
-      return finish(s, in, Status::non_finite, result);
+      return finish(s, Status::non_finite, result);
+    }
+    // A cycle needs two evaluations at least: one to move, one to measure.
+    const bool last = result.evaluations + 2 > stop.max_evaluations;
+    const bool stuck = s.judged && residual > 0.999 * before;
+    const bool grows = stuck && !last && residual > stop.tolerance * s.g_norm && s.next_length > 0 &&
+                       s.columns == s.limit && s.limit < s.size &&
+                       std::abs(s.right[s.columns]) > stop.tolerance * s.g_norm;
+    if (grows) {  // w stays what it was when the basis was begun
+      grow(s, scratch);
+      return go_on(s);
     }
     if (!s.judged || residual <= s.best) {
       s.best = residual;
-      std::copy_n(in, s.size, w);
+      s.empty = s.empty && s.columns == 0;
+      std::copy_n(s.in, s.size, s.w);
     }
-    if (s.best <= stop.tolerance * s.g_norm) return finish(s, in, Status::converged, result);
-    if (s.judged && residual > 0.999 * before) return finish(s, in, Status::stalled, result);
-    // A cycle needs two evaluations at least: one to move, one to measure.
-    if (result.evaluations + 2 > stop.max_evaluations) return finish(s, in, Status::max_iterations, result);
+    if (s.best <= stop.tolerance * s.g_norm) return finish(s, Status::converged, result);
+    if (stuck && (s.next_length == 0 || !last)) return finish(s, Status::stalled, result);
+    if (last) return finish(s, Status::max_iterations, result);
     s.judged = true;
-    start_cycle(s, in, residual);
+    start_cycle(s, s.out, residual);
   }
 
+  /// v less its parts along the basis, which are added to the column that is being made.
   template <class S>
-  static void orthogonalise(const Sample<S>& s, S* v, std::array<double, restart + 1>& h) {
+  static void orthogonalise(const Sample<S>& s, S* v) {
     for (int i = 0; i <= s.columns; ++i) {
-      const S* const column = s.basis + i * s.stride;
-      const double along = detail::dot(column, v, s.size);
-      h[static_cast<std::size_t>(i)] += along;
-      detail::VectorMap<S>(v, s.size) -= static_cast<S>(along) * detail::ConstVectorMap<S>(column, s.size);
+      const double along = detail::dot(s.basis[i], v, s.size);
+      s.column[i] += along;
+      detail::VectorMap<S>(v, s.size) -= static_cast<S>(along) * detail::ConstVectorMap<S>(s.basis[i], s.size);
     }
   }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <type_traits>
 
 #include "basin/core/state.hpp"
@@ -124,25 +125,42 @@ template <class S>
 /// True if a sum of squares made in S can be trusted: nothing overflowed, and what underflowed does not matter.
 template <class S>
 [[nodiscard]] bool in_safe_range(double sum_of_squares) {
-  if constexpr (std::is_same_v<S, float>) {
-    return sum_of_squares > 1e-20 && sum_of_squares < 1e36;
-  } else {
-    return true;
-  }
+  constexpr bool single = std::is_same_v<S, float>;
+  return sum_of_squares > (single ? 1e-20 : 1e-290) && sum_of_squares < (single ? 1e36 : 1e300);
 }
 
-/// |a|, also where the squares of floats overflow or underflow.
+/// |a|, or |a - b| where b is not null, of numbers of any size: relative to the largest of them. Slow.
+template <class S>
+[[nodiscard]] double norm_of_any_size(const S* a, const S* b, Index size) {
+  const auto at = [&](Index i) { return static_cast<double>(a[i]) - (b == nullptr ? 0.0 : static_cast<double>(b[i])); };
+  double largest = 0, sum = 0;
+  for (Index i = 0; i < size; ++i) {
+    if (std::isnan(at(i))) return at(i);
+    largest = std::max(largest, std::abs(at(i)));
+  }
+  if (largest == 0 || std::isinf(largest)) return largest;
+  for (Index i = 0; i < size; ++i) sum += at(i) / largest * (at(i) / largest);
+  return largest * std::sqrt(sum);
+}
+
+/// |a|, also where squares overflow or underflow.
 template <class S>
 [[nodiscard]] double norm(const S* a, Index size) {
-  double sum = dot(a, a, size);
-  if (!in_safe_range<S>(sum)) sum = ConstVectorMap<S>(a, size).template cast<double>().squaredNorm();
-  return std::sqrt(sum);
+  const double sum = dot(a, a, size);
+  return in_safe_range<S>(sum) ? std::sqrt(sum) : norm_of_any_size<S>(a, nullptr, size);
 }
 
 /// a *= factor.
 template <class S>
 void scale(S* a, double factor, Index size) {
   VectorMap<S>(a, size) *= static_cast<S>(factor);
+}
+
+/// a /= length, also where 1 / length is beyond the range of S.
+template <class S>
+void divide(S* a, double length, Index size) {
+  if (1 / length <= static_cast<double>(std::numeric_limits<S>::max())) return scale(a, 1 / length, size);
+  for (Index i = 0; i < size; ++i) a[i] = static_cast<S>(static_cast<double>(a[i]) / length);
 }
 
 /// a -= the sum of c_j times column j of `columns`, for count columns; column j starts at columns(j). Four columns at a
@@ -167,13 +185,9 @@ template <class S>
       return std::array{residual * residual, value * value};
     });
   });
-  auto [residual, value] = squares;
-  if (!in_safe_range<S>(residual) || !in_safe_range<S>(value)) {
-    const ConstVectorMap<S> z_all(z, size), f_all(f, size);
-    residual = (f_all.template cast<double>() - z_all.template cast<double>()).squaredNorm();
-    value = f_all.template cast<double>().squaredNorm();
-  }
-  return {std::sqrt(residual), std::sqrt(value)};
+  const auto [residual, value] = squares;
+  return {in_safe_range<S>(residual) ? std::sqrt(residual) : norm_of_any_size(f, z, size),
+          in_safe_range<S>(value) ? std::sqrt(value) : norm_of_any_size<S>(f, nullptr, size)};
 }
 
 }  // namespace basin::detail

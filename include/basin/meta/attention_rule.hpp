@@ -174,7 +174,7 @@ struct AttentionRule {
   template <class S>
   [[nodiscard]] Matrix<S> code_table() const {
     const auto widths = network.widths();
-    const Index positions = 1 + std::max(*std::max_element(widths.begin(), widths.end()), std::ssize(widths));
+    const Index positions = 1 + std::max(*std::max_element(widths.begin(), widths.end()), static_cast<Index>(widths.size()));
     Matrix<S> code(head_features, positions);
     for (Index p = 0; p < positions; ++p) sinusoidal_code(p, code.col(p));
     return code;

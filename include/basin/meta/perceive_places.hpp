@@ -24,6 +24,7 @@
 
 #include "basin/core/parallel.hpp"
 #include "basin/core/parameters.hpp"
+#include "basin/kernels/elementwise.hpp"
 #include "basin/kernels/product.hpp"
 #include "basin/meta/network.hpp"
 
@@ -114,8 +115,8 @@ struct PerceivePlaces {
       S* p = scratch.take<S>(z.size());
       parallel_for((z.size() + chunk_numbers - 1) / chunk_numbers, [&](Index chunk) {
         const Index first = chunk * chunk_numbers, count = std::min(chunk_numbers, z.size() - first);
-        Eigen::Map<Vector<S>>(p + first, count).array() =
-            S(2) * (z.vector().segment(first, count).array() / S(2)).tanh();
+        kernels::elementwise(
+            count, p + first, [](const auto& q) { return S(2) * (q / S(2)).tanh(); }, z.data() + first);
       });
       return p;
     }

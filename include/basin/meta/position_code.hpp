@@ -19,6 +19,7 @@
 //   one_hot_code, binary_code, place_code   flags
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <type_traits>
 
@@ -89,10 +90,15 @@ void one_hot_code(Index position, Column&& column) {
 /// The position's binary digits, 0 or 1, the lowest first. Positions are 0 ... 2^size - 1.
 template <class Column>
 void binary_code(Index position, Column&& column) {
+  constexpr Index bits = std::numeric_limits<Index>::digits;  // of a position: 63, or 31 in a browser
   const Index digits = column.size();
-  if (digits < 62) detail::check_position(position, Index{1} << digits);
+  if (digits < bits) {
+    detail::check_position(position, Index{1} << digits);
+  } else {
+    check(position >= 0, "position of a code", position, "0 or more");
+  }
   for (Index k = 0; k < digits; ++k) {
-    column[k] = static_cast<detail::CodeScalar<Column>>(k < 62 ? position >> k & 1 : 0);
+    column[k] = static_cast<detail::CodeScalar<Column>>(k < bits ? position >> k & 1 : 0);
   }
 }
 

@@ -67,6 +67,10 @@ struct Automaton {
   static_assert(detail::Join<detail::features_after<Rule, seen_features>, answers>::fits);
   static_assert(detail::has_feature<Alive, state_features>,
                 "Automaton: the feature that decides about life is not one of the state's");
+  static_assert(
+      std::is_same_v<Alive, Everywhere> || requires { typename Perception::Edge; },
+      "Automaton: an alive mask looks at the neighbours in a grid, which this perception has not: take "
+      "Everywhere");
   static_assert(!(std::is_same_v<Fire, MeanField> && std::is_same_v<Update, Replace>),
                 "Automaton: Replace takes the rule's answer whole, so a mean field would not be the mean; take Relax");
 

@@ -13,6 +13,8 @@
 #include <concepts>
 #include <cstddef>
 
+#include "basin/core/language.hpp"
+
 namespace basin {
 
 /// One cell that a stencil reads, relative to the centre.

@@ -29,8 +29,10 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "basin/core/parameters.hpp"
+#include "basin/kernels/elementwise.hpp"
 
 namespace basin {
 
@@ -216,8 +218,8 @@ struct Adam {
     }
   }
 
-  /// Step number `steps` (from 1 on) of a part of theta: g, the moments m and s, and the values are vectors of Eigen,
-  /// of which the last three change.
+  /// Step number `steps` (from 1 on) of a part of theta: g, the moments m and s, and the values are vectors of Eigen
+  /// whose numbers lie together, of which the last three change.
   template <class G, class M, class V>
   void move(std::int64_t steps, const G& g, M&& m, M&& s, V&& values, double rate_scale) const {
     using S = typename G::Scalar;
@@ -226,11 +228,20 @@ struct Adam {
     const S a = static_cast<S>(rate * rate_scale / bias1), per_root = static_cast<S>(1.0 / std::sqrt(bias2));
     const S b1 = static_cast<S>(beta1), b2 = static_cast<S>(beta2);
     const S new1 = static_cast<S>(1.0 - beta1), new2 = static_cast<S>(1.0 - beta2), e = static_cast<S>(epsilon);
-    m.array() = b1 * m.array() + new1 * g.array();
-    s.array() = b2 * s.array() + new2 * g.array().square();
+    kernels::elementwise(
+        g.size(), m.data(), [=](const auto& was, const auto& now) { return b1 * was + new1 * now; },
+        std::as_const(m).data(), g.data());
+    kernels::elementwise(
+        g.size(), s.data(), [=](const auto& was, const auto& now) { return b2 * was + new2 * now.square(); },
+        std::as_const(s).data(), g.data());
     detail::drop_subnormals(m);
     detail::drop_subnormals(s);
-    values.array() -= a * m.array() / (per_root * s.array().sqrt() + e);
+    kernels::elementwise(
+        g.size(), values.data(),
+        [=](const auto& x, const auto& mean, const auto& square) {
+          return x - a * mean / (per_root * square.sqrt() + e);
+        },
+        std::as_const(values).data(), std::as_const(m).data(), std::as_const(s).data());
   }
 };
 

@@ -1,0 +1,194 @@
+#pragma once
+
+// The derivative of an equilibrium. deq/equilibrium.hpp includes this.
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "basin/deq/equilibrium.hpp"
+
+namespace basin {
+
+/// dz/du and dz/dtheta at the equilibrium. Refers to theta, u and z; owns what the cell prepared, or refers to the
+/// caller's. What an adjoint method reached is in the Report of each call; what the forward solves did, in report().
+template <class C, class Solver, class Adjoint>
+template <class S>
+class Equilibrium<C, Solver, Adjoint>::Linearization {
+  using Model = Equilibrium;
+
+ public:
+  Linearization(const Model& model, std::span<const S, param_count> theta, View<const S> u, View<S> z,
+                const Context& context, const Prepared<S>* prepared)
+      : model_(model), theta_(theta), u_(u), z_(z), context_(context), prepared_(prepared) {
+    if (prepared_ == nullptr) {
+      owned_ = std::make_unique<const Prepared<S>>(model.template prepare<S>(theta));
+      prepared_ = owned_.get();
+    }
+    if (context.samples != nullptr) {
+      numbers_.assign(context.samples, context.samples + z.samples());
+      context_.samples = numbers_.data();
+    }
+    model.template begin<S>(z, context_);
+    if constexpr (unrolled) {
+      record_steps(z);
+    } else {
+      report_ = model.template settle<S>(theta, u, z, *prepared_, context_);
+    }
+  }
+
+  /// Moves, but does not copy: it refers to what it owns.
+  Linearization(Linearization&&) = default;
+  Linearization& operator=(Linearization&&) = default;
+
+  [[nodiscard]] Report report() const { return report_; }
+
+  Report jvp(View<const S> t, View<S> out) const {
+    check_jvp<S>("Equilibrium", u_.shape(), z_.shape(), t, out);
+    Report report;
+    std::vector<SampleResult> results(static_cast<std::size_t>(z_.samples()));
+    if constexpr (unrolled) {
+      each_sample([&](const auto& steps, Index n) {
+        results[static_cast<std::size_t>(n)] = steps.forward(t.sample(n), out.sample(n), report);
+      });
+    } else {
+      each_tile([&](const auto& linear, Index first, Index count) {
+        Scratch scratch;
+        const View<S> from_u = scratch.state<S>(z_.shape().with_samples(count));
+        report += detail::report_of([&] { return linear.jvp_input(t.samples(first, count), from_u); });
+        const auto apply_a = [&](View<const S> v, View<S> a_v) {
+          report += detail::report_of([&] { return linear.jvp(v, a_v); });
+        };
+        model_.adjoint.solve_tile(apply_a, View<const S>(from_u), out.samples(first, count),
+                                  part(results, first, count));
+      });
+    }
+    Model::record(results, Pass::adjoint, context_, report);
+    return report;
+  }
+
+  Report vjp(View<const S> w, View<S> du) const {
+    check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w, du);
+    return pull_back(
+        w, du, [](const auto& linear, View<const S> step, View<S> du_step) { return linear.vjp_input(step, du_step); },
+        [](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
+          Report report = detail::report_of([&] { return linear.vjp(step, dz); });
+          report += detail::report_of([&] { return linear.vjp_input(step, du_step); });
+          return report;
+        });
+  }
+
+  Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
+    check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w, du);
+    return pull_back(
+        w, du,
+        [&](const auto& linear, View<const S> step, View<S> du_step) {
+          return linear.pullback(step, View<S>{}, du_step, dtheta);
+        },
+        [&](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
+          return linear.pullback(step, dz, du_step, dtheta);
+        });
+  }
+
+ private:
+  /// The two ways back: at_end(linearization, w, du) through one evaluation of the cell, where w solves the adjoint
+  /// equation, or at_step(linearization, w, dz, du) through each step of the iteration.
+  template <class AtEnd, class AtStep>
+  Report pull_back(View<const S> w, View<S> du, [[maybe_unused]] const AtEnd& at_end,
+                   [[maybe_unused]] const AtStep& at_step) const {
+    Report report;
+    std::vector<SampleResult> results(static_cast<std::size_t>(z_.samples()));
+    if constexpr (unrolled) {
+      each_sample([&](const auto& steps, Index n) {
+        const auto pull = [&](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
+          report += detail::report_of([&] { return at_step(linear, step, dz, du_step); });
+        };
+        results[static_cast<std::size_t>(n)] = steps.back(w.sample(n), du ? du.sample(n) : du, pull);
+      });
+    } else {
+      each_tile([&](const auto& linear, Index first, Index count) {
+        Scratch scratch;
+        const View<S> solved = scratch.state<S>(z_.shape().with_samples(count));
+        const auto apply_a = [&](View<const S> v, View<S> a_v) {
+          report += detail::report_of([&] { return linear.vjp(v, a_v); });
+        };
+        model_.adjoint.solve_tile(apply_a, w.samples(first, count), solved, part(results, first, count));
+        report += detail::report_of(
+            [&] { return at_end(linear, View<const S>(solved), du ? du.samples(first, count) : du); });
+      });
+    }
+    Model::record(results, Pass::adjoint, context_, report);
+    return report;
+  }
+
+  static std::span<SampleResult> part(std::vector<SampleResult>& results, Index first, Index count) {
+    return std::span(results).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  }
+
+  /// What the cell is told: not to log.
+  [[nodiscard]] Context context_of_cell(Index first) const {
+    Context context = context_.from_sample(first);
+    context.log = nullptr;
+    return context;
+  }
+
+  /// Calls body(linearization of the cell, first sample, count) for each tile, in order.
+  template <class Body>
+  void each_tile(const Body& body) const {
+    const Index tile = detail::samples_per_tile<S>(z_.shape());
+    for (Index first = 0; first < z_.samples(); first += tile) {
+      const Index count = std::min(tile, z_.samples() - first);
+      Scratch scratch;
+      const View<S> value = scratch.state<S>(z_.shape().with_samples(count));
+      const auto linear = detail::linearize_with<C, S>(model_.cell, theta_, prepared_, context_of_cell(first),
+                                                       z_.samples(first, count), u_.samples(first, count), value);
+      body(linear, first, count);
+    }
+  }
+
+  /// Calls body(the steps of the iteration, sample) for each sample, in order.
+  template <class Body>
+  void each_sample(const Body& body) const {
+    for (Index n = 0; n < z_.samples(); ++n) {
+      const Steps& steps = steps_[static_cast<std::size_t>(n)];
+      body(
+          detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n), steps.states,
+                              model_.solver.damping, steps.settled, model_.stop.tolerance, model_.stop.max_evaluations},
+          n);
+    }
+  }
+
+  /// Solves sample by sample and keeps the states up to the one that is returned.
+  void record_steps(View<S> z) {
+    std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
+    steps_.resize(results.size());
+    for (Index n = 0; n < z.samples(); ++n) {
+      Steps& steps = steps_[static_cast<std::size_t>(n)];
+      const auto watch = [&](const Iterate<S>& iterate) { steps.states.emplace_back(iterate.z); };
+      const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &report_);
+      solve_tile(map, z.sample(n), model_.solver, model_.stop, part(results, n, 1), nullptr, watch);
+      steps.settled = results[static_cast<std::size_t>(n)].status == Status::converged;
+      if (steps.states.empty()) steps.states.emplace_back(View<const S>(z.sample(n)));
+      while (steps.states.size() > 1 && steps.states.back().values != z.sample(n).vector()) steps.states.pop_back();
+    }
+    model_.template finish<S>(z, results, context_, report_);
+  }
+
+  struct Steps {
+    std::vector<State<S>> states{};
+    bool settled = false;
+  };
+
+  Model model_;
+  std::span<const S, param_count> theta_;
+  View<const S> u_, z_;
+  Context context_;
+  std::vector<Index> numbers_;  // what context_.samples points at, if at anything
+  std::unique_ptr<const Prepared<S>> owned_;
+  const Prepared<S>* prepared_;
+  Report report_;
+  std::vector<Steps> steps_;  // only if unrolled
+};
+
+}  // namespace basin

@@ -1,0 +1,169 @@
+#pragma once
+
+// The map as one sample of a solve sees it: what a method that does more than mix is given for its step.
+//
+//   map.left()                        evaluations that this sample may still make
+//   map(z, out) -> bool               out = f(z) at any point z; false, and out is not touched, if none is left
+//   map.linearize(z, f) -> linear     the derivative J = df/dz at z, where f = f(z) is known. Needs left() >= 1
+//     linear.jvp(t, out) -> bool      out = J t
+//     linear.vjp(w, out) -> bool      out = J^T w; there only if the map says so (linear.has_vjp)
+//
+// z, out and the rest are std::span of one sample. Each evaluation of f and each product counts as one evaluation of
+// the sample. Nothing here checks that values are finite.
+//
+// J comes from the map where it has
+//
+//   f.linearize(View<const S> z, std::span<const Index> samples)   an object with jvp(View<const S> t, View<S> out),
+//   and
+//                                                                  vjp(w, out) if it likes; sample i of z is number
+//                                                                  samples[i] of the batch
+//
+// which counts as one evaluation, for it evaluates f in most cases. Any other map gets a forward difference,
+//
+//   J t = (f(z + h t) - f(z)) / h        h = sqrt(epsilon) (1 + |z|) / |t|
+//
+// (Brown and Saad 1990, SIAM J. Sci. Stat. Comput. 11(3); Knoll and Keyes 2004, J. Comput. Phys. 193, section 2.2) with
+// the epsilon of the scalar and Euclidean norms: about half of the digits of J t are right where z and f(z) are of the
+// order of 1 or of |z|.
+
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <span>
+
+#include "basin/core/scratch.hpp"
+#include "basin/linear/vector_passes.hpp"
+
+namespace basin {
+
+/// A map that gives its own derivative. See above.
+template <class Map, class S>
+concept LinearizableMap = requires(const Map& f, View<const S> z, View<S> out, std::span<const Index> samples) {
+  f.linearize(z, samples).jvp(z, out);
+};
+
+namespace detail {
+
+/// f as the caller wrote it: of (z, out), or of (z, out, sample numbers).
+template <class S, class Map>
+void evaluate(const Map& f, View<const S> z, View<S> out, std::span<const Index> samples) {
+  if constexpr (std::invocable<const Map&, View<const S>, View<S>, std::span<const Index>>) {
+    static_cast<void>(f(z, out, samples));
+  } else {
+    static_assert(std::invocable<const Map&, View<const S>, View<S>>,
+                  "a map is called as f(View<const S> z, View<S> out), with S the scalar of the start, or with the "
+                  "sample numbers as a third argument, std::span<const Index>");
+    static_cast<void>(f(z, out));
+  }
+}
+
+/// The evaluations of a sample, and how many it may make.
+struct Budget {
+  int* used;
+  int most;
+
+  [[nodiscard]] int left() const { return most - *used; }
+  [[nodiscard]] bool spend() const {
+    if (*used >= most) return false;
+    ++*used;
+    return true;
+  }
+};
+
+/// The derivative that a map gives.
+template <class S, class Linear>
+struct GivenLinearization {
+  static constexpr bool has_vjp = requires(const Linear& linear, View<const S> w, View<S> out) { linear.vjp(w, out); };
+
+  Budget budget;
+  Shape shape;
+  Linear linear;
+
+  [[nodiscard]] bool jvp(std::span<const S> t, std::span<S> out) const {
+    if (!budget.spend()) return false;
+    static_cast<void>(linear.jvp(View<const S>(t.data(), shape), View<S>(out.data(), shape)));
+    return true;
+  }
+  [[nodiscard]] bool vjp(std::span<const S> w, std::span<S> out) const requires has_vjp {
+    if (!budget.spend()) return false;
+    static_cast<void>(linear.vjp(View<const S>(w.data(), shape), View<S>(out.data(), shape)));
+    return true;
+  }
+};
+
+/// Forward differences.
+template <class S, class SampleMap>
+class DifferenceLinearization {
+ public:
+  static constexpr bool has_vjp = false;
+
+  DifferenceLinearization(const SampleMap& map, std::span<const S> z, std::span<const S> f)
+      : map_(map),
+        z_(z),
+        f_(f),
+        step_(std::sqrt(static_cast<double>(std::numeric_limits<S>::epsilon())) *
+              (1 + norm(z.data(), static_cast<Index>(z.size())))) {}
+
+  [[nodiscard]] bool jvp(std::span<const S> t, std::span<S> out) const {
+    const Index size = static_cast<Index>(t.size());
+    const double length = norm(t.data(), size);
+    if (length == 0) {
+      VectorMap<S>(out.data(), size).setZero();
+      return true;
+    }
+    Scratch scratch;
+    S* const near = scratch.take<S>(size);
+    const double h = step_ / length;
+    VectorMap<S>(near, size) =
+        ConstVectorMap<S>(z_.data(), size) + static_cast<S>(h) * ConstVectorMap<S>(t.data(), size);
+    if (!map_(std::span<const S>(near, t.size()), out)) return false;
+    VectorMap<S> result(out.data(), size);
+    result = (result - ConstVectorMap<S>(f_.data(), size)) / static_cast<S>(h);
+    return true;
+  }
+
+ private:
+  const SampleMap& map_;
+  std::span<const S> z_, f_;
+  double step_;
+};
+
+}  // namespace detail
+
+/// See above. Made by the loop; refers to the map and to the count of the sample.
+template <class S, class Map>
+class SampleMap {
+ public:
+  /// shape: of one sample; number: which it is, for the map; used: its count of evaluations; most: its limit.
+  SampleMap(const Map& f, const Shape& shape, const Index* number, int* used, int most)
+      : f_(f), shape_(shape), number_(number, 1), budget_{used, most} {}
+
+  [[nodiscard]] int left() const { return budget_.left(); }
+
+  [[nodiscard]] bool operator()(std::span<const S> z, std::span<S> out) const {
+    if (!budget_.spend()) return false;
+    detail::evaluate<S>(f_, View<const S>(z.data(), shape_), View<S>(out.data(), shape_), number_);
+    return true;
+  }
+
+  /// The result refers to z, f and this. Throws std::invalid_argument if no evaluation is left.
+  [[nodiscard]] auto linearize(std::span<const S> z, std::span<const S> f) const {
+    check(left() >= 1, "number of evaluations left to linearize with", left(), "1 or more");
+    if constexpr (LinearizableMap<Map, S>) {
+      using Linear = decltype(f_.linearize(View<const S>{}, number_));
+      static_cast<void>(budget_.spend());
+      return detail::GivenLinearization<S, Linear>{budget_, shape_,
+                                                   f_.linearize(View<const S>(z.data(), shape_), number_)};
+    } else {
+      return detail::DifferenceLinearization<S, SampleMap>(*this, z, f);
+    }
+  }
+
+ private:
+  const Map& f_;
+  Shape shape_;
+  std::span<const Index> number_;
+  detail::Budget budget_;
+};
+
+}  // namespace basin

@@ -1,0 +1,236 @@
+#pragma once
+
+// When the solve of a sample ends, and how its distance from a fixed point is measured.
+//
+// With R = |f(z) - z| and F = |f(z)| in the norm of the options, a sample has converged if
+//
+//   R <= absolute tolerance + tolerance * F
+//
+// and if that is evidence. With s the larger of R and F at the start, two things are not:
+//
+// - A residual that only looks small because z grew. F counts up to 10 s: beyond, R has to be small beside the start.
+//   z + 1 never converges, and A z + b with nothing to settle in one direction neither.
+// - A residual that rounding swallowed. f(z) - z is known to about epsilon F. Where F exceeds 10 s, R counts as no less
+//   than that.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <span>
+
+#include "basin/core/check.hpp"
+#include "basin/core/status.hpp"
+#include "basin/linear/vector_passes.hpp"
+
+namespace basin {
+
+/// A norm over the numbers of one sample, a_i, each times its weight w_i where weights are given.
+enum class Norm {
+  euclidean,         ///< sqrt(sum (w_i a_i)^2)
+  root_mean_square,  ///< the same over sqrt(size)
+  maximum,           ///< max |w_i a_i|
+};
+
+/// When the solve of a sample ends, other than by an observer.
+struct Stop {
+  /// Relative: converged if |f(z) - z| <= absolute tolerance + tolerance |f(z)|, in `norm`; 0: the absolute part alone.
+  double tolerance = 1e-3;
+  /// In the units of z, in `norm`. Not given: a thousandth of `tolerance`, which solves a map whose fixed point is 0.
+  std::optional<double> absolute_tolerance{};
+  Norm norm = Norm::euclidean;  ///< of everything below and above; the Euclidean costs nothing extra
+  /// What each number of a sample is multiplied by before it enters the norm: 1 / its typical size, where sizes differ.
+  /// As long as a sample, 0 or more each; the caller keeps them alive. Empty: 1.
+  std::span<const double> weights{};
+  /// Of f, for each sample, with trial points and products with derivatives; at least 1. The solve never makes more.
+  int max_evaluations = 40;
+  /// Points of a sample where f may fail to be finite. Each costs an evaluation: the method begins anew from f(z) of
+  /// the state before, and if that fails too, from half way towards the best state so far. 0: the first one ends the
+  /// solve.
+  int max_retries = 10;
+  /// Stalled: over so many evaluations the best |f(z) - z| did not fall below stall_factor times what it was before
+  /// them, and those measured were all within a factor of 2, or all that rounding leaves. A method that wanders is not
+  /// stalled. 0: never.
+  int stall_window = 50;
+  double stall_factor = 0.999;  ///< in (0, 1]
+  /// Diverged: |f(z) - z| exceeds so many times the larger of |f(z0) - z0| and |f(z0)|, and ten evaluations in a row
+  /// did not bring it below the least of its values there (a method that comes back is not lost); or it did, and f is
+  /// not finite beyond; or |f(z)| is so large, ten times in a row, that rounding hides the residual. The larger of two
+  /// is there for a start that is all but a fixed point, an unstable one perhaps: leaving it is no divergence.
+  /// Infinity: never.
+  double divergence_factor = 1e6;  ///< above 1
+
+  [[nodiscard]] double absolute() const { return absolute_tolerance.value_or(1e-3 * tolerance); }
+};
+
+namespace detail {
+
+/// Throws std::invalid_argument if the options make no sense for samples of this size.
+inline void check_stop(const Stop& stop, Index sample_size) {
+  check(stop.tolerance >= 0 && std::isfinite(stop.tolerance), "tolerance of Stop", stop.tolerance,
+        "a finite number, 0 or more");
+  check(stop.absolute() >= 0 && std::isfinite(stop.absolute()), "absolute_tolerance of Stop", stop.absolute(),
+        "a finite number, 0 or more");
+  check(stop.max_evaluations >= 1, "max_evaluations of Stop", stop.max_evaluations, "1 or more");
+  check(stop.max_retries >= 0, "max_retries of Stop", stop.max_retries, "0 (none) or more");
+  check(stop.stall_window >= 0, "stall_window of Stop", stop.stall_window, "0 (never) or more");
+  check(stop.stall_factor > 0 && stop.stall_factor <= 1, "stall_factor of Stop", stop.stall_factor,
+        "a number in (0, 1]");
+  check(stop.divergence_factor > 1, "divergence_factor of Stop", stop.divergence_factor, "a number above 1");
+  if (stop.weights.empty()) return;
+  check(static_cast<Index>(stop.weights.size()) == sample_size, "number of weights of Stop", stop.weights.size(),
+        sample_size);
+  for (const double weight : stop.weights) {
+    check(weight >= 0 && std::isfinite(weight), "a weight of Stop", weight, "a finite number, 0 or more");
+  }
+}
+
+/// |f - z| and |f| in the norm of the options, given those in the Euclidean one, which are finite.
+template <class S>
+[[nodiscard]] ResidualNorms norms_of(const Stop& stop, const ResidualNorms& euclidean, const S* z, const S* f,
+                                     Index size) {
+  const double root = std::sqrt(static_cast<double>(std::max<Index>(size, 1)));
+  if (stop.weights.empty() && stop.norm == Norm::euclidean) return euclidean;
+  if (stop.weights.empty() && stop.norm == Norm::root_mean_square) {
+    return {euclidean.residual / root, euclidean.value / root};
+  }
+  double largest_r = 0, largest_f = 0;
+  const auto each = [&](const auto& body) {
+    for (Index i = 0; i < size; ++i) {
+      const double weight = stop.weights.empty() ? 1.0 : stop.weights[static_cast<std::size_t>(i)];
+      const double value = static_cast<double>(f[i]);
+      body(std::abs(weight * (value - static_cast<double>(z[i]))), std::abs(weight * value));
+    }
+  };
+  each([&](double r, double value) {
+    largest_r = std::max(largest_r, r);
+    largest_f = std::max(largest_f, value);
+  });
+  if (stop.norm == Norm::maximum) return {largest_r, largest_f};
+  const double unit_r = largest_r > 0 ? largest_r : 1, unit_f = largest_f > 0 ? largest_f : 1;
+  double squares_r = 0, squares_f = 0;  // of numbers of at most one, which neither overflow nor all underflow
+  each([&](double r, double value) {
+    squares_r += r / unit_r * (r / unit_r);
+    squares_f += value / unit_f * (value / unit_f);
+  });
+  const double over = stop.norm == Norm::root_mean_square ? root : 1;
+  return {unit_r * std::sqrt(squares_r) / over, unit_f * std::sqrt(squares_f) / over};
+}
+
+/// What the stop test knows of one sample.
+class Watch {
+ public:
+  /// reference: what residuals are relative to, instead of |f| and the absolute tolerance; null if they are not.
+  /// epsilon: of the scalar.
+  Watch(const double* reference, double epsilon) : reference_(reference), epsilon_(epsilon) {}
+
+  void count_evaluation() { ++evaluations_; }
+  /// How many there were since the last look, this one included.
+  int count_retry() {
+    ++retries_;
+    return ++retries_in_a_row_;
+  }
+  void count_step() { ++steps_; }
+  [[nodiscard]] int& evaluations() { return evaluations_; }
+  [[nodiscard]] int retries() const { return retries_; }
+  [[nodiscard]] int steps() const { return steps_; }
+  /// Whether the residual was beyond the divergence factor when it was last looked at.
+  [[nodiscard]] bool beyond() const { return beyond_; }
+  [[nodiscard]] bool has_best() const { return looks_ > 0; }
+  /// Of the best state, in the measure of the stop test.
+  [[nodiscard]] double residual() const { return has_best() ? residual_ : std::numeric_limits<double>::infinity(); }
+
+  /// What one look at z and f(z) says.
+  struct Look {
+    double residual;  ///< in the measure of the stop test: at most the tolerance where the sample has converged
+    bool converged;
+    bool best;  ///< this state is the one to return, so far
+  };
+
+  /// Takes in |f - z| and |f|, which are finite, in the norm of the options. Once for each state.
+  Look look(const ResidualNorms& norms, const Stop& stop) {
+    retries_in_a_row_ = 0;
+    if (looks_++ == 0) start_scale_ = std::max(norms.residual, norms.value);
+    const double rounding = epsilon_ * norms.value;
+    const double most = 10 * start_scale_;
+    const bool grown = norms.value > most;
+    const double r = grown ? std::max(norms.residual, rounding) : norms.residual;
+    if (rounding <= 0.01 * norms.residual) highest_ = std::max(highest_, norms.residual);
+    hidden_ = grown && rounding >= highest_;
+
+    Look look{};
+    if (reference_ != nullptr) {
+      look.converged = r <= stop.tolerance * *reference_;
+      look.residual = r == 0 ? 0.0 : r / *reference_;
+    } else {
+      const double scale = std::min(norms.value, most);
+      look.converged = r <= stop.absolute() + stop.tolerance * scale;
+      look.residual = r == 0 || stop.tolerance == 0 ? r : r / (scale + stop.absolute() / stop.tolerance);
+    }
+    look.best = look.converged || looks_ == 1 || r < best_;
+    if (look.best) {
+      best_ = r;
+      residual_ = look.residual;
+    }
+    keep_count(r, rounding, stop);
+    return look;
+  }
+
+  /// True if the sample ends after a look that did not find it converged; then `status` says how.
+  [[nodiscard]] bool ends(const Stop& stop, Status& status) const {
+    if (looks_lost_ >= patience || looks_hidden_ >= patience) {
+      status = Status::diverged;
+    } else if (stop.stall_window > 0 && looks_since_mark_ >= stop.stall_window && flat_) {
+      status = Status::stalled;
+    } else if (evaluations_ >= stop.max_evaluations) {
+      status = Status::max_iterations;
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr int patience = 10;
+
+  /// The counts behind stall and divergence.
+  void keep_count(double r, double rounding, const Stop& stop) {
+    ++looks_since_mark_;
+    if (looks_ == 1 || best_ < stop.stall_factor * mark_) {
+      mark_ = best_;
+      looks_since_mark_ = 0;
+      lowest_ = std::numeric_limits<double>::infinity();
+      highest_since_mark_ = 0;
+    }
+    lowest_ = std::min(lowest_, r);
+    highest_since_mark_ = std::max(highest_since_mark_, r);
+    flat_ = highest_since_mark_ <= std::max(2 * lowest_, 100 * rounding);
+    beyond_ = r > stop.divergence_factor * start_scale_;
+    if (!beyond_) {
+      least_beyond_ = std::numeric_limits<double>::infinity();
+      looks_lost_ = 0;
+    } else if (r < least_beyond_) {
+      least_beyond_ = r;
+      looks_lost_ = 1;
+    } else {
+      ++looks_lost_;
+    }
+    looks_hidden_ = hidden_ && std::isfinite(stop.divergence_factor) ? looks_hidden_ + 1 : 0;
+  }
+
+  const double* reference_;
+  double epsilon_;
+  int evaluations_ = 0, steps_ = 0, retries_ = 0, retries_in_a_row_ = 0, looks_ = 0;
+  double start_scale_ = 0;
+  double highest_ = 0;  // of the residuals that rounding did not touch
+  double best_ = 0, residual_ = 0;
+  double mark_ = 0;  // the best residual when it last fell enough
+  double lowest_ = 0, highest_since_mark_ = 0;
+  double least_beyond_ = 0;  // the least residual since it was last within the divergence factor
+  int looks_since_mark_ = 0, looks_lost_ = 0, looks_hidden_ = 0;
+  bool hidden_ = false, flat_ = false, beyond_ = false;
+};
+
+}  // namespace detail
+
+}  // namespace basin

@@ -1,0 +1,118 @@
+// The systems of More, Garbow and Hillstrom as fixed-point maps, by every method: what ends as converged is a solution,
+// recomputed in long double, and what the tests for stall and divergence end would not have converged without them.
+
+#include <catch2/catch.hpp>
+
+#include "basin/fixed_point/anderson.hpp"
+#include "basin/fixed_point/any_method.hpp"
+#include "basin/fixed_point/broyden.hpp"
+#include "basin/fixed_point/newton_gmres.hpp"
+#include "basin/fixed_point/picard.hpp"
+#include "basin/fixed_point/solve.hpp"
+#include "exam/more_garbow_hillstrom.hpp"
+
+using namespace basin;
+using exam::mgh::Form;
+using exam::mgh::Numbers;
+using exam::mgh::System;
+
+namespace {
+
+/// One type for all, so that the loop is compiled once.
+struct Renamed : Anderson<2> {
+  static constexpr std::string_view name = "anderson, window 2";
+};
+struct Wide : Anderson<10> {
+  static constexpr std::string_view name = "anderson, window 10";
+};
+using Method = AnyMethod<Picard, Renamed, Anderson<5>, Wide, Broyden<20>, NewtonGmres<>>;
+
+std::vector<std::pair<std::string, Method>> methods() {
+  std::vector<std::pair<std::string, Method>> all;
+  for (const std::string_view name : Method::names()) all.emplace_back(name, Method(name));
+  all.emplace_back("picard, damped", Picard{.damping = 0.5});
+  all.emplace_back("anderson, damped", Anderson<5>{.damping = 0.5});
+  return all;
+}
+
+Solution<double> solved(const System& system, const Form& form, const Method& method, const Stop& stop) {
+  const std::function<void(View<const double>, View<double>)> map = [&](View<const double> z, View<double> out) {
+    const Numbers<double> x = z.vector();
+    out.vector() = form.apply(x, system.in_double(x));
+  };
+  return solve(map, system.start, method, stop);
+}
+
+/// Distance to a root of F near x, by Newton's method in long double; infinity if it finds none.
+long double distance_to_root(const System& system, const Numbers<long double>& x) {
+  Numbers<long double> root = x;
+  for (int i = 0; i < 100; ++i) {
+    const Numbers<long double> f = system.in_long_double(root);
+    const Numbers<long double> step = exam::mgh::jacobian(system, root).colPivHouseholderQr().solve(f);
+    root -= step;
+    if (!root.allFinite()) break;
+    if (step.norm() <= 1e-9L * (1 + root.norm())) return (root - x).norm();
+  }
+  return std::numeric_limits<long double>::infinity();
+}
+
+}  // namespace
+
+TEST_CASE("no problem of More, Garbow and Hillstrom ends as converged where there is no solution", "[exam]") {
+  int converged = 0, solves = 0;
+  for (const System& system : exam::mgh::systems()) {
+    for (const Form& form : exam::mgh::forms(system)) {
+      for (const auto& [method_name, method] : methods()) {
+        for (const Stop& stop : {Stop{.max_evaluations = 300}, Stop{.tolerance = 1e-9, .max_evaluations = 500},
+                                 Stop{.tolerance = 0, .absolute_tolerance = 1e-10, .max_evaluations = 300},
+                                 Stop{.tolerance = 1e-9,
+                                 .max_evaluations = 300,
+                                 .stall_window = 0,
+                                 .divergence_factor = std::numeric_limits<double>::infinity()}}) {
+          const auto solution = solved(system, form, method, stop);
+          const SampleResult& result = solution.samples[0];
+          ++solves;
+          CHECK(result.evaluations <= stop.max_evaluations);
+          if (result.status != Status::converged) continue;
+          ++converged;
+          const Numbers<long double> z = solution.value.values.cast<long double>();
+          const Numbers<long double> value = form.apply(z, system.in_long_double(z));
+          const double residual = static_cast<double>((value - z).norm()), scale = static_cast<double>(value.norm());
+          INFO(system.name << " as " << form.name << " by " << method_name << ", tolerance " << stop.tolerance << ": z "
+                           << solution.value.values.transpose() << ", residual " << residual << ", evaluations "
+                           << result.evaluations);
+          const double tolerance = stop.absolute() + stop.tolerance * scale;
+          CHECK(residual <= 2 * tolerance);
+          // A root is near, or as near as the tolerance can tell where F is all but singular.
+          const Matrix<double> j = form.factor * exam::mgh::jacobian(system, z).cast<double>();
+          const double told = tolerance / j.bdcSvd().singularValues().minCoeff();
+          CHECK(distance_to_root(system, z) <= std::max(0.1L * (1 + z.norm()), 10.0L * told));
+        }
+      }
+    }
+  }
+  CHECK(converged > solves / 2);
+}
+
+TEST_CASE("the tests for stall and divergence end no solve that would have converged", "[exam]") {
+  std::vector<std::string> lost;
+  int compared = 0;
+  for (const System& system : exam::mgh::systems()) {
+    for (const Form& form : exam::mgh::forms(system)) {
+      for (const auto& [method_name, method] : methods()) {
+        Stop stop{.tolerance = 1e-9, .max_evaluations = 500};
+        const auto with = solved(system, form, method, stop);
+        stop.stall_window = 0;
+        stop.divergence_factor = std::numeric_limits<double>::infinity();
+        const auto without = solved(system, form, method, stop);
+        if (without.samples[0].status != Status::converged) continue;
+        ++compared;
+        if (with.samples[0].status == Status::converged) continue;
+        lost.push_back(system.name + " as " + form.name + " by " + method_name);
+      }
+    }
+  }
+  CHECK(compared > 200);
+  // Beyond the divergence factor for a hundred evaluations, until rounding leaves nothing of it but zero.
+  CHECK(lost == std::vector<std::string>{"Powell singular as x + F by anderson, window 2"});
+}

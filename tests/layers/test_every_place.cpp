@@ -1,0 +1,202 @@
+// What a sample gets does not depend on where it stands: alone, in a batch, permuted, and at any address that suits its
+// scalar, it gets the same, bit for bit, from every layer in both directions.
+
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "basin/deq/equilibrium.hpp"
+#include "basin/deq/injected.hpp"
+#include "basin/fixed_point/broyden.hpp"
+#include "basin/layers/activation.hpp"
+#include "basin/layers/conv.hpp"
+#include "basin/layers/dense.hpp"
+#include "basin/layers/flatten.hpp"
+#include "basin/layers/group_norm.hpp"
+#include "basin/layers/layer_norm.hpp"
+#include "basin/layers/pool.hpp"
+#include "basin/layers/reglu.hpp"
+#include "basin/layers/residual.hpp"
+#include "basin/layers/sequential.hpp"
+#include "basin/nca/gated.hpp"
+#include "basin/nca/lenia.hpp"
+#include "basin/nca/perceive.hpp"
+#include "basin/nca/rollout.hpp"
+#include "support/layer_checks.hpp"
+
+using namespace basin;
+using namespace basin::test;
+
+namespace {
+
+/// A state whose first number lies `shift` scalars behind an address that suits every vector.
+template <class S>
+class Placed {
+ public:
+  Placed(const Shape& shape, Index shift) : memory_(static_cast<std::size_t>(shape.size() + shift) + 64 / sizeof(S)) {
+    const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
+    view_ = View<S>(memory_.data() + (64 - address % 64) % 64 / sizeof(S) + shift, shape);
+  }
+  [[nodiscard]] View<S> view() const { return view_; }
+
+ private:
+  std::vector<S> memory_;
+  View<S> view_;
+};
+
+/// Computes all states `to` of a batch from the states `from`.
+template <class S>
+using Run = std::function<void(const std::vector<Placed<S>>& from, const std::vector<Placed<S>>& to)>;
+
+/// Shapes are those of one sample.
+template <class S>
+void check_places(std::span<const Shape> from, std::span<const Shape> to, const Run<S>& run) {
+  constexpr Index samples = 41;
+  std::vector<State<S>> given, alone;
+  for (std::size_t k = 0; k < from.size(); ++k) given.push_back(random_state<S>(from[k].with_samples(samples), 10 + k));
+  for (const Shape& shape : to) alone.emplace_back(shape.with_samples(samples));
+
+  // Sample i of the batch is number (first + stride i) mod samples of those above.
+  const auto on = [&](Index count, Index first, Index stride, Index shift, const auto& take) {
+    std::vector<Placed<S>> in, out;
+    for (std::size_t k = 0; k < from.size(); ++k) in.emplace_back(from[k].with_samples(count), shift);
+    for (const Shape& shape : to) out.emplace_back(shape.with_samples(count), shift);
+    for (std::size_t k = 0; k < from.size(); ++k) {
+      for (Index i = 0; i < count; ++i) {
+        in[k].view().sample(i).vector() = given[k].view().sample((first + stride * i) % samples).vector();
+      }
+    }
+    run(in, out);
+    for (std::size_t k = 0; k < to.size(); ++k) {
+      for (Index i = 0; i < count; ++i) take(k, (first + stride * i) % samples, out[k].view().sample(i).vector());
+    }
+  };
+
+  for (Index n = 0; n < samples; ++n) {
+    on(1, n, 1, 0,
+       [&](std::size_t k, Index sample, const auto& result) { alone[k].view().sample(sample).vector() = result; });
+  }
+  for (const State<S>& state : alone) REQUIRE(state.values.allFinite());
+  const auto check = [&](Index count, Index first, Index stride, Index shift) {
+    std::vector<Index> differ(to.size(), 0);
+    on(count, first, stride, shift, [&](std::size_t k, Index sample, const auto& result) {
+      differ[k] += alone[k].view().sample(sample).vector() != result;
+    });
+    CAPTURE(sizeof(S), count, stride, shift);
+    CHECK(differ == std::vector<Index>(to.size(), 0));
+  };
+  for (const Index count : {2, 3, 5, 8, 17, 40, 41}) check(count, 0, 1, 0);
+  check(41, 3, 7, 0);    // permuted
+  check(41, 40, 40, 5);  // backwards
+  for (Index shift = 1; shift < 16; ++shift) {
+    check(1, shift, 1, shift);
+    check(6, shift, 5, shift);
+  }
+}
+
+template <class S, class L>
+void check_layer_in(const L& layer, const Shape& shape) {
+  const Shape x = shape.with_samples(1), y = layer.out_shape(x);
+  const auto theta = random_parameters<L, S>(3, 0.4);
+  check_places<S>(std::array{x, x, y}, std::array{y, y, y, x, x}, [&](const auto& in, const auto& out) {
+    static_cast<void>(layer.apply(theta, in[0].view(), out[0].view()));
+    const auto j = layer.linearize(theta, in[0].view(), out[1].view());
+    static_cast<void>(j.jvp(in[1].view(), out[2].view()));
+    static_cast<void>(j.vjp(in[2].view(), out[3].view()));
+    Parameters<L, S> dtheta;
+    static_cast<void>(j.pullback(in[2].view(), out[4].view(), dtheta.span()));
+  });
+}
+
+template <class L>
+void check_layer(const L& layer, const Shape& shape) {
+  check_layer_in<float>(layer, shape);
+  check_layer_in<double>(layer, shape);
+}
+
+template <class S, class C>
+void check_cell_in(const C& cell, const Shape& u_shape) {
+  const Shape u = u_shape.with_samples(1), z = cell.state_shape(u);
+  const auto theta = random_parameters<C, S>(3, 0.4);
+  check_places<S>(std::array{z, u, z, u, z}, std::array{z, z, z, z, z, z, u}, [&](const auto& in, const auto& out) {
+    static_cast<void>(cell.apply(theta, in[0].view(), in[1].view(), out[0].view()));
+    const auto j = cell.linearize(theta, in[0].view(), in[1].view(), out[1].view());
+    static_cast<void>(j.jvp(in[2].view(), out[2].view()));
+    static_cast<void>(j.jvp_input(in[3].view(), out[3].view()));
+    static_cast<void>(j.vjp(in[4].view(), out[4].view()));
+    Parameters<C, S> dtheta;
+    static_cast<void>(j.pullback(in[4].view(), out[5].view(), out[6].view(), dtheta.span()));
+  });
+}
+
+template <class C>
+void check_cell_everywhere(const C& cell, const Shape& u) {
+  check_cell_in<float>(cell, u);
+  check_cell_in<double>(cell, u);
+}
+
+template <class L>
+void check_activation(const L& layer) {
+  for (const Index features : {1, 13, 16, 37}) check_layer(layer, Shape{features});
+}
+
+}  // namespace
+
+TEST_CASE("activations give a number the same bits at every place", "[unit]") {
+  check_activation(Identity{});
+  check_activation(Relu{});
+  check_activation(LeakyRelu{});
+  check_activation(Elu{});
+  check_activation(Gelu{});
+  check_activation(Silu{});
+  check_activation(Softplus{});
+  check_activation(Sigmoid{});
+  check_activation(Tanh{});
+  check_activation(LeniaGrowth{});
+}
+
+TEST_CASE("layers give a sample the same bits at every place", "[unit]") {
+  check_layer(Dense<13, 7>{}, Shape{13});
+  check_layer(Dense<16, 33>{}, Shape{16});
+  check_layer(Dense<5, 40, Bias::no>{}, Shape{5});
+  check_layer(Conv<3, 5, 3>{}, Shape{3, {5, 7, 1}});
+  check_layer(Conv<4, 16, 3>{}, Shape{4, {8, 8, 1}});
+  check_layer(Conv<3, 6, 3, 2>{}, Shape{3, {7, 5, 1}});
+  check_layer(Conv<7, 9, 1>{}, Shape{7, {3, 3, 1}});
+  check_layer(LayerNorm<13>{}, Shape{13, {3, 1, 1}});
+  check_layer(LayerNorm<1031>{}, Shape{1031, {3, 1, 1}});  // more than Eigen unrolls
+  check_layer(GroupNorm<6, 3>{}, Shape{6, {5, 5, 1}});
+  check_layer(GroupNorm<16, 4>{}, Shape{16, {9, 9, 1}});
+  check_layer(AveragePool<2>{}, Shape{3, {6, 4, 1}});
+  check_layer(MaxPool<3, 2>{}, Shape{3, {7, 7, 1}});
+  check_layer(GlobalAveragePool{}, Shape{5, {7, 5, 1}});
+  check_layer(GlobalMaxPool{}, Shape{5, {7, 5, 1}});
+  check_layer(Flatten<3, 2, 2>{}, Shape{3, {2, 2, 1}});
+  check_layer(Reglu<7>{}, Shape{14, {3, 1, 1}});
+  check_layer(Residual<Sequential<Dense<9, 9>, Silu>>{}, Shape{9});
+}
+
+TEST_CASE("layers with fused activations give a sample the same bits at every place", "[unit]") {
+  check_layer(Sequential<Dense<13, 7>, Softplus, Dense<7, 5>, Elu>{}, Shape{13});
+  check_layer(Sequential<Conv<3, 5, 3>, Sigmoid, Gelu>{}, Shape{3, {5, 7, 1}});
+  check_layer(Sequential<Conv<3, 6, 3, 2>, GroupNorm<6, 2>, Silu>{}, Shape{3, {7, 5, 1}});
+}
+
+TEST_CASE("cells give a sample the same bits at every place", "[unit]") {
+  check_cell_everywhere(Injected<Sequential<Dense<13, 13>, Tanh>>{}, Shape{13});
+  check_cell_everywhere(Injected<Sequential<Dense<6, 9>, Softplus, Dense<9, 6>, Elu>>{}, Shape{9});
+  check_cell_everywhere(Injected<Sequential<Conv<4, 4, 3>, Sigmoid>>{}, Shape{4, {5, 5, 1}});
+  using See = Perceive<5, Zero, Centre, SobelX, SobelY>;
+  using Rule = Sequential<Dense<15, 9>, Silu, Dense<9, 5>>;
+  check_cell_everywhere(Gated<Automaton<See, Rule, MeanField>>{}, Shape{5, {6, 5, 1}});
+}
+
+TEST_CASE("automata and equilibria give a sample the same bits at every place", "[unit]") {
+  using See = Perceive<5, Zero, Centre, SobelX, SobelY>;
+  using Rule = Sequential<Dense<15, 9>, Softplus, Dense<9, 5>>;
+  check_layer(Rollout<Automaton<See, Rule, EveryCell, AliveMask<3>>>{.steps = 2}, Shape{5, {6, 5, 1}});
+  using Cell = Injected<Sequential<Dense<9, 9>, Tanh>>;
+  check_layer(Equilibrium<Cell>{}, Shape{9});
+  check_layer(Equilibrium<Cell, Broyden<>>{}, Shape{9});
+}
