@@ -316,7 +316,11 @@ TEST_CASE("a NaN that enters an equilibrium shows in the loss and the gradient",
     x.values[7] = std::numeric_limits<double>::quiet_NaN();
     const auto bad = value_and_gradient(model, theta, x, loss);
     CHECK(std::isnan(bad.value));
-    CHECK(bad.gradient.vector().array().isNaN().any());
+    CHECK(bad.gradient.vector().allFinite());  // of the other samples: this one's is left out
+    CHECK(bad.left_out == 1);
+    CHECK(bad.samples[2].share == 0);
+    const auto kept = value_and_gradient(model, theta, x, loss, {.failed = FailedSolve::keep});
+    CHECK(kept.gradient.vector().array().isNaN().any());
     CHECK(bad.report.forward.by_status[static_cast<std::size_t>(Status::non_finite)] == 1);
     // The samples beside it are what they were, and so it is alone.
     CHECK(View<const double>(bad.output.view()).sample(2).array().isNaN().all());
