@@ -129,7 +129,9 @@ TEST_CASE("the gradient of a rollout is that of its differences", "[gradient][ro
   const auto check = [](const auto& rollout) {
     using R = std::remove_cvref_t<decltype(rollout)>;
     CAPTURE(rollout.steps);
-    const GradientCheck result = check_gradients(rollout, weights().as<R>(), start(grid));
+    const auto theta = weights().as<R>();
+    const auto z = start(grid);
+    const GradientCheck result = check_gradients(rollout, theta, z);
     INFO(result.to_string());
     CHECK(result.worst < 1e-7);
     CHECK(result.adjoint < 1e-13);

@@ -100,7 +100,8 @@ const Shape shape{3, {2, 1, 1}, 2};
 GradientCheck checked(const Square& layer, const GradientCheckOptions& options = {}) {
   Parameters<Square, double> theta;
   theta.vector() << 0.7, -0.2;
-  return check_gradients(layer, theta, test::random_state(shape, 1), options);
+  const State<double> x = test::random_state(shape, 1);
+  return check_gradients(layer, theta, x, options);
 }
 
 }  // namespace
