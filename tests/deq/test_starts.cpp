@@ -55,12 +55,12 @@ TEST_CASE("a warm start reaches an equilibrium inside a model, whoever calls it 
   CHECK(found.values.norm() > 0.1);
   for (const Index part : {1, 3, 8}) {
     const State<double> before = found;
-    const auto warm = value_and_gradient(model, theta, x, loss, part);
+    const auto warm = value_and_gradient(model, theta, x, loss, {.samples_per_part = part});
     CHECK(warm.report.forward.evaluations == 7);
     CHECK(warm.report.forward.converged() == 7);
     CHECK(found.values == before.values);
     CHECK(relative_error(warm.gradient.vector(), cold.gradient.vector()) < 1e-9);
-    const auto predicted = predict(model, theta, x, part);
+    const auto predicted = predict(model, theta, x, {.samples_per_part = part});
     CHECK(predicted.report.forward.evaluations == 7);
     CHECK(predicted.output.values == warm.output.values);
   }
