@@ -37,13 +37,14 @@ inline Look look_at(const PublishedTheta& theta, const State<float>& target, boo
   const Mean map = basin::mean_field(Published{});
   const Shape shape = target.shape.with_features(nca_grow::features);
   const State<float> nothing(shape.with_features(0));
-  Look look{basin::find_attractor(map, theta.as<Mean>().span(), nothing.view(), basin::one_cell_seed<float>(shape),
+  const auto parameters = theta.as<Mean>();
+  Look look{basin::find_attractor(map, parameters.span(), nothing.view(), basin::one_cell_seed<float>(shape),
                                   {.settle = 2000, .max_steps = 32000, .max_period = 64, .tolerance = 1e-5}),
             0, 0, 0};
   look.alive = basin::count_above(look.attractor.state().view());
   State<float> next(shape);
   for (const State<float>& phase : look.attractor.phases) {
-    (void)map.apply(theta.as<Mean>().span(), phase.view(), nothing.view(), next.view());
+    (void)map.apply(parameters.span(), phase.view(), nothing.view(), next.view());
     look.largest_step =
         std::max(look.largest_step, static_cast<double>((next.values - phase.values).cwiseAbs().maxCoeff()));
     if (with_target) {

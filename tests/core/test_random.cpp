@@ -129,3 +129,20 @@ TEST_CASE("below gives each whole number as often", "[unit][random]") {
   // With a count of 2^63 the number is the upper 63 bits: nothing is lost to rounding.
   CHECK(random.below(5, std::uint64_t{1} << 63) == random.bits(5) >> 1);
 }
+
+TEST_CASE("the upper half of a product of 64 bits is exact", "[unit][random]") {
+  constexpr std::uint64_t most = ~std::uint64_t{0}, top = std::uint64_t{1} << 63;
+  static_assert(detail::high_half(most, most) == most - 1);
+  static_assert(detail::high_half(top, 2) == 1 && detail::high_half(top, 1) == 0);
+  static_assert(detail::high_half(0xFFFFFFFF, 0x100000001) == 0 && detail::high_half(0xFFFFFFFF, 0x100000002) == 1);
+#ifdef __SIZEOF_INT128__
+  __extension__ using Wide = unsigned __int128;
+  const Random random{17, 3};
+  int wrong = 0;
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    const std::uint64_t a = random.bits(2 * i) >> i % 64, b = random.bits(2 * i + 1);
+    wrong += detail::high_half(a, b) != static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
+  }
+  CHECK(wrong == 0);
+#endif
+}

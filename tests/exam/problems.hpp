@@ -168,7 +168,8 @@ inline Problem rotations() {
           [r](const Vector&) { return r; }};
 }
 
-/// 6. A tuple of three parts: x0^2 sin x0 (3 numbers), x1^3 (2) and -x2 (4).
+/// 6. A tuple of three parts: x0^2 sin x0 (3 numbers), x1^3 (2) and -x2 (4). Newton's method goes to a fixed point
+/// that repels the others: x0^2 sin x0 = x0 at 1.114 in size, x1^3 = x1 at 1.
 inline Problem tuple() {
   return {"6 tuple state",
           on_vectors([](const Vector& z) {
@@ -189,7 +190,8 @@ inline Problem tuple() {
             slope.segment(3, 2) = 3 * z.segment(3, 2).array().square();
             slope.tail(4).setConstant(-1);
             return Matrix(slope.asDiagonal());
-          }};
+          },
+          Vector{{-1.1141571408719302, 0, 0, 1, 0, 0, 0, 0, 0}}};
 }
 
 /// 9. u^2 = p as u = u - (u^2 - p) / 2: the rate is 1 - sqrt p.

@@ -7,6 +7,7 @@
 
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/broyden.hpp"
+#include "basin/fixed_point/newton_gmres.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "exam/problems.hpp"
 #include "exam/table.hpp"
@@ -48,7 +49,8 @@ const std::vector<std::pair<std::string, Solver>>& solvers() {
                                                                {"Anderson<5>", with(Anderson<5>{})},
                                                                {"Anderson<6>", with(Anderson<6>{})},
                                                                {"Anderson<10>", with(Anderson<10>{})},
-                                                               {"Broyden<20>", with(Broyden<20>{})}};
+                                                               {"Broyden<20>", with(Broyden<20>{})},
+                                                               {"Newton-GMRES", with(NewtonGmres<>{})}};
   return all;
 }
 
@@ -56,31 +58,32 @@ constexpr Status yes = Status::converged, limit = Status::max_iterations, stalle
                  diverged = Status::diverged;
 
 // What each method claims of each problem. Limits that the literature or other systems give: 2 in 100, 3 in 10, 4 in
-// 100, 5 in 400, 10 as KINSOL (5, and 21 damped), 12 with n = 100 in 14. The others are what was measured and a fifth.
+// 100, 5 in 400, 10 as KINSOL (5, and 21 damped), 12 with n = 100 in 14. The others are what was measured and a fifth;
+// those of Newton-GMRES count products with derivatives.
 // n = 10 and c = .9999 is next to singular, and its count is at the mercy of rounding: twice what was measured.
 const std::map<std::string, std::vector<Claim>> claims{
-    {"1 a x + b", {{yes, 42}, {yes, 100}, {yes, 3}, {yes, 3}, {yes, 3}, {yes, 3}}},
-    {"2 M x + b, n = 200", {{yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}}},
-    {"3 diag(.9,.99,.999)", {{yes, 2996}, {limit, 5000}, {yes, 10}, {yes, 10}, {yes, 10}, {yes, 10}}},
-    {"4 cos x + theta", {{limit, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}}},
-    {"5 rotations", {{stalled, 51}, {yes, 400}, {yes, 400}, {yes, 400}, {yes, 400}, {yes, 400}}},
-    {"6 tuple state", {{stalled, 60}, {yes, 26}, {yes, 11}, {yes, 10}, {yes, 10}, {yes, 10}}},
-    {"9 u^2 = p", {{yes, 38}, {yes, 29}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 8}}},
-    {"10 KINSOL analytic", {{yes, 5}, {yes, 21}, {yes, 5}, {yes, 5}, {yes, 5}, {yes, 5}}},
-    {"11 Laplace, Jacobi", {{yes, 5200}, {limit, 6000}, {yes, 850}, {yes, 830}, {yes, 570}, {yes, 430}}},
-    {"11 Laplace, inverse", {{yes, 13}, {yes, 55}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 8}}},
-    {"12 H, n = 10, c = .9", {{yes, 27}, {yes, 63}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 8}}},
-    {"12 H, n = 10, c = .99", {{yes, 77}, {yes, 163}, {yes, 14}, {yes, 14}, {yes, 14}, {yes, 11}}},
-    {"12 H, n = 10, c = .9999", {{yes, 566}, {limit, 1000}, {yes, 54}, {yes, 52}, {yes, 66}, {yes, 28}}},
-    {"12 H, n = 100, c = .9", {{yes, 28}, {yes, 67}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 8}}},
-    {"12 H, n = 100, c = .99", {{yes, 81}, {yes, 171}, {yes, 14}, {yes, 14}, {yes, 14}, {yes, 12}}},
-    {"12 H, n = 100, c = .9999", {{yes, 606}, {limit, 1000}, {yes, 14}, {yes, 14}, {yes, 18}, {yes, 14}}},
-    {"13 boundary value", {{yes, 530}, {yes, 710}, {yes, 76}, {yes, 33}, {yes, 17}, {yes, 28}}},
-    {"13 integral equation", {{yes, 19}, {yes, 29}, {yes, 10}, {yes, 10}, {yes, 10}, {yes, 10}}},
-    {"13 tridiagonal", {{yes, 36}, {yes, 84}, {yes, 24}, {yes, 22}, {yes, 18}, {yes, 22}}},
-    {"13 banded", {{yes, 28}, {yes, 62}, {yes, 22}, {yes, 23}, {yes, 27}, {yes, 22}}},
-    {"13 Brown, scale 11", {{limit, 1000}, {limit, 1000}, {yes, 17}, {yes, 17}, {yes, 17}, {yes, 18}}},
-    {"13 Brown, scale 1", {{diverged, 4}, {diverged, 4}, {yes, 27}, {yes, 27}, {yes, 27}, {yes, 31}}},
+    {"1 a x + b", {{yes, 42}, {yes, 100}, {yes, 3}, {yes, 3}, {yes, 3}, {yes, 3}, {yes, 5}}},
+    {"2 M x + b, n = 200", {{yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 27}}},
+    {"3 diag(.9,.99,.999)", {{yes, 2996}, {limit, 5000}, {yes, 10}, {yes, 10}, {yes, 10}, {yes, 10}, {yes, 11}}},
+    {"4 cos x + theta", {{limit, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 100}, {yes, 15}}},
+    {"5 rotations", {{stalled, 51}, {yes, 400}, {yes, 400}, {yes, 400}, {yes, 400}, {yes, 400}, {yes, 30}}},
+    {"6 tuple state", {{stalled, 60}, {yes, 26}, {yes, 11}, {yes, 10}, {yes, 10}, {yes, 10}, {yes, 47}}},
+    {"9 u^2 = p", {{yes, 38}, {yes, 29}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 20}}},
+    {"10 KINSOL analytic", {{yes, 5}, {yes, 21}, {yes, 5}, {yes, 5}, {yes, 5}, {yes, 5}, {yes, 17}}},
+    {"11 Laplace, Jacobi", {{yes, 5200}, {limit, 6000}, {yes, 850}, {yes, 830}, {yes, 570}, {yes, 430}, {yes, 398}}},
+    {"11 Laplace, inverse", {{yes, 13}, {yes, 55}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 21}}},
+    {"12 H, n = 10, c = .9", {{yes, 27}, {yes, 63}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 23}}},
+    {"12 H, n = 10, c = .99", {{yes, 77}, {yes, 163}, {yes, 14}, {yes, 14}, {yes, 14}, {yes, 11}, {yes, 27}}},
+    {"12 H, n = 10, c = .9999", {{yes, 566}, {limit, 1000}, {yes, 54}, {yes, 52}, {yes, 66}, {yes, 28}, {yes, 41}}},
+    {"12 H, n = 100, c = .9", {{yes, 28}, {yes, 67}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 8}, {yes, 26}}},
+    {"12 H, n = 100, c = .99", {{yes, 81}, {yes, 171}, {yes, 14}, {yes, 14}, {yes, 14}, {yes, 12}, {yes, 27}}},
+    {"12 H, n = 100, c = .9999", {{yes, 606}, {limit, 1000}, {yes, 14}, {yes, 14}, {yes, 18}, {yes, 14}, {yes, 42}}},
+    {"13 boundary value", {{yes, 530}, {yes, 710}, {yes, 76}, {yes, 33}, {yes, 17}, {yes, 28}, {yes, 51}}},
+    {"13 integral equation", {{yes, 19}, {yes, 29}, {yes, 10}, {yes, 10}, {yes, 10}, {yes, 10}, {yes, 18}}},
+    {"13 tridiagonal", {{yes, 36}, {yes, 84}, {yes, 24}, {yes, 22}, {yes, 18}, {yes, 22}, {yes, 38}}},
+    {"13 banded", {{yes, 28}, {yes, 62}, {yes, 22}, {yes, 23}, {yes, 27}, {yes, 22}, {yes, 41}}},
+    {"13 Brown, scale 11", {{limit, 1000}, {limit, 1000}, {yes, 17}, {yes, 17}, {yes, 17}, {yes, 18}, {yes, 34}}},
+    {"13 Brown, scale 1", {{diverged, 19}, {diverged, 19}, {yes, 27}, {yes, 27}, {yes, 27}, {yes, 31}, {yes, 34}}},
 };
 
 }  // namespace

@@ -45,7 +45,8 @@ TEST_CASE("a sheet has each tile at its place", "[unit][plot]") {
   CHECK(is(sheet, 1 + 4, 14 + 7, {0, 0, 0}));
   CHECK(count(sheet, {0, 0, 0}) == (5 * 6 - 1) * 16);
 
-  CHECK_THROWS_WITH(image_sheet(State<float>(Shape{2, {2, 3, 1}, 5})),
+  const State<float> coloured(Shape{2, {2, 3, 1}, 5});
+  CHECK_THROWS_WITH(image_sheet(coloured),
                     "shape of a sheet's tiles is (2, 2, 3, 1, 5), expected (1, width, height, 1, N)");
   CHECK_THROWS_AS(image_sheet(tiles, {.columns = 0}), std::invalid_argument);
 }

@@ -1,6 +1,7 @@
 #include "basin/meta/position_code.hpp"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "support/layer_checks.hpp"
 
@@ -79,6 +80,23 @@ TEST_CASE("flags", "[unit][position_code]") {
   CHECK(is(1, 0, 1));
   Codes short_code(2, 1);
   CHECK_THROWS_WITH(place_code(0, 1, short_code.col(0)), "place_code: size of the column is 2, expected 3");
+}
+
+TEST_CASE("a binary code may be longer than an Index", "[unit][position_code]") {
+  constexpr Index most = std::numeric_limits<Index>::max(), bits = std::numeric_limits<Index>::digits;
+  Codes code(bits + 3, 1), exact(bits, 1), short_by_one(bits - 1, 1);
+  binary_code(most, code.col(0));
+  CHECK(code.col(0).head(bits) == Vector<double>::Ones(bits));
+  CHECK(code.col(0).tail(3) == Vector<double>::Zero(3));
+  binary_code(5, code.col(0));
+  CHECK(code.col(0).head(3) == Vector<double>{{1, 0, 1}});
+  CHECK(code.col(0).tail(bits) == Vector<double>::Zero(bits));
+  binary_code(most, exact.col(0));
+  CHECK(exact.col(0) == Vector<double>::Ones(bits));
+  binary_code(most / 2, short_by_one.col(0));
+  CHECK(short_by_one.col(0) == Vector<double>::Ones(bits - 1));
+  CHECK_THROWS_AS(binary_code(most / 2 + 1, short_by_one.col(0)), std::invalid_argument);
+  CHECK_THROWS_WITH(binary_code(-1, code.col(0)), "position of a code is -1, expected 0 or more");
 }
 
 TEST_CASE("each layer of each depth has a role of its own", "[unit][position_code]") {

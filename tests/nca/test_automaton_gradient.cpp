@@ -39,7 +39,9 @@ Masked masked() {
 template <class A>
 void check_step(const A& automaton, const Shape& shape) {
   const State<double> u(shape.with_features(0));
-  const GradientCheck result = check_gradients(automaton, random_parameters<A>(1), random_state(shape, 2), u.view());
+  const auto theta = random_parameters<A>(1);
+  const auto z = random_state(shape, 2);
+  const GradientCheck result = check_gradients(automaton, theta, z, u.view());
   INFO(result.to_string());
   CHECK(result.passed);
   CHECK(result.adjoint < 1e-13);

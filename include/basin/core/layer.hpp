@@ -69,7 +69,7 @@ concept Layer = requires(const L& layer, std::span<const S, L::param_count> thet
 };
 
 /// A layer that works on each number by itself, such as an activation; containers fuse it into the layer before it.
-///   map(a)             the values of an Eigen array expression a
+///   map(a)             the values of an Eigen array expression a; kernels::elementwise evaluates it
 ///   slope(x, y)        the derivatives, an expression in the arguments x and the values y = map(x)
 template <class L>
 concept Pointwise = (L::param_count == 0) && (L::in_features == any_features) &&

@@ -37,8 +37,10 @@ namespace detail {
 
 /// The upper 64 bits of a product of 128.
 [[nodiscard]] constexpr std::uint64_t high_half(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
+  const std::uint64_t low = 0xFFFFFFFF;  // from halves: not every machine has a type of 128 bits
+  const std::uint64_t a0 = a & low, a1 = a >> 32, b0 = b & low, b1 = b >> 32;
+  const std::uint64_t middle = (a0 * b0 >> 32) + (a0 * b1 & low) + (a1 * b0 & low);
+  return a1 * b1 + (a0 * b1 >> 32) + (a1 * b0 >> 32) + (middle >> 32);
 }
 
 }  // namespace detail

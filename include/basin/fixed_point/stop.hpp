@@ -47,7 +47,7 @@ struct Stop {
   /// Points of a sample where f may fail to be finite. Each costs an evaluation: the method begins anew from f(z) of
   /// the state before, and if that fails too, from half way towards the best state so far. 0: the first one ends the
   /// solve.
-  int max_retries = 20;
+  int max_retries = 10;
   /// Stalled: over so many evaluations the best |f(z) - z| did not fall below stall_factor times what it was before
   /// them, and those measured were all within a factor of 2, or all that rounding leaves. A method that wanders is not
   /// stalled. 0: never.

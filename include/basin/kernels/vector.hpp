@@ -3,7 +3,6 @@
 // Short vectors of the processor, by the vector extensions that gcc and clang share: +, * and comparisons work lane by
 // lane, and a vector wider than the machine's registers is split by the compiler, so every width is right everywhere.
 
-#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -115,7 +114,7 @@ template <int lanes>
 [[gnu::always_inline]] inline Lanes<float, lanes> broadcast_pair(const float* from) {
   double pair;
   std::memcpy(&pair, from, sizeof pair);
-  return std::bit_cast<Lanes<float, lanes>>(broadcast<lanes / 2>(pair));
+  return __builtin_bit_cast(Lanes<float, lanes>, broadcast<lanes / 2>(pair));
 }
 
 }  // namespace basin::kernels

@@ -5,7 +5,6 @@
 // time of std::sort. Equal numbers keep their order; NaNs and infinities have places too, so nothing is undefined.
 
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -35,7 +34,7 @@ void ascending(const S* numbers, Index count, std::uint32_t* order) {
   for (int pass = 0; pass < passes; ++pass) counts[pass].fill(0);
   const auto bucket = [](Bits key, int pass) { return static_cast<std::size_t>(key >> (pass * digit)) % buckets; };
   for (Index i = 0; i < count; ++i) {
-    const Bits bits = std::bit_cast<Bits>(numbers[i]);
+    const Bits bits = __builtin_bit_cast(Bits, numbers[i]);
     // Positive numbers are ordered as their bits are, negative ones the other way round.
     const Bits key = numbers[i] != numbers[i] ? ~Bits{0} : (bits & sign) != 0 ? ~bits : bits | sign;
     from[i] = {key, static_cast<std::uint32_t>(i)};
