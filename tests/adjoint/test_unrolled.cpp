@@ -41,6 +41,34 @@ Outcome run(const Model& layer, double factor, const Vector<double>& u) {
   return out;
 }
 
+/// u sqrt(1/2 - z): no number beyond 1/2, where the first step leads for u = 1; the equilibrium is (sqrt(3) - 1) / 2.
+struct Edge {
+  static constexpr int state_features = 1, input_features = 1;
+  static constexpr std::size_t param_count = 0;
+  [[nodiscard]] Shape state_shape(const Shape& u) const { return u; }
+  template <class S>
+  void apply(Theta<S, 0>, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
+    out.array() = u.array() * (S(0.5) - z.array()).sqrt();
+  }
+  template <class S>
+  struct Linearization {
+    Vector<S> root, u;
+    void jvp(View<const S> t, View<S> out) const { out.array() = -t.array() * u.array() / (2 * root.array()); }
+    void jvp_input(View<const S> t, View<S> out) const { out.array() = t.array() * root.array(); }
+    void vjp(View<const S> w, View<S> dz) const { jvp(w, dz); }
+    void vjp_input(View<const S> w, View<S> du) const { jvp_input(w, du); }
+    void pullback(View<const S> w, View<S> dz, View<S> du, std::span<S, 0>) const {
+      if (dz) vjp(w, dz);
+      if (du) vjp_input(w, du);
+    }
+  };
+  template <class S>
+  Linearization<S> linearize(Theta<S, 0> theta, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
+    apply<S>(theta, z, u, out);
+    return {(S(0.5) - z.array()).sqrt(), u.vector()};
+  }
+};
+
 std::size_t count(const SolveCounts& counts, Status status) {
   return counts.by_status[static_cast<std::size_t>(status)];
 }
@@ -133,4 +161,21 @@ TEST_CASE("unrolled: a NaN shows in what comes out", "[unit]") {
   const Outcome out = run(Layer2{}, 0.5, bad);
   CHECK(out.z.array().isNaN().all());
   CHECK(count(out.forward.forward, Status::non_finite) == 1);
+}
+
+TEST_CASE("unrolled: what is differentiated are whole steps, also where a trial point is no number", "[unit]") {
+  // Picard's first step leads to 1/sqrt(2), where f is no number. Elsewhere it is made shorter.
+  const Equilibrium<Edge, Picard, Unrolled> layer{.stop = {.tolerance = 1e-10, .max_evaluations = 30}};
+  const Equilibrium<Edge, Picard> other{.stop = layer.stop};
+  State<double> u(Shape{1}), z(u.shape), du(u.shape), w(u.shape);
+  u.values[0] = 1;
+  w.values[0] = 1;
+  const auto linear = layer.linearize({}, u.view(), z.view());
+  CHECK(count(linear.report().forward, Status::non_finite) == 1);
+  CHECK(z.values[0] == 0);
+  (void)linear.vjp(w.view(), du.view());
+  CHECK(du.values[0] == std::sqrt(0.5));  // through the one step that there is
+  State<double> shortened(u.shape);
+  const Report report = other.apply({}, u.view(), shortened.view());
+  CHECK(count(report.forward, Status::non_finite) == 0);
 }

@@ -14,6 +14,7 @@
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/fixed_point/broyden.hpp"
+#include "basin/fixed_point/newton_gmres.hpp"
 #include "basin/fixed_point/observers.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
@@ -273,6 +274,7 @@ TEST_CASE("a cell is told the number of each sample, whichever are still there",
   };
   check(Equilibrium<Numbered>{});
   check(Equilibrium<Numbered, Broyden<>>{});
+  check(Equilibrium<Numbered, NewtonGmres<>>{});
   check(Equilibrium<Numbered, Picard, Unrolled>{});
 }
 
@@ -314,13 +316,14 @@ TEST_CASE("a NaN that enters an equilibrium shows in the loss and the gradient",
     const auto good = value_and_gradient(model, theta, x, loss);
     CHECK(std::isfinite(good.value));
     x.values[7] = std::numeric_limits<double>::quiet_NaN();
-    const auto bad = value_and_gradient(model, theta, x, loss);
+    const auto bad = value_and_gradient(model, theta, x, loss, {.failed = FailedSolve::keep});
     CHECK(std::isnan(bad.value));
-    CHECK(bad.gradient.vector().allFinite());  // of the other samples: this one's is left out
-    CHECK(bad.left_out == 1);
-    CHECK(bad.samples[2].share == 0);
-    const auto kept = value_and_gradient(model, theta, x, loss, {.failed = FailedSolve::keep});
-    CHECK(kept.gradient.vector().array().isNaN().any());
+    CHECK(bad.gradient.vector().array().isNaN().any());
+    const auto left_out = value_and_gradient(model, theta, x, loss);  // by default this one's is left out
+    CHECK(std::isnan(left_out.value));
+    CHECK(left_out.gradient.vector().allFinite());
+    CHECK(left_out.left_out == 1);
+    CHECK(left_out.samples[2].share == 0);
     CHECK(bad.report.forward.by_status[static_cast<std::size_t>(Status::non_finite)] == 1);
     // The samples beside it are what they were, and so it is alone.
     CHECK(View<const double>(bad.output.view()).sample(2).array().isNaN().all());

@@ -35,6 +35,28 @@ TEST_CASE("norms of floats whose squares leave the range of float", "[unit]") {
   CHECK_FALSE(detail::residual_norms(zero.data(), a.data(), 100).finite());
 }
 
+TEST_CASE("norms of doubles whose squares leave the range of double", "[unit]") {
+  for (const double scale : {1e-310, 1e-170, 1e170, 1e306}) {
+    const Vector<double> a = Vector<double>::Constant(100, scale), zero = Vector<double>::Zero(100);
+    CHECK(detail::norm(a.data(), 100) / scale == Approx(10.0));
+    const auto norms = detail::residual_norms(a.data(), zero.data(), 100);
+    CHECK(norms.residual / scale == Approx(10.0));
+    CHECK(norms.value == 0);
+  }
+}
+
+TEMPLATE_TEST_CASE("a vector of any length is made a unit", "[unit]", float, double) {
+  using S = TestType;
+  for (const double exponent : {-1.0, -0.5, 0.0, 0.5, 0.9}) {
+    // From the smallest normal number on; the reciprocal of less is beyond the range.
+    const double length = std::pow(static_cast<double>(std::numeric_limits<S>::max()), exponent) / 16;
+    Vector<S> a{{static_cast<S>(0.6 * length), static_cast<S>(-0.8 * length)}};
+    detail::divide(a.data(), length, 2);
+    CHECK(a[0] == Approx(0.6).epsilon(1e-5));
+    CHECK(a[1] == Approx(-0.8).epsilon(1e-5));
+  }
+}
+
 TEMPLATE_TEST_CASE("several sums in one pass, in the scalar or in double", "[unit]", float, double) {
   using S = TestType;
   for (const Index size : {0, 1, 5, 16, 31, 64, 77, 300, 1024}) {

@@ -162,12 +162,14 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   /// Solves sample by sample and keeps the states up to the one that is returned.
   void record_steps(View<S> z) {
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
+    Stop whole_steps = model_.stop;
+    whole_steps.max_retries = 0;  // a step that was shortened is none of those that are differentiated
     steps_.resize(results.size());
     for (Index n = 0; n < z.samples(); ++n) {
       Steps& steps = steps_[static_cast<std::size_t>(n)];
       const auto watch = [&](const Iterate<S>& iterate) { steps.states.emplace_back(iterate.z); };
       const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &report_);
-      solve_tile(map, z.sample(n), model_.solver, model_.stop, part(results, n, 1), nullptr, watch);
+      solve_tile(map, z.sample(n), model_.solver, whole_steps, part(results, n, 1), nullptr, watch);
       steps.settled = results[static_cast<std::size_t>(n)].status == Status::converged;
       if (steps.states.empty()) steps.states.emplace_back(View<const S>(z.sample(n)));
       while (steps.states.size() > 1 && steps.states.back().values != z.sample(n).vector()) steps.states.pop_back();
