@@ -1,8 +1,8 @@
 #pragma once
 
 // The model of deq_digits: one explicit convolution that injects, one convolutional cell that settles, one dense layer
-// that reads the equilibrium. Solver and adjoint are chosen when the program runs; both are types of this program that
-// satisfy the library's concepts, which is all it takes to add one.
+// that reads the equilibrium. Solver and adjoint are chosen when the program runs. The adjoint is a type of this
+// program that satisfies the library's concept, which is all it takes to add one.
 
 #include <string>
 #include <variant>
@@ -13,7 +13,9 @@
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/fixed_point/anderson.hpp"
+#include "basin/fixed_point/any_method.hpp"
 #include "basin/fixed_point/broyden.hpp"
+#include "basin/fixed_point/newton_gmres.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
@@ -28,44 +30,8 @@ namespace deq_digits {
 using basin::Index;
 using basin::View;
 
-/// A fixed-point method that is one of three, as the command line says.
-struct ChosenSolver {
-  std::variant<basin::Anderson<5>, basin::Broyden<20>, basin::Picard> method;
-
-  template <class S>
-  using Memory = std::variant<decltype(basin::Anderson<5>{}.start<S>(0, std::declval<basin::Scratch&>())),
-                              decltype(basin::Broyden<20>{}.start<S>(0, std::declval<basin::Scratch&>())),
-                              decltype(basin::Picard{}.start<S>(0, std::declval<basin::Scratch&>()))>;
-
-  template <class S>
-  [[nodiscard]] Memory<S> start(Index size, basin::Scratch& scratch) const {
-    return std::visit([&](const auto& one) -> Memory<S> { return one.template start<S>(size, scratch); }, method);
-  }
-
-  /// So that a method which finds the norms on its way saves the loop a pass.
-  template <class S>
-  basin::ResidualNorms take_in(Memory<S>& memory, std::span<const S> z,
-                               std::type_identity_t<std::span<const S>> f) const {
-    return std::visit(
-        [&](const auto& one, auto& of_one) {
-          if constexpr (requires { one.take_in(of_one, z, f); }) {
-            return one.take_in(of_one, z, f);
-          } else {
-            return basin::detail::residual_norms(z.data(), f.data(), static_cast<Index>(z.size()));
-          }
-        },
-        method, memory);
-  }
-
-  template <class S>
-  void step(Memory<S>& memory, std::span<S> z, std::type_identity_t<std::span<const S>> f) const {
-    std::visit(
-        [&](const auto& one, auto& of_one) {
-          if constexpr (requires { one.step(of_one, z, f); }) one.step(of_one, z, f);
-        },
-        method, memory);
-  }
-};
+/// A fixed-point method that is one of four, as the command line says.
+using ChosenSolver = basin::AnyMethod<basin::Anderson<5>, basin::Broyden<20>, basin::Picard, basin::NewtonGmres<>>;
 
 /// An adjoint method that is one of three.
 struct ChosenAdjoint {

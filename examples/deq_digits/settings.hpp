@@ -62,8 +62,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("images", s.images, "Train on the first so many images; 0: all")->check(CLI::Range(0, 100000000));
   options.add_seed(s.seed);
   options.add_threads(s.threads);
-  options.add("solver", s.solver, "How the equilibrium is found: picard, anderson or broyden")
-      ->check(CLI::IsMember({"picard", "anderson", "broyden"}));
+  options.add("solver", s.solver, "How the equilibrium is found: picard, anderson, broyden or newton_gmres")
+      ->check(CLI::IsMember({"picard", "anderson", "broyden", "newton_gmres"}));
   options
       .add("adjoint", s.adjoint,
            "Where the gradient comes from: implicit (exact), phantom, jacobian_free, or unrolled (through the steps of "

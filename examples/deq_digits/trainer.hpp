@@ -105,9 +105,7 @@ inline std::vector<int> as_labels(const std::vector<std::uint8_t>& bytes) { retu
 inline Settled settled_model(const Settings& settings) {
   Settled model;
   auto& settle = model.layer<equilibrium>();
-  if (settings.solver == "picard") settle.solver.method = basin::Picard{};
-  if (settings.solver == "anderson") settle.solver.method = basin::Anderson<5>{};
-  if (settings.solver == "broyden") settle.solver.method = basin::Broyden<20>{};
+  settle.solver = ChosenSolver(settings.solver);
   settle.stop = {.tolerance = settings.tolerance, .max_evaluations = settings.max_evaluations};
   if (settings.adjoint == "phantom") {
     settle.adjoint.method = basin::Phantom{.k = settings.phantom_steps, .tau = settings.phantom_damping};

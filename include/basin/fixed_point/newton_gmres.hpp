@@ -17,7 +17,7 @@
 // Dembo, Eisenstat and Steihaug 1982, SIAM J. Numer. Anal. 19(2); Eisenstat and Walker 1996, SIAM J. Sci. Comput.
 // 17(1), section 2; the search: Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, chapter 8, with
 // memory: Grippo, Lampariello and Lucidi 1986, SIAM J. Numer. Anal. 23(4). All norms are Euclidean.
-// Memory of a sample: 4 vectors, and 23 while it steps. Derivatives: fixed_point/sample_map.hpp.
+// Memory of a sample: 4 vectors, and restart + 5 while it steps. Derivatives: fixed_point/sample_map.hpp.
 
 #include <algorithm>
 #include <array>

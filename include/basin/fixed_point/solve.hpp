@@ -11,9 +11,9 @@
 // Returned is an iterate z, not f(z), so that the residual belongs to the value: the one that converged, else the one
 // of the lowest |f(z) - z| that was measured.
 //
-// Where f is not finite at an iterate, the solve of that sample goes on from f(z) of the iterate before, and if f is
-// not finite there either, from half way between the best iterate and there, and half of that again, with a method that
-// begins anew.
+// Where f is not finite at an iterate, that sample goes back to its best iterate, evaluates it once more and takes two
+// steps of Picard's, after which the method begins anew. If f is not finite there either, it goes half way back to the
+// best iterate, and half of that again.
 
 #include <algorithm>
 #include <cmath>
@@ -80,54 +80,60 @@ ResidualNorms take_in(const Method& method, Memory& memory, View<const S> z, Vie
 template <class S, class Memory>
 struct Solving {
   Index number;          ///< in its batch
-  View<S> z, f;          ///< the iterate and its value, in the tile
-  View<S> f_before;      ///< the value of the iterate before
-  View<S> best;          ///< where the best iterate goes
+  S *z, *f;              ///< the iterate and its value, in the tile
+  S* best;               ///< where the best iterate goes
   Memory memory, fresh;  ///< of the method, now and as it began
   Watch watch;
 };
 
 /// Moves z, where f is not finite, to where it may be. False if the sample ends; then `status` says how.
 template <class S, class Memory>
-bool retry(Solving<S, Memory>& s, const Stop& stop, Status& status) {
+bool retry(Solving<S, Memory>& s, Index size, const Stop& stop, Status& status) {
   status = s.watch.beyond() ? Status::diverged : Status::non_finite;
   if (!s.watch.has_best() || s.watch.retries() >= stop.max_retries) return false;
   status = Status::max_iterations;
   if (s.watch.evaluations() >= stop.max_evaluations) return false;
   s.memory = s.fresh;
-  if (s.watch.count_retry() == 1 && s.z.vector() != s.f_before.vector()) {
-    s.z.vector() = s.f_before.vector();
+  if (s.watch.count_retry() == 1) {
+    std::copy_n(s.best, size, s.z);
   } else {
-    s.z.vector() += S(0.5) * (s.best.vector() - s.z.vector());
+    VectorMap<S>(s.z, size) += S(0.5) * (ConstVectorMap<S>(s.best, size) - VectorMap<S>(s.z, size));
   }
   return true;
 }
 
 /// Goes on with a sample whose f has just been evaluated, until that is to be done again. False if the sample ends.
 template <class S, class Map, class Method, class Memory, class... Observers>
-bool go_on(const Map& f, Solving<S, Memory>& s, const Method& method, const Stop& stop, SampleResult& result,
-           Observers&... observers) {
-  const View<const S> z = s.z, value = s.f;
+bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method& method, const Stop& stop,
+           SampleResult& result, Observers&... observers) {
+  const View<const S> z(s.z, shape), value(s.f, shape);
   for (;;) {
     const ResidualNorms euclidean = take_in<S>(method, s.memory, z, value);
-    if (!euclidean.finite()) return retry(s, stop, result.status);
+    if (!euclidean.finite()) return retry(s, z.size(), stop, result.status);
     const Watch::Look look = s.watch.look(norms_of(stop, euclidean, z.data(), value.data(), z.size()), stop);
-    if (look.best) std::copy_n(z.data(), z.size(), s.best.data());
-    const bool wanted =
-        observed(Iterate<S>{s.number, s.watch.steps(), s.watch.evaluations(), look.residual, z, value}, observers...);
+    if (look.best) std::copy_n(z.data(), z.size(), s.best);
+    bool wanted = true;
+    if constexpr (sizeof...(Observers) > 0) {
+      const double residual = s.watch.measured(look.r, look.scale, stop);
+      wanted = observed(Iterate<S>{s.number, s.watch.steps(), s.watch.evaluations(), residual, z, value}, observers...);
+    }
     if (look.converged || !wanted) {
       result.status = look.converged ? Status::converged : Status::interrupted;
       return false;
     }
     if (s.watch.ends(stop, result.status)) return false;
     s.watch.count_step();
+    if (s.watch.takes_plain_step()) {
+      std::copy_n(value.data(), value.size(), s.z);
+      return true;
+    }
     if constexpr (StepsWithMap<Method, S, Map>) {
-      const SampleMap<S, Map> map(f, z.shape(), &s.number, &s.watch.evaluations(), stop.max_evaluations);
-      if (method.step(s.memory, span_of(s.z), span_of(s.f), map)) continue;
+      const SampleMap<S, Map> map(f, shape, &s.number, &s.watch.evaluations(), stop.max_evaluations);
+      if (method.step(s.memory, span_of(View<S>(s.z, shape)), span_of(View<S>(s.f, shape)), map)) continue;
       result.status = Status::max_iterations;
       return map.left() > 0;
     } else {
-      method.step(s.memory, span_of(s.z), span_of(value));
+      method.step(s.memory, span_of(View<S>(s.z, shape)), span_of(value));
       return true;
     }
   }
@@ -138,58 +144,44 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
               const double* reference, Index first_sample, Observers&... observers) {
   using Memory = MethodMemory<Method, S>;
   const Shape& shape = z.shape();
+  const Shape one = shape.with_samples(1);
   const Index samples = shape.samples, size = shape.sample_size();
   Scratch scratch;
-  View<S> current = scratch.state<S>(shape), value = scratch.state<S>(shape), before = scratch.state<S>(shape);
+  const View<S> current = scratch.state<S>(shape), value = scratch.state<S>(shape);
   Index* const numbers = scratch.take<Index>(samples);
   auto* const tile = scratch.take<Solving<S, Memory>>(samples);
   for (Index n = 0; n < samples; ++n) {
     const Memory memory = method.template start<S>(size, scratch);
     numbers[n] = first_sample + n;
-    std::construct_at(tile + n, Solving<S, Memory>{numbers[n],
-                                                   current.sample(n),
-                                                   {},
-                                                   {},
-                                                   z.sample(n),
-                                                   memory,
-                                                   memory,
+    std::construct_at(tile + n, Solving<S, Memory>{numbers[n], current.sample(n).data(), value.sample(n).data(),
+                                                   z.sample(n).data(), memory, memory,
                                                    Watch(reference != nullptr ? reference + n : nullptr,
                                                          static_cast<double>(std::numeric_limits<S>::epsilon()))});
   }
   std::copy_n(z.data(), z.size(), current.data());
 
   for (Index active = samples; active > 0;) {
-    std::swap(value, before);
     evaluate<S>(f, current.samples(0, active), value.samples(0, active),
                 std::span<const Index>(numbers, static_cast<std::size_t>(active)));
-    for (Index slot = 0; slot < active; ++slot) {
-      tile[slot].f = value.sample(slot);
-      tile[slot].f_before = before.sample(slot);
-      tile[slot].watch.count_evaluation();
-    }
+    for (Index slot = 0; slot < active; ++slot) tile[slot].watch.count_evaluation();
     Index slot = 0, kept = active;  // slots [0, slot) are done with and stay; [kept, active) have left
     while (slot < kept) {
       Solving<S, Memory>& s = tile[slot];
       SampleResult& result = results[static_cast<std::size_t>(s.number - first_sample)];
-      if (go_on(f, s, method, stop, result, observers...)) {
+      if (go_on(f, s, one, method, stop, result, observers...)) {
         ++slot;
         continue;
       }
       result.evaluations = s.watch.evaluations();
       result.iterations = s.watch.steps();
-      result.residual = s.watch.residual();
+      result.residual = s.watch.residual(stop);
       result.retries = s.watch.retries();
       --kept;
       if (slot < kept) {  // the last one moves into the gap, and is looked at next
-        const View<S> z_here = s.z, f_here = s.f, before_here = s.f_before;
+        S *const z_here = s.z, *const f_here = s.f;
         s = tile[kept];
-        const auto move = [size](View<S>& from, const View<S>& to) {
-          std::copy_n(from.data(), size, to.data());
-          from = to;
-        };
-        move(s.z, z_here);
-        move(s.f, f_here);
-        move(s.f_before, before_here);
+        s.z = std::copy_n(s.z, size, z_here) - size;
+        s.f = std::copy_n(s.f, size, f_here) - size;
         numbers[slot] = s.number;
       }
     }

@@ -44,9 +44,9 @@ struct Stop {
   std::span<const double> weights{};
   /// Of f, for each sample, with trial points and products with derivatives; at least 1. The solve never makes more.
   int max_evaluations = 40;
-  /// Points of a sample where f may fail to be finite. Each costs an evaluation: the method begins anew from f(z) of
-  /// the state before, and if that fails too, from half way towards the best state so far. 0: the first one ends the
-  /// solve.
+  /// Points of a sample where f may fail to be finite. Each costs an evaluation or two: the method begins anew from the
+  /// best state so far, with two plain steps z <- f(z), and if those fail too, from half way back. 0: the first ends
+  /// it.
   int max_retries = 10;
   /// Stalled: over so many evaluations the best |f(z) - z| did not fall below stall_factor times what it was before
   /// them, and those measured were all within a factor of 2, or all that rounding leaves. A method that wanders is not
@@ -125,11 +125,15 @@ class Watch {
   Watch(const double* reference, double epsilon) : reference_(reference), epsilon_(epsilon) {}
 
   void count_evaluation() { ++evaluations_; }
-  /// How many there were since the last look, this one included.
+  /// Which one this is since the method last went on from a state of its own. The first leads back to the best state,
+  /// which is not such a state.
   int count_retry() {
     ++retries_;
+    plain_steps_ = 2;
     return ++retries_in_a_row_;
   }
+  /// Whether the step to come is Picard's, whatever the method. Once for each step.
+  bool takes_plain_step() { return plain_steps_ > 0 && plain_steps_-- > 0; }
   void count_step() { ++steps_; }
   [[nodiscard]] int& evaluations() { return evaluations_; }
   [[nodiscard]] int retries() const { return retries_; }
@@ -138,18 +142,28 @@ class Watch {
   [[nodiscard]] bool beyond() const { return beyond_; }
   [[nodiscard]] bool has_best() const { return looks_ > 0; }
   /// Of the best state, in the measure of the stop test.
-  [[nodiscard]] double residual() const { return has_best() ? residual_ : std::numeric_limits<double>::infinity(); }
+  [[nodiscard]] double residual(const Stop& stop) const {
+    return has_best() ? measured(best_, scale_of_best_, stop) : std::numeric_limits<double>::infinity();
+  }
 
   /// What one look at z and f(z) says.
   struct Look {
-    double residual;  ///< in the measure of the stop test: at most the tolerance where the sample has converged
+    double r;      ///< |f - z|
+    double scale;  ///< what r is relative to
     bool converged;
     bool best;  ///< this state is the one to return, so far
   };
 
+  /// In the measure of the stop test: at most the tolerance where the sample has converged.
+  [[nodiscard]] double measured(double r, double scale, const Stop& stop) const {
+    if (r == 0) return 0;
+    if (reference_ != nullptr) return r / scale;
+    return stop.tolerance == 0 ? r : r / (scale + stop.absolute() / stop.tolerance);
+  }
+
   /// Takes in |f - z| and |f|, which are finite, in the norm of the options. Once for each state.
   Look look(const ResidualNorms& norms, const Stop& stop) {
-    retries_in_a_row_ = 0;
+    if (retries_in_a_row_ > 0 && plain_steps_ < 2) retries_in_a_row_ = 0;
     if (looks_++ == 0) start_scale_ = std::max(norms.residual, norms.value);
     const double rounding = epsilon_ * norms.value;
     const double most = 10 * start_scale_;
@@ -158,19 +172,12 @@ class Watch {
     if (rounding <= 0.01 * norms.residual) highest_ = std::max(highest_, norms.residual);
     hidden_ = grown && rounding >= highest_;
 
-    Look look{};
-    if (reference_ != nullptr) {
-      look.converged = r <= stop.tolerance * *reference_;
-      look.residual = r == 0 ? 0.0 : r / *reference_;
-    } else {
-      const double scale = std::min(norms.value, most);
-      look.converged = r <= stop.absolute() + stop.tolerance * scale;
-      look.residual = r == 0 || stop.tolerance == 0 ? r : r / (scale + stop.absolute() / stop.tolerance);
-    }
-    look.best = look.converged || looks_ == 1 || r < best_;
+    const double scale = reference_ != nullptr ? *reference_ : std::min(norms.value, most);
+    const bool converged = r <= (reference_ != nullptr ? 0 : stop.absolute()) + stop.tolerance * scale;
+    const Look look{r, scale, converged, converged || looks_ == 1 || r < best_};
     if (look.best) {
       best_ = r;
-      residual_ = look.residual;
+      scale_of_best_ = scale;
     }
     keep_count(r, rounding, stop);
     return look;
@@ -220,10 +227,11 @@ class Watch {
 
   const double* reference_;
   double epsilon_;
-  int evaluations_ = 0, steps_ = 0, retries_ = 0, retries_in_a_row_ = 0, looks_ = 0;
+  int evaluations_ = 0, steps_ = 0, looks_ = 0;
+  int retries_ = 0, retries_in_a_row_ = 0, plain_steps_ = 0;
   double start_scale_ = 0;
   double highest_ = 0;  // of the residuals that rounding did not touch
-  double best_ = 0, residual_ = 0;
+  double best_ = 0, scale_of_best_ = 0;
   double mark_ = 0;  // the best residual when it last fell enough
   double lowest_ = 0, highest_since_mark_ = 0;
   double least_beyond_ = 0;  // the least residual since it was last within the divergence factor
