@@ -1,12 +1,11 @@
 #pragma once
 
 // The model of deq_digits: one explicit convolution that injects, one convolutional cell that settles, one dense layer
-// that reads the equilibrium. Solver and adjoint are chosen when the program runs. The adjoint is a type of this
-// program that satisfies the library's concept, which is all it takes to add one.
+// that reads the equilibrium. Solver and adjoint are chosen when the program runs.
 
 #include <string>
-#include <variant>
 
+#include "basin/adjoint/any_adjoint.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/adjoint/jacobian_free.hpp"
 #include "basin/adjoint/phantom.hpp"
@@ -34,14 +33,7 @@ using basin::View;
 using ChosenSolver = basin::AnyMethod<basin::Anderson<5>, basin::Broyden<20>, basin::Picard, basin::NewtonGmres<>>;
 
 /// An adjoint method that is one of three.
-struct ChosenAdjoint {
-  std::variant<basin::Implicit<>, basin::Phantom, basin::JacobianFree> method;
-
-  template <class S, class Operator>
-  void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<basin::SampleResult> results) const {
-    std::visit([&](const auto& one) { one.template solve_tile<S>(apply_a, g, w, results); }, method);
-  }
-};
+using ChosenAdjoint = basin::AnyAdjoint<basin::Implicit<>, basin::Phantom, basin::JacobianFree>;
 
 inline constexpr int channels = 32;
 inline constexpr int pooled = 4;  // the equilibrium is read as pooled x pooled means of every channel

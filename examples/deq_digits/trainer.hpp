@@ -108,11 +108,11 @@ inline Settled settled_model(const Settings& settings) {
   settle.solver = ChosenSolver(settings.solver);
   settle.stop = {.tolerance = settings.tolerance, .max_evaluations = settings.max_evaluations};
   if (settings.adjoint == "phantom") {
-    settle.adjoint.method = basin::Phantom{.k = settings.phantom_steps, .tau = settings.phantom_damping};
+    settle.adjoint = basin::Phantom{.k = settings.phantom_steps, .tau = settings.phantom_damping};
   } else if (settings.adjoint == "jacobian_free") {
-    settle.adjoint.method = basin::JacobianFree{};
+    settle.adjoint = basin::JacobianFree{};
   } else {
-    settle.adjoint.method = basin::Implicit<>{.tolerance = settings.adjoint_tolerance};
+    settle.adjoint = basin::Implicit<>{.tolerance = settings.adjoint_tolerance};
   }
   return model;
 }

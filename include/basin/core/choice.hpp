@@ -1,11 +1,15 @@
 #pragma once
 
-// What is chosen by its name when a program runs: the names to choose from, and the sentence for one that is none.
+// What is chosen by its name when a program runs: one of several objects, the names to choose from, and the sentence
+// for a name that is none of them.
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 
 #include "basin/core/check.hpp"
 
@@ -31,5 +35,43 @@ namespace basin::detail {
   check(false, "name of " + std::string(thing), "\"" + std::string(wanted) + "\"", "one of " + known);
   return names.size();
 }
+
+/// One of Options, each with defaults and a name of its own: `static constexpr std::string_view name`.
+template <class... Options>
+class Choice {
+  static_assert(sizeof...(Options) > 0, "a choice is one of several: name them");
+  static constexpr std::array<std::string_view, sizeof...(Options)> all_names{Options::name...};
+  static_assert(all_different(all_names), "two of those to choose from have the same name");
+
+ public:
+  /// Of all that it may hold, in the order of the arguments.
+  [[nodiscard]] static constexpr std::span<const std::string_view> names() { return all_names; }
+
+  /// Of the one that it holds.
+  [[nodiscard]] std::string_view name() const { return all_names[held_.index()]; }
+
+  /// The one that it holds itself, to read or change its options; null if it holds another.
+  template <class Option>
+  [[nodiscard]] Option* get() {
+    return std::get_if<Option>(&held_);
+  }
+  template <class Option>
+  [[nodiscard]] const Option* get() const {
+    return std::get_if<Option>(&held_);
+  }
+
+ protected:
+  /// The first with its defaults.
+  Choice() = default;
+  /// The one of that name with its defaults. Throws std::invalid_argument if there is none; `thing` says what it is.
+  Choice(std::string_view wanted, std::string_view thing) {
+    const std::size_t place = place_of(wanted, names(), thing);
+    std::size_t i = 0;
+    static_cast<void>(((i++ == place && (held_ = Options{}, true)) || ...));
+  }
+  explicit Choice(std::variant<Options...> option) : held_(std::move(option)) {}
+
+  std::variant<Options...> held_;
+};
 
 }  // namespace basin::detail

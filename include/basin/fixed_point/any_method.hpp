@@ -9,68 +9,34 @@
 //
 // It steps, counts and gives the same bits as the method that it holds.
 
-#include <array>
 #include <cstddef>
 #include <span>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
+#include "basin/core/choice.hpp"
 #include "basin/fixed_point/method.hpp"
 
 namespace basin {
 
 /// Each of Methods has options with defaults and a name of its own: `static constexpr std::string_view name`.
+/// core/choice.hpp has names(), name() and get<Method>().
 template <class... Methods>
-class AnyMethod {
-  static_assert(sizeof...(Methods) > 0, "AnyMethod holds one of several methods: name them");
+class AnyMethod : public detail::Choice<Methods...> {
   static_assert((FixedPointMethod<Methods> && ...), "AnyMethod: every argument must be a fixed-point method");
-  static constexpr std::array<std::string_view, sizeof...(Methods)> all_names{Methods::name...};
-  static_assert(
-      [] {
-        for (std::size_t i = 0; i < all_names.size(); ++i) {
-          for (std::size_t j = 0; j < i; ++j) {
-            if (all_names[i] == all_names[j]) return false;
-          }
-        }
-        return true;
-      }(),
-      "AnyMethod: two of its methods have the same name");
+  using Base = detail::Choice<Methods...>;
 
  public:
-  /// Of all that it may hold, in the order of the arguments.
-  [[nodiscard]] static constexpr std::span<const std::string_view> names() { return all_names; }
-
   /// The first method with its default options.
   AnyMethod() = default;
 
   /// The method of that name with its default options. Throws std::invalid_argument if there is none.
-  explicit AnyMethod(std::string_view wanted) {
-    bool found = false;
-    static_cast<void>(((Methods::name == wanted && (method_ = Methods{}, found = true)) || ...));
-    if (found) return;
-    std::string known;
-    for (const std::string_view one : all_names) known.append(known.empty() ? "" : ", ").append(one);
-    check(false, "name of a fixed-point method", "\"" + std::string(wanted) + "\"", "one of " + known);
-  }
+  explicit AnyMethod(std::string_view wanted) : Base(wanted, "a fixed-point method") {}
 
   template <class Method>
-  requires(std::is_same_v<Method, Methods> || ...) AnyMethod(const Method& method) : method_(method) {}
-
-  /// Of the method that it holds.
-  [[nodiscard]] std::string_view name() const { return all_names[method_.index()]; }
-
-  /// The method itself, to read or change its options; null if it holds another.
-  template <class Method>
-  [[nodiscard]] Method* get() {
-    return std::get_if<Method>(&method_);
-  }
-  template <class Method>
-  [[nodiscard]] const Method* get() const {
-    return std::get_if<Method>(&method_);
-  }
+  requires(std::is_same_v<Method, Methods> || ...) AnyMethod(const Method& method) : Base(method) {}
 
   template <class S>
   using Memory = std::variant<detail::MethodMemory<Methods, S>...>;
@@ -116,12 +82,10 @@ class AnyMethod {
   template <std::size_t i, class Body>
   auto visit_from(const Body& body) const {
     if constexpr (i + 1 < sizeof...(Methods)) {
-      if (method_.index() != i) return visit_from<i + 1>(body);
+      if (this->held_.index() != i) return visit_from<i + 1>(body);
     }
-    return body.template operator()<i>(*std::get_if<i>(&method_));
+    return body.template operator()<i>(*std::get_if<i>(&this->held_));
   }
-
-  std::variant<Methods...> method_;
 };
 
 }  // namespace basin

@@ -14,99 +14,21 @@
 // So everything is made of sums over the cells for each feature, and of y = a_c x + b_c. Both run over the sample as
 // one line of numbers that repeats its features with a period of some registers, whatever C is.
 
-#include <numeric>
-
 #include "basin/core/layer.hpp"
-#include "basin/kernels/vector.hpp"
+#include "basin/kernels/per_feature.hpp"
+#include "basin/layers/feature_scales.hpp"
 
 namespace basin {
 
-namespace detail {
-
-/// A number for each feature, repeated until it fills whole registers.
-template <int C, class S>
-struct PerFeature {
-  static constexpr int lanes = kernels::register_bytes / static_cast<int>(sizeof(S));
-  static constexpr int shortest = std::lcm(C, lanes) / lanes;               // registers
-  static constexpr int registers = shortest * ((3 + shortest) / shortest);  // at least 4, to hide latency
-  static constexpr int period = registers * lanes;
-
-  alignas(64) std::array<S, static_cast<std::size_t>(period)> numbers;
-
-  /// From value(c), c in [0, C).
-  template <class Value>
-  explicit PerFeature(const Value& value) {
-    for (int c = 0; c < C; ++c) numbers[static_cast<std::size_t>(c)] = static_cast<S>(value(c));
-    for (std::size_t i = C; i < static_cast<std::size_t>(period); ++i) numbers[i] = numbers[i - C];
-  }
-};
-
-/// The sum over cells of term.operator()<lanes>(i, j), for each feature: i is the place in the sample of `count`
-/// numbers, j the place in a PerFeature. A few thousand numbers at a time are summed in S, side by side, and these
-/// sums in double, so that the rounding error does not grow with the sample.
-template <int C, class S, class Term>
-std::array<double, C> sums_over_cells(Index count, const Term& term) {
-  using Layout = PerFeature<C, S>;
-  constexpr Index period = Layout::period;
-  constexpr int lanes = Layout::lanes, registers = Layout::registers;
-  constexpr Index longest_run = 64 * period;
-  alignas(64) std::array<double, static_cast<std::size_t>(period)> totals{};
-  std::array<double, C> sums{};
-  const Index whole = count - count % period;
-  for (Index first = 0; first < whole; first += longest_run) {
-    const Index last = std::min(first + longest_run, whole);
-    kernels::Lanes<S, lanes> run[registers] = {};
-    for (Index i = first; i < last; i += period) {
-      for (int k = 0; k < registers; ++k) run[k] += term.template operator()<lanes>(i + k * lanes, k * lanes);
-    }
-    alignas(64) std::array<S, static_cast<std::size_t>(period)> ends;
-    for (int k = 0; k < registers; ++k) kernels::store<lanes>(ends.data() + k * lanes, run[k]);
-    for (std::size_t j = 0; j < totals.size(); ++j) totals[j] += static_cast<double>(ends[j]);
-  }
-  for (std::size_t j = 0; j < totals.size(); j += C) {
-    for (std::size_t c = 0; c < C; ++c) sums[c] += totals[j + c];
-  }
-  for (Index i = whole; i < count; i += C) {
-    for (int c = 0; c < C; ++c) {
-      sums[static_cast<std::size_t>(c)] += static_cast<double>(term.template operator()<1>(i + c, c)[0]);
-    }
-  }
-  return sums;
-}
-
-/// out_i = term(i, j) for a piece of a sample that starts with a whole period; out may be what the term reads.
-template <int C, class S, class Term>
-void for_each_cell(Index count, S* out, const Term& term) {
-  using Layout = PerFeature<C, S>;
-  const Index whole = count - count % Layout::period;
-  for (Index i = 0; i < whole; i += Layout::period) {
-    for (int j = 0; j < Layout::period; j += Layout::lanes) {
-      kernels::store<Layout::lanes>(out + i + j, term.template operator()<Layout::lanes>(i + j, j));
-    }
-  }
-  for (Index i = whole; i < count; i += C) {
-    for (int c = 0; c < C; ++c) kernels::store<1>(out + i + c, term.template operator()<1>(i + c, c));
-  }
-}
-
-}  // namespace detail
-
 /// Normalizes each sample by itself, so a batch couples nothing. Bias layers before it are lost: Bias::no is enough.
 template <int C, int G>
-struct GroupNorm {
+struct GroupNorm : detail::FeatureScales<C> {
   static_assert(C > 0 && G > 0, "GroupNorm: the numbers of features and groups must be positive");
   static_assert(C % G == 0, "GroupNorm: the number of features must be a multiple of the number of groups");
 
-  static constexpr int in_features = C;
-  static constexpr int out_features = C;
-  static constexpr std::size_t param_count = 2 * std::size_t{C};
+  using detail::FeatureScales<C>::param_count;
 
   double epsilon = 1e-5;  ///< added to the variance
-
-  static void leaves(LeafList& list) {
-    list.scale("scale", C);
-    list.bias("shift", C);
-  }
 
   [[nodiscard]] Shape out_shape(const Shape& x) const {
     check_features("GroupNorm", x.features, C);
@@ -169,14 +91,15 @@ struct GroupNorm {
     const Index cells = x.shape().cells();
     Statistics result;
     result.mean = group_means(
-        detail::sums_over_cells<C, S>(x.size(), [=]<int lanes>(Index i, int) { return load<lanes>(from + i); }), cells);
-    const detail::PerFeature<C, S> mean([&](int c) { return result.mean[group_of(c)]; });
+        kernels::sums_over_cells<C, S>(x.size(), [=]<int lanes>(Index i, int) { return load<lanes>(from + i); }),
+        cells);
+    const kernels::PerFeature<C, S> mean([&](int c) { return result.mean[group_of(c)]; });
     const std::array<double, G> variance =
-        group_means(detail::sums_over_cells<C, S>(x.size(),
-                                                  [from, m = mean.numbers.data()]<int lanes>(Index i, int j) {
-                                                    const auto d = load<lanes>(from + i) - load<lanes>(m + j);
-                                                    return Lanes<S, lanes>(d * d);
-                                                  }),
+        group_means(kernels::sums_over_cells<C, S>(x.size(),
+                                                   [from, m = mean.numbers.data()]<int lanes>(Index i, int j) {
+                                                     const auto d = load<lanes>(from + i) - load<lanes>(m + j);
+                                                     return Lanes<S, lanes>(d * d);
+                                                   }),
                     cells);
     for (std::size_t g = 0; g < G; ++g) result.inverse[g] = 1.0 / std::sqrt(variance[g] + epsilon);
     return result;
@@ -186,14 +109,14 @@ struct GroupNorm {
   template <class S, class Then>
   static void normalize(const S* theta, const Statistics& statistics, View<const S> x, View<S> y, const Then& then) {
     using namespace kernels;
-    using Row = detail::PerFeature<C, S>;
+    using Row = kernels::PerFeature<C, S>;
     const auto factor = [&](int c) { return static_cast<double>(theta[c]) * statistics.inverse[group_of(c)]; };
     const Row a(factor);
     const Row b([&](int c) { return static_cast<double>(theta[C + c]) - factor(c) * statistics.mean[group_of(c)]; });
     constexpr Index block = std::max<Index>(1, 4096 / static_cast<Index>(sizeof(S)) / Row::period) * Row::period;
     for (Index first = 0; first < x.size(); first += block) {
       const Index count = std::min(block, x.size() - first);
-      detail::for_each_cell<C>(
+      kernels::for_each_cell<C>(
           count, y.data() + first,
           [from = x.data() + first, a = a.numbers.data(), b = b.numbers.data()]<int lanes>(Index i, int j) {
             return Lanes<S, lanes>(load<lanes>(from + i) * load<lanes>(a + j) + load<lanes>(b + j));
@@ -258,12 +181,12 @@ class GroupNorm<C, G>::Linearization {
   [[nodiscard]] Sums sums_of(Index n, View<const S> w) const {
     using namespace kernels;
     const Statistics& at = statistics_[static_cast<std::size_t>(n)];
-    const detail::PerFeature<C, S> mean([&](int c) { return at.mean[group_of(c)]; });
+    const kernels::PerFeature<C, S> mean([&](int c) { return at.mean[group_of(c)]; });
     const S *const x = x_.sample(n).data(), *const from = w.sample(n).data(), *const m = mean.numbers.data();
     const Index count = x_.shape().sample_size();
     Sums sums;
-    sums.plain = detail::sums_over_cells<C, S>(count, [=]<int lanes>(Index i, int) { return load<lanes>(from + i); });
-    sums.with_x = detail::sums_over_cells<C, S>(count, [=]<int lanes>(Index i, int j) {
+    sums.plain = kernels::sums_over_cells<C, S>(count, [=]<int lanes>(Index i, int) { return load<lanes>(from + i); });
+    sums.with_x = kernels::sums_over_cells<C, S>(count, [=]<int lanes>(Index i, int j) {
       return Lanes<S, lanes>((load<lanes>(x + i) - load<lanes>(m + j)) * load<lanes>(from + i));
     });
     for (int c = 0; c < C; ++c) sums.with_x[static_cast<std::size_t>(c)] *= at.inverse[group_of(c)];
@@ -287,17 +210,17 @@ class GroupNorm<C, G>::Linearization {
   template <class P, class Q, class R>
   void combine(Index n, View<const S> v, View<S> out, const P& p, const Q& q, const R& s) const {
     using namespace kernels;
-    using Row = detail::PerFeature<C, S>;
+    using Row = kernels::PerFeature<C, S>;
     const Statistics& at = statistics_[static_cast<std::size_t>(n)];
     const Row on_v(p);
     const Row on_x([&](int c) { return -q(c) * at.inverse[group_of(c)]; });
     const Row rest([&](int c) { return q(c) * at.inverse[group_of(c)] * at.mean[group_of(c)] - s(c); });
-    detail::for_each_cell<C>(x_.shape().sample_size(), out.sample(n).data(),
-                             [x = x_.sample(n).data(), from = v.sample(n).data(), a = on_v.numbers.data(),
-                              b = on_x.numbers.data(), d = rest.numbers.data()]<int lanes>(Index i, int j) {
-                               return Lanes<S, lanes>(load<lanes>(from + i) * load<lanes>(a + j) +
-                                                      (load<lanes>(x + i) * load<lanes>(b + j) + load<lanes>(d + j)));
-                             });
+    kernels::for_each_cell<C>(x_.shape().sample_size(), out.sample(n).data(),
+                              [x = x_.sample(n).data(), from = v.sample(n).data(), a = on_v.numbers.data(),
+                               b = on_x.numbers.data(), d = rest.numbers.data()]<int lanes>(Index i, int j) {
+                                return Lanes<S, lanes>(load<lanes>(from + i) * load<lanes>(a + j) +
+                                                       (load<lanes>(x + i) * load<lanes>(b + j) + load<lanes>(d + j)));
+                              });
   }
 
   const S* scale_;

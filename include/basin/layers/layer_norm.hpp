@@ -11,6 +11,7 @@
 //   dscale = xh w,   dshift = w,   summed over the cells
 
 #include "basin/core/layer.hpp"
+#include "basin/layers/feature_scales.hpp"
 
 namespace basin {
 
@@ -26,19 +27,12 @@ typename A::Scalar mean_in_order(const A& numbers) {
 }  // namespace detail
 
 template <int C>
-struct LayerNorm {
+struct LayerNorm : detail::FeatureScales<C> {
   static_assert(C > 0, "LayerNorm: the number of features must be positive");
 
-  static constexpr int in_features = C;
-  static constexpr int out_features = C;
-  static constexpr std::size_t param_count = 2 * std::size_t{C};
+  using detail::FeatureScales<C>::param_count;
 
   double epsilon = 1e-5;  ///< added to the variance
-
-  static void leaves(LeafList& list) {
-    list.scale("scale", C);
-    list.bias("shift", C);
-  }
 
   [[nodiscard]] Shape out_shape(const Shape& x) const {
     check_features("LayerNorm", x.features, C);

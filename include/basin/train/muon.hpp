@@ -41,15 +41,19 @@ struct MuonState {
 
   template <class Visit>
   void each(Visit&& visit) {
-    visit("steps", steps);
-    visit("momentum", momentum);
-    visit("second_moment", second_moment);
+    visit_members(*this, visit);
   }
   template <class Visit>
   void each(Visit&& visit) const {
-    visit("steps", steps);
-    visit("momentum", momentum);
-    visit("second_moment", second_moment);
+    visit_members(*this, visit);
+  }
+
+ private:
+  template <class Self, class Visit>
+  static void visit_members(Self& self, Visit& visit) {
+    visit("steps", self.steps);
+    visit("momentum", self.momentum);
+    visit("second_moment", self.second_moment);
   }
 };
 

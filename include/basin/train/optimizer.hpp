@@ -119,11 +119,17 @@ struct SgdState {
 
   template <class Visit>
   void each(Visit&& visit) {
-    visit("velocity", velocity);
+    visit_members(*this, visit);
   }
   template <class Visit>
   void each(Visit&& visit) const {
-    visit("velocity", velocity);
+    visit_members(*this, visit);
+  }
+
+ private:
+  template <class Self, class Visit>
+  static void visit_members(Self& self, Visit& visit) {
+    visit("velocity", self.velocity);
   }
 };
 
@@ -170,15 +176,19 @@ struct AdamState {
 
   template <class Visit>
   void each(Visit&& visit) {
-    visit("steps", steps);
-    visit("first_moment", first_moment);
-    visit("second_moment", second_moment);
+    visit_members(*this, visit);
   }
   template <class Visit>
   void each(Visit&& visit) const {
-    visit("steps", steps);
-    visit("first_moment", first_moment);
-    visit("second_moment", second_moment);
+    visit_members(*this, visit);
+  }
+
+ private:
+  template <class Self, class Visit>
+  static void visit_members(Self& self, Visit& visit) {
+    visit("steps", self.steps);
+    visit("first_moment", self.first_moment);
+    visit("second_moment", self.second_moment);
   }
 };
 
