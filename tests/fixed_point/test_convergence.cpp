@@ -76,6 +76,30 @@ TEST_CASE("an escape to infinity is no convergence", "[unit]") {
   CHECK(equilibrium.samples[0].residual > 0.9);  // 1 beside a state of 10101 is not small
 }
 
+TEST_CASE("an equation without a solution, relative to its right side, does not converge", "[unit]") {
+  // w <- w + g, as the adjoint of a map whose Jacobian is the identity.
+  for_each_method([](const char* method_name, const auto& method) {
+    for (const double size : {1.0, 1e-170, 1e150}) {
+      INFO(method_name << ", " << size);
+      const auto f = [size](View<const double> w, View<double> out) { out.array() = w.array() + size; };
+      State<double> w(Shape{2});
+      w.values.setConstant(size);
+      const double reference = size * std::sqrt(2.0);
+      SampleResult result;
+      solve_tile(f, w.view(), method, {.tolerance = 1e-4, .max_evaluations = 200}, std::span<SampleResult>(&result, 1),
+                 &reference);
+      CHECK(result.status != Status::converged);
+      CHECK(result.residual > 0.9);
+      // And one with: w = 2 g, to the tolerance, however small g is.
+      const auto solvable = [size](View<const double> v, View<double> out) { out.array() = 0.5 * v.array() + size; };
+      w.values.setConstant(size);
+      solve_tile(solvable, w.view(), method, {.tolerance = 1e-6}, std::span<SampleResult>(&result, 1), &reference);
+      CHECK(result.status == Status::converged);
+      CHECK(w.values[0] / size == Approx(2).epsilon(1e-5));
+    }
+  });
+}
+
 TEST_CASE("a state may grow far from its start and converge", "[unit]") {
   // 0.999 z + 1e-3 from 0 reaches 1, a thousand times f(0); and its first iterates look converged beside it.
   const auto slow = on_numbers([](auto z) { return 0.999 * z + 1e-3; });
@@ -143,7 +167,7 @@ TEST_CASE("a point where f is not finite does not end a solve", "[unit]") {
   check_found("Anderson", Anderson<5>{}, true);
   check_found("Broyden", Broyden<>{}, true);
 
-  // Picard's own step is shortened: -1 is not in the domain of sqrt(z) - 1 + 1.25, seen from z = 1e-4 ...
+  // Picard's own step fails: from 1.2 it comes to where the root of a negative number is asked for.
   const auto root = on_numbers([](auto z) { return z < 0 ? std::sqrt(z) : z * z - 2; });
   const auto shortened = solve(root, constant(1.2), Picard{}, {.max_evaluations = 30});
   CHECK(shortened.samples[0].retries > 0);

@@ -20,12 +20,20 @@ TEMPLATE_TEST_CASE("norms agree with Eigen's, over more than one chunk", "[unit]
   }
 }
 
-TEST_CASE("norms of floats whose squares leave the range of float", "[unit]") {
+TEST_CASE("norms of numbers whose squares leave the range of their type", "[unit]") {
   for (const float scale : {1e-30f, 1e30f}) {
     const Vector<float> a = Vector<float>::Constant(100, scale), zero = Vector<float>::Zero(100);
     CHECK(detail::norm(a.data(), 100) == Approx(10.0 * static_cast<double>(scale)));
     const auto norms = detail::residual_norms(zero.data(), a.data(), 100);
     CHECK(norms.residual == Approx(10.0 * static_cast<double>(scale)));
+    CHECK(norms.finite());
+  }
+  for (const double scale : {1e-300, 1e-170, 1e170, 1e300}) {
+    const Vector<double> a = Vector<double>::Constant(100, scale), zero = Vector<double>::Zero(100);
+    CHECK(detail::norm(a.data(), 100) / scale == Approx(10));
+    const auto norms = detail::residual_norms(a.data(), zero.data(), 100);
+    CHECK(norms.residual / scale == Approx(10));
+    CHECK(norms.value == 0);
     CHECK(norms.finite());
   }
   Vector<float> a = Vector<float>::Ones(100), zero = Vector<float>::Zero(100);

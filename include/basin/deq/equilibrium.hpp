@@ -89,6 +89,11 @@ struct Equilibrium {
   /// The equilibria from z0, of the shape out_shape(u.shape()), and what each sample did; observers see every iterate
   /// (fixed_point/observers.hpp). `start`, `keep` and context.log have no part in it.
   template <class S, class... Observers>
+  Solution<S> solve(const Parameters<Equilibrium, S>& theta, In<S> u, In<S> z0, Observers&&... observers) const {
+    return solve<S>(theta.span(), u, z0, Context{}, observers...);
+  }
+
+  template <class S, class... Observers>
   requires(std::invocable<Observers&, const Iterate<S>&>&&...) Solution<S> solve(Theta<S, param_count> theta,
                                                                                  View<const S> u, In<S> z0,
                                                                                  Observers&&... observers)

@@ -49,11 +49,12 @@ template <class S, class Map>
 void evaluate(const Map& f, View<const S> z, View<S> out, std::span<const Index> samples) {
   if constexpr (std::invocable<const Map&, View<const S>, View<S>, std::span<const Index>>) {
     static_cast<void>(f(z, out, samples));
+  } else if constexpr (std::invocable<const Map&, View<const S>, View<S>>) {
+    static_cast<void>(f(z, out));
   } else {
-    static_assert(std::invocable<const Map&, View<const S>, View<S>>,
+    static_assert(never<Map>,
                   "a map is called as f(View<const S> z, View<S> out), with S the scalar of the start, or with the "
                   "sample numbers as a third argument, std::span<const Index>");
-    static_cast<void>(f(z, out));
   }
 }
 
