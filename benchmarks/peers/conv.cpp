@@ -72,11 +72,11 @@ void measure(const Options& options, double peak) {
     for (Index part = 0; part < parts_of_batch; ++part) {
       const Index count = x.shape.samples / parts_of_batch;
       const View<const float> samples = x.view().samples(part * count, count);
-      linear.push_back(layer.linearize(theta, samples, y.view().samples(part * count, count), prepared));
+      linear.push_back(layer.linearize(theta, samples, y.view().samples(part * count, count), {}, prepared));
     }
     const auto forward_prepared = [&] {
       for_parts(x.shape.samples, [&](Index, Index first, Index count) {
-        layer.apply_then(theta, x.view().samples(first, count), y.view().samples(first, count), prepared,
+        layer.apply_then(theta, x.view().samples(first, count), y.view().samples(first, count), {}, prepared,
                          [](float*, Index, Index) {});
       });
     };

@@ -34,7 +34,7 @@ void measure(const Options& options, double peak) {
   const auto evaluate = [&] {
     for_parts(deq_samples, [&](Index, Index first, Index count) {
       static_cast<void>(f.apply(theta.span(), std::as_const(z).view().samples(first, count),
-                                std::as_const(u).view().samples(first, count), out.view().samples(first, count),
+                                std::as_const(u).view().samples(first, count), out.view().samples(first, count), {},
                                 prepared));
     });
   };
@@ -48,7 +48,7 @@ void measure(const Options& options, double peak) {
     const Index count = deq_samples / parts_of_batch;
     const Index first = part * count;
     linear.push_back(f.linearize(theta.span(), std::as_const(z).view().samples(first, count),
-                                 std::as_const(u).view().samples(first, count), out.view().samples(first, count),
+                                 std::as_const(u).view().samples(first, count), out.view().samples(first, count), {},
                                  prepared));
   }
   const double vjp_seconds = seconds_of(options, [&] {
