@@ -69,6 +69,8 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
   metrics["adjoint_evaluations_mean"] = solves.adjoint.mean_evaluations();
   metrics["nonconverged_fraction"] = solves.forward.nonconverged_fraction();
   metrics["adjoint_nonconverged_fraction"] = solves.adjoint.nonconverged_fraction();
+  metrics["gradients_bounded"] = trainer.bounded();
+  metrics["gradients_left_out"] = trainer.left_out();
   metrics["train_seconds"] = trainer.train_seconds();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   metrics["truncated_accuracy"] = truncated_json;

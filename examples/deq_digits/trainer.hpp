@@ -213,6 +213,9 @@ class Trainer {
   [[nodiscard]] const Theta& parameters() const { return average_; }
   [[nodiscard]] const std::vector<Epoch>& history() const { return history_; }
   [[nodiscard]] const basin::Report& solves() const { return solves_; }
+  /// Gradients that were made shorter, or left out, because a solve of their image failed.
+  [[nodiscard]] Index bounded() const { return bounded_; }
+  [[nodiscard]] Index left_out() const { return left_out_; }
   [[nodiscard]] double train_seconds() const { return train_seconds_; }
 
  private:
@@ -290,6 +293,8 @@ class Trainer {
     epoch_correct_ += basin::count_correct(result.output.view(), loss.labels);
     solves_ += result.report;
     recent_ = result.report;
+    bounded_ += result.bounded;
+    left_out_ += result.left_out;
   }
 
   /// The order of the training images in an epoch (Fisher and Yates 1938).
@@ -342,6 +347,7 @@ class Trainer {
   basin::AdamState<Settled, float> moments_;
   std::int64_t epoch_ = 0, batch_ = 0, epoch_correct_ = 0;
   double epoch_loss_ = 0, train_seconds_ = 0;
+  Index bounded_ = 0, left_out_ = 0;  // gradients of images for which a solve failed (train/value_and_gradient.hpp)
   std::vector<Epoch> history_;
   basin::Report solves_, recent_;
   Clock::time_point shown_{};
