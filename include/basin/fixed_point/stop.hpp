@@ -202,16 +202,15 @@ class Watch {
 
   /// The counts behind stall and divergence.
   void keep_count(double r, double rounding, const Stop& stop) {
-    ++looks_since_mark_;
     if (looks_ == 1 || best_ < stop.stall_factor * mark_) {
-      mark_ = best_;
+      mark_ = lowest_ = highest_since_mark_ = r;
       looks_since_mark_ = 0;
-      lowest_ = std::numeric_limits<double>::infinity();
-      highest_since_mark_ = 0;
+    } else {
+      ++looks_since_mark_;
+      lowest_ = std::min(lowest_, r);
+      highest_since_mark_ = std::max(highest_since_mark_, r);
+      flat_ = highest_since_mark_ <= std::max(2 * lowest_, 100 * rounding);
     }
-    lowest_ = std::min(lowest_, r);
-    highest_since_mark_ = std::max(highest_since_mark_, r);
-    flat_ = highest_since_mark_ <= std::max(2 * lowest_, 100 * rounding);
     beyond_ = r > stop.divergence_factor * start_scale_;
     if (!beyond_) {
       least_beyond_ = std::numeric_limits<double>::infinity();
