@@ -89,8 +89,8 @@ inline void check_stop(const Stop& stop, Index sample_size) {
 template <class S>
 [[nodiscard]] ResidualNorms norms_of(const Stop& stop, const ResidualNorms& euclidean, const S* z, const S* f,
                                      Index size) {
-  const double root = std::sqrt(static_cast<double>(std::max<Index>(size, 1)));
   if (stop.weights.empty() && stop.norm == Norm::euclidean) return euclidean;
+  const double root = std::sqrt(static_cast<double>(std::max<Index>(size, 1)));
   if (stop.weights.empty() && stop.norm == Norm::root_mean_square) {
     return {euclidean.residual / root, euclidean.value / root};
   }
