@@ -107,6 +107,7 @@ template <class S, class Map, class Method, class Memory, class... Observers>
 bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method& method, const Stop& stop,
            SampleResult& result, Observers&... observers) {
   const View<const S> z(s.z, shape), value(s.f, shape);
+  s.watch.count_evaluation();
   for (;;) {
     const ResidualNorms euclidean = take_in<S>(method, s.memory, z, value);
     if (!euclidean.finite()) return retry(s, z.size(), stop, result.status);
@@ -163,7 +164,6 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
   for (Index active = samples; active > 0;) {
     evaluate<S>(f, current.samples(0, active), value.samples(0, active),
                 std::span<const Index>(numbers, static_cast<std::size_t>(active)));
-    for (Index slot = 0; slot < active; ++slot) tile[slot].watch.count_evaluation();
     Index slot = 0, kept = active;  // slots [0, slot) are done with and stay; [kept, active) have left
     while (slot < kept) {
       Solving<S, Memory>& s = tile[slot];

@@ -89,8 +89,8 @@ inline void check_stop(const Stop& stop, Index sample_size) {
 template <class S>
 [[nodiscard]] ResidualNorms norms_of(const Stop& stop, const ResidualNorms& euclidean, const S* z, const S* f,
                                      Index size) {
-  const double root = std::sqrt(static_cast<double>(std::max<Index>(size, 1)));
   if (stop.weights.empty() && stop.norm == Norm::euclidean) return euclidean;
+  const double root = std::sqrt(static_cast<double>(std::max<Index>(size, 1)));
   if (stop.weights.empty() && stop.norm == Norm::root_mean_square) {
     return {euclidean.residual / root, euclidean.value / root};
   }
@@ -202,16 +202,15 @@ class Watch {
 
   /// The counts behind stall and divergence.
   void keep_count(double r, double rounding, const Stop& stop) {
-    ++looks_since_mark_;
     if (looks_ == 1 || best_ < stop.stall_factor * mark_) {
-      mark_ = best_;
+      mark_ = lowest_ = highest_since_mark_ = r;
       looks_since_mark_ = 0;
-      lowest_ = std::numeric_limits<double>::infinity();
-      highest_since_mark_ = 0;
+    } else {
+      ++looks_since_mark_;
+      lowest_ = std::min(lowest_, r);
+      highest_since_mark_ = std::max(highest_since_mark_, r);
+      flat_ = highest_since_mark_ <= std::max(2 * lowest_, 100 * rounding);
     }
-    lowest_ = std::min(lowest_, r);
-    highest_since_mark_ = std::max(highest_since_mark_, r);
-    flat_ = highest_since_mark_ <= std::max(2 * lowest_, 100 * rounding);
     beyond_ = r > stop.divergence_factor * start_scale_;
     if (!beyond_) {
       least_beyond_ = std::numeric_limits<double>::infinity();
