@@ -1,6 +1,6 @@
 #pragma once
 
-// Runs a published attention rule (meta/attention_rule.hpp) on digits: accuracy update by update for the architectures
+// Runs a published attention rule (attention_rule.hpp) on digits: accuracy update by update for the architectures
 // of its paper, and what is left after damage. Its networks read pixels that are standardised one by one, each with its
 // mean and deviation over the training images, and their weights begin at a variance of 1 / inputs.
 
@@ -12,20 +12,18 @@
 #include <vector>
 
 #include "../support/plot.hpp"
-#include "basin/io/attention_rule_file.hpp"
+#include "attention_rule_file.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
 #include "saving.hpp"
 
 namespace metanca_mnist {
 
-using basin::AttentionRule;
-
 class Published {
  public:
   Published(const Settings& settings, const basin::examples::DigitSets& data)
       : settings_(settings),
-        theta_(basin::read_attention_rule(settings.rule)),
+        theta_(read_attention_rule(settings.rule)),
         images_(data.test.images.shape.with_samples(
             settings.test_images > 0 ? std::min<Index>(settings.test_images, data.test.images.shape.samples)
                                      : data.test.images.shape.samples)),
@@ -67,10 +65,10 @@ class Published {
     return z;
   }
 
-  void update(AttentionRule& rule, State<float>& z) const {
+  /// Update `step` of the networks, counted from 0, which decides what cells fire.
+  void update(const AttentionRule& rule, State<float>& z, std::int64_t step) const {
     State<float> next(z.shape);
-    rule.apply<float>(theta_.span(), z.view(), next.view());
-    ++rule.moment.step;
+    rule.apply<float>(theta_.span(), z.view(), next.view(), {.step = step});
     std::swap(z, next);
   }
 
@@ -97,9 +95,9 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
                           const basin::examples::DigitSets& data) {
   const Published published(settings, data);
   if (!widths.empty()) {
-    AttentionRule rule = published.rule_for(widths);
+    const AttentionRule rule = published.rule_for(widths);
     State<float> z = published.fresh(rule, 1, static_cast<std::uint64_t>(settings.sample));
-    for (int t = 0; t < settings.updates; ++t) published.update(rule, z);
+    for (int t = 0; t < settings.updates; ++t) published.update(rule, z, t);
     save_network(settings, published.loss(rule), z, published.accuracy(rule, z));
     return;
   }
@@ -113,12 +111,13 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
   std::vector<basin::examples::Series> curves;
   for (const std::vector<Index>& one :
        std::vector<std::vector<Index>>{{784, 10}, {784, 30, 10}, {784, 50, 30, 10}, {784, 50, 50, 10}}) {
-    AttentionRule rule = published.rule_for(one);
+    const AttentionRule rule = published.rule_for(one);
+    std::int64_t step = 0;
     const std::string name = rule.network.to_string();
     State<float> z = published.fresh(rule, settings.samples, settings.seed);
     basin::examples::Series curve{name, {}, {}};
     for (int t = 0; t <= horizon; ++t) {
-      if (t > 0) published.update(rule, z);
+      if (t > 0) published.update(rule, z, step++);
       curve.x.push_back(t);
       curve.y.push_back(published.accuracy(rule, z));
       metrics["accuracy_after_updates"][name][std::to_string(t)] = curve.y.back();
@@ -137,7 +136,7 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
       repair["before"] = curves.back().y.back();
       repair["damaged"] = published.accuracy(rule, damaged);
       for (int t = 1; t <= horizon; ++t) {
-        published.update(rule, damaged);
+        published.update(rule, damaged, step++);
         if (t == 6 || t == 10 || t == 20 || t == horizon) {
           repair["after_" + std::to_string(t)] = published.accuracy(rule, damaged);
         }

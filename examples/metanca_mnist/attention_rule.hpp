@@ -39,7 +39,14 @@
 #include "basin/meta/position_code.hpp"
 #include "basin/nca/fire.hpp"
 
-namespace basin {
+namespace metanca_mnist {
+
+using basin::Index;
+using basin::Matrix;
+using basin::Network;
+using basin::Scratch;
+using basin::Shape;
+using basin::View;
 
 /// theta: "backward" and "forward", each with query, key, value (30, 31), out (31, 30), norm_1, feed_forward of 100,
 /// norm_2; then "head".
@@ -47,12 +54,14 @@ struct AttentionRule {
   static constexpr int heads = 3, head_features = 10, codes = heads * head_features, state_features = 1 + codes;
 
  private:
-  using Project = Dense<state_features, codes, Bias::no>;
-  using Join = Dense<codes, state_features, Bias::no>;
-  using Norm = LayerNorm<state_features>;
-  using FeedForward = Sequential<Dense<state_features, 100>, Relu, Dense<100, state_features>>;
-  using Head = Sequential<Dense<93, 93>, Elu, Dense<93, 100>, Elu, Dense<100, 200>, Elu, Dense<200, 100>, Elu,
-                          Dense<100, state_features>, Tanh>;
+  using Project = basin::Dense<state_features, codes, basin::Bias::no>;
+  using Join = basin::Dense<codes, state_features, basin::Bias::no>;
+  using Norm = basin::LayerNorm<state_features>;
+  using FeedForward =
+      basin::Sequential<basin::Dense<state_features, 100>, basin::Relu, basin::Dense<100, state_features>>;
+  using Head =
+      basin::Sequential<basin::Dense<93, 93>, basin::Elu, basin::Dense<93, 100>, basin::Elu, basin::Dense<100, 200>,
+                        basin::Elu, basin::Dense<200, 100>, basin::Elu, basin::Dense<100, state_features>, basin::Tanh>;
   static constexpr std::size_t attention_params =
       3 * Project::param_count + Join::param_count + 2 * Norm::param_count + FeedForward::param_count;
 
@@ -60,10 +69,9 @@ struct AttentionRule {
   static constexpr std::size_t param_count = 2 * attention_params + Head::param_count;
 
   Network network{};  ///< with biases
-  RandomFire fire{.rate = 0.8};
-  Moment moment{};  ///< that decides, with the seed of `fire`, which cells fire
+  basin::RandomFire fire{.rate = 0.8};
 
-  static void leaves(LeafList& list) {
+  static void leaves(basin::LeafList& list) {
     const auto attention = [&](const std::string& name) {
       for (const char* part : {"query", "key", "value"}) {
         list.weight(name + "." + part, {codes, state_features}, state_features, codes);
@@ -86,7 +94,7 @@ struct AttentionRule {
     const Matrix<S> code = code_table<S>();
     for (Index n = 0; n < z.samples(); ++n) {
       auto cells = z.sample(n).matrix();
-      detail::RowWalk place(network);
+      basin::detail::RowWalk place(network);
       for (Index cell = 0; cell < network.cells(); ++cell) {
         place.go_to(cell);
         const std::array<Index, heads> at = positions(place);
@@ -99,14 +107,16 @@ struct AttentionRule {
   }
 
   /// out = z after one update of the cells that fire. z and out: (31, cells, 1, 1, N), not the same memory. Throws as
-  /// write_codes does, and if the shapes differ.
+  /// write_codes does, and if the shapes differ. Which cells fire is up to the context.
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> z, View<S> out) const {
+  void apply(basin::Theta<S, param_count> theta, basin::In<S> z, View<S> out,
+             const basin::Context& context = {}) const {
     check_shape(z.shape());
-    check(out.shape() == z.shape(), "AttentionRule: shape of the result", out.shape(), z.shape());
+    basin::check(out.shape() == z.shape(), "AttentionRule: shape of the result", out.shape(), z.shape());
     const Matrix<S> code = code_table<S>();
     const Places where = places();
-    parallel_for(z.samples(), [&](Index n) { update(theta, z.sample(n), n, code, where, out.sample(n)); });
+    basin::parallel_for(
+        z.samples(), [&](Index n) { update(theta, z.sample(n), context.from_sample(n), code, where, out.sample(n)); });
   }
 
  private:
@@ -163,25 +173,26 @@ struct AttentionRule {
   };
 
   void check_shape(const Shape& z) const {
-    check_features("AttentionRule", z.features, state_features);
-    check(network.cells() > 0 && network.has_biases(), "AttentionRule: network", "'" + network.to_string() + "'",
-          "one with cells and biases");
-    check(z.space == std::array<Index, 3>{network.cells(), 1, 1}, "AttentionRule: shape of the networks", z,
-          network.shape(state_features, z.samples));
+    basin::check_features("AttentionRule", z.features, state_features);
+    basin::check(network.cells() > 0 && network.has_biases(), "AttentionRule: network", "'" + network.to_string() + "'",
+                 "one with cells and biases");
+    basin::check(z.space == std::array<Index, 3>{network.cells(), 1, 1}, "AttentionRule: shape of the networks", z,
+                 network.shape(state_features, z.samples));
   }
 
   /// The codes of positions 0 ... widest layer, one a column.
   template <class S>
   [[nodiscard]] Matrix<S> code_table() const {
     const auto widths = network.widths();
-    const Index positions = 1 + std::max(*std::max_element(widths.begin(), widths.end()), static_cast<Index>(widths.size()));
+    const Index positions =
+        1 + std::max(*std::max_element(widths.begin(), widths.end()), static_cast<Index>(widths.size()));
     Matrix<S> code(head_features, positions);
-    for (Index p = 0; p < positions; ++p) sinusoidal_code(p, code.col(p));
+    for (Index p = 0; p < positions; ++p) basin::sinusoidal_code(p, code.col(p));
     return code;
   }
 
   /// Of the codes of a cell: its input neuron (a bias: one past the widest layer's last), output neuron, layer.
-  [[nodiscard]] std::array<Index, heads> positions(const detail::RowWalk& place) const {
+  [[nodiscard]] std::array<Index, heads> positions(const basin::detail::RowWalk& place) const {
     const auto widths = network.widths();
     const bool bias = place.row() == network.layers()[place.layer()].inputs;
     return {bias ? *std::max_element(widths.begin(), widths.end()) : place.row(), place.column(),
@@ -201,7 +212,7 @@ struct AttentionRule {
       first.push_back(all.neurons);
       all.neurons += width;
     }
-    detail::RowWalk place(network);
+    basin::detail::RowWalk place(network);
     for (Index cell = 0; cell < network.cells(); ++cell) {
       place.go_to(cell);
       const std::size_t l = place.layer();
@@ -240,8 +251,8 @@ struct AttentionRule {
 
   /// One network.
   template <class S>
-  void update(Theta<S, param_count> theta, View<const S> z, Index sample, const Matrix<S>& code, const Places& where,
-              View<S> out) const {
+  void update(basin::Theta<S, param_count> theta, View<const S> z, const basin::Context& context, const Matrix<S>& code,
+              const Places& where, View<S> out) const {
     const Attention<S> backward{theta.data()}, forward{theta.data() + attention_params};
     const Index cells = network.cells();
     const auto of_cells = [](int features, Index count) { return Shape{features, {count, 1, 1}, 1}; };
@@ -271,9 +282,9 @@ struct AttentionRule {
     }
 
     std::vector<std::uint8_t> fires(static_cast<std::size_t>(cells), 1);
-    fire.clear_idle(moment.step, moment.first_sample + sample, 0, fires);
+    fire.clear_idle(context, 0, 0, fires);
     out.vector() = z.vector();
-    parallel_for((cells + block_cells - 1) / block_cells, [&](Index b) {
+    basin::parallel_for((cells + block_cells - 1) / block_cells, [&](Index b) {
       std::array<Index, block_cells> which{};
       std::array<std::array<Index, heads>, block_cells> turns{};
       Index count = 0;
@@ -333,4 +344,4 @@ struct AttentionRule {
   }
 };
 
-}  // namespace basin
+}  // namespace metanca_mnist

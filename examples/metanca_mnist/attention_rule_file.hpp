@@ -1,6 +1,6 @@
 #pragma once
 
-// A trained attention rule (meta/attention_rule.hpp) in the form in which it was published: Barot, "MetaNCA", 2026. A
+// A trained attention rule (attention_rule.hpp) in the form in which it was published: Barot, "MetaNCA", 2026. A
 // JSON file says where each tensor is,
 //
 //   {"tensors": {"attn_forward.query.kernel": {"offset": 18490, "shape": [31, 3, 10]}, ...}, "total": 81923}
@@ -21,12 +21,12 @@
 #include <utility>
 #include <vector>
 
+#include "attention_rule.hpp"
 #include "basin/io/json.hpp"
-#include "basin/meta/attention_rule.hpp"
 
-namespace basin {
+namespace metanca_mnist {
 
-namespace detail {
+using basin::Leaf;
 
 /// The name of a leaf of AttentionRule in the published file.
 [[nodiscard]] inline std::string published_name(const std::string& leaf) {
@@ -64,55 +64,54 @@ namespace detail {
   return {leaf.shape[1], leaf.shape[0]};
 }
 
-}  // namespace detail
-
 /// Reads a published rule; `path` is that of its JSON file. Throws FileError if a file cannot be read, a tensor is
 /// missing, unknown, of another shape or outside of the numbers, or a number is not finite.
-[[nodiscard]] inline Parameters<AttentionRule, float> read_attention_rule(const std::string& path) {
-  const Json file = read_json(path);
-  check_keys(file, {"tensors", "total"}, path, "the rule");
-  check_file(file.contains("tensors"), path, "tensors", "missing", "an object");
-  check_file(file["tensors"].is_object(), path, "type of tensors", file["tensors"].type_name(), "object");
-  const Json& tensors = file["tensors"];
-  const std::vector<Leaf> leaves = leaves_of<AttentionRule>();
+[[nodiscard]] inline basin::Parameters<AttentionRule, float> read_attention_rule(const std::string& path) {
+  const basin::Json file = basin::read_json(path);
+  basin::check_keys(file, {"tensors", "total"}, path, "the rule");
+  basin::check_file(file.contains("tensors"), path, "tensors", "missing", "an object");
+  basin::check_file(file["tensors"].is_object(), path, "type of tensors", file["tensors"].type_name(), "object");
+  const basin::Json& tensors = file["tensors"];
+  const std::vector<Leaf> leaves = basin::leaves_of<AttentionRule>();
   for (const auto& item : tensors.items()) {
     const bool known = std::any_of(leaves.begin(), leaves.end(),
-                                   [&](const Leaf& leaf) { return detail::published_name(leaf.name) == item.key(); });
-    check_file(known, path, "tensor", detail::safe_text(item.key()), "one of the rule's");
+                                   [&](const Leaf& leaf) { return published_name(leaf.name) == item.key(); });
+    basin::check_file(known, path, "tensor", basin::detail::safe_text(item.key()), "one of the rule's");
   }
 
   const std::string binary = path.substr(0, path.ends_with(".json") ? path.size() - 5 : path.size()) + ".bin";
-  const std::vector<std::uint8_t> bytes = read_file(binary);
-  check_file(bytes.size() % sizeof(float) == 0, binary, "size in bytes", bytes.size(), "a multiple of 4");
+  const std::vector<std::uint8_t> bytes = basin::read_file(binary);
+  basin::check_file(bytes.size() % sizeof(float) == 0, binary, "size in bytes", bytes.size(), "a multiple of 4");
   const std::uint64_t total = bytes.size() / sizeof(float);
-  check_file(file.contains("total") && file["total"] == total, path, "total",
-             file.contains("total") ? detail::safe_text(file["total"].dump()) : "missing",
-             std::to_string(total) + ", as many numbers as " + binary + " has");
+  basin::check_file(file.contains("total") && file["total"] == total, path, "total",
+                    file.contains("total") ? basin::detail::safe_text(file["total"].dump()) : "missing",
+                    std::to_string(total) + ", as many numbers as " + binary + " has");
   static_assert(std::endian::native == std::endian::little, "read_attention_rule: floats are copied as they stand");
 
-  Parameters<AttentionRule, float> theta;
+  basin::Parameters<AttentionRule, float> theta;
   for (const Leaf& leaf : leaves) {
-    const std::string name = detail::published_name(leaf.name);
+    const std::string name = published_name(leaf.name);
     const auto tensor = tensors.find(name);
-    check_file(tensor != tensors.end(), path, "tensor " + name, "missing", "an offset and a shape");
-    check_keys(*tensor, {"offset", "shape"}, path, name);
-    const Json shape(detail::published_shape(leaf));
-    check_file(tensor->contains("shape") && (*tensor)["shape"] == shape, path, "shape of " + name,
-               tensor->contains("shape") ? detail::safe_text((*tensor)["shape"].dump()) : "missing", shape.dump());
+    basin::check_file(tensor != tensors.end(), path, "tensor " + name, "missing", "an offset and a shape");
+    basin::check_keys(*tensor, {"offset", "shape"}, path, name);
+    const basin::Json shape(published_shape(leaf));
+    basin::check_file(tensor->contains("shape") && (*tensor)["shape"] == shape, path, "shape of " + name,
+                      tensor->contains("shape") ? basin::detail::safe_text((*tensor)["shape"].dump()) : "missing",
+                      shape.dump());
     const bool placed = tensor->contains("offset") && (*tensor)["offset"].is_number_unsigned() &&
                         (*tensor)["offset"].get<std::uint64_t>() <= total &&
                         total - (*tensor)["offset"].get<std::uint64_t>() >= leaf.size;
-    check_file(placed, path, "offset of " + name,
-               tensor->contains("offset") ? detail::safe_text((*tensor)["offset"].dump()) : "missing",
-               "at most " + std::to_string(total) + " - " + std::to_string(leaf.size));
+    basin::check_file(placed, path, "offset of " + name,
+                      tensor->contains("offset") ? basin::detail::safe_text((*tensor)["offset"].dump()) : "missing",
+                      "at most " + std::to_string(total) + " - " + std::to_string(leaf.size));
     const auto offset = (*tensor)["offset"].get<std::size_t>();
     float* to = theta.span().data() + leaf.offset;
     std::memcpy(to, bytes.data() + offset * sizeof(float), leaf.size * sizeof(float));
     for (std::size_t i = 0; i < leaf.size; ++i) {
-      check_file(std::isfinite(to[i]), binary, "number " + std::to_string(offset + i), to[i], "a finite number");
+      basin::check_file(std::isfinite(to[i]), binary, "number " + std::to_string(offset + i), to[i], "a finite number");
     }
   }
   return theta;
 }
 
-}  // namespace basin
+}  // namespace metanca_mnist

@@ -1,3 +1,5 @@
+#include "../../examples/metanca_mnist/attention_rule_file.hpp"
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -5,10 +7,13 @@
 
 #include "basin/core/random.hpp"
 #include "basin/io/atomic_file.hpp"
-#include "basin/io/attention_rule_file.hpp"
-#include "hostile.hpp"
+#include "io/hostile.hpp"
 
 using namespace basin;
+using metanca_mnist::AttentionRule;
+using metanca_mnist::published_name;
+using metanca_mnist::published_shape;
+using metanca_mnist::read_attention_rule;
 
 namespace {
 
@@ -22,8 +27,7 @@ struct Published {
     const Random random{.seed = 8};
     for (const Leaf& leaf : leaves_of<AttentionRule>()) {
       numbers.push_back(-1);
-      tensors[detail::published_name(leaf.name)] = {{"offset", numbers.size()},
-                                                    {"shape", detail::published_shape(leaf)}};
+      tensors[published_name(leaf.name)] = {{"offset", numbers.size()}, {"shape", published_shape(leaf)}};
       for (std::size_t i = 0; i < leaf.size; ++i) {
         theta.span()[leaf.offset + i] = static_cast<float>(random.normal(leaf.offset + i));
         numbers.push_back(theta.span()[leaf.offset + i]);
@@ -87,7 +91,7 @@ TEST_CASE("each leaf of the attention rule has its published tensor", "[unit][io
   for (const auto& pair : wanted) {
     CAPTURE(pair.first);
     CHECK(std::any_of(leaves.begin(), leaves.end(), [&](const Leaf& leaf) { return leaf.name == pair.first; }));
-    CHECK(detail::published_name(pair.first) == pair.second);
+    CHECK(published_name(pair.first) == pair.second);
   }
 }
 

@@ -1,4 +1,4 @@
-#include "basin/meta/attention_rule.hpp"
+#include "../../examples/metanca_mnist/attention_rule.hpp"
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -8,6 +8,7 @@
 namespace {
 
 using namespace basin;
+using metanca_mnist::AttentionRule;
 
 using Numbers = Parameters<AttentionRule, double>;
 
@@ -191,23 +192,21 @@ TEST_CASE("cells begin with the codes of their places", "[unit]") {
 TEST_CASE("only cells that fire change, each network by itself, on any number of threads", "[unit][repeatable]") {
   AttentionRule rule{Network({40, 11, 3})};
   rule.fire = {.rate = 0.5, .seed = 9};
-  rule.moment = {.step = 3, .first_sample = 2};
+  const Context context{.step = 3, .first_sample = 2};
   const Numbers theta = random_theta();
   const State<double> z = begun(rule, 2);
   State<double> out(z.shape), again(z.shape), every(z.shape), one(z.shape.with_samples(1));
-  rule.apply<double>(theta.span(), z.view(), out.view());
+  rule.apply<double>(theta.span(), z.view(), out.view(), context);
   for (const int count : {1, 2}) {
     set_threads(count);
-    rule.apply<double>(theta.span(), z.view(), again.view());
+    rule.apply<double>(theta.span(), z.view(), again.view(), context);
     set_threads(0);
     CHECK(out.values == again.values);
   }
-  AttentionRule alone = rule;
-  alone.moment.first_sample = 3;
-  alone.apply<double>(theta.span(), z.view().sample(1), one.view());
+  rule.apply<double>(theta.span(), z.view().sample(1), one.view(), context.from_sample(1));
   CHECK(one.values == out.view().sample(1).vector());
   rule.fire.rate = 1;
-  rule.apply<double>(theta.span(), z.view(), every.view());
+  rule.apply<double>(theta.span(), z.view(), every.view(), context);
   Index idle = 0;
   bool right = true;
   for (Index cell = 0; cell < z.shape.cells(); ++cell) {
