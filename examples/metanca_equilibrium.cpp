@@ -21,7 +21,7 @@
 #include "basin/io/checkpoint.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
-#include "basin/nca/attractor.hpp"
+#include "basin/fixed_point/stability.hpp"
 #include "metanca_equilibrium/settled.hpp"
 #include "support/plot.hpp"
 

@@ -33,7 +33,7 @@
 #include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/sequential.hpp"
-#include "basin/nca/attractor.hpp"
+#include "basin/nca/damage.hpp"
 #include "basin/nca/gated.hpp"
 #include "basin/nca/perceive.hpp"
 #include "basin/train/clip.hpp"

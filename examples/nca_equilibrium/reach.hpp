@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "basin/fixed_point/stability.hpp"
 #include "contracting.hpp"
 
 namespace nca_equilibrium {

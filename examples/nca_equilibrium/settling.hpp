@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "basin/fixed_point/stability.hpp"
+#include "basin/nca/damage_basin.hpp"
 #include "contracting.hpp"
 
 namespace nca_equilibrium {

@@ -1,8 +1,8 @@
 // expect: an attractor is one of a map: take the mean_field of an automaton that fires at random
 // The attractor of an automaton that has none, since its mask is random.
 
+#include "basin/fixed_point/attractor.hpp"
 #include "basin/layers/dense.hpp"
-#include "basin/nca/attractor.hpp"
 #include "basin/nca/automaton.hpp"
 #include "basin/nca/perceive.hpp"
 
