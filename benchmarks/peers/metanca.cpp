@@ -13,9 +13,9 @@
 #include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/sequential.hpp"
-#include "basin/meta/network_loss.hpp"
 #include "basin/meta/perceive_places.hpp"
 #include "basin/nca/rollout.hpp"
+#include "basin/train/network_loss.hpp"
 #include "basin/train/rollout_gradient.hpp"
 #include "measuring.hpp"
 

@@ -11,7 +11,7 @@
 #include "../support/digits.hpp"
 #include "../support/distort.hpp"
 #include "../support/meta_trainer.hpp"
-#include "basin/meta/network_loss.hpp"
+#include "basin/train/network_loss.hpp"
 #include "model.hpp"
 #include "settings.hpp"
 

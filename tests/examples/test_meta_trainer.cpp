@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "../../examples/metanca_names/rule.hpp"
-#include "basin/meta/network_loss.hpp"
+#include "basin/train/network_loss.hpp"
 #include "io/hostile.hpp"
 #include "support/layer_checks.hpp"
 

@@ -187,7 +187,7 @@ struct NetworkOf<Sequential<Layers...>> {
 
 /// The network whose parameters, in the same order, are those of Task: a Sequential of dense layers, all with or all
 /// without biases, and of activations, which have no cells and of which the network knows nothing. NetworkLoss
-/// (meta/network_loss.hpp) computes with leaky ReLUs between the layers; for another activation,
+/// (train/network_loss.hpp) computes with leaky ReLUs between the layers; for another activation,
 /// NetworkLoss::parameters gives theta for Task itself.
 template <class Task>
 [[nodiscard]] Network network_of() {

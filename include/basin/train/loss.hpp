@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "basin/core/scratch.hpp"
 #include "basin/core/state.hpp"
 
 namespace basin {
@@ -41,6 +42,33 @@ inline void check_labels(std::span<const int> labels, Index classes) {
   }
 }
 
+/// log sum_c exp(y_c) - y_label of one cell's logits y; and, if dy is not null, dy = share (softmax(y) - [c = label]).
+/// dy may be y. Sums are in double; `exponentials` is memory for as many numbers as there are classes.
+template <class S>
+double cross_entropy(const S* y, Index classes, Index label, double share, double* exponentials, S* dy) {
+  // Shifted by the largest, no exponential overflows and one of them is 1.
+  const double largest = static_cast<double>(*std::max_element(y, y + classes));
+  double sum = 0;
+  for (Index c = 0; c < classes; ++c) {
+    exponentials[c] = std::exp(static_cast<double>(y[c]) - largest);
+    sum += exponentials[c];
+  }
+  const double value = std::log(sum) - (static_cast<double>(y[label]) - largest);
+  if (dy == nullptr) return value;
+  for (Index c = 0; c < classes; ++c) {
+    dy[c] = static_cast<S>(share * (exponentials[c] / sum - (c == label ? 1.0 : 0.0)));
+  }
+  return value;
+}
+
+/// Whether the largest of one cell's logits is that of the label; of equal ones the first is, and a NaN never.
+template <class S>
+[[nodiscard]] bool largest_at(const S* y, Index classes, Index label) {
+  bool wins = true;
+  for (Index c = 0; c < classes; ++c) wins = wins && (c < label ? y[c] < y[label] : y[c] <= y[label]);
+  return wins;
+}
+
 }  // namespace detail
 
 /// Negative log-likelihood of the right class, with softmax over the features of each cell (Bridle 1990).
@@ -60,22 +88,12 @@ struct CrossEntropy {
                                       static_cast<std::size_t>(y.shape().cells()));
     detail::check_labels(wanted, classes);
     const double part = 1.0 / static_cast<double>(batch_size * cells);
+    Scratch scratch;
+    double* exponentials = scratch.take<double>(classes);
     double sum = 0;
     for (Index cell = 0; cell < y.shape().cells(); ++cell) {
-      const int label = wanted[static_cast<std::size_t>(cell)];
-      const S* logits = y.data() + cell * classes;
-      // Shifted by the largest, no exponential overflows and one of them is 1.
-      const double largest = static_cast<double>(*std::max_element(logits, logits + classes));
-      double exponentials = 0;
-      for (Index c = 0; c < classes; ++c) exponentials += std::exp(static_cast<double>(logits[c]) - largest);
-      sum += std::log(exponentials) - (static_cast<double>(logits[label]) - largest);
-      if (dy) {
-        S* out = dy.data() + cell * classes;
-        for (Index c = 0; c < classes; ++c) {
-          const double probability = std::exp(static_cast<double>(logits[c]) - largest) / exponentials;
-          out[c] = static_cast<S>(part * (probability - (c == label ? 1.0 : 0.0)));
-        }
-      }
+      sum += detail::cross_entropy(y.data() + cell * classes, classes, wanted[static_cast<std::size_t>(cell)], part,
+                                   exponentials, dy ? dy.data() + cell * classes : nullptr);
     }
     return sum * part;
   }
@@ -117,13 +135,7 @@ template <class S>
   detail::check_labels(labels, classes);
   Index correct = 0;
   for (Index cell = 0; cell < cells; ++cell) {
-    const int label = labels[static_cast<std::size_t>(cell)];
-    const S* logits = y.data() + cell * classes;
-    bool wins = true;
-    for (Index c = 0; c < classes; ++c) {
-      wins = wins && (c < label ? logits[c] < logits[label] : logits[c] <= logits[label]);
-    }
-    correct += wins ? 1 : 0;
+    correct += detail::largest_at(y.data() + cell * classes, classes, labels[static_cast<std::size_t>(cell)]) ? 1 : 0;
   }
   return correct;
 }

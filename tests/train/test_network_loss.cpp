@@ -1,4 +1,4 @@
-#include "basin/meta/network_loss.hpp"
+#include "basin/train/network_loss.hpp"
 
 #include <catch2/catch.hpp>
 #include <limits>
@@ -280,7 +280,7 @@ TEST_CASE("what does not fit a network is refused", "[unit][network_loss]") {
   loss.slope = -0.1;
   CHECK_THROWS_WITH(call(loss), "slope of the leaky ReLU is -0.1, expected 0 or more");
   CHECK_THROWS_WITH(problem.loss.value_and_gradient(problem.state(), 1, 2, dy.view()),
-                    "networks of the batch is 1 to 3, expected within 0 to 2");
+                    "samples of the batch is 1 to 3, expected within 0 to 2");
   std::vector<float> theta(43);
   CHECK_THROWS_WITH(problem.loss.parameters(problem.state(), theta), "number of networks is 2, expected 1");
   theta.pop_back();

@@ -9,8 +9,9 @@
 //   loss of a network = mean over the inputs of (log sum_c exp(z_c) - z_label),  z of the last layer
 //   value = 1/N sum over networks of it,   dw = s times the derivative in s w;  0 in the other features
 //
-// It is a loss as train/loss.hpp describes them: slices of the batch of networks add up. All networks of a call see the
-// same inputs. An input is one sample of `inputs`, of any shape with as many numbers as the network's first width.
+// the cross-entropy of dense layers with LeakyRelu between them (layers/), for sizes that only the run knows. It is a
+// loss as train/loss.hpp describes them: slices of the batch of networks add up. All networks of a call see the same
+// inputs. An input is one sample of `inputs`, of any shape with as many numbers as the network's first width.
 //
 // Inputs go through in chunks of 256, so that memory does not grow with their number: per thread the weights and, for
 // one chunk, the features of all layers but the inputs. The inputs are cut into at most 8 parts, by their number alone,
@@ -18,7 +19,6 @@
 // number of threads. A gradient takes scratch memory for the weights of each network and part.
 
 #include <algorithm>
-#include <cmath>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,7 +26,9 @@
 #include "basin/core/parallel.hpp"
 #include "basin/core/scratch.hpp"
 #include "basin/kernels/matrix_product.hpp"
+#include "basin/layers/activation.hpp"
 #include "basin/meta/network.hpp"
+#include "basin/train/loss.hpp"
 
 namespace basin {
 
@@ -44,9 +46,7 @@ struct NetworkLoss {
   /// Throws std::invalid_argument if y is no state of such networks, or dy, inputs, labels or scales do not fit them.
   double value_and_gradient(View<const S> y, Index first_sample, Index batch_size, View<S> dy) const {
     check_all(y);
-    check(first_sample >= 0 && first_sample + y.samples() <= batch_size, "networks of the batch",
-          std::to_string(first_sample) + " to " + std::to_string(first_sample + y.samples()),
-          "within 0 to " + std::to_string(batch_size));
+    detail::check_slice(first_sample, y.samples(), batch_size);
     if (dy) check(dy.shape() == y.shape(), "NetworkLoss: shape of dy", dy.shape(), y.shape());
     const Index cells = network.cells(), parts = part_count();
     Scratch scratch;
@@ -157,11 +157,12 @@ struct NetworkLoss {
 
   using Map = Eigen::Map<Matrix<S>>;
   using ConstMap = Eigen::Map<const Matrix<S>>;
+  using Numbers = Eigen::Map<Eigen::Array<S, Eigen::Dynamic, 1>>;
 
   /// Inputs begin ... begin + count - 1 through one network, and back if `gradient` is wanted: it accumulates.
   void pass(const S* theta, Index begin, Index count, Sums& sums, S* gradient, double share) const {
     const auto layers = network.layers();
-    const S low = static_cast<S>(slope);
+    const LeakyRelu activation{{.negative_slope = slope}};
     Scratch scratch;
     S** features = scratch.take<S*>(static_cast<Index>(layers.size()));  // of each layer's outputs, x_l
     const S* given = inputs.data() + begin * inputs.shape().sample_size();
@@ -174,13 +175,20 @@ struct NetworkLoss {
       kernels::product(z, ConstMap(weights, out, in), ConstMap(features_into(l), in, count));
       if (network.has_biases()) z.colwise() += Eigen::Map<const Vector<S>>(weights + in * out, out);
       if (l + 1 == layers.size()) break;
-      for (Index i = 0; i < out * count; ++i)
-        features[l][i] = features[l][i] > S(0) ? features[l][i] : low * features[l][i];
+      Numbers x(features[l], out * count);
+      x = activation.map(x);
     }
-    cross_entropy(features[layers.size() - 1], begin, count, sums, gradient != nullptr, share);
+    const Index classes = network.widths().back();
+    S* dz = features[layers.size() - 1];  // the outputs, and then the gradient in them
+    double* exponentials = scratch.take<double>(classes);
+    for (Index n = 0; n < count; ++n) {
+      S* y = dz + n * classes;
+      const Index label = labels[static_cast<std::size_t>(begin + n)];
+      sums.correct += detail::largest_at(y, classes, label) ? 1 : 0;
+      sums.loss += detail::cross_entropy(y, classes, label, share, exponentials, gradient == nullptr ? nullptr : y);
+    }
     if (gradient == nullptr) return;
 
-    S* dz = features[layers.size() - 1];
     for (std::size_t l = layers.size(); l-- > 0;) {
       const Index in = layers[l].inputs, out = layers[l].outputs;
       const Map d(dz, out, count);
@@ -195,34 +203,9 @@ struct NetworkLoss {
       const ConstMap weights(theta + layers[l].first, out, in);
       S* dx = scratch.take<S>(in * count);
       kernels::product(Map(dx, in, count), weights.transpose(), d);
-      for (Index i = 0; i < in * count; ++i) dx[i] = features[l - 1][i] > S(0) ? dx[i] : low * dx[i];
+      const Numbers after(features[l - 1], in * count);  // positive where the number before the activation is
+      Numbers(dx, in * count) *= activation.slope(after, after);
       dz = dx;
-    }
-  }
-
-  /// Adds up the losses and the right answers for outputs z, and turns z into the gradient of share * loss if wanted.
-  void cross_entropy(S* z, Index begin, Index count, Sums& sums, bool gradient, double share) const {
-    const Index classes = network.widths().back();
-    Scratch scratch;
-    double* exponentials = scratch.take<double>(classes);
-    for (Index n = 0; n < count; ++n) {
-      S* logits = z + n * classes;
-      const Index label = labels[static_cast<std::size_t>(begin + n)];
-      // Shifted by the largest, no exponential overflows and one of them is 1.
-      const double largest = static_cast<double>(*std::max_element(logits, logits + classes));
-      double sum = 0;
-      bool right = true;
-      for (Index c = 0; c < classes; ++c) {
-        exponentials[c] = std::exp(static_cast<double>(logits[c]) - largest);
-        sum += exponentials[c];
-        right = right && (c < label ? logits[c] < logits[label] : logits[c] <= logits[label]);
-      }
-      sums.loss += std::log(sum) - (static_cast<double>(logits[label]) - largest);
-      sums.correct += right ? 1 : 0;
-      if (!gradient) continue;
-      for (Index c = 0; c < classes; ++c) {
-        logits[c] = static_cast<S>(share * (exponentials[c] / sum - (c == label ? 1.0 : 0.0)));
-      }
     }
   }
 
@@ -242,10 +225,7 @@ struct NetworkLoss {
     check(inputs.samples() >= 1 && inputs.shape().sample_size() == network.widths().front(), "shape of the inputs",
           inputs.shape(), std::to_string(network.widths().front()) + " numbers in each of 1 or more samples");
     check(static_cast<Index>(labels.size()) == inputs.samples(), "number of labels", labels.size(), inputs.samples());
-    const Index classes = network.widths().back();
-    for (const int label : labels) {
-      if (label < 0 || label >= classes) check(false, "label", label, "0 to " + std::to_string(classes - 1));
-    }
+    detail::check_labels(labels, network.widths().back());
     check(slope >= 0, "slope of the leaky ReLU", slope, "0 or more");
   }
 };
