@@ -27,6 +27,8 @@
 #include "basin/kernels/elementwise.hpp"
 #include "basin/kernels/product.hpp"
 #include "basin/meta/network.hpp"
+#include "basin/meta/place_means.hpp"
+#include "basin/nca/perception.hpp"
 
 namespace basin {
 
@@ -42,8 +44,8 @@ enum class Shown {
   plain,     ///< p = q
 };
 
-/// A perception with parameters, as nca/perceive.hpp describes it. A sample is one network. The codes are shared, not
-/// copied, and must be there.
+/// A perception with parameters, as nca/perception.hpp describes them. A sample is one network. The codes are shared,
+/// not copied, and must be there.
 template <int C, int RowCodes, int ColumnCodes, int Out, Shown shown = Shown::squashed>
 struct PerceivePlaces {
   static_assert(C > 0 && Out > 0, "PerceivePlaces: numbers of features must be positive");
@@ -91,9 +93,8 @@ struct PerceivePlaces {
   template <class S>
   using Params = std::span<const S, param_count>;
 
-  static constexpr Index block_cells = 56;  // whole register tiles; what belongs to them stays in the first cache
-  // What a thread takes at a time.
-  static constexpr Index chunk_numbers = 16384, chunk_places = 112;
+  static constexpr Index block_cells = 56;    // whole register tiles; what belongs to them stays in the first cache
+  static constexpr Index chunk_places = 112;  // what a thread takes at a time
 
   static constexpr std::size_t column_first = row_params, cell_first = column_first + column_params,
                                bias_first = cell_first + cell_params;
@@ -113,8 +114,9 @@ struct PerceivePlaces {
       return z.data();
     } else {
       S* p = scratch.take<S>(z.size());
-      parallel_for((z.size() + chunk_numbers - 1) / chunk_numbers, [&](Index chunk) {
-        const Index first = chunk * chunk_numbers, count = std::min(chunk_numbers, z.size() - first);
+      parallel_for((z.size() + detail::places_chunk_numbers - 1) / detail::places_chunk_numbers, [&](Index chunk) {
+        const Index first = chunk * detail::places_chunk_numbers,
+                    count = std::min(detail::places_chunk_numbers, z.size() - first);
         kernels::elementwise(
             count, p + first, [](const auto& q) { return S(2) * (q / S(2)).tanh(); }, z.data() + first);
       });
@@ -127,110 +129,7 @@ struct PerceivePlaces {
     return shown == Shown::plain ? S(1) : S(1) - p * p / S(4);
   }
 
-  /// Rows first ... last - 1 of a layer.
-  struct Rows {
-    const Network::Layer* layer;
-    Index first, last;
-  };
-  /// All rows in chunks, for several threads.
-  [[nodiscard]] std::span<const Rows> chunks(Scratch& scratch) const {
-    const auto rows_a_chunk = [](const Network::Layer& layer) {
-      return std::max<Index>(1, chunk_numbers / (layer.outputs * C));
-    };
-    Index count = 0;
-    for (const Network::Layer& layer : network.layers()) {
-      count += (layer.rows + rows_a_chunk(layer) - 1) / rows_a_chunk(layer);
-    }
-    Rows* const all = scratch.take<Rows>(count);
-    Rows* next = all;
-    for (const Network::Layer& layer : network.layers()) {
-      const Index rows = rows_a_chunk(layer);
-      for (Index i = 0; i < layer.rows; i += rows) *next++ = {&layer, i, std::min(layer.rows, i + rows)};
-    }
-    return {all, static_cast<std::size_t>(count)};
-  }
-
-  /// The means that rows and columns see, 2 C numbers each, from p of all cells.
-  template <class S>
-  void means(const S* p, S* rows, S* columns) const {
-    const auto layers = network.layers();
-    std::fill_n(rows, network.rows() * 2 * C, S(0));
-    std::fill_n(columns, network.columns() * 2 * C, S(0));
-    if (!neighbours) return;
-    Scratch scratch;
-    const std::span<const Rows> parts = chunks(scratch);
-    Index most = 0;
-    for (const Network::Layer& layer : layers) most = std::max(most, layer.outputs);
-    S* const sums = scratch.take<S>(static_cast<Index>(parts.size()) * most * C);  // of each chunk's columns
-    parallel_for(static_cast<Index>(parts.size()), [&](Index number) {
-      const auto& [layer, first, last] = parts[static_cast<std::size_t>(number)];
-      const S of_row = S(1) / static_cast<S>(layer->outputs);
-      const Index width = layer->outputs * C;
-      S* const sum = sums + number * most * C;
-      std::fill_n(sum, width, S(0));
-      for (Index i = first; i < last; ++i) {
-        const S* at = p + layer->cell(i, 0) * C;
-        for (Index k = 0; k < width; ++k) sum[k] += at[k];
-        std::array<S, C> row{};
-        for (Index j = 0; j < width; j += C) {
-          for (int c = 0; c < C; ++c) row[static_cast<std::size_t>(c)] += at[j + c];
-        }
-        S* to = rows + (layer->first_row + i) * 2 * C;
-        for (int c = 0; c < C; ++c) to[c] = of_row * row[static_cast<std::size_t>(c)];
-      }
-    });
-    for (std::size_t number = 0; number < parts.size(); ++number) {
-      const Network::Layer& layer = *parts[number].layer;
-      const S of_column = S(1) / static_cast<S>(layer.rows);
-      const S* sum = sums + static_cast<Index>(number) * most * C;
-      for (Index j = 0; j < layer.outputs; ++j, sum += C) {
-        S* column = columns + (layer.first_column + j) * 2 * C;
-        for (int c = 0; c < C; ++c) column[c] += of_column * sum[c];
-      }
-    }
-    for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-      for (Index k = 0; k < layers[l].outputs; ++k) {  // neuron k between layer l and the next
-        S* column = columns + (layers[l].first_column + k) * 2 * C;
-        S* row = rows + (layers[l + 1].first_row + k) * 2 * C;
-        std::copy_n(column, C, row + C);
-        std::copy_n(row, C, column + C);
-      }
-    }
-  }
-
-  /// The transpose, and on to q: dz += slope(p) (dp + what the means' gradients say). rows and columns are overwritten.
-  template <class S>
-  void spread_means(const S* p, const S* dp, S* rows, S* columns, S* dz) const {
-    const auto layers = network.layers();
-    for (std::size_t l = 0; neighbours && l + 1 < layers.size(); ++l) {
-      for (Index k = 0; k < layers[l].outputs; ++k) {
-        S* column = columns + (layers[l].first_column + k) * 2 * C;
-        S* row = rows + (layers[l + 1].first_row + k) * 2 * C;
-        for (int c = 0; c < C; ++c) column[c] += row[C + c];
-        for (int c = 0; c < C; ++c) row[c] += column[C + c];
-      }
-    }
-    Scratch scratch;
-    const std::span<const Rows> parts = chunks(scratch);
-    parallel_for(static_cast<Index>(parts.size()), [&](Index number) {
-      const auto& [layer, first, last] = parts[static_cast<std::size_t>(number)];
-      const S of_row = neighbours ? S(1) / static_cast<S>(layer->outputs) : S(0);
-      const S of_column = neighbours ? S(1) / static_cast<S>(layer->rows) : S(0);
-      for (Index i = first; i < last; ++i) {
-        const S* row = rows + (layer->first_row + i) * 2 * C;
-        std::array<S, C> share;
-        for (int c = 0; c < C; ++c) share[static_cast<std::size_t>(c)] = neighbours ? of_row * row[c] : S(0);
-        Index at = layer->cell(i, 0) * C;
-        for (Index j = 0; j < layer->outputs; ++j, at += C) {
-          const S* column = columns + (layer->first_column + j) * 2 * C;
-          for (int c = 0; c < C; ++c) {
-            const S of_means = neighbours ? share[static_cast<std::size_t>(c)] + of_column * column[c] : S(0);
-            dz[at + c] += slope(p[at + c]) * (dp[at + c] + of_means);
-          }
-        }
-      }
-    });
-  }
+  [[nodiscard]] detail::PlaceMeans<C> means_of_places() const { return {network, neighbours}; }
 
   /// out (Out, places) = weights [codes; means] + start.
   template <int Codes, class S>
@@ -285,7 +184,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Sight {
       : place_(perception.network), cell_weights_(theta.data() + cell_first), p_(shown_of(z, scratch)) {
     S* row_mean = scratch.take<S>(perception.network.rows() * 2 * C);
     S* column_mean = scratch.take<S>(perception.network.columns() * 2 * C);
-    perception.means(p_, row_mean, column_mean);
+    perception.means_of_places().gather(p_, row_mean, column_mean);
     rows_ = project<RowCodes>(perception.codes->rows, row_mean, theta.data(), static_cast<const S*>(nullptr), scratch);
     columns_ = project<ColumnCodes>(perception.codes->columns, column_mean, theta.data() + column_first,
                                     theta.data() + bias_first, scratch);

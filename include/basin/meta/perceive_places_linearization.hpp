@@ -1,7 +1,7 @@
 #pragma once
 
 // The derivative of what places see, along a change of the state (Change), and its transpose (Spread), with the
-// gradient in theta, as nca/perceive.hpp describes them.
+// gradient in theta, as nca/perception.hpp describes them.
 //
 // It is included by meta/perceive_places.hpp.
 
@@ -25,7 +25,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Change {
     dp_ = dp;
     S* row_mean = scratch.take<S>(seen.rows() * 2 * C);
     S* column_mean = scratch.take<S>(seen.columns() * 2 * C);
-    perception.means(dp, row_mean, column_mean);
+    perception.means_of_places().gather(dp, row_mean, column_mean);
     S* rows = scratch.take<S>(seen.rows() * Out);
     S* columns = scratch.take<S>(seen.columns() * Out);
     const S* none = nullptr;
@@ -133,7 +133,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Spread {
     if (dtheta != nullptr) {
       S* row_mean = scratch.take<S>(seen.rows() * 2 * C);
       S* column_mean = scratch.take<S>(seen.columns() * 2 * C);
-      perception_.means(p_, row_mean, column_mean);
+      perception_.means_of_places().gather(p_, row_mean, column_mean);
       const S* row_in = joined<RowCodes>(perception_.codes->rows, row_mean, scratch);
       const S* column_in = joined<ColumnCodes>(perception_.codes->columns, column_mean, scratch);
       kernels::outer<row_inputs, Out>(seen.rows(), row_in, rows_, dtheta);
@@ -143,7 +143,8 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Spread {
     if (!dz_) return;
     S* row_mean = mean_gradient(seen.rows(), rows_, theta_ + row_means, scratch);
     S* column_mean = mean_gradient(seen.columns(), columns_, theta_ + column_first + column_means, scratch);
-    perception_.spread_means(p_, dp_, row_mean, column_mean, dz_.data());
+    perception_.means_of_places().spread(
+        p_, dp_, row_mean, column_mean, [](S p) { return slope(p); }, dz_.data());
   }
 
  private:

@@ -24,8 +24,8 @@
 
 #include <algorithm>
 
-#include "basin/core/layer.hpp"
 #include "basin/meta/network.hpp"
+#include "basin/nca/perception.hpp"
 
 namespace basin {
 
@@ -76,7 +76,8 @@ struct AcrossLayers {
   static Index neurons(const Network& network) { return inputs(network) + network.columns(); }
 };
 
-/// A perception as nca/perceive.hpp describes it. A sample is one network; all samples of a state have the same widths.
+/// A perception as nca/perception.hpp describes them, without parameters. A sample is one network; all samples of a
+/// state have the same widths.
 template <int C, class Neighbours, bool SelfIncluded = false>
 struct PerceiveWeights {
   static_assert(C > 0, "PerceiveWeights: the number of features must be positive");
@@ -166,7 +167,7 @@ template <int C, class Neighbours, bool SelfIncluded>
 template <class S>
 class PerceiveWeights<C, Neighbours, SelfIncluded>::Sight {
  public:
-  Sight(const PerceiveWeights& perception, View<const S> z, Scratch& scratch)
+  Sight(const PerceiveWeights& perception, Theta<S, 0>, View<const S> z, Scratch& scratch)
       : z_(z.data()), walk_(perception.network), sums_(zeros<S>(perception.network, scratch)) {
     each_cell(perception.network, [&](Index cell, Index forward, Index backward) {
       const S* q = z_ + cell * C;
@@ -210,7 +211,7 @@ template <int C, class Neighbours, bool SelfIncluded>
 template <class S>
 class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
  public:
-  Spread(const PerceiveWeights& perception, View<S> dz, Scratch& scratch)
+  Spread(const PerceiveWeights& perception, Theta<S, 0>, View<const S> /*z*/, View<S> dz, Scratch& scratch)
       : network_(perception.network), dz_(dz.data()), sums_(zeros<S>(perception.network, scratch)) {}
 
   class Part {
@@ -246,7 +247,7 @@ class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
   };
 
   /// A part that has all cells adds to what is here directly.
-  Part part(Index first, Index last, Scratch& scratch) const {
+  Part part(Index first, Index last, S* /*dtheta*/, Scratch& scratch) const {
     const bool all = first == 0 && last == network_.cells();
     return Part(network_, dz_, all ? sums_ : zeros<S>(network_, scratch));
   }
@@ -256,7 +257,7 @@ class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
     for (Index i = 0; i < Neighbours::groups(network_) * C; ++i) sums_[i] += part.sums_[i];
   }
 
-  void finish() {
+  void finish(S* /*dtheta*/) {
     each_cell(network_, [&](Index cell, Index forward, Index backward) {
       const S* from_forward = sums_ + forward * C;
       const S* from_backward = sums_ + backward * C;
