@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "basin/meta/network_loss.hpp"
+#include "basin/train/network_loss.hpp"
 #include "model.hpp"
 #include "settings.hpp"
 
@@ -64,8 +64,7 @@ std::vector<Way> ways(const Settings& settings, const typename AnyRule::Theta& t
       const std::vector<double> accuracies = test.accuracies(z.view());
       for (std::size_t n = 0; n < all.size(); ++n) all[n].accuracy = accuracies[n];
     }
-    model.automaton.moment.step = t;
-    (void)model.apply(theta.span(), z.view(), next.view());
+    (void)model.apply(theta.span(), z.view(), next.view(), {.step = t});
     std::swap(z, next);
   }
   for (Way& way : all) {

@@ -70,8 +70,8 @@ inline std::vector<Votes> evaluate(const Settings& settings, const LabelledImage
     model.steps = steps;
     model.automaton.fire.seed = basin::Random{settings.seed, show_stream}.bits(0);
     const int label = test.labels[static_cast<std::size_t>(n)];
-    (void)model.of_samples(n).apply(parameters.span(), start.view(), end.view(),
-                                    [&](Index, View<const float> z) { votes.push_back(count_votes(z, label)); });
+    const auto count = [&](Index, View<const float> z) { votes.push_back(count_votes(z, label)); };
+    (void)model.run(parameters.span(), start.view(), end.view(), count, {.first_sample = n});
   });
   std::vector<Votes> sum(static_cast<std::size_t>(steps) + 1);
   for (const auto& votes : of_image) {
@@ -136,8 +136,7 @@ inline void draw_digits(const std::string& out, const Settings& settings, const 
     for (const Index at : {Index{2}, Index{8}, Index{14}, steps - 1}) {
       if (now == at) sheet.push_back(votes_picture(z.view(), scale));
     }
-    model.automaton.moment.step = t;
-    (void)model.apply(parameters.span(), z.view(), next.view());
+    (void)model.apply(parameters.span(), z.view(), next.view(), {.step = t});
     std::swap(z, next);
   }
   gif.finish();

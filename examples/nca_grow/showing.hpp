@@ -55,9 +55,8 @@ class Show {
     State<float> next(z_.shape);
     while (step_ - begin < steps) {
       model.steps = 1;
-      model.automaton.moment.step = step_;
       // A run a sample, so that they share out to the threads.
-      (void)model.apply(theta.span(), z_.view(), next.view());
+      (void)model.apply(theta.span(), z_.view(), next.view(), {.step = step_});
       std::swap(z_, next);
       ++step_;
       cell_steps_ += static_cast<double>(z_.shape.cells());

@@ -9,7 +9,7 @@
 #include <array>
 #include <utility>
 
-#include "basin/core/layer.hpp"
+#include "basin/nca/perception.hpp"
 #include "basin/stencil/lines.hpp"
 #include "basin/stencil/stencil.hpp"
 
@@ -20,7 +20,7 @@ using basin::Scratch;
 using basin::Shape;
 using basin::View;
 
-/// A perception (basin/nca/perceive.hpp): the C features themselves, then each through one stencil. The features are
+/// A perception (basin/nca/perception.hpp): the C features themselves, then each through one stencil. The features are
 /// cut into as many groups of equal size as there are stencils, one for each.
 template <int C, basin::Boundary OfEdge, basin::Stencil... Stencils>
 struct PerceiveInGroups {
@@ -44,7 +44,7 @@ struct PerceiveInGroups {
   template <class S>
   class Sight {
    public:
-    Sight(const PerceiveInGroups&, View<const S> z, Scratch& scratch)
+    Sight(const PerceiveInGroups&, basin::Theta<S, 0>, View<const S> z, Scratch& scratch)
         : lines_(z.data(), z.shape().space, zeros<S>(z.shape().space[0], scratch)) {}
 
     void operator()(const Index* cells, Index count, S* seen) {
@@ -84,7 +84,8 @@ struct PerceiveInGroups {
   template <class S>
   class Spread {
    public:
-    Spread(const PerceiveInGroups&, View<S> dz, Scratch& scratch)
+    Spread(const PerceiveInGroups&, basin::Theta<S, 0>, View<const S> /*z*/, View<S> dz, S* /*dtheta*/,
+           Scratch& scratch)
         : lines_(dz.data(), dz.shape().space, zeros<S>(dz.shape().space[0], scratch)) {}
 
     void operator()(const Index* cells, Index count, const S* g) {
@@ -141,6 +142,7 @@ struct WithMagnitude {
 
   template <class S>
   void apply(basin::Theta<S, 0>, basin::In<S> x, View<S> y, const basin::Context& = {}) const {
+    basin::check_output<WithMagnitude, S>("WithMagnitude", *this, x, y);
     for (Index i = 0; i < x.shape().cells(); ++i) {
       const S* from = x.data() + i * C;
       S* to = y.data() + 2 * i * C;
@@ -156,7 +158,10 @@ struct WithMagnitude {
   struct Linearization {
     View<const S> x;
 
+    [[nodiscard]] Shape out_shape() const { return x.shape().with_features(out_features); }
+
     void jvp(View<const S> t, View<S> out) const {
+      basin::check_jvp<S>("WithMagnitude", x.shape(), out_shape(), t, out);
       for (Index i = 0; i < x.shape().cells(); ++i) {
         const S *at = x.data() + i * C, *from = t.data() + i * C;
         S* to = out.data() + 2 * i * C;
@@ -167,6 +172,7 @@ struct WithMagnitude {
       }
     }
     void vjp(View<const S> w, View<S> dx) const {
+      basin::check_vjp<S>("WithMagnitude", x.shape(), out_shape(), w, dx);
       for (Index i = 0; i < x.shape().cells(); ++i) {
         const S *at = x.data() + i * C, *from = w.data() + 2 * i * C;
         S* to = dx.data() + i * C;
@@ -174,6 +180,7 @@ struct WithMagnitude {
       }
     }
     void pullback(View<const S> w, View<S> dx, basin::ThetaGradient<S, 0>) const {
+      basin::check_vjp<S>("WithMagnitude", x.shape(), out_shape(), w, dx);
       if (dx) vjp(w, dx);
     }
   };

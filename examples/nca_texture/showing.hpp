@@ -67,14 +67,12 @@ class Show {
     };
     Texture<Kind> model;
     model.automaton.fire = {settings_.fire, random().bits(std::uint64_t{1} << 62)};
-    model.automaton.moment.step = step_;
     model.steps = 1;
     const auto theta = trainer_.parameters().template as<Texture<Kind>>();
     State<float> next(z_.shape);
     look(0);
     for (Index t = 0; t < steps; ++t, ++step_) {
-      model.automaton.moment.step = step_;
-      (void)model.apply(theta.span(), z_.view(), next.view());
+      (void)model.apply(theta.span(), z_.view(), next.view(), {.step = step_});
       std::swap(z_, next);
       look(t + 1);
     }

@@ -21,7 +21,7 @@ TEST_CASE("features with their magnitudes are a layer", "[gradient]") {
 TEST_CASE("the micro rule sees each feature through the stencil of its group", "[unit]") {
   const State<double> z = random_state(Shape{features, {5, 4, 1}, 1}, 2);
   basin::Scratch scratch;
-  Micro::Sees::Sight<double> sight(Micro::Sees{}, z.view(), scratch);
+  Micro::Sees::Sight<double> sight(Micro::Sees{}, {}, z.view(), scratch);
   basin::Vector<double> seen(2 * features);
   for (Index cell = 0; cell < 20; ++cell) {
     sight(&cell, 1, seen.data());

@@ -81,7 +81,7 @@ template <class P, class S>
 Vector<S> seen_by(const P& perception, const State<S>& z, const std::vector<Index>& cells) {
   Scratch scratch;
   Vector<S> seen(static_cast<Index>(cells.size()) * P::seen_features);
-  typename P::template Sight<S> sight(perception, z.view(), scratch);
+  typename P::template Sight<S> sight(perception, {}, z.view(), scratch);
   const Index half = static_cast<Index>(cells.size()) / 2;  // in two parts, as blocks come
   sight(cells.data(), half, seen.data());
   sight(cells.data() + half, static_cast<Index>(cells.size()) - half, seen.data() + half * P::seen_features);
@@ -93,16 +93,16 @@ Vector<double> spread_by(const P& perception, const State<double>& start, const 
                          const Vector<double>& g) {
   Scratch scratch;
   State<double> dz = start;
-  typename P::template Spread<double> spread(perception, dz.view(), scratch);
+  typename P::template Spread<double> spread(perception, {}, start.view(), dz.view(), scratch);
   // In two parts, each of the cells on one side of the middle, and those one by one.
   const Index all = perception.network.cells(), middle = all / 2;
-  auto lower = spread.part(0, middle, scratch), upper = spread.part(middle, all, scratch);
+  auto lower = spread.part(0, middle, nullptr, scratch), upper = spread.part(middle, all, nullptr, scratch);
   for (std::size_t k = 0; k < cells.size(); ++k) {
     (cells[k] < middle ? lower : upper)(&cells[k], 1, g.data() + static_cast<Index>(k) * P::seen_features);
   }
   spread.add(lower);
   spread.add(upper);
-  spread.finish();
+  spread.finish(nullptr);
   return dz.values;
 }
 

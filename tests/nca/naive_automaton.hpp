@@ -86,7 +86,7 @@ inline std::vector<bool> fired(const RandomFire& fire, std::int64_t step, Index 
   std::vector<bool> all;
   for (Index n = 0; n < shape.samples; ++n) {
     std::vector<std::uint8_t> marks(static_cast<std::size_t>(cells), 1);
-    fire.clear_idle(step, first_sample + n, 0, marks);
+    fire.clear_idle({.step = step, .first_sample = first_sample}, n, 0, marks);
     for (const std::uint8_t mark : marks) all.push_back(mark != 0);
   }
   return all;

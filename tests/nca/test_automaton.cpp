@@ -40,7 +40,7 @@ struct Mean {
   static constexpr int in_features = 4, out_features = 2;
   static constexpr std::size_t param_count = 0;
   Shape out_shape(const Shape& x) const { return x.with_features(2); }
-  void apply(Theta<double, 0>, In<double> x, View<double> y) const {
+  void apply(Theta<double, 0>, In<double> x, View<double> y, const Context& = {}) const {
     for (Index n = 0; n < x.samples(); ++n) {
       y.sample(n).vector().setConstant(x.sample(n).matrix().row(0).mean());
     }
@@ -49,13 +49,14 @@ struct Mean {
     void jvp(View<const double>, View<double>) const {}
     void vjp(View<const double>, View<double>) const {}
   };
-  Linearization linearize(Theta<double, 0>, In<double>, View<double>) const { return {}; }
+  Linearization linearize(Theta<double, 0>, In<double>, View<double>, const Context& = {}) const { return {}; }
 };
 
 template <class A, class S>
-State<S> stepped(const A& automaton, const Parameters<A, S>& theta, const State<S>& z) {
+State<S> stepped(const A& automaton, const Parameters<A, S>& theta, const State<S>& z, const Context& context = {}) {
   State<S> out(z.shape);
-  static_cast<void>(automaton.apply(theta, z.view(), View<const S>(nullptr, z.shape.with_features(0)), out.view()));
+  static_cast<void>(
+      automaton.apply(theta, z.view(), View<const S>(nullptr, z.shape.with_features(0)), out.view(), context));
   return out;
 }
 
@@ -85,7 +86,7 @@ void check_growing(const Shape& shape, double share, std::uint64_t seed, Tally& 
   using A = Growing<Edge>;
   A automaton;
   automaton.fire.seed = seed;
-  automaton.moment = {.step = 5, .first_sample = 3};
+  const Context context{.step = 5, .first_sample = 3};
   const auto theta = random_parameters<A>(seed, 0.1);
   NaiveGrowing naive;
   naive.source = naive_source<Edge>;
@@ -94,8 +95,8 @@ void check_growing(const Shape& shape, double share, std::uint64_t seed, Tally& 
   CAPTURE(Edge::label, shape.to_string(), share, seed, step.cells_before, step.cells_after);
   REQUIRE(step.margin > 1e-5);  // no alpha so near the threshold that rounding decides
   CHECK(step.cells_after > 0);
-  CHECK(relative_error(stepped(automaton, theta, z).values, step.z.values) < 1e-12);
-  const State<float> single = stepped(automaton, theta.template cast<float>(), cast<float>(z));
+  CHECK(relative_error(stepped(automaton, theta, z, context).values, step.z.values) < 1e-12);
+  const State<float> single = stepped(automaton, theta.template cast<float>(), cast<float>(z), context);
   CHECK(relative_error(single.values, step.z.values) < 1e-5);
   tally.died += step.cells_before - step.cells_after;
   tally.held_by_dead += step.held_by_dead;
@@ -175,16 +176,16 @@ TEST_CASE("noise is added to the answers of cells that fire", "[unit][automaton]
   using A = Small<RandomFire, Everywhere, Increment<1>>;
   A quiet;
   quiet.fire.seed = 2;
-  quiet.moment = {.step = 7, .first_sample = 1};
+  const Context context{.step = 7, .first_sample = 1};
   A noisy = quiet;
   noisy.update = {.noise = 0.25, .seed = 5};
   const auto theta = random_parameters<A>(1);
   const auto z = random_state({2, {9, 8, 1}, 2}, 2);
-  const State<double> without = stepped(quiet, theta, z), with = stepped(noisy, theta, z);
+  const State<double> without = stepped(quiet, theta, z, context), with = stepped(noisy, theta, z, context);
   const auto fires = fired(quiet.fire, 7, 1, z.shape);
   for (Index i = 0; i < z.shape.cells(); ++i) {
     double e = 0;
-    if (fires[static_cast<std::size_t>(i)]) noisy.update.add_noise<2>(7, 1 + i / 72, i % 72, &e);
+    if (fires[static_cast<std::size_t>(i)]) noisy.update.add_noise<2>(context, i / 72, i % 72, &e);
     if (std::abs(with.values[2 * i + 1] - without.values[2 * i + 1] - e) > 1e-15) FAIL("cell " << i);
     if (with.values[2 * i] != z.values[2 * i]) FAIL("first feature of cell " << i);
   }
@@ -195,12 +196,68 @@ TEST_CASE("samples of a batch are numbered from the first one", "[unit][automato
   const auto z = random_state({2, {9, 8, 1}, 3}, 2);
   const State<double> together = stepped(Small<RandomFire>{}, theta, z);
   for (Index n = 0; n < 3; ++n) {
-    Small<RandomFire> alone;
-    alone.moment.first_sample = n;
-    const State<double> one = stepped(alone, theta, State<double>(z.view().sample(n)));
+    const State<double> alone(z.view().sample(n));
+    const State<double> one = stepped(Small<RandomFire>{}, theta, alone, Context{.first_sample = n});
     CHECK(one.values == Vector<double>(together.view().sample(n).vector()));
   }
-  CHECK(Small<RandomFire>{}.at({.step = 3, .first_sample = 2}).moment.step == 3);
+}
+
+TEST_CASE("half a grid fires as it does in the whole one", "[unit][automaton]") {
+  // Cells see themselves alone, so that the halves are what they are together.
+  using A = Automaton<Perceive<2, Zero, Centre>, Dense<2, 2>, RandomFire, Everywhere, Increment<>>;
+  A automaton;
+  automaton.update.noise = 0.5;
+  const auto theta = random_parameters<A>(1);
+  const auto z = random_state({2, {9, 8, 1}, 1}, 2);
+  const Vector<double> whole = stepped(automaton, theta, z).values;
+  State<double> half(Shape{2, {9, 4, 1}, 1});
+  half.values = z.values.tail(72);
+  CHECK(stepped(automaton, theta, half, Context{.first_cell = 36}).values == Vector<double>(whole.tail(72)));
+}
+
+namespace {
+
+/// A rule that answers where it is: with the step, the draw, and the number of its sample.
+struct Where {
+  static constexpr int in_features = 1, out_features = 1;
+  static constexpr std::size_t param_count = 0;
+  Shape out_shape(const Shape& x) const { return x; }
+  void apply(Theta<double, 0>, In<double> x, View<double> y, const Context& context = {}) const {
+    for (Index i = 0; i < x.samples(); ++i) {
+      const auto draw = static_cast<double>(context.draw >> 40);
+      y.data()[i] = 1000 * static_cast<double>(context.step) + static_cast<double>(context.sample(i)) + draw;
+    }
+  }
+  struct Linearization {
+    void jvp(View<const double> t, View<double> out) const { out.vector() = 0 * t.vector(); }
+    void vjp(View<const double> w, View<double> dx) const { jvp(w, dx); }
+    void pullback(View<const double> w, View<double> dx, ThetaGradient<double, 0>) const {
+      if (dx) vjp(w, dx);
+    }
+  };
+  Linearization linearize(Theta<double, 0> theta, In<double> x, View<double> y, const Context& context = {}) const {
+    apply(theta, x, y, context);
+    return {};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a rule is told the step, and each cell's number as that of a sample", "[unit][automaton]") {
+  using A = Automaton<Perceive<1, Zero, Centre>, Where, EveryCell, Everywhere, Replace>;
+  const Parameters<A, double> theta;
+  const State<double> z(Shape{1, {100, 3, 1}, 2});
+  const Context context{.step = 7, .first_sample = 5, .first_cell = 40};
+  const State<double> found = stepped(A{}, theta, z, context);
+  State<double> linearized(z.shape);
+  const auto j = A{}.linearize<double>(theta, z, View<const double>{}, linearized.view(), context);
+  CHECK(linearized.values == found.values);
+  for (Index n = 0; n < 2; ++n) {
+    const auto draw = static_cast<double>(fold_in(0, static_cast<std::uint64_t>(5 + n)) >> 40);
+    for (Index i = 0; i < 300; ++i) {
+      if (found.values[300 * n + i] != 7000 + draw + static_cast<double>(40 + i)) FAIL("cell " << i << " of " << n);
+    }
+  }
 }
 
 TEST_CASE("a mean field keeps all but chance", "[unit][automaton]") {

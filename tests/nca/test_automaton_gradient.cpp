@@ -103,7 +103,7 @@ void check_large(const Shape& shape) {
   const auto prepared = automaton.template prepare<double>(theta.span());
   check(automaton.linearize(theta, z.view(), no_input, linearized.view()));
   CHECK(relative_error(linearized.values, next.values) < 1e-14);
-  check(automaton.template linearize_again<double>(theta, z.view(), marks.data(), prepared));
+  check(automaton.template linearize_again<double>(theta, z.view(), marks.data(), {}, prepared));
 }
 
 template <Boundary Edge, Stencil... Stencils>

@@ -1,6 +1,7 @@
 #include "basin/nca/fire.hpp"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -16,7 +17,13 @@ using Marks = std::vector<std::uint8_t>;
 
 Marks mask(const RandomFire& fire, std::int64_t step, Index sample, Index first, Index count) {
   Marks marks(static_cast<std::size_t>(count), 1);
-  fire.clear_idle(step, sample, first, marks);
+  fire.clear_idle({.step = step, .first_sample = sample}, 0, first, marks);
+  return marks;
+}
+
+Marks mask(const RandomFire& fire, const Context& context) {
+  Marks marks(100000, 1);
+  fire.clear_idle(context, 0, 0, marks);
   return marks;
 }
 
@@ -63,6 +70,38 @@ TEST_CASE("each cell, step, sample and seed fires by itself", "[unit][fire]") {
   }
 }
 
+TEST_CASE("each draw has masks of its own, and the first those of the seed alone", "[unit][fire]") {
+  const RandomFire fire{.rate = 0.5, .seed = 1};
+  const Marks one = mask(fire, 4, 2, 0, many);
+  const double bound = 5 * 0.5 / std::sqrt(static_cast<double>(many));
+  CHECK(mask(fire, {.step = 4, .draw = 0, .first_sample = 2}) == one);
+  for (const std::uint64_t draw : {1ull, 2ull, 3ull, 1ull << 40, ~0ull}) {
+    CAPTURE(draw);
+    const Marks other = mask(fire, {.step = 4, .draw = draw, .first_sample = 2});
+    CHECK(std::abs(agreement(one, other) - 0.5) < bound);
+    CHECK(std::abs(share(other) - 0.5) < bound);
+    CHECK(std::abs(agreement(other, mask(fire, {.step = 4, .draw = draw + 1, .first_sample = 2})) - 0.5) < bound);
+  }
+}
+
+TEST_CASE("a mask follows the numbers of samples and cells that the context says", "[unit][fire]") {
+  const RandomFire fire{.rate = 0.5, .seed = 1};
+  const auto part = [&](const Context& context, Index i, Index first, Index count) {
+    Marks marks(static_cast<std::size_t>(count), 1);
+    fire.clear_idle(context, i, first, marks);
+    return marks;
+  };
+  const std::array<Index, 3> left{4, 7, 9};
+  for (Index i = 0; i < 3; ++i) {
+    const Marks whole = mask(fire, 2, left[static_cast<std::size_t>(i)], 0, 1000);
+    CHECK(part({.step = 2, .samples = left.data()}, i, 0, 1000) == whole);
+    CHECK(part(Context{.step = 2, .samples = left.data()}.from_sample(i), 0, 0, 1000) == whole);
+    // The cells of a grid's second half.
+    const Marks half(whole.begin() + 501, whole.end());
+    CHECK(part({.step = 2, .samples = left.data(), .first_cell = 501}, i, 0, 499) == half);
+  }
+}
+
 TEST_CASE("a mask does not depend on how its cells are asked for", "[unit][fire]") {
   const RandomFire fire{.rate = 0.4, .seed = 5};
   const Marks whole = mask(fire, 3, 1, 0, 1000);
@@ -78,7 +117,7 @@ TEST_CASE("a mask does not depend on how its cells are asked for", "[unit][fire]
   // Cells that are cleared already stay so, and those that fire keep their mark.
   Marks some(1000, 3);
   for (std::size_t i = 0; i < some.size(); i += 2) some[i] = 0;
-  fire.clear_idle(3, 1, 0, some);
+  fire.clear_idle({.step = 3, .first_sample = 1}, 0, 0, some);
   for (std::size_t i = 0; i < some.size(); ++i) {
     if (some[i] != (i % 2 == 0 || whole[i] == 0 ? 0 : 3)) FAIL("cell " << i << " has mark " << int{some[i]});
   }
@@ -99,7 +138,7 @@ TEST_CASE("whether a cell fires says nothing of its noise", "[unit][fire]") {
   const int tries = 20000;
   for (int i = 0; i < tries; ++i) {
     double r[1] = {0};
-    increment.add_noise<1>(i, 0, 0, r);
+    increment.add_noise<1>({.step = i}, 0, 0, r);
     sum += mask(fire, i, 0, 0, 1)[0] != 0 ? r[0] : -r[0];
   }
   CHECK(std::abs(sum / tries) < 5 / std::sqrt(static_cast<double>(tries)));

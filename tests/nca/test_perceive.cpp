@@ -57,7 +57,7 @@ void check_perceive(const Shape& shape) {
       const auto some = some_cells(cells, stride / 2, stride);
       const Index count = static_cast<Index>(some.size());
       State<S> found(Shape{P::seen_features, {count, 1, 1}, 1}), given = found;
-      typename P::template Sight<S> sight(perceive, View<const S>(z.view().sample(n)), scratch);
+      typename P::template Sight<S> sight(perceive, {}, View<const S>(z.view().sample(n)), scratch);
       sight(some.data(), count, found.values.data());
       for (Index i = 0; i < count; ++i) {
         const Index at = (n * cells + some[static_cast<std::size_t>(i)]) * P::seen_features;
@@ -68,7 +68,8 @@ void check_perceive(const Shape& shape) {
         }
       }
       // In two calls, as blocks come.
-      typename P::template Spread<S> spread(perceive, dz.view().sample(n), scratch);
+      typename P::template Spread<S> spread(perceive, {}, View<const S>(z.view().sample(n)), dz.view().sample(n),
+                                            nullptr, scratch);
       const Index half = count / 2;
       spread(some.data(), half, given.values.data());
       spread(some.data() + half, count - half, given.values.data() + half * P::seen_features);
@@ -129,8 +130,8 @@ TEST_CASE("sight and spread are transposed to each other", "[gradient][perceive]
   std::vector<Index> all(30);
   std::iota(all.begin(), all.end(), Index{0});
   Scratch scratch;
-  P::Sight<double>(perceive, z.view(), scratch)(all.data(), 30, seen.values.data());
-  P::Spread<double>(perceive, dz.view(), scratch)(all.data(), 30, g.values.data());
+  P::Sight<double>(perceive, {}, z.view(), scratch)(all.data(), 30, seen.values.data());
+  P::Spread<double>(perceive, {}, z.view(), dz.view(), nullptr, scratch)(all.data(), 30, g.values.data());
   CHECK(seen.values.dot(g.values) == Approx(dz.values.dot(z.values)).epsilon(1e-13));
 }
 
@@ -145,7 +146,7 @@ TEST_CASE("the box of nine and a dense layer are a convolution with the same the
   Scratch scratch;
   std::vector<Index> all(24);
   std::iota(all.begin(), all.end(), Index{0});
-  See::Sight<double>(See{}, z.view(), scratch)(all.data(), 24, seen.values.data());
+  See::Sight<double>(See{}, {}, z.view(), scratch)(all.data(), 24, seen.values.data());
   dense.apply(theta.span(), seen.view(), found.view());
   CHECK(relative_error(found.values, expected.values) < 1e-14);
 }

@@ -42,10 +42,11 @@ void check_radial(const PerceiveRadial<C, Edge>& perceive, const Shape& shape, I
     }
   }
   Scratch scratch;
-  typename PerceiveRadial<C, Edge>::template Sight<S> sight(perceive, View<const S>(z.view()), scratch);
+  typename PerceiveRadial<C, Edge>::template Sight<S> sight(perceive, {}, View<const S>(z.view()), scratch);
   sight(cells.data(), count, seen.values.data());
   CHECK(relative_error(seen.values, seen_naive.values) < tolerance);
-  typename PerceiveRadial<C, Edge>::template Spread<S> spread(perceive, dz.view(), scratch);
+  typename PerceiveRadial<C, Edge>::template Spread<S> spread(perceive, {}, View<const S>(z.view()), dz.view(), nullptr,
+                                                              scratch);
   spread(cells.data(), count, g.values.data());
   CHECK(relative_error(dz.values, dz_naive.values) < tolerance);
 }

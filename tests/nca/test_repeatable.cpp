@@ -1,6 +1,8 @@
 // What an automaton computes is the same to the last bit, twice, and for any number of threads.
 
 #include <catch2/catch.hpp>
+#include <thread>
+#include <type_traits>
 
 #include "basin/core/parallel.hpp"
 #include "basin/layers/activation.hpp"
@@ -65,4 +67,43 @@ TEST_CASE("an automaton on a large torus is the same on 1, 2 and 3 threads, and 
 TEST_CASE("a batch of automata is the same on 1, 2 and 3 threads, and twice", "[repeatable][rollout]") {
   check_threads({4, {31, 17, 1}, 40}, Checkpointed{});
   check_threads({4, {130, 140, 1}, 3}, Kept{});
+}
+
+TEST_CASE("two threads may use one tape at once", "[repeatable][rollout]") {
+  const auto check = [](const auto& tape) {
+    Rollout<A, std::remove_cvref_t<decltype(tape)>> rollout{.steps = 7, .tape = tape};
+    rollout.automaton.alive.threshold = 0.2;
+    const auto theta = random_parameters<A, float>(1, 0.3);
+    const Shape shape{4, {12, 11, 1}, 2};
+    const auto z = random_state<float>(shape, 2), w = random_state<float>(shape, 3), v = random_state<float>(shape, 4);
+    State<float> end(shape);
+    const auto j = rollout.linearize(theta.span(), z.view(), end.view());
+    const auto pulled = [&](const State<float>& by) {
+      State<float> dz(shape), jt(shape);
+      Parameters<A, float> dtheta;
+      (void)j.vjp(by.view(), dz.view());
+      (void)j.jvp(by.view(), jt.view());
+      (void)j.pullback(by.view(), View<float>(), dtheta.span());
+      Vector<float> all(2 * shape.size() + dtheta.vector().size());
+      all << dz.values, jt.values, dtheta.vector();
+      return all;
+    };
+    const Vector<float> of_w = pulled(w), of_v = pulled(v);
+    CHECK(!of_w.isZero(0));
+    CHECK(of_w != of_v);
+    int wrong = 0;
+    std::thread other([&] {
+      for (int i = 0; i < 20; ++i) wrong += pulled(w) == of_w ? 0 : 1;
+    });
+    int wrong_here = 0;
+    for (int i = 0; i < 20; ++i) wrong_here += pulled(v) == of_v ? 0 : 1;
+    other.join();
+    CHECK(wrong == 0);
+    CHECK(wrong_here == 0);
+  };
+  set_threads(1);
+  check(Checkpointed{.every = 3});
+  check(Recomputed{});
+  check(Kept{});
+  set_threads(0);
 }

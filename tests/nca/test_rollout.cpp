@@ -2,12 +2,20 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "basin/deq/equilibrium.hpp"
+#include "basin/deq/injected.hpp"
 #include "basin/layers/activation.hpp"
+#include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
+#include "basin/layers/residual.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/nca/perceive.hpp"
+#include "basin/train/loss.hpp"
+#include "basin/train/value_and_gradient.hpp"
 #include "support/counting_allocator.hpp"
 #include "support/layer_checks.hpp"
 
@@ -29,9 +37,10 @@ const Shape grid{4, {6, 5, 1}, 1};
 A automaton() {
   A a;
   a.fire = {.rate = 0.6, .seed = 3};
-  a.moment = {.step = 10, .first_sample = 2};
   return a;
 }
+
+const Context since_ten{.step = 10, .first_sample = 2};
 
 template <class Tape>
 Run<Tape> run(Index steps, const Tape& tape = {}) {
@@ -61,7 +70,7 @@ Gradients gradients(const R& rollout, const State<double>& z) {
   Gradients g{State<double>(z.shape), State<double>(z.shape), State<double>(z.shape), {}};
   Parameters<R, double> dtheta;
   dtheta.vector().setConstant(2);
-  const auto j = rollout.linearize(theta.span(), z.view(), g.end.view());
+  const auto j = rollout.linearize(theta.span(), z.view(), g.end.view(), since_ten);
   static_cast<void>(j.jvp(t.view(), g.jt.view()));
   static_cast<void>(j.pullback(w.view(), g.dz.view(), dtheta.span()));
   State<double> dz(z.shape);
@@ -91,7 +100,7 @@ TEST_CASE("a rollout makes its steps one after another", "[unit][rollout]") {
   Index dead = 0, deaths = 0, holds = 0;
   std::vector<std::uint8_t> marks(30);
   for (Index t = 0; t < 7; ++t) {
-    static_cast<void>(automaton().at({10 + t, 2}).step<double>(theta, z.view(), next.view(), marks.data()));
+    static_cast<void>(automaton().step<double>(theta, z.view(), next.view(), marks.data(), since_ten.at_step(10 + t)));
     for (Index i = 0; i < 30; ++i) {
       const bool was = !z.values.segment(4 * i, 4).isZero(0), is = marks[static_cast<std::size_t>(i)] != 0;
       dead += is ? 0 : 1;
@@ -107,17 +116,17 @@ TEST_CASE("a rollout makes its steps one after another", "[unit][rollout]") {
   REQUIRE(holds > 10);
   REQUIRE(!z.values.isZero(0));
 
-  static_cast<void>(run<Kept>(7).apply(theta.span(), start(grid).view(), end.view()));
+  static_cast<void>(run<Kept>(7).apply(theta.span(), start(grid).view(), end.view(), since_ten));
   CHECK(end.values == states.back());
   for (const Index steps : {0, 1, 2, 7}) {
     std::vector<Index> seen;
     bool right = true;
     const State<double> from = start(grid);
-    static_cast<void>(
-        run<Recomputed>(steps).apply<double>(theta.span(), from, end, [&](Index t, View<const double> z_t) {
-          seen.push_back(t);
-          right = right && z_t.vector() == states[static_cast<std::size_t>(t)];
-        }));
+    const auto observe = [&](Index t, View<const double> z_t) {
+      seen.push_back(t);
+      right = right && z_t.vector() == states[static_cast<std::size_t>(t)];
+    };
+    static_cast<void>(run<Recomputed>(steps).run<double>(theta.span(), from, end, observe, since_ten));
     CHECK(right);
     CHECK(static_cast<Index>(seen.size()) == steps + 1);
     CHECK(seen.back() == steps);
@@ -164,10 +173,10 @@ TEST_CASE("a batch of rollouts gives each sample what it gets alone", "[gradient
   const auto theta = weights();
   const auto w = random_state(z.shape, 9);
   for (Index n = 0; n < 3; ++n) {
-    const auto rollout = run<Recomputed>(5).of_samples(n);
+    const auto rollout = run<Recomputed>(5);
     State<double> end(grid), dz(grid);
     Parameters<A, double> part;
-    const auto j = rollout.linearize(theta.span(), z.view().sample(n), end.view());
+    const auto j = rollout.linearize(theta.span(), z.view().sample(n), end.view(), since_ten.from_sample(n));
     static_cast<void>(j.pullback(w.view().sample(n), dz.view(), part.span()));
     CHECK(end.values == Vector<double>(together.end.view().sample(n).vector()));
     CHECK(relative_error(dz.values, together.dz.view().sample(n).vector()) < 1e-13);
@@ -176,7 +185,7 @@ TEST_CASE("a batch of rollouts gives each sample what it gets alone", "[gradient
   CHECK(relative_error(dtheta, together.dtheta) < 1e-12);
   // And another sample has another mask.
   State<double> other(grid);
-  static_cast<void>(run<Recomputed>(5).of_samples(1).apply(theta.span(), z.view().sample(0), other.view()));
+  static_cast<void>(run<Recomputed>(5).apply(theta.span(), z.view().sample(0), other.view(), since_ten.from_sample(1)));
   CHECK(other.values != Vector<double>(together.end.view().sample(0).vector()));
 }
 
@@ -234,7 +243,7 @@ struct Solving {
     for (Index i = 0; i < count; ++i) report.forward.add({.status = Status::converged, .evaluations = 1});
     return report;
   }
-  Report apply(Theta<double, 0>, In<double> x, View<double> y) const {
+  Report apply(Theta<double, 0>, In<double> x, View<double> y, const Context& = {}) const {
     y.vector() = x.vector() / 2;
     return solved(x.shape().cells());
   }
@@ -247,7 +256,7 @@ struct Solving {
       if (dx) vjp(w, dx);
     }
   };
-  Linearization linearize(Theta<double, 0> theta, In<double> x, View<double> y) const {
+  Linearization linearize(Theta<double, 0> theta, In<double> x, View<double> y, const Context& = {}) const {
     static_cast<void>(apply(theta, x, y));
     return {x.shape().cells()};
   }
@@ -307,6 +316,107 @@ TEST_CASE("a tape of checkpoints holds the root of the steps", "[allocation][rol
   CHECK(states_held(run<Recomputed>(49)) < 49 * 1.06 + 1);
   CHECK(states_held(run(49, Checkpointed{})) < 15);
   set_threads(0);
+}
+
+TEST_CASE("a rollout stands in a Sequential, which predict can run", "[unit][rollout]") {
+  const Sequential<Run<Recomputed>> model{run<Recomputed>(3)};
+  Parameters<Sequential<Run<Recomputed>>, double> theta;
+  theta.vector() = weights().vector();
+  const State<double> z = start(grid.with_samples(3));
+  State<double> end(z.shape);
+  static_cast<void>(run<Recomputed>(3).apply(theta.span(), z.view(), end.view()));
+  CHECK(predict(model, theta, z, {.samples_per_part = 2}).output.values == end.values);
+}
+
+// A rollout is one map, whoever asks; and what cuts a batch does not change it.
+TEST_CASE("the loss of a residual rollout does not depend on how its batch is cut", "[unit][rollout]") {
+  using Random = Automaton<Perceive<2, Periodic, Centre>, Dense<2, 2>>;
+  const Residual<Rollout<Random>> model{{.steps = 2}};
+  const auto theta = random_parameters<Residual<Rollout<Random>>>(1);
+  State<double> x(Shape{2, {8, 8, 1}, 4});
+  x.values.setOnes();
+  const MeanSquaredError loss{State<double>(x.shape)};
+  const auto whole = value_and_gradient(model, theta, x, loss, {.samples_per_part = 4});
+  CHECK(whole.value > 0);
+  for (const Index part : {1, 2, 3}) {
+    const auto cut = value_and_gradient(model, theta, x, loss, {.samples_per_part = part});
+    CHECK(cut.output.values == whole.output.values);
+    CHECK(cut.value == Approx(whole.value).epsilon(1e-12));
+    CHECK(relative_error(cut.gradient.vector(), whole.gradient.vector()) < 1e-13);
+  }
+  CHECK(whole.output.values.head(128) != Vector<double>(whole.output.values.tail(128)));
+}
+
+TEST_CASE("a rollout in a cell is one map at all evaluations of a solve", "[unit][rollout]") {
+  static_assert(changes_with_step<A> && !changes_with_step<Run<Kept>>);
+  // Half of its two steps' answer, from whichever cells fire: a contraction for small weights.
+  using Random = Automaton<Perceive<2, Periodic, Centre>, Dense<2, 2>, RandomFire, Everywhere, Replace>;
+  using C = Injected<Sequential<Rollout<Random>, Dense<2, 2>>>;
+  Equilibrium<C, Picard, Implicit<>> solved;
+  solved.cell.layers.template layer<0>().steps = 2;
+  solved.stop = {.tolerance = 1e-12, .max_evaluations = 500};
+  const auto theta = random_parameters<decltype(solved)>(1, 0.2);
+  const State<double> u = random_state(Shape{2, {5, 4, 1}, 3}, 2);
+  State<double> z(u.shape), again(u.shape);
+  const Context context{.step = 5, .first_sample = 2};
+  CHECK(solved.apply(theta, u.view(), z.view(), context).forward.converged() == 3);
+  static_cast<void>(solved.cell.apply(theta.span(), z.view(), u.view(), again.view(), context));
+  CHECK(relative_error(again.values, z.values) < 1e-11);
+  static_cast<void>(solved.cell.apply(theta.span(), z.view(), u.view(), again.view(), context.at_step(6)));
+  CHECK(relative_error(again.values, z.values) > 1e-3);
+}
+
+namespace {
+
+/// Tapes made in a vector that grows, so that each has moved, give the gradients of one that has not.
+template <class Rule, class Tape>
+void check_moved_tapes(const Tape& tape) {
+  using R = Rollout<Automaton<Perceive<4, Periodic, Centre>, Rule, EveryCell>, Tape>;
+  const R rollout{.steps = 3, .tape = tape};
+  const auto theta = random_parameters<R, float>(1, 0.3);
+  const auto z = random_state<float>(Shape{4, {5, 5, 1}, 2}, 2), w = random_state<float>(z.shape, 3);
+  State<float> end(z.shape), expected(z.shape), dz(z.shape);
+  Parameters<R, float> dtheta, found;
+  {
+    const auto j = rollout.template linearize<float>(theta, z, end);
+    static_cast<void>(j.pullback(w.view(), expected.view(), dtheta.span()));
+  }
+  std::vector<typename R::template Linearization<float>> tapes;
+  for (int i = 0; i < 3; ++i) {
+    auto made = rollout.template linearize<float>(theta, z, end);
+    tapes.push_back(std::move(made));
+  }
+  for (const auto& j : tapes) {
+    found.vector().setZero();
+    static_cast<void>(j.pullback(w.view(), dz.view(), found.span()));
+    CHECK(dz.values == expected.values);
+    CHECK(found.vector() == dtheta.vector());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a tape may be moved and kept in a vector", "[unit][rollout]") {
+  check_moved_tapes<Conv<4, 4, 1>>(Kept{});
+  check_moved_tapes<Conv<4, 4, 1>>(Recomputed{});
+  check_moved_tapes<Conv<4, 4, 1>>(Checkpointed{.every = 2});
+  check_moved_tapes<Sequential<Dense<4, 6>, Tanh, Dense<6, 4>>>(Kept{});
+  check_moved_tapes<Sequential<Dense<4, 6>, Tanh, Dense<6, 4>>>(Checkpointed{});
+}
+
+TEST_CASE("an automaton's linearization may be moved and kept in a vector", "[unit][automaton]") {
+  using Lin = A::Linearization<double>;
+  static_assert(std::is_nothrow_move_constructible_v<Lin> || !std::is_copy_constructible_v<Lin>);
+  const auto theta = weights();
+  const State<double> z = start(grid), w = random_state(grid, 9);
+  State<double> out(grid), expected(grid), dz(grid);
+  static_cast<void>(automaton().linearize<double>(theta, z, View<const double>{}, out).vjp(w.view(), expected.view()));
+  std::vector<Lin> kept;
+  for (int i = 0; i < 3; ++i) kept.push_back(automaton().linearize<double>(theta, z, View<const double>{}, out));
+  for (const Lin& j : kept) {
+    static_cast<void>(j.vjp(w.view(), dz.view()));
+    CHECK(dz.values == expected.values);
+  }
 }
 
 TEST_CASE("a rollout refuses what it cannot make", "[unit][rollout]") {

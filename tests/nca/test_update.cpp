@@ -84,7 +84,7 @@ TEST_CASE("noise has mean 0, variance 1, and a bound", "[unit][update]") {
   const Increment<> increment{.noise = 2, .seed = 9};
   Vector<double> all(cells * features);
   all.setOnes();
-  for (Index i = 0; i < cells; ++i) increment.add_noise<features>(3, 1, i, all.data() + i * features);
+  for (Index i = 0; i < cells; ++i) increment.add_noise<features>({.step = 3}, 1, i, all.data() + i * features);
   all.array() -= 1;  // it adds to what was there
   all /= 2;
   const double count = static_cast<double>(all.size());
@@ -101,11 +101,14 @@ TEST_CASE("noise has mean 0, variance 1, and a bound", "[unit][update]") {
   }
 }
 
-TEST_CASE("noise is a function of seed, step, sample and cell", "[unit][update]") {
-  const auto draw = [](std::uint64_t seed, std::int64_t step, Index sample, Index cell) {
+TEST_CASE("noise is a function of seed, draw, step, sample and cell", "[unit][update]") {
+  const auto noise = [](std::uint64_t seed, const Context& context, Index sample, Index cell) {
     Vector<double> r = Vector<double>::Zero(3);
-    Increment<1>{.noise = 1, .seed = seed}.add_noise<4>(step, sample, cell, r.data());
+    Increment<1>{.noise = 1, .seed = seed}.add_noise<4>(context, sample, cell, r.data());
     return r;
+  };
+  const auto draw = [&](std::uint64_t seed, std::int64_t step, Index sample, Index cell) {
+    return noise(seed, {.step = step, .first_sample = sample}, 0, cell);
   };
   const Vector<double> one = draw(1, 2, 3, 4);
   CHECK(draw(1, 2, 3, 4) == one);
@@ -113,13 +116,16 @@ TEST_CASE("noise is a function of seed, step, sample and cell", "[unit][update]"
   CHECK(draw(1, 3, 3, 4) != one);
   CHECK(draw(1, 2, 4, 4) != one);
   CHECK(draw(1, 2, 3, 5) != one);
+  CHECK(noise(1, {.step = 2, .draw = 1, .first_sample = 3}, 0, 4) != one);
+  CHECK(noise(1, {.step = 2, .first_sample = 1}, 2, 4) == one);
+  CHECK(noise(1, {.step = 2, .first_sample = 3, .first_cell = 3}, 0, 1) == one);
 }
 
 TEST_CASE("no two cells share noise, however many features they have", "[unit][update]") {
   constexpr int features = 100;
   Vector<double> here = Vector<double>::Zero(features), next = here;
-  Increment<>{.noise = 1}.add_noise<features>(0, 0, 0, here.data());
-  Increment<>{.noise = 1}.add_noise<features>(0, 0, 1, next.data());
+  Increment<>{.noise = 1}.add_noise<features>({}, 0, 0, here.data());
+  Increment<>{.noise = 1}.add_noise<features>({}, 0, 1, next.data());
   int shared = 0;
   for (const double a : here) shared += (next.array() == a).any() ? 1 : 0;
   CHECK(shared == 0);

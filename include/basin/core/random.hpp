@@ -45,6 +45,14 @@ namespace detail {
 
 }  // namespace detail
 
+/// Another seed for each number, and the seed itself for 0. The number passes the finalizer of MurmurHash3 (A. Appleby
+/// 2011), which is one to one, so that no two numbers give the same seed.
+[[nodiscard]] constexpr std::uint64_t fold_in(std::uint64_t seed, std::uint64_t number) {
+  number = (number ^ (number >> 33)) * 0xff51afd7ed558ccd;
+  number = (number ^ (number >> 33)) * 0xc4ceb9fe1a85ec53;
+  return seed ^ number ^ (number >> 33);
+}
+
 /// A stream of random numbers that can be read anywhere: number `index` of stream `stream` under `seed`.
 /// Keep one stream for each use (parameters, shuffling, masks, ...), so that uses never share numbers.
 struct Random {

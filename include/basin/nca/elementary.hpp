@@ -36,7 +36,8 @@ struct Elementary {
   }
 
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<Elementary, S>("Elementary", *this, x, y);
     const S half = S(0.5);
     const S* seen = x.data();
     for (Index i = 0; i < y.size(); ++i, seen += 3) {

@@ -2,16 +2,22 @@
 
 // Which cells update at a step.
 //
-// A cell fires with probability `rate`, by a mask that is a function of (seed, step, sample, cell) and is never stored:
-// the update is not rescaled (Mordvintsev et al. 2020). With such a mask an automaton has no fixed point; MeanField
-// replaces it by its mean, every cell at every step with the update times `rate`, and is a map that can be solved.
+// A cell fires with probability `rate`, by a mask that is a function of (seed, draw, step, sample, cell) and is never
+// stored: the update is not rescaled (Mordvintsev et al. 2020). All but the seed are in the context of a step
+// (core/context.hpp); another draw gives masks that are independent of those of the first, which is draw 0. With such a
+// mask an automaton has no fixed point; MeanField replaces it by its mean, every cell at every step with the update
+// times `rate`, and is a map that can be solved.
+//
+// clear_idle(context, i, first_cell, marks) sets marks[k] = 0 where cell first_cell + k of the state's sample i does
+// not fire; the others stay as they are.
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
 #include "basin/core/check.hpp"
+#include "basin/core/context.hpp"
 #include "basin/core/random.hpp"
-#include "basin/core/state.hpp"
 
 namespace basin {
 
@@ -22,16 +28,11 @@ inline constexpr std::uint64_t fire_streams = std::uint64_t{1} << 62;
 
 }  // namespace detail
 
-/// When and where a step is made: what random masks depend on beside their seed.
-struct Moment {
-  std::int64_t step = 0;
-  Index first_sample = 0;  ///< number of the state's first sample in its batch
-};
-
 /// Every cell, with the whole update.
 struct EveryCell {
   static constexpr bool random = false;
   [[nodiscard]] double factor() const { return 1; }
+  static void clear_idle(const Context&, Index, Index, std::span<std::uint8_t>) {}
 };
 
 /// Every cell, with `rate` of the update: the mean of RandomFire.
@@ -42,6 +43,7 @@ struct MeanField {
     check(rate >= 0 && rate <= 1, "MeanField: rate", rate, "0 to 1");
     return rate;
   }
+  static void clear_idle(const Context&, Index, Index, std::span<std::uint8_t>) {}
 };
 
 /// Each cell by itself, with the whole update.
@@ -51,28 +53,28 @@ struct RandomFire {
   std::uint64_t seed = 0;
   [[nodiscard]] double factor() const { return 1; }
 
-  /// marks[i] = 0 for those of the cells first_cell + i of a sample that do not fire; the others stay as they are.
-  void clear_idle(std::int64_t step, Index sample, Index first_cell, std::span<std::uint8_t> marks) const {
+  void clear_idle(const Context& context, Index i, Index first_cell, std::span<std::uint8_t> marks) const {
     check(rate >= 0 && rate <= 1, "RandomFire: rate", rate, "0 to 1");
     if (rate == 1) return;
     // A word of 32 bits a cell, four from each call of the generator; fires if below rate * 2^32.
     const std::uint64_t limit = static_cast<std::uint64_t>(rate * 0x1p32);
-    const Random random_words{seed, static_cast<std::uint64_t>(step) ^ detail::fire_streams};
-    const std::uint64_t of_sample = static_cast<std::uint64_t>(sample) << 40;
+    const Random random_words{fold_in(seed, context.draw),
+                              static_cast<std::uint64_t>(context.step) ^ detail::fire_streams};
+    const std::uint64_t of_sample = static_cast<std::uint64_t>(context.sample(i)) << 40;
     const Index count = static_cast<Index>(marks.size());
-    Index i = 0;
-    while (i < count) {
-      const Index cell = first_cell + i, lane = cell % 4, end = std::min(count, i + 4 - lane);
-      std::uint8_t* group = marks.data() + i;
+    const Index begin = context.first_cell + first_cell;  // not in the loop, which writes bytes that could be anything
+    for (Index k = 0; k < count;) {
+      const Index cell = begin + k, lane = cell % 4, end = std::min(count, k + 4 - lane);
+      std::uint8_t* group = marks.data() + k;
       bool any = false;
-      for (Index j = 0; j < end - i; ++j) any = any || group[j] != 0;
+      for (Index j = 0; j < end - k; ++j) any = any || group[j] != 0;
       if (any) {
         const PhiloxCounter words = random_words.words(of_sample | static_cast<std::uint64_t>(cell / 4));
-        for (Index j = 0; j < end - i; ++j) {
+        for (Index j = 0; j < end - k; ++j) {
           if (words[static_cast<std::size_t>(lane + j)] >= limit) group[j] = 0;
         }
       }
-      i = end;
+      k = end;
     }
   }
 };

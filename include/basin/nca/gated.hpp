@@ -72,7 +72,7 @@ void spread_mean(const S* mean, const std::array<Index, 3>& space, S* plane) {
 template <class A>
 struct Gated {
   static_assert(!A::Alive::clears, "Gated: the automaton has a mask of its own");
-  static_assert(!A::Fire::random, "Gated: with a random mask there is no fixed point; take its mean field");
+  static_assert(!changes_with_step<A>, "Gated: with a random mask there is no fixed point; take its mean field");
 
   static constexpr int state_features = A::state_features;
   static constexpr int input_features = A::state_features;
@@ -97,10 +97,11 @@ struct Gated {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
+  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {}) const {
+    check_shapes(z.shape(), u.shape(), out.shape());
     Scratch scratch;
     const Report report =
-        automaton.template apply<S>(theta, z, View<const S>(nullptr, z.shape().with_features(0)), out);
+        automaton.template apply<S>(theta, z, View<const S>(nullptr, z.shape().with_features(0)), out, context);
     S* gates = scratch.take<S>(z.shape().cells());
     each_gate(z, gates);
     finish(gates, u, out);
@@ -111,8 +112,10 @@ struct Gated {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out) const {
-    return Linearization<S>(*this, theta, z, u, out, nullptr);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
+                             const Context& context = {}) const {
+    check_shapes(z.shape(), u.shape(), out.shape());
+    return Linearization<S>(*this, theta, z, u, out, context, nullptr);
   }
 
   /// What the automaton prepares (core/layer.hpp).
@@ -125,13 +128,19 @@ struct Gated {
 
   /// Refers to what was prepared.
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context,
                              const Prepared<S>& prepared) const {
-    return Linearization<S>(*this, theta, z, u, out, &prepared);
+    check_shapes(z.shape(), u.shape(), out.shape());
+    return Linearization<S>(*this, theta, z, u, out, context, &prepared);
   }
 
  private:
   using Edge = typename A::Perception::Edge;
+
+  void check_shapes(const Shape& z, const Shape& u, const Shape& out) const {
+    check_shape("Gated", "u", u, z);
+    check_shape("Gated", "out", out, z);
+  }
 
   /// The mean of the deciding feature around each cell.
   template <class S>
@@ -172,14 +181,14 @@ template <class S>
 class Gated<A>::Linearization {
  public:
   Linearization(const Gated& cell, std::span<const S, param_count> theta, View<const S> z, View<const S> u, View<S> out,
-                const Prepared<S>* prepared)
+                const Context& context, const Prepared<S>* prepared)
       : cell_(cell),
         shape_(z.shape()),
         stepped_(shape_),
         gates_(shape_.cells()),
         slopes_(shape_.cells()),
-        linear_(detail::linearize_with<A, S>(cell.automaton, theta, z, View<const S>(nullptr, shape_.with_features(0)),
-                                             stepped_.view(), prepared)) {
+        linear_(detail::linearize_with<A, S>(cell.automaton, theta, prepared, context, z,
+                                             View<const S>(nullptr, shape_.with_features(0)), stepped_.view())) {
     cell_.each_gate(z, gates_.data());
     slopes_ = gates_.array() * (S(1) - gates_.array()) / static_cast<S>(cell_.width);
     out.vector() = stepped_.values;
@@ -190,7 +199,7 @@ class Gated<A>::Linearization {
 
   /// g J_A t + A(z) g' mean(t)
   Report jvp(View<const S> t, View<S> out) const {
-    const Report report = linear_.jvp(t, out);
+    const Report report = linear_.jvp(t, out);  // checks the shapes
     Scratch scratch;
     S* means = scratch.take<S>(shape_.cells());
     cell_.mean(t, means);
@@ -204,11 +213,13 @@ class Gated<A>::Linearization {
   }
 
   Report jvp_input(View<const S> t, View<S> out) const {
+    check_jvp<S>("Gated", shape_, shape_, t, out);
     out.vector() = static_cast<S>(cell_.rate) * t.vector();
     return {};
   }
 
   Report vjp(View<const S> w, View<S> dz) const {
+    check_vjp<S>("Gated", shape_, shape_, w, dz);
     Scratch scratch;
     const View<S> gated = scratch.state<S>(shape_);
     gate(w, gated);
@@ -217,8 +228,15 @@ class Gated<A>::Linearization {
     return report;
   }
 
+  Report vjp_input(View<const S> w, View<S> du) const {
+    check_vjp<S>("Gated", shape_, shape_, w, du);
+    du.vector() = static_cast<S>(cell_.rate) * w.vector();
+    return {};
+  }
+
   Report pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-    if (du) du.vector() = static_cast<S>(cell_.rate) * w.vector();
+    check_vjp<S>("Gated", shape_, shape_, w, dz);
+    if (du) static_cast<void>(vjp_input(w, du));
     Scratch scratch;
     const View<S> gated = scratch.state<S>(shape_);
     gate(w, gated);

@@ -46,7 +46,8 @@ struct LifeLike {
   }
 
   template <class S>
-  void apply(Theta<S, 0>, In<S> x, View<S> y) const {
+  void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<LifeLike, S>("LifeLike", *this, x, y);
     const std::uint32_t table = static_cast<std::uint32_t>(born) | static_cast<std::uint32_t>(survives) << 16;
     const S* seen = x.data();
     for (Index i = 0; i < y.size(); ++i, seen += 2) {

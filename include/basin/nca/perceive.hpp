@@ -7,43 +7,12 @@
 // for a state z of C features on a grid of one to three axes with the boundary Edge. The order, all features of the
 // first stencil, then all of the second, is that of Mordvintsev et al. 2020.
 //
-// A perception serves an automaton (nca/automaton.hpp) cell by cell, so that cells that do nothing cost nothing:
-//
-//   static constexpr int state_features, seen_features;
-//   void check_shape(const Shape& z) const;          // throws std::invalid_argument for a grid that it cannot take
-//   Index band_cells(const Shape& z, Index least) const;   // see below
-//   Sight<S>(perception, sample z, scratch)     (cells, count, seen): seen (seen_features, count) of some cells
-//   Spread<S>(perception, sample dz, scratch)   (cells, count, g): dz += the transpose of that at g
-//
-// `cells` are numbers of cells in the sample, fastest if ascending.
-//
-// One whose cells see the whole sample has
-//
-//   static constexpr bool whole_samples = true;      // and then no band_cells: a band of it is any run of cells
-//
-// Its Sight and Change are made for the sample, and copies of them serve bands of cells side by side. Its Spread is put
-// together from parts, which take the cells of a band each, side by side, and change dz of those alone. All of these
-// can be copied and need no destructor.
-//
-//   Spread<S>::part(first, last, scratch)   a Part, which is called as above
-//   Spread<S>::add(part)                    once for each, in order
-//   Spread<S>::finish()                     once after all: only then dz has everything
-//
-// One with parameters, which come before the rule's in theta, need not be linear in z, and its Change is the derivative
-// along t. What has gradients in theta adds to dtheta, if that is not null; dz may be a View without memory. It has
-//
-//   static constexpr std::size_t param_count;   static void leaves(LeafList&);
-//   Sight<S>(perception, theta, sample z, scratch)
-//   Change<S>(perception, theta, sample z, sample t, scratch)        (cells, count, seen)
-//   Spread<S>(perception, theta, sample z, sample dz, dtheta, scratch)
-//
-// and if it sees whole samples, not Spread but its parts, part(first, last, dtheta, scratch), and finish(dtheta) take
-// dtheta.
+// It is a perception as nca/perception.hpp describes them, without parameters.
 
 #include <array>
 #include <utility>
 
-#include "basin/core/layer.hpp"
+#include "basin/nca/perception.hpp"
 #include "basin/stencil/lines.hpp"
 #include "basin/stencil/stencil.hpp"
 
@@ -87,7 +56,8 @@ struct Perceive {
   template <class S>
   class Sight {
    public:
-    Sight(const Perceive&, View<const S> z, Scratch& scratch) : lines_(z.data(), z.shape().space, zeros(z, scratch)) {}
+    Sight(const Perceive&, Theta<S, 0>, View<const S> z, Scratch& scratch)
+        : lines_(z.data(), z.shape().space, zeros(z, scratch)) {}
 
     /// seen: count columns of seen_features.
     void operator()(const Index* cells, Index count, S* seen) {
@@ -129,7 +99,7 @@ struct Perceive {
   template <class S>
   class Spread {
    public:
-    Spread(const Perceive&, View<S> dz, Scratch& scratch)
+    Spread(const Perceive&, Theta<S, 0>, View<const S> /*z*/, View<S> dz, S* /*dtheta*/, Scratch& scratch)
         : lines_(dz.data(), dz.shape().space, scratch.take<S>(dz.shape().space[0] * C)) {}
 
     /// g: count columns of seen_features.

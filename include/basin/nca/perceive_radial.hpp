@@ -15,13 +15,13 @@
 #include <memory>
 #include <vector>
 
-#include "basin/core/layer.hpp"
 #include "basin/kernels/vector.hpp"
+#include "basin/nca/perception.hpp"
 #include "basin/stencil/boundary.hpp"
 
 namespace basin {
 
-/// A perception as nca/perceive.hpp describes it. Copies share the weights.
+/// A perception as nca/perception.hpp describes them, without parameters. Copies share the weights.
 template <int C, Boundary OfEdge>
 class PerceiveRadial {
   static_assert(C > 0, "PerceiveRadial: the number of features must be positive");
@@ -58,6 +58,7 @@ class PerceiveRadial {
   }
 
   [[nodiscard]] Index radius() const { return weights_->radius; }
+  [[nodiscard]] std::array<Index, 3> reach() const { return {radius(), radius(), 0}; }
 
   /// The weight of the cell at (x, y) from here; all of them sum to 1.
   [[nodiscard]] double weight(Index x, Index y) const {
@@ -107,7 +108,7 @@ template <int C, Boundary OfEdge>
 template <class S>
 class PerceiveRadial<C, OfEdge>::Sight {
  public:
-  Sight(const PerceiveRadial& perception, View<const S> z, Scratch& scratch)
+  Sight(const PerceiveRadial& perception, Theta<S, 0>, View<const S> z, Scratch& scratch)
       : weights_(*perception.weights_),
         z_(z),
         row_(longest_run + 2 * weights_.radius),
@@ -203,7 +204,8 @@ template <int C, Boundary OfEdge>
 template <class S>
 class PerceiveRadial<C, OfEdge>::Spread {
  public:
-  Spread(const PerceiveRadial& perception, View<S> dz, Scratch&) : weights_(*perception.weights_), dz_(dz) {}
+  Spread(const PerceiveRadial& perception, Theta<S, 0>, View<const S> /*z*/, View<S> dz, S* /*dtheta*/, Scratch&)
+      : weights_(*perception.weights_), dz_(dz) {}
 
   void operator()(const Index* cells, Index count, const S* g) const {
     const Index width = dz_.shape().space[0], height = dz_.shape().space[1];

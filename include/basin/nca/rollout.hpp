@@ -4,8 +4,9 @@
 //
 //   z_{t+1} = f_t(z_t),   t = 0 ... T - 1,
 //
-// where f_t differs from step to step only by its random mask. Its gradient runs the steps backward. What is kept for
-// that is chosen by the type Tape; the gradients are equal to rounding:
+// where f_t differs from step to step only by its random mask and noise: it is the automaton at step context.step + t
+// (core/context.hpp). So a rollout is one map wherever it stands, in the cell of an equilibrium too. Its gradient runs
+// the steps backward. What is kept for that is chosen by the type Tape; the gradients are equal to rounding:
 //
 //   Kept           every step's state and the rule's inner values       fastest backward, most memory
 //   Recomputed     every step's state; inner values are computed anew, block by block, while they are in cache
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <memory>
 #include <vector>
 
 #include "basin/core/layer.hpp"
@@ -46,13 +48,6 @@ struct Rollout {
     if constexpr (param_count > 0) A::leaves(list);
   }
 
-  /// The same for samples that begin at another number of their batch, on which random masks depend.
-  [[nodiscard]] Rollout of_samples(Index first) const {
-    Rollout same = *this;
-    same.automaton.moment.first_sample += first;
-    return same;
-  }
-
   [[nodiscard]] Shape out_shape(const Shape& z) const {
     check_features("Rollout", z.features, in_features);
     check_steps();
@@ -61,14 +56,16 @@ struct Rollout {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> start, View<S> end) const {
-    return apply<S>(theta, start, end, [](Index, View<const S>) {});
+  Report apply(Theta<S, param_count> theta, In<S> start, View<S> end, const Context& context = {}) const {
+    return run<S>(
+        theta, start, end, [](Index, View<const S>) {}, context);
   }
 
   /// The same; observe(t, z_t) sees every state, z_0 and z_T too.
   template <class S, class Observer>
-  Report apply(Theta<S, param_count> theta, In<S> start, View<S> end, Observer&& observe) const {
-    check_steps();
+  Report run(Theta<S, param_count> theta, In<S> start, View<S> end, Observer&& observe,
+             const Context& context = {}) const {
+    check_output<Rollout, S>("Rollout", *this, start, end);
     Scratch scratch;
     std::uint8_t* marks = scratch.take<std::uint8_t>(start.shape().cells());
     const View<S> other = scratch.state<S>(start.shape());
@@ -78,7 +75,7 @@ struct Rollout {
     View<const S> z = start;
     for (Index t = 0; t < steps; ++t) {
       const View<S> next = (steps - t) % 2 == 1 ? end : other;  // the last is `end`
-      report += at(t).template step<S>(theta, z, next, marks);
+      report += automaton.template step<S>(theta, z, next, marks, context.at_step(context.step + t));
       observe(t + 1, View<const S>(next));
       z = next;
     }
@@ -89,18 +86,16 @@ struct Rollout {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> start, View<S> end) const {
-    return Linearization<S>(*this, theta, start, end);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> start, View<S> end, const Context& context = {}) const {
+    check_output<Rollout, S>("Rollout", *this, start, end);
+    return Linearization<S>(*this, theta, start, end, context);
   }
 
  private:
   void check_steps() const { check(steps >= 0, "Rollout: steps", steps, "0 or more"); }
-
-  /// The automaton as it is at step t.
-  [[nodiscard]] A at(Index t) const { return automaton.at({automaton.moment.step + t, automaton.moment.first_sample}); }
 };
 
-/// Refers to theta and the first state; owns its tape.
+/// Refers to theta, the first state, and the samples' numbers of the context; owns its tape, where it does not move.
 template <class A, class Tape>
 template <class S>
 class Rollout<A, Tape>::Linearization {
@@ -108,19 +103,25 @@ class Rollout<A, Tape>::Linearization {
   static constexpr bool kept = std::same_as<Tape, Kept>;
 
  public:
-  Linearization(const Rollout& rollout, std::span<const S, param_count> theta, View<const S> start, View<S> end)
-      : rollout_(rollout), theta_(theta), start_(start), prepared_(rollout.automaton.prepare(theta)) {
-    rollout.check_steps();
+  Linearization(const Rollout& rollout, std::span<const S, param_count> theta, View<const S> start, View<S> end,
+                const Context& context)
+      : rollout_(rollout),
+        theta_(theta),
+        start_(start),
+        context_(context),
+        prepared_(std::make_unique<const Prepared>(rollout.automaton.prepare(theta))) {
     const Index count = rollout.steps;
     if constexpr (checkpointed) {
-      every_ = rollout.tape.every > 0 ? rollout.tape.every
-                                      : std::max<Index>(1, std::llround(std::sqrt(static_cast<double>(rollout.steps))));
-      report_ += rollout_.template apply<S>(theta, start, end, [&](Index t, View<const S> z) {
-        if (t > 0 && t < count && t % every_ == 0) checkpoints_.emplace_back(z.vector());
-      });
+      const double root = std::sqrt(static_cast<double>(count));
+      segment_ = rollout.tape.every > 0 ? rollout.tape.every : std::max<Index>(1, std::llround(root));
+      const auto keep = [&](Index t, View<const S> z) {
+        if (t > 0 && t < count && t % segment_ == 0) checkpoints_.emplace_back(z.vector());
+      };
+      report_ = rollout_.template run<S>(theta, start, end, keep, context);
     } else {
-      record(start, 0, count);
-      end.vector() = count == 0 ? start.vector() : View<const S>(states_.back().data(), start.shape()).vector();
+      segment_ = std::max<Index>(1, count);
+      report_ = record(start, 0, count, tape_);
+      end.vector() = count == 0 ? start.vector() : View<const S>(tape_.states.back().data(), start.shape()).vector();
     }
   }
 
@@ -128,15 +129,21 @@ class Rollout<A, Tape>::Linearization {
   [[nodiscard]] Report report() const { return report_; }
 
   Report jvp(View<const S> t, View<S> out) const {
+    check_jvp<S>("Rollout", start_.shape(), start_.shape(), t, out);
+    Scratch scratch;
+    View<S> now = scratch.state<S>(start_.shape()), next = scratch.state<S>(start_.shape());
+    now.vector() = t.vector();
     Report report;
-    Vector<S> now = t.vector(), next(now.size());
-    const Shape& shape = start_.shape();
-    each_segment_forward([&](Index step, const auto& linear) {
-      (void)step;
-      report += linear.jvp(View<const S>(now.data(), shape), View<S>(next.data(), shape));
-      now.swap(next);
-    });
-    out.vector() = now;
+    Segment again;
+    for (Index first = 0; first < rollout_.steps; first += segment_) {
+      const Index last = std::min(rollout_.steps, first + segment_);
+      const Segment& segment = recorded(first, last, again);
+      for (Index step = first; step < last; ++step) {
+        with_step(segment, step - first, [&](const auto& linear) { report += linear.jvp(View<const S>(now), next); });
+        std::swap(now, next);
+      }
+    }
+    out.vector() = now.vector();
     return report;
   }
 
@@ -156,82 +163,96 @@ class Rollout<A, Tape>::Linearization {
   }
 
  private:
+  using Prepared = typename A::template Prepared<S>;
   using Step = typename A::template Linearization<S>;
 
-  /// Makes steps first ... last - 1 from z and keeps their states and marks, or their linearizations.
-  void record(View<const S> z, Index first, Index last) const {
+  /// Steps first, first + 1, ... from z.
+  struct Segment {
+    View<const S> start{};
+    Index first = 0;
+    std::vector<Vector<S>> states{};                 // after each of them
+    std::vector<std::vector<std::uint8_t>> marks{};  // of each, or
+    std::vector<Step> steps{};                       // its linearization
+
+    [[nodiscard]] View<const S> before(Index i) const {
+      return i == 0 ? start : View<const S>(states[static_cast<std::size_t>(i - 1)].data(), start.shape());
+    }
+  };
+
+  [[nodiscard]] Context at_step(Index t) const { return context_.at_step(context_.step + t); }
+
+  /// Makes steps first ... last - 1 from z into a segment, whose memory may have held another.
+  Report record(View<const S> z, Index first, Index last, Segment& segment) const {
     const Shape& shape = start_.shape();
     const std::size_t count = static_cast<std::size_t>(last - first);
-    states_.resize(count);
-    if constexpr (!kept) marks_.resize(count);
-    for (Index t = first; t < last; ++t) {
-      const std::size_t i = static_cast<std::size_t>(t - first);
-      states_[i].resize(shape.size());
-      const View<S> next(states_[i].data(), shape);
+    segment.start = z;
+    segment.first = first;
+    segment.states.resize(count);
+    if constexpr (!kept) segment.marks.resize(count);
+    Report report;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Context context = at_step(first + static_cast<Index>(i));
+      segment.states[i].resize(shape.size());
+      const View<S> next(segment.states[i].data(), shape);
       if constexpr (kept) {
-        steps_.push_back(rollout_.at(t).template linearize<S>(theta_, z, View<const S>{}, next, prepared_));
-        report_ += steps_.back().report();
+        segment.steps.push_back(
+            rollout_.automaton.template linearize<S>(theta_, z, View<const S>{}, next, context, *prepared_));
+        report += segment.steps.back().report();
       } else {
-        marks_[i].resize(static_cast<std::size_t>(shape.cells()));
-        const Report report = rollout_.at(t).template step<S>(theta_, z, next, marks_[i].data());
-        if constexpr (!checkpointed) report_ += report;  // else it has been reported when the step was made first
+        segment.marks[i].resize(static_cast<std::size_t>(shape.cells()));
+        report += rollout_.automaton.template step<S>(theta_, z, next, segment.marks[i].data(), context);
       }
       z = next;
     }
+    return report;
   }
 
-  /// The state before step t, of those recorded from step `first` on, which began at z.
-  [[nodiscard]] View<const S> before(Index t, Index first, View<const S> z) const {
-    return t == first ? z : View<const S>(states_[static_cast<std::size_t>(t - first - 1)].data(), z.shape());
-  }
-
-  [[nodiscard]] View<const S> checkpoint(Index i) const {
-    return i == 0 ? start_ : View<const S>(checkpoints_[static_cast<std::size_t>(i - 1)].data(), start_.shape());
-  }
-
-  /// Calls body(t, linearization of step t) for the recorded steps.
-  template <class Body>
-  void with_step(Index t, Index first, View<const S> z, const Body& body) const {
-    const std::size_t i = static_cast<std::size_t>(t - first);
-    if constexpr (kept) {
-      body(t, steps_[i]);
+  /// The segment of steps first ... last - 1: the tape, or made `again` from its checkpoint, in the caller's memory.
+  /// Its solves have been reported when it was made first.
+  const Segment& recorded(Index first, Index last, Segment& again) const {
+    if constexpr (checkpointed) {
+      const std::size_t i = static_cast<std::size_t>(first / segment_);
+      const View<const S> z = i == 0 ? start_ : View<const S>(checkpoints_[i - 1].data(), start_.shape());
+      static_cast<void>(record(z, first, last, again));
+      return again;
     } else {
-      body(t, rollout_.at(t).template linearize_again<S>(theta_, before(t, first, z), marks_[i].data(), prepared_));
+      return tape_;
     }
   }
 
+  /// Calls body(linearization of step i of a segment).
   template <class Body>
-  void each_segment_forward(const Body& body) const {
-    const Index count = rollout_.steps, segment = checkpointed ? every_ : std::max<Index>(1, count);
-    for (Index first = 0; first < count; first += segment) {
-      const Index last = std::min(count, first + segment);
-      const View<const S> z = checkpointed ? checkpoint(first / segment) : start_;
-      if constexpr (checkpointed) record(z, first, last);
-      for (Index t = first; t < last; ++t) with_step(t, first, z, body);
+  void with_step(const Segment& segment, Index i, const Body& body) const {
+    const std::size_t at = static_cast<std::size_t>(i);
+    if constexpr (kept) {
+      body(segment.steps[at]);
+    } else {
+      body(rollout_.automaton.template linearize_again<S>(theta_, segment.before(i), segment.marks[at].data(),
+                                                          at_step(segment.first + i), *prepared_));
     }
   }
 
   template <class Add>
   Report backward(View<const S> w, View<S> dstart, S* dtheta, const Add& add) const {
-    const Shape& shape = start_.shape();
-    const Index count = rollout_.steps, segment = checkpointed ? every_ : std::max<Index>(1, count);
+    check_vjp<S>("Rollout", start_.shape(), start_.shape(), w, dstart);
     Report report;
     Scratch scratch;
-    View<S> now = scratch.state<S>(shape), next = scratch.state<S>(shape);
+    View<S> now = scratch.state<S>(start_.shape()), next = scratch.state<S>(start_.shape());
     now.vector() = w.vector();
-    for (Index first = (std::max<Index>(count, 1) - 1) / segment * segment; count > 0 && first >= 0; first -= segment) {
-      const Index last = std::min(count, first + segment);
-      const View<const S> z = checkpointed ? checkpoint(first / segment) : start_;
-      if constexpr (checkpointed) record(z, first, last);
+    Segment again;
+    for (Index last = rollout_.steps; last > 0;) {
+      const Index first = (last - 1) / segment_ * segment_;
+      const Segment& segment = recorded(first, last, again);
       for (Index t = last - 1; t >= first; --t) {
-        with_step(t, first, z, [&](Index, const auto& linear) {
+        with_step(segment, t - first, [&](const auto& linear) {
           report += dtheta == nullptr ? linear.vjp(View<const S>(now), next)
                                       : linear.pullback(View<const S>(now), next, View<S>{},
                                                         std::span<S, param_count>(dtheta, param_count));
         });
-        add(t, before(t, first, z), next);
+        add(t, segment.before(t - first), next);
         std::swap(now, next);
       }
+      last = first;
     }
     if (dstart) dstart.vector() = now.vector();
     return report;
@@ -240,14 +261,12 @@ class Rollout<A, Tape>::Linearization {
   Rollout rollout_;
   std::span<const S, param_count> theta_;
   View<const S> start_;
-  typename A::template Prepared<S> prepared_;
-  Index every_ = 0;
-  std::vector<Vector<S>> checkpoints_;  // states every_, 2 every_, ...
-  // What is recorded: of all steps, or of one segment at a time.
-  mutable std::vector<Vector<S>> states_;
-  mutable std::vector<std::vector<std::uint8_t>> marks_;
-  mutable std::vector<Step> steps_;
-  mutable Report report_;
+  Context context_;
+  std::unique_ptr<const Prepared> prepared_;  // the steps' linearizations refer to it
+  Index segment_ = 1;                         // steps from one checkpoint to the next; without, all
+  Segment tape_{};                            // all steps, or
+  std::vector<Vector<S>> checkpoints_{};      // states segment_, 2 segment_, ...
+  Report report_{};
 };
 
 }  // namespace basin

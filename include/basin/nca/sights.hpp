@@ -1,7 +1,7 @@
 #pragma once
 
-// Who makes what the cells of a band see (nca/perceive.hpp): each band for itself, or, where a sight of a whole sample
-// takes long to make, the calling thread once for all bands of the sample.
+// Who makes what the cells of a band see (nca/perception.hpp): each band for itself, or, where a sight of a whole
+// sample takes long to make, the calling thread once for all bands of the sample.
 
 #include <memory>
 #include <utility>

@@ -4,7 +4,8 @@
 // of a mean field). Features are counted from 0; C is the number of the state's features.
 //
 //   Increment<First>          z~ = z + factor r on the features from First on, those before stay   (r has C - First)
-//                            with noise: r + sigma e, e of mean 0 and variance 1 a feature
+//                            with noise: r + sigma e, e of mean 0 and variance 1 a feature, another at each step
+//                            (where the step stands still, as in a solve, a constant)
 //   Replace                  z~ = r: classical automata                                            (r has C)
 //   ClippedIncrement          z~ = min(1, max(0, z + factor rate r)): Lenia                         (r has C)
 //   Relax                    z~ = z + factor rate (r - z): its fixed points are those of z = r(z)  (r has C)
@@ -18,8 +19,9 @@
 #include <cmath>
 #include <cstdint>
 
+#include "basin/core/check.hpp"
+#include "basin/core/context.hpp"
 #include "basin/core/random.hpp"
-#include "basin/core/state.hpp"
 
 namespace basin {
 
@@ -54,20 +56,22 @@ struct Increment {
     for (int c = First; c < C; ++c) wr[c - First] = factor * w[c];
   }
 
-  /// Adds the noise of one cell to r: a function of (seed, step, sample, cell). Each number is the centred sum of four
-  /// uniform ones (Irwin and Hall 1927): close to normal, and never above 3.47 sigma.
+  /// Adds the noise of one cell, of the state's sample i, to r: a function of (seed, draw, step, sample, cell). Each
+  /// number is the centred sum of four uniform ones (Irwin and Hall 1927): close to normal, and never above 3.47 sigma.
   template <int C, class S>
-  void add_noise(std::int64_t step, Index sample, Index cell, S* r) const {
+  void add_noise(const Context& context, Index i, Index cell, S* r) const {
     static_assert(C - First <= 128, "Increment: noise is for 128 features at most");
-    const Random numbers{seed, static_cast<std::uint64_t>(step) ^ detail::noise_streams};
-    const std::uint64_t place = (static_cast<std::uint64_t>(sample) << 40 | static_cast<std::uint64_t>(cell)) * 64;
+    const Random numbers{fold_in(seed, context.draw), static_cast<std::uint64_t>(context.step) ^ detail::noise_streams};
+    const std::uint64_t place =
+        (static_cast<std::uint64_t>(context.sample(i)) << 40 | static_cast<std::uint64_t>(context.first_cell + cell)) *
+        64;
     const double scale = noise * std::sqrt(3.0) / 65536;  // a uniform number of 16 bits has variance 2^32 / 12
     for (int c = 0; c < C - First; c += 2) {
       const PhiloxCounter words = numbers.words(place + static_cast<std::uint64_t>(c / 2));
-      for (int i = 0; i < std::min(2, C - First - c); ++i) {
-        const std::uint32_t a = words[static_cast<std::size_t>(2 * i)], b = words[static_cast<std::size_t>(2 * i + 1)];
+      for (int k = 0; k < std::min(2, C - First - c); ++k) {
+        const std::uint32_t a = words[static_cast<std::size_t>(2 * k)], b = words[static_cast<std::size_t>(2 * k + 1)];
         const auto sum = static_cast<std::int64_t>((a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16));
-        r[c + i] += static_cast<S>(scale * static_cast<double>(sum - 2 * 65535));
+        r[c + k] += static_cast<S>(scale * static_cast<double>(sum - 2 * 65535));
       }
     }
   }
@@ -148,5 +152,35 @@ struct Relax {
     }
   }
 };
+
+namespace detail {
+
+/// Sigma of an update's noise: 0 of one that has none.
+template <class Update>
+[[nodiscard]] double noise_of(const Update& update) {
+  if constexpr (requires { update.noise; }) {
+    check(update.noise >= 0, "noise of an automaton's update", update.noise, "0 or more");
+    return update.noise;
+  } else {
+    return 0;
+  }
+}
+
+/// The same update without noise.
+template <class Update>
+[[nodiscard]] Update without_noise(Update update) {
+  if constexpr (requires { update.noise; }) update.noise = 0;
+  return update;
+}
+
+/// Adds the noise of one cell to r, if the update has any.
+template <int C, class Update, class S>
+void add_noise(const Update& update, const Context& context, Index i, Index cell, S* r) {
+  if constexpr (requires { update.noise; }) {
+    if (update.noise > 0) update.template add_noise<C>(context, i, cell, r);
+  }
+}
+
+}  // namespace detail
 
 }  // namespace basin

@@ -1,0 +1,156 @@
+#pragma once
+
+// The cells of an automaton's step that updated, in blocks, each with the rule linearized at what its cells saw: kept
+// when the step was made, or computed anew from the step's marks.
+//
+// It is included by nca/automaton_linearization.hpp.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "basin/nca/automaton.hpp"
+
+namespace basin {
+
+/// Refers to theta, z, what was prepared and the samples' numbers of the context, and to `marks` if they are given;
+/// owns the rest, where it does not move.
+template <class OfPerception, class OfRule, class OfFire, class OfAlive, class OfUpdate>
+template <class S>
+class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
+ public:
+  /// Makes the step.
+  Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out,
+         const Context& context, const Prepared<S>* prepared)
+      : Blocks(automaton, theta, z, static_cast<const std::uint8_t*>(nullptr), context, prepared) {
+    own_marks_.resize(static_cast<std::size_t>(z.shape().cells()));
+    marks_ = own_marks_.data();
+    kept_.resize(static_cast<std::size_t>(tasks_.count()));
+    report_ = automaton_.template run<S>(
+        theta_, z, out, own_marks_.data(), context_, tasks_, backward_block,
+        [&](Index task, Index n, const Cells& cells, View<const S> seen, View<S> answer) {
+          auto& blocks = kept_[static_cast<std::size_t>(task)];
+          const Kept& block = *blocks.emplace_back(std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), context_,
+                                                                          n, cells, seen, answer.shape(), prepared_));
+          answer.vector() = block.answer;
+          Report report;
+          if constexpr (requires { block.linear.report(); }) report += block.linear.report();
+          return report;
+        });
+  }
+
+  /// Of a step that was made before.
+  Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, const std::uint8_t* marks,
+         const Context& context, const Prepared<S>* prepared)
+      : automaton_(automaton),
+        theta_(theta),
+        z_(z),
+        marks_(marks),
+        context_(context),
+        prepared_(prepared),
+        tasks_(tasks_of(automaton, z.shape())) {}
+
+  Blocks(Blocks&&) = default;
+  Blocks& operator=(Blocks&&) = default;
+  Blocks(const Blocks&) = delete;  // a copy's marks would be the other's
+  Blocks& operator=(const Blocks&) = delete;
+
+  [[nodiscard]] const Automaton& automaton() const { return automaton_; }
+  [[nodiscard]] auto perception_theta() const { return of_perception<S>(theta_); }
+  [[nodiscard]] const Shape& shape() const { return z_.shape(); }
+  [[nodiscard]] View<const S> z(Index n) const { return z_.sample(n); }
+  [[nodiscard]] const detail::Tasks& tasks() const { return tasks_; }
+  /// Of the cells of sample n.
+  [[nodiscard]] const std::uint8_t* marks(Index n) const { return marks_ + n * tasks_.cells; }
+  /// What the solves of the forward pass did, if the rule solves anything.
+  [[nodiscard]] Report report() const { return report_; }
+
+  /// Makes what the cells of a sample see.
+  [[nodiscard]] auto sight_maker() const {
+    return [this](Index n, Scratch& of) { return automaton_.template sight_of<S>(theta_, z_, n, of); };
+  }
+
+  /// Sights where the step was made, for what has to be computed anew.
+  template <class Make>
+  class SightsAt {
+   public:
+    SightsAt(const Blocks& blocks, const Make& make, Scratch& scratch) {
+      if (blocks.kept_.empty()) sights_.emplace(blocks.tasks_, make, scratch);
+    }
+    auto of(Index n, Scratch& own) const { return sights_->of(n, own); }
+
+   private:
+    std::optional<detail::Sights<See::whole_samples, Make>> sights_;
+  };
+
+  /// Calls body(cells, answers, linearization of the rule) for the blocks of a band. Blocks that were kept may have
+  /// cells that updated and then died.
+  template <class SightsHere, class Body>
+  Report each(Index task, const detail::Band& band, const SightsHere& sights, const Body& body) const {
+    Report report;
+    if (!kept_.empty()) {
+      for (const auto& block : kept_[static_cast<std::size_t>(task)]) {
+        if (block->sample == band.sample) report += body(Cells(block->cells), block->answer.data(), block->linear);
+      }
+      return report;
+    }
+    Scratch own;
+    Index* cells = own.take<Index>(band.size() + 1);
+    const Index count = list_updated(marks(band.sample), band.first, band.last, cells);
+    auto sight = sights.of(band.sample, own);
+    const Index most = std::min(count, backward_block);
+    S* seen = own.take<S>(most * seen_features);
+    S* answer = own.take<S>(most * answers);
+    Index* numbers = own.take<Index>(most);
+    for (Index i = 0; i < count; i += backward_block) {
+      const Index size = std::min(backward_block, count - i);
+      const Cells here(cells + i, static_cast<std::size_t>(size));
+      sight(here.data(), size, seen);
+      const auto linear = detail::linearize_with<Rule, S>(
+          automaton_.rule, of_rule<S>(theta_), prepared_, rule_context(context_, band.sample, here, numbers),
+          View<const S>(seen, block_shape(seen_features, size)), View<S>(answer, block_shape(answers, size)));
+      report += body(here, answer, linear);
+    }
+    return report;
+  }
+
+ private:
+  /// A block of cells with the rule linearized at what they saw.
+  struct Kept {
+    Index sample;
+    std::vector<Index> cells, numbers;
+    Vector<S> seen, answer;
+    LinearizationOf<Rule, S> linear;
+
+    Kept(const Rule& rule, std::span<const S, Rule::param_count> theta, const Context& context, Index n,
+         const Cells& of, View<const S> saw, const Shape& answer_shape, const Prepared<S>* prepared)
+        : sample(n),
+          cells(of.begin(), of.end()),
+          numbers(context.first_cell != 0 ? of.size() : 0),
+          seen(saw.vector()),
+          answer(answer_shape.size()),
+          linear(detail::linearize_with<Rule, S>(rule, theta, prepared, rule_context(context, n, cells, numbers.data()),
+                                                 View<const S>(seen.data(), saw.shape()),
+                                                 View<S>(answer.data(), answer_shape))) {}
+  };
+
+  static detail::Tasks tasks_of(const Automaton& automaton, const Shape& z) {
+    return detail::Tasks(z, backward_cells, slice_cells(z, See::band_cells(automaton.perception, z, 1)));
+  }
+
+  Automaton automaton_;
+  std::span<const S, param_count> theta_;
+  View<const S> z_;
+  const std::uint8_t* marks_;
+  Context context_;
+  const Prepared<S>* prepared_;
+  detail::Tasks tasks_;
+  std::vector<std::uint8_t> own_marks_;
+  std::vector<std::vector<std::unique_ptr<Kept>>> kept_;  // a list for each task
+  Report report_;
+};
+
+}  // namespace basin
