@@ -17,19 +17,33 @@ provide "$build_packages$test_packages" "$check_packages"
 
 passed=0
 failed=0
+stages=
+
+# stage <name> <since>: notes how long a stage took, since the second <since>
+stage() {
+  stages="$stages$(printf '%5d s  %s' $(($(date +%s) - $2)) "$1")
+"
+}
 
 # check <preset>: builds and tests it. A preset that does not build counts as one failure, and the next has its turn.
 check() {
   preset=$1
   printf '\n== %s\n' "$preset"
+  begin=$(date +%s)
   if ! build "$preset"; then
     printf '%s: the preset %s does not build\n' "$0" "$preset" >&2
     failed=$((failed + 1))
     return
   fi
+  stage "$preset: build" "$begin"
   log=build/$preset/ctest.log
+  begin=$(date +%s)
   status=0
   ctest --preset "$preset" --parallel "$jobs" --output-log "$log" || status=$?
+  stage "$preset: tests" "$begin"
+  # Seconds times processors by label, which tests of a stage to look at first.
+  stages="$stages$(sed -n 's/^\([a-z_]*\) *= *\([0-9]*\)[.0-9]* sec\*proc.*/           of processors \2 s  \1/p' "$log")
+"
   counts=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests* failed out of \([0-9]*\)$/\1 \2/p' "$log")
   skipped=$(grep -c '\*\*\*Skipped' "$log" || :)
   failed_here=${counts% *}
@@ -46,5 +60,6 @@ check release
 check asan-ubsan
 check tsan
 
+printf '\n%s' "$stages"
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -3,7 +3,8 @@
 # "// standard: c++17" and "// lines: <number>" on lines of their own ask for another language than C++20 and for no
 # more output of the compiler than that.
 #
-#   COMPILER, INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name), CASE
+#   COMPILER, INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name), CASE,
+#   FLAGS and FIRST (a header, precompiled with these flags as C++20, that is included before; or nothing)
 
 cmake_minimum_required(VERSION 3.25)
 
@@ -20,7 +21,11 @@ foreach(setting IN LISTS settings)
   endif()
 endforeach()
 
-execute_process(COMMAND "${COMPILER}" "-std=${standard}" -fsyntax-only "-I${INCLUDE}" ${PACKAGES} "${CASE}"
+set(first "")
+if(FIRST AND standard STREQUAL "c++20")
+  set(first -include "${FIRST}")
+endif()
+execute_process(COMMAND "${COMPILER}" "-std=${standard}" -fsyntax-only ${FLAGS} "-I${INCLUDE}" ${PACKAGES} ${first} "${CASE}"
                 RESULT_VARIABLE result ERROR_VARIABLE message)
 
 message("${message}")

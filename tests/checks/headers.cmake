@@ -1,23 +1,55 @@
-# Compiles each header alone with clang++, syntax only.
+# Compiles each header alone, syntax only.
 #
-#   INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name),
-#   HEADERS (relative to INCLUDE), FLAGS
+#   COMPILER (if there is one), INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name),
+#   HEADERS (relative to INCLUDE), FLAGS, PRECOMPILED (headers, the largest first), DIRECTORY (where precompile.cmake
+#   left them)
+#
+# A header that includes one of PRECOMPILED, itself or through others of ours, gets that one ahead of it, precompiled: it
+# and whatever it includes would see those declarations anyway, so that a missing include still shows. (What stands in it
+# above that include is itself a header that is compiled alone.)
 
 cmake_minimum_required(VERSION 3.25)
 
-find_program(clang NAMES clang++ clang++-14)
-if(NOT clang)
+if(NOT COMPILER)
   message(STATUS "basin: skipped, because there is no clang++ here")
   return()
 endif()
+
+function(reaches header target result)
+  get_property(found GLOBAL PROPERTY "${header} reaches ${target}")
+  if("${found}" STREQUAL "")
+    set(found OFF)
+    file(STRINGS "${INCLUDE}/${header}" lines REGEX "^#include [<\"]")
+    foreach(line IN LISTS lines)
+      string(REGEX MATCH "[<\"]([^>\"]+)[>\"]" matched "${line}")
+      set(included "${CMAKE_MATCH_1}")
+      if(included STREQUAL target)
+        set(found ON)
+      elseif(NOT found AND included MATCHES "^basin/")
+        reaches("${included}" "${target}" found)
+      endif()
+    endforeach()
+    set_property(GLOBAL PROPERTY "${header} reaches ${target}" ${found})
+  endif()
+  set(${result} ${found} PARENT_SCOPE)
+endfunction()
 
 list(REMOVE_ITEM PACKAGES "${INCLUDE}" ${SEARCHED})
 list(TRANSFORM PACKAGES PREPEND "-isystem")
 set(failed "")
 foreach(header IN LISTS HEADERS)
+  set(ahead "")
+  foreach(precompiled IN LISTS PRECOMPILED)
+    reaches("${header}" "${precompiled}" reached)
+    if(reached)
+      string(MAKE_C_IDENTIFIER "${precompiled}" name)
+      set(ahead -include "${DIRECTORY}/${name}")
+      break()
+    endif()
+  endforeach()
   # Included into nothing, because in a main file #pragma once is a warning.
-  execute_process(COMMAND "${clang}" -std=c++20 -fsyntax-only ${FLAGS} "-I${INCLUDE}" ${PACKAGES}
-                          -include "${header}" -x c++ /dev/null
+  execute_process(COMMAND "${COMPILER}" -std=c++20 -fsyntax-only ${FLAGS} "-I${INCLUDE}" ${PACKAGES}
+                          ${ahead} -include "${header}" -x c++ /dev/null
                   RESULT_VARIABLE result)
   if(NOT result EQUAL 0)
     list(APPEND failed "${header}")
