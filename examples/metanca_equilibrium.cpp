@@ -18,10 +18,10 @@
 #include <utility>
 #include <vector>
 
+#include "basin/fixed_point/stability.hpp"
 #include "basin/io/checkpoint.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
-#include "basin/fixed_point/stability.hpp"
 #include "metanca_equilibrium/settled.hpp"
 #include "support/plot.hpp"
 

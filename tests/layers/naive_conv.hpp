@@ -139,7 +139,9 @@ bool same_as_naive(const L& layer, const NaiveConv& naive, const Shape& shape) {
 
   for (State<S>* out : {&y, &y_again, &jt, &dx, &dx_again}) out->values.setConstant(S(-77));
   const auto prepared = layer.prepare(parameters);
-  if constexpr (requires { layer.apply_then(parameters, x_s.view(), y.view(), Context{}, prepared, detail::NoThen{}); }) {
+  if constexpr (requires {
+                  layer.apply_then(parameters, x_s.view(), y.view(), Context{}, prepared, detail::NoThen{});
+                }) {
     layer.apply_then(parameters, x_s.view(), y.view(), Context{}, prepared, detail::NoThen{});
   } else {
     layer.apply(parameters, x_s.view(), y.view());

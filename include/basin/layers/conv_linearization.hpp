@@ -1,7 +1,7 @@
 #pragma once
 
-// The derivative of a convolution. The gradient in x is again a convolution, of the gradient in y with the kernel turned
-// round; that in the weights is a sum of outer products over the cells, or comes by Winograd's filtering.
+// The derivative of a convolution. The gradient in x is again a convolution, of the gradient in y with the kernel
+// turned round; that in the weights is a sum of outer products over the cells, or comes by Winograd's filtering.
 //
 // It is included by layers/conv.hpp.
 

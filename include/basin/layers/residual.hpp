@@ -76,8 +76,8 @@ class Residual<F>::Linearization {
   Linearization(const F& inner, std::span<const S, param_count> theta, View<const S> x, View<S> y,
                 const Context& context, const Prepared<S>* prepared)
       : inner_value_(y.size()),
-        inner_(detail::linearize_with<F, S>(inner, theta, prepared, context, x,
-                                            View<S>(inner_value_.data(), y.shape()))) {
+        inner_(
+            detail::linearize_with<F, S>(inner, theta, prepared, context, x, View<S>(inner_value_.data(), y.shape()))) {
     y.vector() = x.vector() + inner_value_;
   }
 

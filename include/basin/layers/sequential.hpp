@@ -2,8 +2,9 @@
 
 // Layers one after another: y = L_n(... L_2(L_1(x))).
 //
-// A join of features that do not match does not compile (layers/join.hpp). Pointwise layers that follow a Fusible one are applied to each
-// block of its output while the block is in cache. The linearization owns the states between the layers.
+// A join of features that do not match does not compile (layers/join.hpp). Pointwise layers that follow a Fusible one
+// are applied to each block of its output while the block is in cache. The linearization owns the states between the
+// layers.
 
 #include <tuple>
 
