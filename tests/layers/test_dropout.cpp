@@ -68,14 +68,14 @@ TEST_CASE("masks are functions of seed, draw, sample and place", "[unit]") {
 TEST_CASE("containers hand the context on to what they contain", "[unit]") {
   using Inner = Sequential<Residual<Sequential<Tanh, Dropout>>, Residual<Dropout>>;
   const Inner layer{};
+  const Parameters<Inner, double> nothing;
   const State<double> x = ones({3, {5, 1, 1}, 4});
   const State<double> all = applied(layer, {}, x, {});
   for (Index n = 0; n < 4; ++n) {
     const State<double> alone = applied(layer, {}, x.view().sample(n), Context{.first_sample = n});
     CHECK(alone.values == all.view().sample(n).vector());
     State<double> y(alone.shape);
-    static_cast<void>(
-        layer.linearize(Parameters<Inner, double>{}, x.view().sample(n), y.view(), Context{.first_sample = n}));
+    static_cast<void>(layer.linearize(nothing, x.view().sample(n), y.view(), Context{.first_sample = n}));
     CHECK(y.values == alone.values);
   }
 }

@@ -22,13 +22,16 @@ namespace basin {
 
 /// Normalizes each sample by itself, so a batch couples nothing. Bias layers before it are lost: Bias::no is enough.
 template <int C, int G>
-struct GroupNorm : detail::FeatureScales<C> {
+struct GroupNorm {
   static_assert(C > 0 && G > 0, "GroupNorm: the numbers of features and groups must be positive");
   static_assert(C % G == 0, "GroupNorm: the number of features must be a multiple of the number of groups");
 
-  using detail::FeatureScales<C>::param_count;
+  static constexpr int in_features = C, out_features = C;
+  static constexpr std::size_t param_count = detail::FeatureScales<C>::param_count;
 
   double epsilon = 1e-5;  ///< added to the variance
+
+  static void leaves(LeafList& list) { detail::FeatureScales<C>::leaves(list); }
 
   [[nodiscard]] Shape out_shape(const Shape& x) const {
     check_features("GroupNorm", x.features, C);

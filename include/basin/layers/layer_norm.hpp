@@ -27,12 +27,15 @@ typename A::Scalar mean_in_order(const A& numbers) {
 }  // namespace detail
 
 template <int C>
-struct LayerNorm : detail::FeatureScales<C> {
+struct LayerNorm {
   static_assert(C > 0, "LayerNorm: the number of features must be positive");
 
-  using detail::FeatureScales<C>::param_count;
+  static constexpr int in_features = C, out_features = C;
+  static constexpr std::size_t param_count = detail::FeatureScales<C>::param_count;
 
   double epsilon = 1e-5;  ///< added to the variance
+
+  static void leaves(LeafList& list) { detail::FeatureScales<C>::leaves(list); }
 
   [[nodiscard]] Shape out_shape(const Shape& x) const {
     check_features("LayerNorm", x.features, C);

@@ -39,21 +39,11 @@ struct MuonState {
   Parameters<Model, S> momentum{};       ///< of matrices m, of vectors Adam's first moment
   Parameters<Model, S> second_moment{};  ///< of vectors Adam's, of matrices 0
 
-  template <class Visit>
-  void each(Visit&& visit) {
-    visit_members(*this, visit);
+  void each(const auto& visit) {
+    detail::visit_named(visit, "steps", steps, "momentum", momentum, "second_moment", second_moment);
   }
-  template <class Visit>
-  void each(Visit&& visit) const {
-    visit_members(*this, visit);
-  }
-
- private:
-  template <class Self, class Visit>
-  static void visit_members(Self& self, Visit& visit) {
-    visit("steps", self.steps);
-    visit("momentum", self.momentum);
-    visit("second_moment", self.second_moment);
+  void each(const auto& visit) const {
+    detail::visit_named(visit, "steps", steps, "momentum", momentum, "second_moment", second_moment);
   }
 };
 

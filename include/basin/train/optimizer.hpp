@@ -45,6 +45,15 @@ concept Optimizer = requires(const O& optimizer, Parameters<Model, S>& theta, co
 
 namespace detail {
 
+/// Calls visit(name, value) for each name and the value behind it.
+template <class Visit>
+void visit_named(const Visit&) {}
+template <class Visit, class Value, class... Rest>
+void visit_named(const Visit& visit, std::string_view name, Value& value, Rest&&... rest) {
+  visit(name, value);
+  visit_named(visit, rest...);
+}
+
 /// Sums that decay never reach zero by themselves: where gradients stay away, as behind a ReLU that is never open, they
 /// end at subnormal numbers (0.9 of the least is rounded to the least), and each operation on one of those costs as
 /// much as a hundred others. NaNs stay.
@@ -117,20 +126,8 @@ template <class Model, class S>
 struct SgdState {
   Parameters<Model, S> velocity{};
 
-  template <class Visit>
-  void each(Visit&& visit) {
-    visit_members(*this, visit);
-  }
-  template <class Visit>
-  void each(Visit&& visit) const {
-    visit_members(*this, visit);
-  }
-
- private:
-  template <class Self, class Visit>
-  static void visit_members(Self& self, Visit& visit) {
-    visit("velocity", self.velocity);
-  }
+  void each(const auto& visit) { detail::visit_named(visit, "velocity", velocity); }
+  void each(const auto& visit) const { detail::visit_named(visit, "velocity", velocity); }
 };
 
 /// Stochastic gradient descent with momentum.
@@ -174,21 +171,11 @@ struct AdamState {
   std::int64_t steps = 0;
   Parameters<Model, S> first_moment{}, second_moment{};
 
-  template <class Visit>
-  void each(Visit&& visit) {
-    visit_members(*this, visit);
+  void each(const auto& visit) {
+    detail::visit_named(visit, "steps", steps, "first_moment", first_moment, "second_moment", second_moment);
   }
-  template <class Visit>
-  void each(Visit&& visit) const {
-    visit_members(*this, visit);
-  }
-
- private:
-  template <class Self, class Visit>
-  static void visit_members(Self& self, Visit& visit) {
-    visit("steps", self.steps);
-    visit("first_moment", self.first_moment);
-    visit("second_moment", self.second_moment);
+  void each(const auto& visit) const {
+    detail::visit_named(visit, "steps", steps, "first_moment", first_moment, "second_moment", second_moment);
   }
 };
 
