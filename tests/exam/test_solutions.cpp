@@ -83,7 +83,8 @@ const std::map<std::string, std::vector<Claim>> claims{
     {"13 tridiagonal", {{yes, 36}, {yes, 84}, {yes, 24}, {yes, 22}, {yes, 18}, {yes, 22}, {yes, 38}}},
     {"13 banded", {{yes, 28}, {yes, 62}, {yes, 22}, {yes, 23}, {yes, 27}, {yes, 22}, {yes, 41}}},
     {"13 Brown, scale 11", {{limit, 1000}, {limit, 1000}, {yes, 17}, {yes, 17}, {yes, 17}, {yes, 18}, {yes, 34}}},
-    {"13 Brown, scale 1", {{diverged, 19}, {diverged, 19}, {yes, 27}, {yes, 27}, {yes, 27}, {yes, 31}, {yes, 34}}},
+    // How soon Picard meets a point where Brown's function is not finite depends on rounding, and so do its retries.
+    {"13 Brown, scale 1", {{diverged, 100}, {diverged, 100}, {yes, 27}, {yes, 27}, {yes, 27}, {yes, 31}, {yes, 34}}},
 };
 
 }  // namespace

@@ -26,6 +26,8 @@ struct Solving {
   static constexpr std::size_t param_count = 3;
   std::map<Index, Status> forward{}, adjoint{};
   double explosion = 1;
+  std::map<Index, Status> again{};  ///< how the adjoints end where fewer than `whole` samples are together
+  Index whole = 0;
 
   static void leaves(LeafList& list) { list.weight("weight", {3}, 1, 1); }
   [[nodiscard]] Shape out_shape(const Shape& x) const { return x; }
@@ -78,7 +80,8 @@ struct Solving {
           dtheta[i] += factor * w.data()[number] * y.data()[number] / theta[i];
         }
       }
-      return record(layer->adjoint, Pass::adjoint, x.samples(), context);
+      const bool is_again = x.samples() < layer->whole;
+      return record(is_again ? layer->again : layer->adjoint, Pass::adjoint, x.samples(), context);
     }
   };
 
@@ -178,6 +181,20 @@ TEST_CASE("samples whose solves failed are kept or left out as one likes", "[gra
   CHECK(std::isfinite(kept.value));
 }
 
+TEST_CASE("a solve that fails only when the others run again takes no gradient but its own along", "[gradient]") {
+  for (const Index late : {2, 6, 7}) {
+    Problem problem(8);
+    problem.model.adjoint = {{1, Status::stalled}, {4, Status::stalled}};
+    problem.model.whole = 8;
+    problem.model.again = {{late, Status::stalled}};
+    const auto result = problem.run({.samples_per_part = 8, .failed = FailedSolve::leave_out});
+    const auto good = [&](Index n) { return n != 1 && n != 4 && n != late; };
+    CHECK(test::relative_error(result.gradient.vector(), problem.gradient(good)) < 1e-14);
+    CHECK(result.left_out == 3);
+    CHECK(result.samples[static_cast<std::size_t>(late)].share == 0);
+  }
+}
+
 TEST_CASE("one solve that fails does not own the gradient of a batch", "[gradient]") {
   Problem problem(500);
   problem.model.forward = {{123, Status::max_iterations}, {300, Status::stalled}};
@@ -211,6 +228,10 @@ TEST_CASE("where every solve fails, only who wants it gets a gradient of zeros",
   const auto without = problem.run({.failed = FailedSolve::leave_out});
   CHECK(without.gradient.vector().isZero(0));
   CHECK(without.left_out == 5);
+  problem.model.forward[3] = Status::non_finite;  // left out by who bounds too
+  const auto finite = problem.run();
+  CHECK(test::relative_error(finite.gradient.vector(), problem.gradient([](Index n) { return n != 3; })) < 1e-14);
+  CHECK(finite.left_out == 1);
 }
 
 TEST_CASE("a gradient with failed solves in it has the same bits on any number of threads", "[repeatable]") {

@@ -23,6 +23,7 @@ struct Square {
 
   template <class S>
   void apply(Theta<S, 2> theta, In<S> x, View<S> y, const Context& = {}) const {
+    check_output<Square, S>("Square", *this, x, y);
     y.array() = theta[0] * x.array().square() + theta[1];
   }
 
@@ -33,14 +34,17 @@ struct Square {
     View<const S> x;
 
     void jvp(View<const S> t, View<S> out) const {
+      check_jvp("Square", x.shape(), x.shape(), t, out);
       out.array() = 2 * theta[0] * x.array() * t.array();
       out.data()[0] += static_cast<S>(faults.jvp_fault);
     }
     void vjp(View<const S> w, View<S> dx) const {
+      check_vjp("Square", x.shape(), x.shape(), w, dx);
       dx.array() = 2 * theta[0] * x.array() * w.array();
       dx.data()[1] += static_cast<S>(faults.vjp_fault);
     }
     void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 2> dtheta) const {
+      check_vjp("Square", x.shape(), x.shape(), w, dx);
       if (dx) {
         dx.array() = 2 * theta[0] * x.array() * w.array();
         dx.data()[2] += static_cast<S>(faults.dx_fault);
@@ -69,6 +73,8 @@ struct Product {
 
   template <class S>
   void apply(Theta<S, 1> theta, In<S> z, In<S> u, View<S> out, const Context& = {}) const {
+    check_shape("Product", "z", z.shape(), u.shape());
+    check_shape("Product", "out", out.shape(), u.shape());
     out.array() = theta[0] * z.array() * u.array();
   }
 
@@ -77,11 +83,24 @@ struct Product {
     S a, fault;
     View<const S> z, u;
 
-    void jvp(View<const S> t, View<S> out) const { out.array() = a * u.array() * t.array(); }
-    void vjp(View<const S> w, View<S> dz) const { dz.array() = a * u.array() * w.array(); }
-    void jvp_input(View<const S> t, View<S> out) const { out.array() = (a + fault) * z.array() * t.array(); }
-    void vjp_input(View<const S> w, View<S> du) const { du.array() = a * z.array() * w.array(); }
+    void jvp(View<const S> t, View<S> out) const {
+      check_jvp("Product", z.shape(), z.shape(), t, out);
+      out.array() = a * u.array() * t.array();
+    }
+    void vjp(View<const S> w, View<S> dz) const {
+      check_vjp("Product", z.shape(), z.shape(), w, dz);
+      dz.array() = a * u.array() * w.array();
+    }
+    void jvp_input(View<const S> t, View<S> out) const {
+      check_jvp("Product", z.shape(), z.shape(), t, out);
+      out.array() = (a + fault) * z.array() * t.array();
+    }
+    void vjp_input(View<const S> w, View<S> du) const {
+      check_vjp("Product", z.shape(), z.shape(), w, du);
+      du.array() = a * z.array() * w.array();
+    }
     void pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, 1> dtheta) const {
+      check_vjp("Product", z.shape(), z.shape(), w, dz);
       if (dz) vjp(w, dz);
       if (du) du.array() = a * z.array() * w.array();
       dtheta[0] += (z.array() * u.array() * w.array()).sum();

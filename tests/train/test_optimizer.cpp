@@ -166,6 +166,7 @@ TEST_CASE("optimizers refuse options out of their range, and leave theta and the
   check_refused<float>(AdamW{.beta2 = nan}, "beta2 of AdamW is nan" + fraction);
   check_refused<float>(Adam{.rate = nan}, "rate of Adam is nan" + more);
   check_refused<float>(Adam{.rate = 1e39}, "rate of Adam is 1e+39" + more);
+  check_refused<float>(Adam{.rate = 1e38}, "rate times its scale of Adam is 1e+38, expected at most 1.84467e+19");
   check_refused<float>(Sgd{.rate = -1}, "rate of Sgd is -1" + more);
   check_refused<double>(Sgd{.rate = infinity}, "rate of Sgd is inf" + more);
   check_refused<float>(Sgd{}, "scale of the rate of Sgd is nan" + more, 1.0f, nan);

@@ -40,6 +40,14 @@ concept AdjointMethod = requires(const M& method, View<const S> g, View<S> w, st
 
 namespace detail {
 
+/// What solve_tile begins with. Throws std::invalid_argument if w has not the shape of g, or the number of results is
+/// not that of its samples.
+template <class S>
+void check_adjoint(View<const S> g, View<S> w, std::span<SampleResult> results) {
+  if (w.shape() != g.shape()) check(false, "shape of w", w.shape(), g.shape());
+  check(static_cast<Index>(results.size()) == g.samples(), "number of results", results.size(), g.samples());
+}
+
 /// |g - (I - A) w| / |g| of one sample, given a_w = A w; 0 where g = 0 and the equation holds.
 template <class S>
 [[nodiscard]] double adjoint_residual(View<const S> g, View<const S> w, View<const S> a_w) {

@@ -4,8 +4,8 @@
 //
 //   using Chosen = AnyAdjoint<Implicit<>, Phantom, JacobianFree>;
 //   Equilibrium<Cell, Anderson<>, Chosen> layer;   // the first of them, until it is told
-//   layer.adjoint = Chosen(option);                // "implicit", "phantom", "jacobian_free"; else
-//   std::invalid_argument layer.adjoint = Phantom{.k = 3, .tau = 0.5};   // with options
+//   layer.adjoint = Chosen(option);                // "implicit", "phantom", "jacobian_free"; else it throws
+//   layer.adjoint = Phantom{.k = 3, .tau = 0.5};   // with options
 //
 // It gives the same bits as the method that it holds. Unrolled is no such method: it needs a solver of its own.
 

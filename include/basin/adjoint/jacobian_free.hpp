@@ -18,6 +18,7 @@ struct JacobianFree {
 
   template <class S, class Operator>
   void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results) const {
+    detail::check_adjoint(g, w, results);
     w.vector() = g.vector();
     Scratch scratch;
     const View<S> a_w = scratch.state<S>(g.shape());

@@ -24,6 +24,7 @@ struct Phantom {
 
   template <class S, class Operator>
   void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results) const {
+    detail::check_adjoint(g, w, results);
     check(k >= 1, "Phantom: k", k, "at least 1");
     check(tau > 0 && tau <= 1, "Phantom: tau", tau, "more than 0 and at most 1");
     Scratch scratch;

@@ -8,9 +8,8 @@
 //   static constexpr std::size_t param_count;
 //   static void leaves(LeafList&);                     // only if param_count > 0
 //   Shape out_shape(const Shape& x) const;             // throws std::invalid_argument for an x it cannot take
-//   apply(theta, x, y, const Context& context = {}) const;                          // y is overwritten
-//   Linearization<S> linearize(theta, x, y, const Context& context = {}) const;     // the same, and the derivative at
-//   x
+//   apply(theta, x, y, const Context& context = {}) const;                         // y is overwritten
+//   Linearization<S> linearize(theta, x, y, const Context& context = {}) const;    // and gives the derivative at x
 //
 // The context says which samples and which step these are (core/context.hpp). A layer that contains others hands it on;
 // one that does not depend on it leaves it unnamed.

@@ -13,10 +13,9 @@
 //
 // J comes from the map where it has
 //
-//   f.linearize(View<const S> z, std::span<const Index> samples)   an object with jvp(View<const S> t, View<S> out),
-//   and
-//                                                                  vjp(w, out) if it likes; sample i of z is number
-//                                                                  samples[i] of the batch
+//   f.linearize(View<const S> z, std::span<const Index> samples)   an object with jvp(View<const S> t, View<S> out)
+//                                                                  and, if it likes, vjp(w, out); sample i of z is
+//                                                                  number samples[i] of the batch
 //
 // which counts as one evaluation, for it evaluates f in most cases. Any other map gets a forward difference,
 //

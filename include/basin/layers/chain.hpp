@@ -247,7 +247,7 @@ class Chain<Layers...>::Linearization {
   /// dshift = (dy / dshift)^T w.
   Report vjp_shift(View<const S> w, View<S> dshift) const {
     if constexpr (last) {
-      check_vjp("Injected", between_shape_, between_shape_, w, dshift);
+      check_jvp("Injected", between_shape_, between_shape_, w, dshift);  // the identity, and its own transpose
       dshift.vector() = w.vector();
       return {};
     } else {

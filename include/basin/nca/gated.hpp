@@ -138,7 +138,7 @@ struct Gated {
   using Edge = typename A::Perception::Edge;
 
   void check_shapes(const Shape& z, const Shape& u, const Shape& out) const {
-    check_shape("Gated", "u", u, z);
+    check_shape("Gated", "z", z, state_shape(u));
     check_shape("Gated", "out", out, z);
   }
 

@@ -30,9 +30,13 @@ concept Loss = requires(const L& loss, View<S> y, Index count) {
 
 namespace detail {
 
-inline void check_slice(Index first, Index count, Index batch_size) {
-  check(first >= 0 && first + count <= batch_size, "samples of the batch",
-        std::to_string(first) + " to " + std::to_string(first + count),
+/// y holds samples of the batch from `first` on, and dy, unless it is without memory, has the shape of y.
+template <class S>
+void check_slice(View<const S> y, Index first, Index batch_size, View<S> dy) {
+  if (dy && dy.shape() != y.shape()) check(false, "shape of dy", dy.shape(), y.shape());
+  const Index count = y.samples();
+  if (first >= 0 && first + count <= batch_size) return;  // before the message takes memory
+  check(false, "samples of the batch", std::to_string(first) + " to " + std::to_string(first + count),
         std::string("within 0 to ") + std::to_string(batch_size));
 }
 
@@ -81,7 +85,7 @@ struct CrossEntropy {
   double value_and_gradient(std::type_identity_t<View<const S>> y, Index first_sample, Index batch_size,
                             View<S> dy) const {
     const Index classes = y.shape().features, cells = y.shape().cells_per_sample();
-    detail::check_slice(first_sample, y.samples(), batch_size);
+    detail::check_slice<S>(y, first_sample, batch_size, dy);
     check(static_cast<Index>(labels.size()) == batch_size * cells, "number of labels", labels.size(),
           batch_size * cells);
     const std::span<const int> wanted(labels.data() + first_sample * cells,
@@ -108,7 +112,7 @@ struct MeanSquaredError {
   template <class S>
   double value_and_gradient(std::type_identity_t<View<const S>> y, Index first_sample, Index batch_size,
                             View<S> dy) const {
-    detail::check_slice(first_sample, y.samples(), batch_size);
+    detail::check_slice<S>(y, first_sample, batch_size, dy);
     const Shape whole = y.shape().with_samples(batch_size);
     check(whole == target.shape, "shape of y for the whole batch", whole, target.shape);
     const double part = 1.0 / static_cast<double>(whole.size());

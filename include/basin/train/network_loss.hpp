@@ -46,8 +46,7 @@ struct NetworkLoss {
   /// Throws std::invalid_argument if y is no state of such networks, or dy, inputs, labels or scales do not fit them.
   double value_and_gradient(View<const S> y, Index first_sample, Index batch_size, View<S> dy) const {
     check_all(y);
-    detail::check_slice(first_sample, y.samples(), batch_size);
-    if (dy) check(dy.shape() == y.shape(), "NetworkLoss: shape of dy", dy.shape(), y.shape());
+    detail::check_slice<S>(y, first_sample, batch_size, dy);
     const Index cells = network.cells(), parts = part_count();
     Scratch scratch;
     const double share = 1.0 / static_cast<double>(inputs.samples() * batch_size);

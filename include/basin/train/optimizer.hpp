@@ -96,6 +96,10 @@ void check_rate(std::string_view optimizer, double rate, double rate_scale, doub
   check_size<S>("rate", optimizer, rate);
   check_size<S>("scale of the rate", optimizer, rate_scale);
   check_size<S>("rate times its scale", optimizer, rate * rate_scale);
+  // Times the largest number that a gradient may have it is finite: theta stays so.
+  const double most = std::sqrt(static_cast<double>(std::numeric_limits<S>::max()));
+  check_option(rate * rate_scale <= most, "rate times its scale", optimizer, rate * rate_scale,
+               "at most " + printed(most));
   check_size<S>("weight_decay", optimizer, weight_decay);
   const double decay = rate * rate_scale * weight_decay;
   check_option(decay <= 1, "rate times weight_decay", optimizer, decay, "at most 1");
@@ -208,6 +212,7 @@ struct Adam {
   void check_options(double rate_scale, std::string_view name = "Adam") const {
     detail::check_rate<S>(name, rate, rate_scale);
     detail::check_fraction<S>("beta1", name, beta1);
+    detail::check_rate<S>(name, rate / (1 - beta1), rate_scale);  // by which the first step is multiplied
     detail::check_fraction<S>("beta2", name, beta2);
     const double least = std::sqrt(static_cast<double>(std::numeric_limits<S>::min()));
     if (!(epsilon >= least && epsilon <= static_cast<double>(std::numeric_limits<S>::max()))) {

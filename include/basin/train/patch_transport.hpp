@@ -93,7 +93,7 @@ class PatchTransport {
 
   /// y: samples of the shape given to the constructor. Throws std::invalid_argument for another.
   double value_and_gradient(View<const S> y, Index first_sample, Index batch_size, View<S> dy) const {
-    detail::check_slice(first_sample, y.samples(), batch_size);
+    detail::check_slice<S>(y, first_sample, batch_size, dy);
     const Shape& shape = y.shape();
     if (shape.features < F || shape.space != space_) {
       check(false, "shape of pictures that are compared with a texture", shape,

@@ -25,7 +25,7 @@ struct LeadingFeaturesError {
   template <class S>
   double value_and_gradient(std::type_identity_t<View<const S>> y, Index first_sample, Index batch_size,
                             View<S> dy) const {
-    detail::check_slice(first_sample, y.samples(), batch_size);
+    detail::check_slice<S>(y, first_sample, batch_size, dy);
     const Shape& shape = target.shape;
     const Index features = y.shape().features, wanted = shape.features;
     if (shape.space != y.shape().space || wanted > features || wanted < 1 ||
@@ -63,7 +63,7 @@ struct Overflow {
   template <class S>
   double value_and_gradient(std::type_identity_t<View<const S>> y, Index first_sample, Index batch_size,
                             View<S> dy) const {
-    detail::check_slice(first_sample, y.samples(), batch_size);
+    detail::check_slice<S>(y, first_sample, batch_size, dy);
     check(low <= high, "lower end of what does not overflow", low, "at most the upper, " + std::to_string(high));
     const double part = weight / static_cast<double>(y.shape().sample_size() * batch_size);
     double sum = 0;

@@ -38,7 +38,7 @@ enum class FailedSolve {
   leave_out,  ///< it is not added; if all fail, the gradient is zero
   /// It is made as long as |g| / sqrt(n) at most, with g the sum over the n samples without a failure: about what one
   /// of those is, as long as they point anywhere. One that is not finite is left out. If all fail there is nothing to
-  /// measure by, and all are kept. Costs a second run, alone, of each sample that failed.
+  /// measure by, and all that are finite are kept. Costs a second run, alone, of each sample that failed.
   bound,
 };
 
@@ -156,26 +156,33 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
   Batch batch(shape.samples, options.samples_per_part, options.context);
   sum.samples.resize(static_cast<std::size_t>(shape.samples));
 
-  // Runs samples, then, if solves of some failed, those without a failure alone.
-  const auto run_without_failures = [&](const auto& again, Index first, Index count, View<S> y, Into into,
-                                        SolveLog& log) -> Run {
-    const Run all = run(first, count, y, batch.context(first, &log), into);
-    if (options.failed == FailedSolve::keep) return all;
+  const auto share_of = [&](Index n) -> double& { return sum.samples[static_cast<std::size_t>(n)].share; };
+  // Marks the samples, among `count` from `first` on, for which a record says that a solve failed. True if there are.
+  const auto mark_failures = [&](const SolveLog& log, Index first, Index count) {
     bool some = false;
     for (const SolveRecord& record : log.records()) {
       if (!solve_failed(record.result.status)) continue;
-      sum.samples[static_cast<std::size_t>(batch.sample_of(record, first, count))].share = 0;
+      share_of(batch.sample_of(record, first, count)) = 0;
       some = true;
     }
-    if (!some) return all;
-    std::fill(into.begin(), into.end(), S(0));
-    const auto fails = [&](Index n) { return sum.samples[static_cast<std::size_t>(n)].share == 0; };
-    Scratch scratch;
-    for (Index n = first, last = n; n < first + count; n = last + 1) {
-      for (last = n; last < first + count && !fails(last);) ++last;
-      if (last == n) continue;
-      SolveLog of_these;
-      (void)again(again, n, last - n, scratch.state<S>(shape.with_samples(last - n)), into, of_these);
+    return some;
+  };
+  // Runs samples, then, if solves of some failed, those without a failure alone; from the beginning, as long as one
+  // fails there that did not before: each time there is one sample less at least.
+  const auto run_without_failures = [&](Index first, Index count, View<S> y, Into into, SolveLog& log) {
+    const Run all = run(first, count, y, batch.context(first, &log), into);
+    bool failed = options.failed != FailedSolve::keep && mark_failures(log, first, count);
+    while (failed) {
+      failed = false;
+      std::fill(into.begin(), into.end(), S(0));
+      for (Index n = first, last = n; n < first + count; n = last + 1) {
+        for (last = n; last < first + count && share_of(last) != 0;) ++last;
+        if (last == n) continue;
+        Scratch scratch;
+        SolveLog of_these;
+        (void)run(n, last - n, scratch.state<S>(shape.with_samples(last - n)), batch.context(n, &of_these), into);
+        failed = mark_failures(of_these, n, last - n) || failed;
+      }
     }
     return all;
   };
@@ -187,9 +194,8 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
     tree.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index part, std::span<S> into) {
       const Index first = batch.first(part), count = batch.count(part);
       SolveLog log;
-      runs[static_cast<std::size_t>(part)] =
-          run_without_failures(run_without_failures, first, count, sum.output.view().samples(first, count),
-                               into.template first<Model::param_count>(), log);
+      runs[static_cast<std::size_t>(part)] = run_without_failures(first, count, sum.output.view().samples(first, count),
+                                                                  into.template first<Model::param_count>(), log);
       batch.file(part, log, sum.samples);
     });
   }
@@ -215,8 +221,8 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
                 into.template first<Model::param_count>());
       Eigen::Map<Vector<S>> gradient(into.data(), size);
       const double length = gradient.template cast<double>().norm();
-      double share = 1;
-      if (others > 0 && !(length <= longest)) share = std::isfinite(length) ? longest / length : 0.0;
+      double share = std::isfinite(length) ? 1 : 0;
+      if (others > 0 && length > longest && share == 1) share = longest / length;
       sum.samples[static_cast<std::size_t>(n)].share = share;
       if (share == 0) {
         gradient.setZero();
