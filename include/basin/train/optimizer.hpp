@@ -98,8 +98,9 @@ void check_rate(std::string_view optimizer, double rate, double rate_scale, doub
   check_size<S>("rate times its scale", optimizer, rate * rate_scale);
   // Times the largest number that a gradient may have it is finite: theta stays so.
   const double most = std::sqrt(static_cast<double>(std::numeric_limits<S>::max()));
-  check_option(rate * rate_scale <= most, "rate times its scale", optimizer, rate * rate_scale,
-               "at most " + printed(most));
+  if (!(rate * rate_scale <= most)) {  // before the message takes memory
+    check_option(false, "rate times its scale", optimizer, rate * rate_scale, "at most " + printed(most));
+  }
   check_size<S>("weight_decay", optimizer, weight_decay);
   const double decay = rate * rate_scale * weight_decay;
   check_option(decay <= 1, "rate times weight_decay", optimizer, decay, "at most 1");
