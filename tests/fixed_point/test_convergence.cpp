@@ -76,6 +76,60 @@ TEST_CASE("an escape to infinity is no convergence", "[unit]") {
   CHECK(equilibrium.samples[0].residual > 0.9);  // 1 beside a state of 10101 is not small
 }
 
+TEST_CASE("a start near the scale where a residual would pass is no convergence either", "[unit]") {
+  // 1 is a thousandth of 1000: the start fails the test, and a z that grows does not make up for it.
+  const auto plus_one = on_numbers([](auto z) { return z + 1; });
+  for_each_method([&](const char* method_name, const auto& method) {
+    INFO(method_name);
+    for (const double start : {200.0, 500.0, 990.0}) {
+      for (const int evaluations : {40, 2000}) {
+        const auto solution = solve(plus_one, constant(start), method, {.max_evaluations = evaluations});
+        CHECK(solution.samples[0].status != Status::converged);
+        CHECK(solution.samples[0].residual > 1e-3);
+      }
+    }
+    // Where the start passes it, that is all the tolerance asks for.
+    const auto at_once = solve(plus_one, constant(1000), method);
+    CHECK(at_once.converged());
+    CHECK(at_once.samples[0].evaluations == 1);
+  });
+}
+
+TEST_CASE("a residual that rounding swallows at the start is none", "[unit]") {
+  const auto plus_one = on_numbers([](auto z) { return z + 1; });
+  const auto minus_atan = on_numbers([](auto z) { return z - std::atan(z); });
+  const auto cosine = on_numbers([](auto z) { return std::cos(z); });
+  const Stop stop{.tolerance = 0, .absolute_tolerance = 1e-10};
+  for_each_method([&](const char* method_name, const auto& method) {
+    INFO(method_name);
+    for (const auto& solution :
+         {solve(plus_one, constant(1e17), method, stop), solve(minus_atan, constant(3e16), method, stop)}) {
+      CHECK(solution.samples[0].status == Status::stalled);
+      CHECK(solution.samples[0].evaluations == 1);
+      CHECK(solution.samples[0].residual > 1);  // what rounding leaves
+    }
+    // Never stalled: until the evaluations are used up.
+    Stop on = stop;
+    on.stall_window = 0;
+    CHECK(solve(plus_one, constant(1e17), method, on).samples[0].status == Status::max_iterations);
+
+    // A start at a fixed point of ordinary size: 1e-10 is above rounding, and 0 means to the last bit.
+    const double fixed = 0.7390851332151607;
+    REQUIRE(std::cos(fixed) == fixed);
+    for (const double tolerance : {1e-10, 0.0}) {
+      const auto there = solve(cosine, constant(fixed), method, {.tolerance = 0, .absolute_tolerance = tolerance});
+      CHECK(there.converged());
+      CHECK(there.samples[0].evaluations == 1);
+    }
+    // A residual that was measured and then fell to nothing is evidence below rounding too.
+    const auto still = on_numbers([](auto) { return 1e6; });
+    CHECK(solve(still, constant(0), method, {.tolerance = 0, .absolute_tolerance = 1e-12}).converged());
+    // From there nothing can be measured.
+    CHECK(solve(still, constant(1e6), method, {.tolerance = 0, .absolute_tolerance = 1e-12}).samples[0].status ==
+          Status::stalled);
+  });
+}
+
 TEST_CASE("an equation without a solution, relative to its right side, does not converge", "[unit]") {
   // w <- w + g, as the adjoint of a map whose Jacobian is the identity.
   for_each_method([](const char* method_name, const auto& method) {
@@ -166,6 +220,16 @@ TEST_CASE("a point where f is not finite does not end a solve", "[unit]") {
   check_found("Picard", Picard{}, false);
   check_found("Anderson", Anderson<5>{}, true);
   check_found("Broyden", Broyden<>{}, true);
+
+  // Newton's line search shortens its step where f is not finite, and says so.
+  int failed = 0;
+  const auto counted = [&](View<const double> z, View<double> out) {
+    f(z, out);
+    if (!std::isfinite(out.data()[0])) ++failed;
+  };
+  const auto newton = solve(counted, constant(1.001), NewtonGmres<>{}, stop);
+  CHECK(failed > 0);
+  CHECK(newton.samples[0].retries == failed);
 
   // Picard's own step fails: from 1.2 it comes to where the root of a negative number is asked for.
   const auto root = on_numbers([](auto z) { return z < 0 ? std::sqrt(z) : z * z - 2; });

@@ -37,7 +37,7 @@ struct SampleResult {
   int iterations = 0;     ///< steps taken
   int evaluations = 0;    ///< of the map or of the operator, derivatives included
   double residual = 0;    ///< of the returned value, in the measure that the stop test used
-  int retries = 0;        ///< trial points where the map was not finite, and the step was made shorter
+  int retries = 0;        ///< trial points where the map was not finite
   bool adjusted = false;  ///< the value is not what the solver reached: see adjoint/implicit.hpp
 };
 

@@ -17,7 +17,7 @@
 // Dembo, Eisenstat and Steihaug 1982, SIAM J. Numer. Anal. 19(2); Eisenstat and Walker 1996, SIAM J. Sci. Comput.
 // 17(1), section 2; the search: Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, chapter 8, with
 // memory: Grippo, Lampariello and Lucidi 1986, SIAM J. Numer. Anal. 23(4). All norms are Euclidean.
-// Memory of a sample: 4 vectors, and restart + 5 while it steps. Derivatives: fixed_point/sample_map.hpp.
+// Memory of a sample: 5 vectors, and restart + 5 while it steps. Derivatives: fixed_point/sample_map.hpp.
 
 #include <algorithm>
 #include <array>
@@ -25,6 +25,7 @@
 #include <limits>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "basin/core/scratch.hpp"
 #include "basin/fixed_point/sample_map.hpp"
@@ -48,7 +49,7 @@ struct NewtonGmres {
 
   template <class S>
   struct Memory {
-    S *step, *trial, *trial_value, *best;
+    S *step, *trial, *trial_value, *best, *best_value;  ///< the trial and the best one change places
     double forcing;
     int count;                           ///< steps so far
     std::array<double, memory> lengths;  ///< |g| of the last iterates, a ring
@@ -63,7 +64,16 @@ struct NewtonGmres {
           "a number above 0, at most max_forcing");
     check(max_products >= 2, "max_products of NewtonGmres", max_products, "2 or more");
     check(max_shortenings >= 0, "max_shortenings of NewtonGmres", max_shortenings, "0 or more");
-    return {scratch.take<S>(size), scratch.take<S>(size), scratch.take<S>(size), scratch.take<S>(size), 0, 0, {}, 0, 0};
+    return {scratch.take<S>(size),
+            scratch.take<S>(size),
+            scratch.take<S>(size),
+            scratch.take<S>(size),
+            scratch.take<S>(size),
+            0,
+            0,
+            {},
+            0,
+            0};
   }
 
   template <class S, class Map>
@@ -134,30 +144,30 @@ struct NewtonGmres {
     for (int i = 0; i < std::min(m.count, memory); ++i) {
       highest = std::max(highest, m.lengths[static_cast<std::size_t>(i)]);
     }
-    detail::VectorMap<S> trial(m.trial, size);
     const detail::ConstVectorMap<S> from(z.data(), size), along(m.step, size);
-    double lambda = 1, best_lambda = 0, best = std::numeric_limits<double>::infinity();
+    double lambda = 1, best = std::numeric_limits<double>::infinity();
     for (int tries = 0; tries <= max_shortenings; ++tries) {
-      trial = from + static_cast<S>(lambda) * along;
+      detail::VectorMap<S>(m.trial, size) = from + static_cast<S>(lambda) * along;
       if (!map({m.trial, z.size()}, {m.trial_value, z.size()})) break;
       const ResidualNorms norms = detail::residual_norms<S>(m.trial, m.trial_value, size);
       const bool finite = norms.finite() && norms.residual < std::numeric_limits<double>::max();
       if (finite && norms.residual < best) {
         best = norms.residual;
-        best_lambda = lambda;
-        std::copy_n(m.trial_value, size, m.best);
+        std::swap(m.trial, m.best);
+        std::swap(m.trial_value, m.best_value);
       }
       if (finite && (leap || norms.residual <= (1 - 1e-4 * lambda) * highest)) break;
       if (!finite) {
+        map.count_failed_trial();
         lambda *= 0.1;
       } else {  // the parabola of |g|^2 whose slope at 0 is that of an exact step, -2 |g|^2
         const double ratio = norms.residual / length;
         lambda = std::clamp(lambda / (ratio * ratio - 1 + 2 * lambda), 0.1, 0.5) * lambda;
       }
     }
-    if (best_lambda == 0) return true;
-    detail::VectorMap<S>(z.data(), size) += static_cast<S>(best_lambda) * along;
-    std::copy_n(m.best, size, f.data());
+    if (std::isinf(best)) return true;
+    std::copy_n(m.best, size, z.data());  // not z + lambda s once more, which may be rounded otherwise
+    std::copy_n(m.best_value, size, f.data());
     return true;
   }
 };

@@ -4,6 +4,7 @@
 //
 //   map.left()                        evaluations that this sample may still make
 //   map(z, out) -> bool               out = f(z) at any point z; false, and out is not touched, if none is left
+//   map.count_failed_trial()          for the report: f was not finite where the method tried it
 //   map.linearize(z, f) -> linear     the derivative J = df/dz at z, where f = f(z) is known. Needs left() >= 1
 //     linear.jvp(t, out) -> bool      out = J t
 //     linear.vjp(w, out) -> bool      out = J^T w; there only if the map says so (linear.has_vjp)
@@ -134,11 +135,16 @@ class DifferenceLinearization {
 template <class S, class Map>
 class SampleMap {
  public:
-  /// shape: of one sample; number: which it is, for the map; used: its count of evaluations; most: its limit.
-  SampleMap(const Map& f, const Shape& shape, const Index* number, int* used, int most)
-      : f_(f), shape_(shape), number_(number, 1), budget_{used, most} {}
+  /// shape: of one sample; number: which it is, for the map; used: its count of evaluations; most: its limit;
+  /// failed_trials: its count of points where f was not finite, null if nobody asks.
+  SampleMap(const Map& f, const Shape& shape, const Index* number, int* used, int most, int* failed_trials = nullptr)
+      : f_(f), shape_(shape), number_(number, 1), budget_{used, most}, failed_trials_(failed_trials) {}
 
   [[nodiscard]] int left() const { return budget_.left(); }
+
+  void count_failed_trial() const {
+    if (failed_trials_ != nullptr) ++*failed_trials_;
+  }
 
   [[nodiscard]] bool operator()(std::span<const S> z, std::span<S> out) const {
     if (!budget_.spend()) return false;
@@ -164,6 +170,7 @@ class SampleMap {
   Shape shape_;
   std::span<const Index> number_;
   detail::Budget budget_;
+  int* failed_trials_;
 };
 
 }  // namespace basin

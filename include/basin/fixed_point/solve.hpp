@@ -129,7 +129,8 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
       return true;
     }
     if constexpr (StepsWithMap<Method, S, Map>) {
-      const SampleMap<S, Map> map(f, shape, &s.number, &s.watch.evaluations(), stop.max_evaluations);
+      const SampleMap<S, Map> map(f, shape, &s.number, &s.watch.evaluations(), stop.max_evaluations,
+                                  &s.watch.failed_trials());
       if (method.step(s.memory, span_of(View<S>(s.z, shape)), span_of(View<S>(s.f, shape)), map)) continue;
       result.status = Status::max_iterations;
       return map.left() > 0;
@@ -175,7 +176,7 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
       result.evaluations = s.watch.evaluations();
       result.iterations = s.watch.steps();
       result.residual = s.watch.residual(stop);
-      result.retries = s.watch.retries();
+      result.retries = s.watch.retries() + s.watch.failed_trials();
       --kept;
       if (slot < kept) {  // the last one moves into the gap, and is looked at next
         S *const z_here = s.z, *const f_here = s.f;

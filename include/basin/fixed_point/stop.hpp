@@ -8,10 +8,14 @@
 //
 // and if that is evidence. With s the larger of R and F at the start, two things are not:
 //
-// - A residual that only looks small because z grew. F counts up to 10 s: beyond, R has to be small beside the start.
-//   z + 1 never converges, and A z + b with nothing to settle in one direction neither.
-// - A residual that rounding swallowed. f(z) - z is known to about epsilon F. Where F exceeds 10 s, R counts as no less
-//   than that.
+// - A residual that only looks small because z grew. F counts up to s; up to 10 s once R is a tenth of what it was at
+//   the start. z + 1 thus converges where its start already passes the test, and from nowhere else. What can still
+//   converge without a fixed point: a residual that does fall to a tenth or less and then no further, or to nothing at
+//   infinity.
+// - A residual that rounding swallowed. f(z) - z is known to about epsilon F. Where F exceeds 10 s, and where
+//   nothing above that has been measured so far, R counts as no less. Whoever starts at a fixed point and asks for less
+//   than epsilon F is told that the sample stalled: 1e17 + 1 = 1e17 looks the same. But where both tolerances are 0,
+//   f(z) = z to the last bit is what is asked for, and the start may be it.
 
 #include <algorithm>
 #include <cmath>
@@ -44,13 +48,13 @@ struct Stop {
   std::span<const double> weights{};
   /// Of f, for each sample, with trial points and products with derivatives; at least 1. The solve never makes more.
   int max_evaluations = 40;
-  /// Points of a sample where f may fail to be finite. Each costs an evaluation or two: the method begins anew from the
-  /// best state so far, with two plain steps z <- f(z), and if those fail too, from half way back. 0: the first ends
-  /// it.
+  /// Iterates of a sample where f may fail to be finite. The method then begins anew from the best state so far, which
+  /// is evaluated once more, with two plain steps z <- f(z), and if those fail too, from half way back. Trial points
+  /// within the step of a method do not count here. 0: the first ends it.
   int max_retries = 10;
   /// Stalled: over so many evaluations the best |f(z) - z| did not fall below stall_factor times what it was before
-  /// them, and those measured were all within a factor of 2, or all that rounding leaves. A method that wanders is not
-  /// stalled. 0: never.
+  /// them, and those measured were all within a factor of 2, or all that rounding leaves; or z = f(z) to the last bit
+  /// where that is no evidence. A method that wanders is not stalled. 0: never.
   int stall_window = 50;
   double stall_factor = 0.999;  ///< in (0, 1]
   /// Diverged: |f(z) - z| exceeds so many times the larger of |f(z0) - z0| and |f(z0)|, and ten evaluations in a row
@@ -137,6 +141,8 @@ class Watch {
   void count_step() { ++steps_; }
   [[nodiscard]] int& evaluations() { return evaluations_; }
   [[nodiscard]] int retries() const { return retries_; }
+  /// Trial points within the steps of a method where f was not finite. They are no retries of the loop's.
+  [[nodiscard]] int& failed_trials() { return failed_trials_; }
   [[nodiscard]] int steps() const { return steps_; }
   /// Whether the residual was beyond the divergence factor when it was last looked at.
   [[nodiscard]] bool beyond() const { return beyond_; }
@@ -164,16 +170,23 @@ class Watch {
   /// Takes in |f - z| and |f|, which are finite, in the norm of the options. Once for each state.
   Look look(const ResidualNorms& norms, const Stop& stop) {
     if (retries_in_a_row_ > 0 && plain_steps_ < 2) retries_in_a_row_ = 0;
-    if (looks_++ == 0) start_scale_ = std::max(norms.residual, norms.value);
     const double rounding = epsilon_ * norms.value;
+    if (rounding <= 0.01 * norms.residual) highest_ = std::max(highest_, norms.residual);
+    const bool first = looks_++ == 0;
+    if (first) start_scale_ = std::max(norms.residual, norms.value);
     const double most = 10 * start_scale_;
     const bool grown = norms.value > most;
-    const double r = grown ? std::max(norms.residual, rounding) : norms.residual;
-    if (rounding <= 0.01 * norms.residual) highest_ = std::max(highest_, norms.residual);
+    const double absolute = reference_ != nullptr ? 0 : stop.absolute();
+    const double relative = reference_ != nullptr ? stop.tolerance * *reference_ : stop.tolerance;
+    const bool trusted = highest_ > rounding || (absolute == 0 && relative == 0);
+    const double r = grown || !trusted ? std::max(norms.residual, rounding) : norms.residual;
+    if (first) start_residual_ = r;
     hidden_ = grown && rounding >= highest_;
 
-    const double scale = reference_ != nullptr ? *reference_ : std::min(norms.value, most);
-    const bool converged = r <= (reference_ != nullptr ? 0 : stop.absolute()) + stop.tolerance * scale;
+    const bool fell = r <= 0.1 * start_residual_;
+    const double scale = reference_ != nullptr ? *reference_ : std::min(norms.value, fell ? most : start_scale_);
+    const bool converged = r <= absolute + stop.tolerance * scale;
+    still_ = norms.residual == 0 && !grown && !converged;
     const Look look{r, scale, converged, converged || looks_ == 1 || r < best_};
     if (look.best) {
       best_ = r;
@@ -187,7 +200,7 @@ class Watch {
   [[nodiscard]] bool ends(const Stop& stop, Status& status) const {
     if (looks_lost_ >= patience || looks_hidden_ >= patience) {
       status = Status::diverged;
-    } else if (stop.stall_window > 0 && looks_since_mark_ >= stop.stall_window && flat_) {
+    } else if (stop.stall_window > 0 && (still_ || (looks_since_mark_ >= stop.stall_window && flat_))) {
       status = Status::stalled;
     } else if (evaluations_ >= stop.max_evaluations) {
       status = Status::max_iterations;
@@ -227,15 +240,15 @@ class Watch {
   const double* reference_;
   double epsilon_;
   int evaluations_ = 0, steps_ = 0, looks_ = 0;
-  int retries_ = 0, retries_in_a_row_ = 0, plain_steps_ = 0;
-  double start_scale_ = 0;
+  int retries_ = 0, failed_trials_ = 0, retries_in_a_row_ = 0, plain_steps_ = 0;
+  double start_scale_ = 0, start_residual_ = 0;
   double highest_ = 0;  // of the residuals that rounding did not touch
   double best_ = 0, scale_of_best_ = 0;
   double mark_ = 0;  // the best residual when it last fell enough
   double lowest_ = 0, highest_since_mark_ = 0;
   double least_beyond_ = 0;  // the least residual since it was last within the divergence factor
   int looks_since_mark_ = 0, looks_lost_ = 0, looks_hidden_ = 0;
-  bool hidden_ = false, flat_ = false, beyond_ = false;
+  bool hidden_ = false, flat_ = false, still_ = false, beyond_ = false;
 };
 
 }  // namespace detail
