@@ -12,10 +12,10 @@
 //   the start. z + 1 thus converges where its start already passes the test, and from nowhere else. What can still
 //   converge without a fixed point: a residual that does fall to a tenth or less and then no further, or to nothing at
 //   infinity.
-// - A residual that rounding swallowed. f(z) - z is known to about epsilon F. Where F exceeds 10 s, and where
-//   nothing above that has been measured so far, R counts as no less. Whoever starts at a fixed point and asks for less
-//   than epsilon F is told that the sample stalled: 1e17 + 1 = 1e17 looks the same. But where both tolerances are 0,
-//   f(z) = z to the last bit is what is asked for, and the start may be it.
+// - A residual that rounding swallowed. f(z) - z is known to about epsilon F. R counts as no less where nothing above
+//   that has been measured so far, and as no less than 4 epsilon F where F exceeds 10 s. Whoever starts at a fixed
+//   point and asks for less than epsilon F is told that the sample stalled: 1e17 + 1 = 1e17 looks the same. But where
+//   both tolerances are 0, f(z) = z to the last bit is what is asked for, and the start may be it.
 
 #include <algorithm>
 #include <cmath>
@@ -179,7 +179,9 @@ class Watch {
     const double absolute = reference_ != nullptr ? 0 : stop.absolute();
     const double relative = reference_ != nullptr ? stop.tolerance * *reference_ : stop.tolerance;
     const bool trusted = highest_ > rounding || (absolute == 0 && relative == 0);
-    const double r = grown || !trusted ? std::max(norms.residual, rounding) : norms.residual;
+    // Four: where z grew this much, f has rounded a few times itself before it is compared with z.
+    const double least = grown ? 4 * rounding : trusted ? 0 : rounding;
+    const double r = std::max(norms.residual, least);
     if (first) start_residual_ = r;
     hidden_ = grown && rounding >= highest_;
 
