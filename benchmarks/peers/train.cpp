@@ -47,10 +47,7 @@ class Step {
     }
   }
 
-  /// Keeps all gradients, as the peers do: 30 steps are cut short on purpose, and are no failure.
-  [[nodiscard]] auto operator()() const {
-    return value_and_gradient(model_, theta_, images_.view(), loss_, {.failed = FailedSolve::keep});
-  }
+  [[nodiscard]] auto operator()() const { return value_and_gradient(model_, theta_, images_.view(), loss_); }
 
  private:
   Model model_;

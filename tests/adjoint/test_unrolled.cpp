@@ -133,7 +133,7 @@ TEST_CASE("unrolled: a fixed number of steps is differentiated exactly", "[unit]
     CHECK((out.du.array() - wanted).abs().maxCoeff() < 1e-15);
     CHECK((out.tangent.array() - wanted).abs().maxCoeff() < 1e-15);
     CHECK(out.adjoint.adjoint.worst_residual == std::pow(0.5, steps));  // what is left of w at the start
-    CHECK(count(out.adjoint.adjoint, Status::max_iterations) == 1);
+    CHECK(count(out.adjoint.adjoint, Status::approximated) == 1);       // the steps that were asked for: no failure
   }
 }
 

@@ -195,6 +195,20 @@ TEST_CASE("a solve that fails only when the others run again takes no gradient b
   }
 }
 
+TEST_CASE("a number of unrolled steps that was asked for is no failure", "[gradient]") {
+  using Model = Equilibrium<Injected<Sequential<Dense<2, 2>, Tanh>>, Picard, Unrolled>;
+  const Model model{.stop = {.tolerance = 0, .max_evaluations = 4, .stall_window = 0}};
+  const auto theta = test::random_parameters<Model>(1);
+  const State<double> x = test::random_state({2, {1, 1, 1}, 9}, 2);
+  const MeanSquaredError<double> loss{State<double>(x.shape)};
+  const auto result = value_and_gradient(model, theta, x, loss);
+  CHECK(result.left_out + result.bounded == 0);
+  CHECK(result.report.forward.approximated() == 9);
+  CHECK(result.report.adjoint.approximated() == 9);
+  for (const SampleOutcome& one : result.samples) CHECK_FALSE(one.failed());
+  CHECK(predict(model, theta, x).report.forward.approximated() == 9);
+}
+
 TEST_CASE("one solve that fails does not own the gradient of a batch", "[gradient]") {
   Problem problem(500);
   problem.model.forward = {{123, Status::max_iterations}, {300, Status::stalled}};

@@ -129,6 +129,7 @@ struct Steps {
     result.status = !std::isfinite(result.residual)            ? Status::non_finite
                     : result.residual <= tolerance             ? Status::converged
                     : settled && result.residual > most_growth ? Status::diverged
+                    : tolerance == 0                           ? Status::approximated  // so many steps were asked for
                                                                : Status::max_iterations;
     return result;
   }

@@ -153,8 +153,17 @@ struct Equilibrium {
     });
     Report sum;
     for (const Report& report : inside) sum += report;
+    tell_steps(results);
     finish<S>(z, results, context, sum);
     return sum;
+  }
+
+  /// Who unrolls with both tolerances 0 asks for a number of steps, not for an equilibrium: that is no failure.
+  void tell_steps(std::span<SampleResult> results) const {
+    if (!unrolled || stop.tolerance != 0 || stop.absolute() != 0) return;
+    for (SampleResult& result : results) {
+      if (result.status == Status::max_iterations) result.status = Status::approximated;
+    }
   }
 
   /// What follows a solve.

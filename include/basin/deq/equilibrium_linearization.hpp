@@ -174,6 +174,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
       if (steps.states.empty()) steps.states.emplace_back(View<const S>(z.sample(n)));
       while (steps.states.size() > 1 && steps.states.back().values != z.sample(n).vector()) steps.states.pop_back();
     }
+    model_.tell_steps(results);
     model_.template finish<S>(z, results, context_, report_);
   }
 
