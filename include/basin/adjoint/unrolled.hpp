@@ -72,14 +72,16 @@ struct Steps {
       pull(linear, View<const S>(step), dz, du_step);
       if (du) du.vector() += du_step.vector();
       gradient.vector() += dz.vector() - step.vector();
-      left = norm(gradient.data(), gradient.size());
       ++result.iterations;
     };
+    const auto measure = [&] { left = norm(gradient.data(), gradient.size()); };
     for (std::size_t k = recorded(); k-- > 0;) one(linearize_at(k, value));
+    measure();
     if (recorded() == 0 || (settled && left > tolerance * start)) {
       const auto linear = linearize_at(recorded(), value);
       do {
         one(linear);
+        measure();
       } while (settled && left > tolerance * start && left <= most_growth * start && result.iterations < most);
     }
     if (!std::isfinite(left) && du) du.vector().setConstant(std::numeric_limits<S>::quiet_NaN());
