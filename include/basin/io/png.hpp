@@ -8,6 +8,8 @@
 // byte x from a (the byte one pixel to the left), b (above) and c (above a), section 9:
 //
 //   0: 0    1: a    2: b    3: floor((a + b) / 2)    4: Paeth, whichever of a, b, c is closest to a + b - c
+//
+// More than 300 lines, since reader and writer share chunks and filters.
 
 #include <zlib.h>
 

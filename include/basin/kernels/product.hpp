@@ -14,6 +14,8 @@
 // a whole vector are covered by a last vector that overlaps the one before it; where all outputs fill half a register,
 // its other half takes another k. A processor loads as many numbers as it multiplies, so tiles are made to load less:
 // by two vectors of outputs for each number, or, where cells share numbers, by one number for several cells.
+//
+// More than 300 lines, since both products share how outputs are cut into vectors and tiles.
 
 #include <algorithm>
 #include <type_traits>
