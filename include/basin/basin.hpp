@@ -96,3 +96,4 @@
 #include "basin/train/schedule.hpp"
 #include "basin/train/state_loss.hpp"
 #include "basin/train/value_and_gradient.hpp"
+#include "basin/version.hpp"
