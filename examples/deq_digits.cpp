@@ -5,15 +5,16 @@
 // deq_digits/settings.hpp has the options, model.hpp the model, trainer.hpp the training, pictures.hpp the pictures.
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "basin/io/json.hpp"
+#include "basin/io/training.hpp"
 #include "deq_digits/pictures.hpp"
 #include "deq_digits/settings.hpp"
 #include "deq_digits/trainer.hpp"
+#include "support/process.hpp"
 
 namespace deq_digits {
 
@@ -41,7 +42,8 @@ inline std::vector<Index> one_of_each(const LabelledImages& data) {
   return chosen;
 }
 
-inline void write_results(const Settings& settings, const Data& data, Trainer& trainer) {
+inline void write_results(const Settings& settings, const Data& data, Trainer& trainer,
+                          const basin::Training& training) {
   const std::string out = settings.out + "/";
   const double accuracy = trainer.test_accuracy();
   const auto curve = truncated_accuracy(trainer, accuracy);
@@ -52,10 +54,11 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
     truncated_json[key.data()] = value;
   }
   const basin::Report& solves = trainer.solves();
+  const std::vector<Epoch> history = trainer.history();
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
   metrics["parameters"] = Settled::param_count;
-  metrics["epochs"] = trainer.history().size();
+  metrics["epochs"] = history.size();
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
   metrics["solver"] = settings.solver;
@@ -64,14 +67,16 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
   metrics["adjoint_tolerance"] = settings.adjoint_tolerance;
   metrics["test_accuracy"] = accuracy;
   metrics["test_accuracy_after_first_epoch"] =
-      trainer.history().empty() ? basin::OrderedJson() : basin::OrderedJson(trainer.history().front().test_accuracy);
+      history.empty() ? basin::OrderedJson() : basin::OrderedJson(history.front().test_accuracy);
+  if (settings.held_back > 0) metrics["best_held_back_accuracy"] = trainer.best_held_back();
   metrics["forward_evaluations_mean"] = solves.forward.mean_evaluations();
   metrics["adjoint_evaluations_mean"] = solves.adjoint.mean_evaluations();
   metrics["nonconverged_fraction"] = solves.forward.nonconverged_fraction();
   metrics["adjoint_nonconverged_fraction"] = solves.adjoint.nonconverged_fraction();
   metrics["gradients_bounded"] = trainer.bounded();
   metrics["gradients_left_out"] = trainer.left_out();
-  metrics["train_seconds"] = trainer.train_seconds();
+  metrics["train_seconds"] = training.seconds();
+  metrics["training"] = training.described();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   metrics["truncated_accuracy"] = truncated_json;
   basin::write_json(out + "metrics.json", metrics);
@@ -83,7 +88,7 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
     draw_truncated(out + "truncated.png", model, trainer.parameters(), data.test, chosen);
   }
   draw_accuracy(out + "accuracy.png", curve);
-  if (!trainer.history().empty()) draw_training(out + "training.png", trainer.history());
+  if (!history.empty()) draw_training(out + "training.png", history);
   std::printf(
       "test accuracy %.2f%%, of top halves %.2f%%; %zu parameters; %.2f evaluations forward, %.2f adjoint; "
       "not converged %.3f%%\nwrote %s\n",
@@ -92,27 +97,33 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
-  const std::string from = settings.evaluate.empty() ? settings.resume : settings.evaluate;
   if (!settings.evaluate.empty() && !settings.resume.empty()) {
     throw std::invalid_argument("--evaluate and --resume are both given, expected one of them");
   }
-  if (!from.empty()) command_line.take(basin::CheckpointReader(from).metadata("settings"), from);
+  const bool trains = settings.evaluate.empty();
+  const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);
-  std::filesystem::create_directories(settings.out);
+  basin::examples::prepare_outputs(settings.out,
+                                   {"metrics.json", "channels.png", "truncated.png", "accuracy.png", "training.png"});
   const Data data = load_data(settings.data, settings.images);
   if (settings.epochs == 0) settings.epochs = default_epochs(data);
-  const Index images = data.train.images.shape.samples;
-  basin::check(settings.batch <= images, "--batch", settings.batch,
-               "at most the number of training images, " + std::to_string(images));
   Trainer trainer(settings, data);
-  if (!from.empty()) trainer.load(from, settings.evaluate.empty());
-  if (settings.evaluate.empty()) {
-    std::printf("%s: %td training and %td test images; %zu parameters; %s, %s, %d threads\n", data.name.c_str(), images,
-                data.test.images.shape.samples, Settled::param_count, settings.solver.c_str(), settings.adjoint.c_str(),
-                basin::threads());
-    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
+  basin::Training training({.iterations = trainer.iterations(),
+                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+                            .checkpoint_minutes = settings.checkpoint_minutes,
+                            .label = {.program = command_line.program(),
+                                      .settings = command_line.settings(),
+                                      .data = basin::examples::fingerprint(data.name, data.train.images)}});
+  if (!from.empty()) trainer.resume(training, from);
+  if (trains) {
+    std::printf("%s: %td training and %td test images; %zu parameters; %s, %s, %d threads\n", data.name.c_str(),
+                data.train.images.shape.samples, data.test.images.shape.samples, Settled::param_count,
+                settings.solver.c_str(), settings.adjoint.c_str(), basin::threads());
+    if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      return basin::examples::stopped(training, training.options().checkpoint);
+    }
   }
-  write_results(settings, data, trainer);
+  write_results(settings, data, trainer, training);
   return 0;
 }
 
@@ -122,6 +133,5 @@ int main(int argc, char** argv) {
   deq_digits::Settings settings;
   basin::examples::CommandLine command_line("deq_digits", deq_digits::description, deq_digits::footer);
   deq_digits::describe(settings, command_line);
-  return basin::examples::main_of("deq_digits", command_line, argc, argv,
-                                  [&] { return deq_digits::run(settings, command_line); });
+  return basin::examples::main_of(command_line, argc, argv, [&] { return deq_digits::run(settings, command_line); });
 }

@@ -6,8 +6,8 @@
 // nca_grow/settings.hpp has the options, pattern.hpp the picture drawn by the program, trainer.hpp the training,
 // showing.hpp what is measured and drawn.
 
+#include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <string>
 
 #include "nca_grow/settings.hpp"
@@ -16,32 +16,60 @@
 
 namespace nca_grow {
 
+/// Before pictures are drawn and states are made.
+inline void check_sizes(const Settings& settings) {
+  const double side = settings.size + 2.0 * settings.padding, state = side * side * features * sizeof(float);
+  // Of a rollout: all states, or with all that its layers saw; a checkpointed one keeps the square root of its steps.
+  const double kept = settings.tape == "kept"         ? 12.0 * settings.max_steps
+                      : settings.tape == "recomputed" ? settings.max_steps
+                                                      : 2 * std::sqrt(settings.max_steps);
+  basin::examples::check_memory("--size " + std::to_string(settings.size) + ", --padding " +
+                                    std::to_string(settings.padding) + " and --batch " + std::to_string(settings.batch),
+                                state * settings.batch * kept + 4 * std::pow(8.0 * settings.size, 2));
+}
+
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   if (!settings.resume.empty() && !settings.model.empty()) {
     throw std::invalid_argument("--resume and --model are both given, expected one of them");
   }
-  if (!settings.resume.empty()) {
-    command_line.take(basin::CheckpointReader(settings.resume).metadata("settings"), settings.resume);
-  }
+  const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   basin::set_threads(settings.threads);
-  std::filesystem::create_directories(settings.out);
   // A model without a picture is run as it is; with one, it is trained on.
   const bool only_run = !settings.model.empty() && settings.target.empty() && !command_line.given("iterations");
   if (only_run) settings.iterations = 0;
-  Trainer trainer(settings, only_run ? basin::State<float>() : load_target(settings));
+  basin::examples::prepare_outputs(
+      settings.out, {"metrics.json", "growth.gif", "growth.png", "healing.gif", "healing.png", "loss.png"});
+  if (!settings.export_to.empty()) {
+    basin::check_writable(settings.export_to + ".safetensors");
+    basin::check_writable(settings.export_to + ".json");
+  }
+  check_sizes(settings);
+  const State<float> target = only_run ? State<float>() : load_target(settings);
+  Trainer trainer(settings, target);
+  basin::Training training({.iterations = settings.iterations,
+                            .minutes = settings.minutes,
+                            .checkpoint = only_run ? "" : settings.out + "/checkpoint.safetensors",
+                            .checkpoint_minutes = settings.checkpoint_minutes,
+                            .label = {.program = command_line.program(),
+                                      .settings = command_line.settings(),
+                                      .data = basin::examples::fingerprint("target", target)}});
   if (!settings.model.empty()) trainer.take(load_model(settings.model));
-  if (!settings.resume.empty()) trainer.load(settings.resume);
+  if (!from.empty()) trainer.resume(training, from);
   if (!only_run) {
     std::printf("%s: %s, %td x %td cells, %zu parameters, %d threads\n",
                 settings.target.empty() ? "drawn pattern" : settings.target.c_str(), settings.regime.c_str(),
                 trainer.grid().space[0], trainer.grid().space[1], Rule::param_count, basin::threads());
-    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
+    if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      draw_loss(settings, training);
+      draw_growth(settings, trainer);
+      return basin::examples::stopped(training, training.options().checkpoint);
+    }
   }
   if (!settings.export_to.empty()) {
     basin::save_parameters(settings.export_to + ".safetensors", trainer.parameters());
     basin::write_growing_model(settings.export_to + ".json", trainer.parameters());
   }
-  show(settings, trainer);
+  show(settings, trainer, training);
   return 0;
 }
 
@@ -51,6 +79,5 @@ int main(int argc, char** argv) {
   nca_grow::Settings settings;
   basin::examples::CommandLine command_line("nca_grow", nca_grow::description, nca_grow::footer);
   nca_grow::describe(settings, command_line);
-  return basin::examples::main_of("nca_grow", command_line, argc, argv,
-                                  [&] { return nca_grow::run(settings, command_line); });
+  return basin::examples::main_of(command_line, argc, argv, [&] { return nca_grow::run(settings, command_line); });
 }

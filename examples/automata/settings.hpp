@@ -54,29 +54,28 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       "pattern", s.pattern,
       "What it starts from: an RLE file, or one of cell, random, glider, r-pentomino, acorn, gosper-gun, orbium "
       "(default: cell for elementary rules, gosper-gun for Life, orbium for Lenia, else random)");
-  options
-      .add("boundary", s.boundary,
-           "Beyond the edge: periodic, zero, reflect, replicate; or unbounded: there is no edge, and --size is that of "
-           "a random pattern")
-      ->check(CLI::IsMember({"periodic", "zero", "reflect", "replicate", "unbounded"}));
-  options.add("size", s.size, "Cells of the grid, either way (0: 401 for elementary rules, 128 for others)")
-      ->check(CLI::Range(0, 16384));
-  options.add("steps", s.steps, "To make (0: 200 for elementary rules, 300 for Lenia, 450 for others)")
-      ->check(CLI::Range(0, 100000000));
-  options.add("density", s.density, "Share of living cells in a random pattern")->check(CLI::Range(0.0, 1.0));
-  options.add("radius", s.radius, "Of Lenia's kernel, in cells")->check(CLI::Range(2, 200));
-  options.add("time", s.time, "Steps in Lenia's unit of time")->check(CLI::Range(1.0, 1e6));
-  options.add("centre", s.centre, "Of Lenia's growth: what a neighbourhood should sum to")->check(CLI::Range(0.0, 1.0));
-  options.add("width", s.width, "Of Lenia's growth: how far off it may be")->check(CLI::Range(1e-4, 1.0));
-  options.add("frames", s.frames, "Of the film, at most")->check(CLI::Range(1, 100000));
-  options.add("delay", s.delay, "How long a frame stands, in hundredths of a second")->check(CLI::Range(2, 1000));
-  options.add("scale", s.scale, "Pixels of a cell, either way (0: so that pictures are about 500 pixels wide)")
-      ->check(CLI::Range(0, 64));
+  options.add(
+      "boundary", s.boundary,
+      "Beyond the edge: periodic, zero, reflect, replicate; or unbounded: there is no edge, and --size is that of "
+      "a random pattern",
+      {"periodic", "zero", "reflect", "replicate", "unbounded"});
+  options.add("size", s.size, "Cells of the grid, either way (0: 401 for elementary rules, 128 for others)",
+              {0, 16384});
+  options.add("steps", s.steps, "To make (0: 200 for elementary rules, 300 for Lenia, 450 for others)", {0, 100000000});
+  options.add("density", s.density, "Share of living cells in a random pattern", {0.0, 1.0});
+  options.add("radius", s.radius, "Of Lenia's kernel, in cells", {2, 200});
+  options.add("time", s.time, "Steps in Lenia's unit of time", {1.0, 1e6});
+  options.add("centre", s.centre, "Of Lenia's growth: what a neighbourhood should sum to", {0.0, 1.0});
+  options.add("width", s.width, "Of Lenia's growth: how far off it may be", {1e-4, 1.0});
+  options.add("frames", s.frames, "Of the film, at most", {1, 100000});
+  options.add("delay", s.delay, "How long a frame stands, in hundredths of a second", {2, 1000});
+  options.add("scale", s.scale, "Pixels of a cell, either way (0: so that pictures are about 500 pixels wide)",
+              {0, 64});
   options.add("save", s.save, "Write the last state to this RLE file (Life-like rules)");
   options.add_out(s.out);
-  options.add("seed", s.seed, "Random patterns follow from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all, on large grids. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  options.add_seed(s.seed, "Random patterns follow from it");
+  options.add("threads", s.threads, "At most so many threads; 0: all, on large grids. Results do not depend on it",
+              {0, 4096});
 }
 
 }  // namespace automata

@@ -24,6 +24,9 @@ struct Settings {
   double shift = 2;
   double truncate = 0.1;
   double cell_norm = 0.7;
+  int held_back = 0;
+  int patience = 0;
+  double checkpoint_minutes = 2;
   std::string solver = "anderson";
   std::string adjoint = "implicit";
   double tolerance = 1e-2;
@@ -52,41 +55,45 @@ Examples:
 
 In the output folder: metrics.json, checkpoint.safetensors, channels.png (the hidden channels while the state settles),
 truncated.png (images cut from below, and the equilibria that they reach), accuracy.png (accuracy against the share of
-rows kept) and training.png. Ctrl-C ends the run after the batch at hand, with a checkpoint to resume from.)";
+rows kept) and training.png. Ctrl-C, or a closed terminal, ends the training after the batch at hand, with a checkpoint to
+resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);
   options.add_out(s.out);
-  options.add("epochs", s.epochs, "Passes over the training images (default: 10 for MNIST, 4 for drawn digits)")
-      ->check(CLI::Range(1, 100000));
-  options.add("images", s.images, "Train on the first so many images; 0: all")->check(CLI::Range(0, 100000000));
+  options.add("epochs", s.epochs, "Passes over the training images (default: 10 for MNIST, 4 for drawn digits)",
+              {1, 100000});
+  options.add("images", s.images, "Train on the first so many images; 0: all", {0, 100000000});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
-  options.add("solver", s.solver, "How the equilibrium is found: picard, anderson, broyden or newton_gmres")
-      ->check(CLI::IsMember({"picard", "anderson", "broyden", "newton_gmres"}));
-  options
-      .add("adjoint", s.adjoint,
-           "Where the gradient comes from: implicit (exact), phantom, jacobian_free, or unrolled (through the steps of "
-           "picard; the solver is then used for evaluation)")
-      ->check(CLI::IsMember({"implicit", "phantom", "jacobian_free", "unrolled"}));
-  options.add("tolerance", s.tolerance, "An equilibrium is reached when |f(z) - z| is this part of |f(z)|")
-      ->check(CLI::Range(1e-7, 1.0));
-  options.add("max-evaluations", s.max_evaluations, "Of the cell, for one equilibrium")->check(CLI::Range(1, 100000));
-  options.add("adjoint-tolerance", s.adjoint_tolerance, "Residual of the adjoint equation, a part of the gradient")
-      ->check(CLI::Range(1e-7, 1.0));
-  options.add("phantom-steps", s.phantom_steps, "Steps of the phantom gradient")->check(CLI::Range(1, 100000));
-  options.add("phantom-damping", s.phantom_damping, "Damping tau of the phantom gradient, in (0, 1]")
-      ->check(CLI::Range(1e-3, 1.0));
-  options.add("batch", s.batch, "Images a step")->check(CLI::Range(1, 100000));
-  options.add("rate", s.rate, "Highest rate of AdamW, in one cycle")->check(CLI::Range(1e-9, 1.0));
-  options.add("weight-decay", s.weight_decay, "Of AdamW, on weights only")->check(CLI::Range(0.0, 1.0));
-  options.add("shift", s.shift, "Training images move by at most so many pixels")->check(CLI::Range(0.0, 8.0));
-  options.add("truncate", s.truncate, "Share of the training images that lose rows at the bottom")
-      ->check(CLI::Range(0.0, 1.0));
-  options
-      .add("cell-norm", s.cell_norm,
-           "The weights into each channel of the cell are kept to this norm, so that it keeps settling")
-      ->check(CLI::Range(1e-3, 100.0));
+  options.add("solver", s.solver, "How the equilibrium is found: picard, anderson, broyden or newton_gmres",
+              {"picard", "anderson", "broyden", "newton_gmres"});
+  options.add(
+      "adjoint", s.adjoint,
+      "Where the gradient comes from: implicit (exact), phantom, jacobian_free, or unrolled (through the steps of "
+      "picard; the solver is then used for evaluation)",
+      {"implicit", "phantom", "jacobian_free", "unrolled"});
+  options.add("tolerance", s.tolerance, "An equilibrium is reached when |f(z) - z| is this part of |f(z)|",
+              {1e-7, 1.0});
+  options.add("max-evaluations", s.max_evaluations, "Of the cell, for one equilibrium", {1, 100000});
+  options.add("adjoint-tolerance", s.adjoint_tolerance, "Residual of the adjoint equation, a part of the gradient",
+              {1e-7, 1.0});
+  options.add("phantom-steps", s.phantom_steps, "Steps of the phantom gradient", {1, 100000});
+  options.add("phantom-damping", s.phantom_damping, "Damping tau of the phantom gradient, in (0, 1]", {1e-3, 1.0});
+  options.add("batch", s.batch, "Images a step", {1, 100000});
+  options.add("rate", s.rate, "Highest rate of AdamW, in one cycle", {1e-9, 1.0});
+  options.add("weight-decay", s.weight_decay, "Of AdamW, on weights only", {0.0, 1.0});
+  options.add("shift", s.shift, "Training images move by at most so many pixels", {0.0, 8.0});
+  options.add("truncate", s.truncate, "Share of the training images that lose rows at the bottom", {0.0, 1.0});
+  options.add("cell-norm", s.cell_norm,
+              "The weights into each channel of the cell are kept to this norm, so that it keeps settling",
+              {1e-3, 100.0});
+  options.add("held-back", s.held_back,
+              "Training images that are held back to see which epoch is best; its parameters are evaluated",
+              {0, 1000000});
+  options.add("patience", s.patience,
+              "With --held-back: end after so many epochs that are no better than the best; 0: go on", {0, 100000});
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
 }

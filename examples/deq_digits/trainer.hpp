@@ -3,27 +3,25 @@
 // Training and evaluation of deq_digits, and its checkpoints.
 //
 // Everything random (order, shifts, cuts, initial parameters) is a function of the seed, the epoch and the image, so a
-// run is known by its settings and the number of its batch, and resumes bit for bit.
-
-#include <unistd.h>
+// run resumes bit for bit (basin/io/training.hpp).
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <numbers>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include "../support/digits.hpp"
-#include "../support/process.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/core/random.hpp"
-#include "basin/io/checkpoint.hpp"
 #include "basin/io/mnist.hpp"
+#include "basin/io/training.hpp"
+#include "basin/train/average.hpp"
+#include "basin/train/batches.hpp"
+#include "basin/train/best.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/initial.hpp"
 #include "basin/train/loss.hpp"
@@ -59,19 +57,20 @@ inline Data load_data(const std::string& folder, Index images) {
 inline int default_epochs(const Data& data) { return data.name == "mnist" ? 10 : 4; }
 
 /// The streams of random numbers, one a use.
-enum Stream : std::uint64_t { order_stream = 1ull << 32, change_stream = 2ull << 32 };
+enum Stream : std::uint64_t { order_stream = 1ull << 32, change_stream = 2ull << 32, split_stream = 3ull << 32 };
 
-/// Images `order[first] ... order[first + count - 1]` as training shows them in `epoch`: moved by up to settings.shift
-/// pixels, and a share of them cut from below.
-inline State<float> training_batch(const LabelledImages& data, const std::vector<Index>& order, Index first,
-                                   Index count, int epoch, const Settings& settings) {
+/// These images as training shows them in `epoch`: moved by up to settings.shift pixels, and a share of them cut from
+/// below.
+inline State<float> training_batch(const LabelledImages& data, const std::vector<Index>& images, int epoch,
+                                   const Settings& settings) {
+  const Index count = std::ssize(images);
   const Shape shape = data.images.shape.with_samples(count);
   const Index width = shape.space[0], height = shape.space[1];
   State<float> batch(shape);
   const basin::Random random{settings.seed, change_stream + static_cast<std::uint64_t>(epoch)};
   const Index shift = static_cast<Index>(settings.shift);
   for (Index n = 0; n < count; ++n) {
-    const Index image = order[static_cast<std::size_t>(first + n)];
+    const Index image = images[static_cast<std::size_t>(n)];
     const auto draw = [&](std::uint64_t what) { return 4 * static_cast<std::uint64_t>(image) + what; };
     const auto places = static_cast<std::uint64_t>(2 * shift + 1);
     const Index right = static_cast<Index>(random.below(draw(0), places)) - shift;
@@ -147,210 +146,183 @@ class Trainer {
         data_(data),
         theta_(initial_theta(settings.seed)),
         average_(theta_),
-        moments_(optimizer().init(theta_)) {}
+        best_(theta_, basin::Better::higher),
+        moments_(optimizer().init(theta_)),
+        split_(basin::hold_back(data.train.images.shape.samples, settings.held_back, {settings.seed, split_stream})),
+        batches_(
+            {.samples = std::ssize(split_.train), .batch = settings.batch, .random = {settings.seed, order_stream}}) {}
 
-  /// Trains to the last epoch, or until Ctrl-C. True if it came to the end.
-  bool run() {
-    return settings_.adjoint == "unrolled" ? run(unrolled_model(settings_)) : run(settled_model(settings_));
+  /// Batches in all.
+  [[nodiscard]] std::int64_t iterations() const { return batches_.an_epoch() * settings_.epochs; }
+
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
+    return settings_.adjoint == "unrolled" ? run(training, unrolled_model(settings_))
+                                           : run(training, settled_model(settings_));
   }
 
-  /// The share of the test images that the averaged parameters read rightly.
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
+    for (const std::vector<double>* column : {&accuracies_, &test_accuracies_}) {
+      basin::check_file(column->size() == epoch_losses_.size(), path, "epochs of its history", column->size(),
+                        std::to_string(epoch_losses_.size()));
+    }
+  }
+
+  /// The share of the test images that the parameters read rightly.
   double test_accuracy(double fraction_of_rows = 1.0) {
-    const State<float> images =
-        fraction_of_rows < 1 ? truncated(data_.test.images, fraction_of_rows) : data_.test.images;
-    const auto prediction = basin::predict(settled_model(settings_), average_, images);
-    if (fraction_of_rows == 1) solves_ += prediction.report;
-    return basin::accuracy(prediction.output.view(), as_labels(data_.test.labels));
+    return accuracy(fraction_of_rows < 1 ? truncated(data_.test.images, fraction_of_rows) : data_.test.images,
+                    data_.test.labels, parameters(), fraction_of_rows == 1);
   }
 
-  /// Everything that the run goes on from.
-  void save(const std::string& path) const {
-    basin::CheckpointWriter file;
-    visit(file, *this);
-    file.metadata("dataset", data_.name);
-    file.metadata("settings", {{"seed", settings_.seed},
-                               {"images", settings_.images},
-                               {"epochs", settings_.epochs},
-                               {"batch", settings_.batch},
-                               {"rate", settings_.rate},
-                               {"weight-decay", settings_.weight_decay},
-                               {"shift", settings_.shift},
-                               {"truncate", settings_.truncate},
-                               {"cell-norm", settings_.cell_norm},
-                               {"solver", settings_.solver},
-                               {"adjoint", settings_.adjoint},
-                               {"tolerance", settings_.tolerance},
-                               {"max-evaluations", settings_.max_evaluations},
-                               {"adjoint-tolerance", settings_.adjoint_tolerance},
-                               {"phantom-steps", settings_.phantom_steps},
-                               {"phantom-damping", settings_.phantom_damping}});
-    basin::Json history = basin::Json::array();
-    for (const Epoch& epoch : history_) {
-      history.push_back({epoch.loss, epoch.accuracy, epoch.test_accuracy});
+  /// Averaged over the last steps; of the best epoch, where images are held back to say which.
+  [[nodiscard]] const Theta& parameters() const {
+    return settings_.held_back > 0 && !std::isnan(best_.value()) ? best_.parameters() : average_.parameters();
+  }
+  [[nodiscard]] std::vector<Epoch> history() const {
+    std::vector<Epoch> epochs;
+    for (std::size_t e = 0; e < epoch_losses_.size(); ++e) {
+      epochs.push_back({epoch_losses_[e], accuracies_[e], test_accuracies_[e]});
     }
-    file.metadata("history", history);
-    file.write(path);
+    return epochs;
   }
-
-  /// Takes up what save() wrote, to evaluate it, or to go on with the same data. Throws basin::FileError if the file
-  /// does not fit this model.
-  void load(const std::string& path, bool go_on) {
-    basin::CheckpointReader file(path);
-    const basin::Json dataset = file.metadata("dataset");
-    if (go_on) basin::check_file(dataset == data_.name, path, "data set", dataset.dump(), "\"" + data_.name + "\"");
-    visit(file, *this);
-    file.finish();
-    const basin::Json history = file.metadata("history");
-    basin::check_file(history.is_array(), path, "history", history.type_name(), "an array");
-    for (const basin::Json& row : history) {
-      const bool numbers = row.is_array() && row.size() == 3 &&
-                           std::all_of(row.begin(), row.end(), [](const auto& value) { return value.is_number(); });
-      basin::check_file(numbers, path, "row of the history", row.dump(), "three numbers");
-      history_.push_back({row[0], row[1], row[2]});
-    }
-  }
-
-  [[nodiscard]] const Theta& parameters() const { return average_; }
-  [[nodiscard]] const std::vector<Epoch>& history() const { return history_; }
+  [[nodiscard]] double best_held_back() const { return best_.value(); }
   [[nodiscard]] const basin::Report& solves() const { return solves_; }
   /// Gradients that were made shorter, or left out, because a solve of their image failed.
   [[nodiscard]] Index bounded() const { return bounded_; }
   [[nodiscard]] Index left_out() const { return left_out_; }
-  [[nodiscard]] double train_seconds() const { return train_seconds_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   [[nodiscard]] basin::AdamW optimizer() const {
     return {.rate = settings_.rate, .beta2 = 0.99, .weight_decay = settings_.weight_decay};
   }
-
-  [[nodiscard]] Index batches() const { return data_.train.images.shape.samples / settings_.batch; }
 
   /// What a checkpoint keeps, for reading and writing alike.
   template <class File, class Self>
   static void visit(File& file, Self& self) {
     file("", self.theta_);
-    file("average", self.average_);
+    self.average_.each(file.under("average"));
+    if (self.settings_.held_back > 0) self.best_.each(file.under("best"));
     self.moments_.each(file.under("optimizer"));
-    file("epoch", self.epoch_);
-    file("batch", self.batch_);
     file("epoch_loss", self.epoch_loss_);
     file("epoch_correct", self.epoch_correct_);
+    file("history.loss", self.epoch_losses_);
+    file("history.accuracy", self.accuracies_);
+    file("history.test_accuracy", self.test_accuracies_);
+    self.solves_.forward.each(file.under("solves.forward"));
+    self.solves_.adjoint.each(file.under("solves.adjoint"));
+    file("bounded", self.bounded_);
+    file("left_out", self.left_out_);
   }
 
   template <class Trained>
-  bool run(const Trained& model) {
-    const basin::OneCycle schedule{.total = batches() * settings_.epochs, .warm_fraction = 0.05};
-    for (; epoch_ < settings_.epochs; ++epoch_) {
-      const std::vector<Index> order = shuffled(static_cast<int>(epoch_));
-      const auto start = Clock::now();
-      const Index first_batch = batch_;
-      for (; batch_ < batches(); ++batch_) {
-        train_batch(model, order, schedule(epoch_ * batches() + batch_));
-        show_progress(static_cast<double>(batch_ + 1 - first_batch) * settings_.batch / seconds_since(start));
-        if (basin::examples::interrupted != 0) {
-          ++batch_;
-          train_seconds_ += seconds_since(start);
-          return false;
-        }
-      }
-      train_seconds_ += seconds_since(start);
-      const double images = static_cast<double>(batches() * settings_.batch);
-      history_.push_back({epoch_loss_ / static_cast<double>(batches()), static_cast<double>(epoch_correct_) / images,
-                          test_accuracy()});
-      show_epoch(seconds_since(start));
-      batch_ = epoch_correct_ = 0;
-      epoch_loss_ = 0;
-    }
-    return true;
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training, const Trained& model) {
+    const basin::OneCycle schedule{.total = iterations(), .warm_fraction = 0.05};
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) {
+                          const double loss = train_batch(model, i, schedule(i));
+                          const Index batch = i % batches_.an_epoch() + 1;
+                          if (batch == batches_.an_epoch()) {
+                            end_epoch(training);
+                          } else {
+                            training.detail(detail(i / batches_.an_epoch(), batch));
+                          }
+                          return loss;
+                        });
   }
 
   template <class Trained>
-  void train_batch(const Trained& model, const std::vector<Index>& order, double rate_scale) {
-    const Index first = batch_ * settings_.batch;
-    const State<float> images =
-        training_batch(data_.train, order, first, settings_.batch, static_cast<int>(epoch_), settings_);
+  [[nodiscard]] double train_batch(const Trained& model, std::int64_t i, double rate_scale) {
+    std::vector<Index> images;
     basin::CrossEntropy loss;
-    for (Index n = first; n < first + settings_.batch; ++n) {
-      loss.labels.push_back(data_.train.labels[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])]);
+    for (const Index n : batches_.of(i)) {
+      images.push_back(split_.train[static_cast<std::size_t>(n)]);
+      loss.labels.push_back(data_.train.labels[static_cast<std::size_t>(images.back())]);
     }
-    auto result = basin::value_and_gradient(model, theta_.as<Trained>(), images, loss);
+    const State<float> batch =
+        training_batch(data_.train, images, static_cast<int>(i / batches_.an_epoch()), settings_);
+    auto result = basin::value_and_gradient(model, theta_.as<Trained>(), batch, loss);
     auto gradient = result.gradient.template as<Settled>();
     // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
     const double norm = basin::clip_by_global_norm(gradient, 1.0);
     if (!std::isfinite(norm)) {
-      throw std::runtime_error("the gradient is not finite in epoch " + std::to_string(epoch_ + 1) + ", batch " +
-                               std::to_string(batch_ + 1) + ": try a lower --rate");
+      throw std::runtime_error("the gradient is not finite in epoch " + std::to_string(i / batches_.an_epoch() + 1) +
+                               ", batch " + std::to_string(i % batches_.an_epoch() + 1) + ": try a lower --rate");
     }
     optimizer().step(theta_, gradient, moments_, rate_scale);
     basin::limit_output_norms(theta_, "2.cell.0.weight", settings_.cell_norm);
-    // The average forgets slowly, but not the start: at first it is the mean of all steps so far.
-    const double steps = static_cast<double>(moments_.steps);
-    const float kept = static_cast<float>(std::min(0.999, steps / (steps + 9)));
-    average_.vector() = kept * average_.vector() + (1 - kept) * theta_.vector();
+    average_.take(theta_);
     epoch_loss_ += result.value;
     epoch_correct_ += basin::count_correct(result.output.view(), loss.labels);
     solves_ += result.report;
     recent_ = result.report;
     bounded_ += result.bounded;
     left_out_ += result.left_out;
+    return result.value;
   }
 
-  /// The order of the training images in an epoch (Fisher and Yates 1938).
-  [[nodiscard]] std::vector<Index> shuffled(int epoch) const {
-    std::vector<Index> order(static_cast<std::size_t>(data_.train.images.shape.samples));
-    std::iota(order.begin(), order.end(), Index{0});
-    const basin::Random random{settings_.seed, order_stream + static_cast<std::uint64_t>(epoch)};
-    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i, i)]);
-    return order;
+  void end_epoch(basin::Training& training) {
+    const double batches = static_cast<double>(batches_.an_epoch());
+    epoch_losses_.push_back(epoch_loss_ / batches);
+    accuracies_.push_back(static_cast<double>(epoch_correct_) / (batches * settings_.batch));
+    epoch_correct_ = 0;
+    epoch_loss_ = 0;
+    double held_back = 0;
+    if (settings_.held_back > 0) {
+      held_back = accuracy(basin::samples_at(data_.train.images.view(), split_.held_back), held_back_labels(),
+                           average_.parameters(), false);
+      if (best_.offer(held_back, average_.parameters())) training.save_after_this();
+      if (settings_.patience > 0 && best_.since() >= settings_.patience) training.stop_after_this();
+    }
+    test_accuracies_.push_back(accuracy(data_.test.images, data_.test.labels, average_.parameters(), true));
+    std::array<char, 60> of_held_back{};
+    if (settings_.held_back > 0) {
+      std::snprintf(of_held_back.data(), of_held_back.size(), "held-back accuracy %.2f%%  ", 100 * held_back);
+    }
+    std::array<char, 200> line{};
+    std::snprintf(line.data(), line.size(),
+                  "epoch %zu/%d  loss %.4f  accuracy %.2f%%  %stest accuracy %.2f%%  not converged %.3f%%",
+                  epoch_losses_.size(), settings_.epochs, epoch_losses_.back(), 100 * accuracies_.back(),
+                  of_held_back.data(), 100 * test_accuracies_.back(), 100 * solves_.forward.nonconverged_fraction());
+    training.say(line.data());
   }
 
-  static double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
+  /// For the line of progress, in an epoch that has `batches` behind it.
+  [[nodiscard]] std::string detail(Index epoch, Index batches) const {
+    std::array<char, 120> text{};
+    std::snprintf(text.data(), text.size(), "epoch %td/%d  accuracy %.2f%%  evaluations %.1f, adjoint %.1f", epoch + 1,
+                  settings_.epochs,
+                  100.0 * static_cast<double>(epoch_correct_) / static_cast<double>(batches * settings_.batch),
+                  recent_.forward.mean_evaluations(), recent_.adjoint.mean_evaluations());
+    return text.data();
   }
 
-  /// One line that rewrites itself on a terminal; elsewhere a line every twenty seconds.
-  void show_progress(double images_a_second) {
-    static const bool terminal = isatty(STDOUT_FILENO) == 1;
-    const auto now = Clock::now();
-    const bool last = batch_ + 1 == batches();
-    if (std::chrono::duration<double>(now - shown_).count() < (terminal ? 0.2 : 20.0) && !(terminal && last)) return;
-    shown_ = now;
-    const double done = static_cast<double>(batch_ + 1);
-    const double left =
-        (static_cast<double>(batches() * (settings_.epochs - epoch_)) - done) * settings_.batch / images_a_second;
-    std::printf(
-        "%sepoch %d/%d  batch %d/%d  loss %.4f  accuracy %.2f%%  iterations %.1f  adjoint %.1f  %.0f images/s  %d:%02d "
-        "left%s",
-        terminal ? "\r" : "", static_cast<int>(epoch_ + 1), settings_.epochs, static_cast<int>(batch_ + 1),
-        static_cast<int>(batches()), epoch_loss_ / done,
-        100.0 * static_cast<double>(epoch_correct_) / (done * settings_.batch), recent_.forward.mean_evaluations(),
-        recent_.adjoint.mean_evaluations(), images_a_second, static_cast<int>(left) / 60, static_cast<int>(left) % 60,
-        terminal ? "\x1b[K" : "\n");
-    std::fflush(stdout);
+  double accuracy(const State<float>& images, const std::vector<std::uint8_t>& labels, const Theta& theta,
+                  bool counted) {
+    const auto prediction = basin::predict(settled_model(settings_), theta, images);
+    if (counted) solves_ += prediction.report;
+    return basin::accuracy(prediction.output.view(), as_labels(labels));
   }
 
-  void show_epoch(double seconds) const {
-    const Epoch& epoch = history_.back();
-    std::printf("%sepoch %d/%d  loss %.4f  accuracy %.2f%%  test accuracy %.2f%%  not converged %.3f%%  %.1f s\n",
-                isatty(STDOUT_FILENO) == 1 ? "\r\x1b[K" : "", static_cast<int>(epoch_ + 1), settings_.epochs,
-                epoch.loss, 100 * epoch.accuracy, 100 * epoch.test_accuracy,
-                100 * solves_.forward.nonconverged_fraction(), seconds);
-    std::fflush(stdout);
+  [[nodiscard]] std::vector<std::uint8_t> held_back_labels() const {
+    std::vector<std::uint8_t> labels;
+    for (const Index n : split_.held_back) labels.push_back(data_.train.labels[static_cast<std::size_t>(n)]);
+    return labels;
   }
 
   Settings settings_;
   const Data& data_;
   Theta theta_;
-  Theta average_;  // of theta over the last steps (Polyak & Juditsky 1992); what is evaluated
+  basin::WeightAverage<Settled, float> average_;
+  basin::Best<Settled, float> best_;
   basin::AdamState<Settled, float> moments_;
-  std::int64_t epoch_ = 0, batch_ = 0, epoch_correct_ = 0;
-  double epoch_loss_ = 0, train_seconds_ = 0;
+  basin::Split split_;
+  basin::Batches batches_;
+  double epoch_loss_ = 0;  // of the epoch at hand, as epoch_correct_
+  std::int64_t epoch_correct_ = 0;
+  std::vector<double> epoch_losses_, accuracies_, test_accuracies_;
   Index bounded_ = 0, left_out_ = 0;  // gradients of images for which a solve failed (train/value_and_gradient.hpp)
-  std::vector<Epoch> history_;
   basin::Report solves_, recent_;
-  Clock::time_point shown_{};
 };
 
 }  // namespace deq_digits

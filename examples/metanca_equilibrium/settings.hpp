@@ -41,25 +41,21 @@ In the output folder: metrics.json, cost.png, settled.safetensors and updates.sa
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);
   options.add_out(s.out);
-  options
-      .add("iterations", s.iterations,
-           "Of each training; of the one through updates, two thirds with one update and the rest from a pool")
-      ->check(CLI::Range(1, 100000000));
-  options.add("architectures", s.architectures, "That training draws from, with random widths")
-      ->check(CLI::Range(1, 10000));
-  options.add("images", s.images, "A network of an iteration")->check(CLI::Range(1, 60000));
-  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself")
-      ->check(CLI::Range(1, 64));
-  options.add("rate", s.rate, "Highest rate of Muon")->check(CLI::Range(1e-9, 1.0));
-  options
-      .add("state-limit", s.state_limit,
-           "Of the norm of what each gate takes of a cell's own state, in the training through the equilibrium: keeps "
-           "it "
-           "settling")
-      ->check(CLI::Range(1e-6, 1e6));
-  options.add("tolerance", s.tolerance, "Of the equilibria, relative")->check(CLI::Range(1e-7, 1.0));
-  options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative")
-      ->check(CLI::Range(1e-6, 1.0));
+  options.add("iterations", s.iterations,
+              "Of each training; of the one through updates, two thirds with one update and the rest from a pool",
+              {1, 100000000});
+  options.add("architectures", s.architectures, "That training draws from, with random widths", {1, 10000});
+  options.add("images", s.images, "A network of an iteration", {1, 60000});
+  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself", {1, 64});
+  options.add("rate", s.rate, "Highest rate of Muon", {1e-9, 1.0});
+  options.add(
+      "state-limit", s.state_limit,
+      "Of the norm of what each gate takes of a cell's own state, in the training through the equilibrium: keeps "
+      "it "
+      "settling",
+      {1e-6, 1e6});
+  options.add("tolerance", s.tolerance, "Of the equilibria, relative", {1e-7, 1.0});
+  options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative", {1e-6, 1.0});
   options.add_test_images(s.test_images);
   options.add_seed(s.seed);
   options.add_threads(s.threads);

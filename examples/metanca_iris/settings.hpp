@@ -39,21 +39,18 @@ In the output folder: metrics.json, updates.png (loss against updates), with_poo
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_out(s.out);
-  options.add("iterations", s.iterations, "Of training with one update from a random network")
-      ->check(CLI::Range(0, 100000000));
-  options.add("pool-iterations", s.pool_iterations, "Of training with several updates, after those")
-      ->check(CLI::Range(0, 100000000));
-  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself")
-      ->check(CLI::Range(1, 64));
-  options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
-  options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
-  options.add("horizon", s.horizon, "Updates over which the loss is followed")->check(CLI::Range(1, 1000000));
-  options.add("noise", s.noise, "Sigma of what is added to the features in training, in their standard deviations")
-      ->check(CLI::Range(0.0, 10.0));
-  options.add("rate", s.rate, "Highest rate of Muon, with one update")->check(CLI::Range(1e-9, 1.0));
-  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, with several")->check(CLI::Range(1e-9, 1.0));
-  options.add("seeds", s.seeds, "Rules to train, each with its own split of the irises")->check(CLI::Range(1, 1000));
-  options.add("seed", s.seed, "The first of them; every random number follows from it");
+  options.add("iterations", s.iterations, "Of training with one update from a random network", {0, 100000000});
+  options.add("pool-iterations", s.pool_iterations, "Of training with several updates, after those", {0, 100000000});
+  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself", {1, 64});
+  options.add("samples", s.samples, "Networks of each architecture to evaluate", {1, 10000});
+  options.add("updates", s.updates, "Of a network before its test accuracy is taken", {1, 100000});
+  options.add("horizon", s.horizon, "Updates over which the loss is followed", {1, 1000000});
+  options.add("noise", s.noise, "Sigma of what is added to the features in training, in their standard deviations",
+              {0.0, 10.0});
+  options.add("rate", s.rate, "Highest rate of Muon, with one update", {1e-9, 1.0});
+  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, with several", {1e-9, 1.0});
+  options.add("seeds", s.seeds, "Rules to train, each with its own split of the irises", {1, 1000});
+  options.add_seed(s.seed, "The first of them; every random number follows from it");
   options.add_threads(s.threads);
 }
 

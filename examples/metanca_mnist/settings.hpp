@@ -64,38 +64,32 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("architecture", s.architecture,
               "With --evaluate or --rule: only sample one network of these widths, and save it");
   options.add_out(s.out);
-  options.add("iterations", s.iterations, "Of training with one update from a random network")
-      ->check(CLI::Range(0, 100000000));
-  options.add("pool-iterations", s.pool_iterations, "Of training with several updates from a pool, after those")
-      ->check(CLI::Range(0, 100000000));
-  options.add("architectures", s.architectures, "That training draws from, with random widths")
-      ->check(CLI::Range(1, 10000));
-  options.add("images", s.images, "An iteration")->check(CLI::Range(1, 60000));
-  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself")
-      ->check(CLI::Range(1, 64));
-  options.add("samples", s.samples, "Networks for each place of the heatmap")->check(CLI::Range(1, 10000));
-  options.add("updates", s.updates, "Of a network before it is evaluated")->check(CLI::Range(1, 100000));
+  options.add("iterations", s.iterations, "Of training with one update from a random network", {0, 100000000});
+  options.add("pool-iterations", s.pool_iterations, "Of training with several updates from a pool, after those",
+              {0, 100000000});
+  options.add("architectures", s.architectures, "That training draws from, with random widths", {1, 10000});
+  options.add("images", s.images, "An iteration", {1, 60000});
+  options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself", {1, 64});
+  options.add("samples", s.samples, "Networks for each place of the heatmap", {1, 10000});
+  options.add("updates", s.updates, "Of a network before it is evaluated", {1, 100000});
   options.add("sample", s.sample, "Seed of the network that --architecture samples");
-  options.add("rate", s.rate, "Highest rate of Muon, with one update")->check(CLI::Range(1e-9, 1.0));
-  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, from the pool")->check(CLI::Range(1e-9, 1.0));
-  options
-      .add("weight-decay", s.weight_decay, "Of Muon: a step takes so much of its rate of every weight of a matrix away")
-      ->check(CLI::Range(0.0, 10.0));
-  options
-      .add("distortion", s.distortion,
-           "How far training images are turned, sheared, scaled and shifted at random; 1: up to 7 degrees, a tenth, 7% "
-           "and 0.7 pixels; 0: not at all")
-      ->check(CLI::Range(0.0, 4.0));
-  options
-      .add("without", s.without, "Leave out of the rule or its training: nothing, neighbours, codes, pool, zero-out")
-      ->check(CLI::IsMember({"nothing", "neighbours", "codes", "pool", "zero-out"}));
-  options
-      .add("held-back", s.held_back,
-           "Training images, the last ones, that are not trained on but evaluated on instead of "
-           "the test images, also with --evaluate: for the choice of settings")
-      ->check(CLI::Range(0, 50000));
+  options.add("rate", s.rate, "Highest rate of Muon, with one update", {1e-9, 1.0});
+  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, from the pool", {1e-9, 1.0});
+  options.add("weight-decay", s.weight_decay,
+              "Of Muon: a step takes so much of its rate of every weight of a matrix away", {0.0, 10.0});
+  options.add(
+      "distortion", s.distortion,
+      "How far training images are turned, sheared, scaled and shifted at random; 1: up to 7 degrees, a tenth, 7% "
+      "and 0.7 pixels; 0: not at all",
+      {0.0, 4.0});
+  options.add("without", s.without, "Leave out of the rule or its training: nothing, neighbours, codes, pool, zero-out",
+              {"nothing", "neighbours", "codes", "pool", "zero-out"});
+  options.add("held-back", s.held_back,
+              "Training images, the last ones, that are not trained on but evaluated on instead of "
+              "the test images, also with --evaluate: for the choice of settings",
+              {0, 50000});
   options.add_test_images(s.test_images);
-  options.add("step", s.step, "Between the widths of the heatmap")->check(CLI::Range(1, 90));
+  options.add("step", s.step, "Between the widths of the heatmap", {1, 90});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
 }

@@ -41,35 +41,31 @@ Examples:
 In the output folder: metrics.json, updates.png, rule.safetensors.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("task", s.task, "iris or digits")->check(CLI::IsMember({"iris", "digits"}));
-  options
-      .add("codes", s.codes,
-           "Of digits: one-end (pixels and classes have tables of codes) or state (binary codes in the mutable state, "
-           "voted "
-           "on as names are)")
-      ->check(CLI::IsMember({"one-end", "state"}));
+  options.add("task", s.task, "iris or digits", {"iris", "digits"});
+  options.add(
+      "codes", s.codes,
+      "Of digits: one-end (pixels and classes have tables of codes) or state (binary codes in the mutable state, "
+      "voted "
+      "on as names are)",
+      {"one-end", "state"});
   options.add_digits_folder(s.data);
   options.add_out(s.out);
-  options
-      .add("iterations", s.iterations,
-           "Of training with one update of networks whose names are agreed on; 0: as many as "
-           "the task needs")
-      ->check(CLI::Range(0, 100000000));
-  options
-      .add("pool-iterations", s.pool_iterations,
-           "Of training with several updates, names to be found; 0: as many as the "
-           "task needs")
-      ->check(CLI::Range(0, 100000000));
-  options
-      .add("networks", s.networks,
-           "An iteration, the architecture of each drawn by itself; 0: as many as the task needs")
-      ->check(CLI::Range(0, 64));
-  options.add("samples", s.samples, "Networks of each architecture to evaluate")->check(CLI::Range(1, 10000));
-  options.add("updates", s.updates, "Of a network before its test accuracy is taken")->check(CLI::Range(1, 100000));
-  options.add("horizon", s.horizon, "Updates over which networks are followed")->check(CLI::Range(1, 1000000));
+  options.add("iterations", s.iterations,
+              "Of training with one update of networks whose names are agreed on; 0: as many as "
+              "the task needs",
+              {0, 100000000});
+  options.add("pool-iterations", s.pool_iterations,
+              "Of training with several updates, names to be found; 0: as many as the "
+              "task needs",
+              {0, 100000000});
+  options.add("networks", s.networks,
+              "An iteration, the architecture of each drawn by itself; 0: as many as the task needs", {0, 64});
+  options.add("samples", s.samples, "Networks of each architecture to evaluate", {1, 10000});
+  options.add("updates", s.updates, "Of a network before its test accuracy is taken", {1, 100000});
+  options.add("horizon", s.horizon, "Updates over which networks are followed", {1, 1000000});
   options.add_test_images(s.test_images);
-  options.add("rate", s.rate, "Highest rate of Muon, with one update")->check(CLI::Range(1e-9, 1.0));
-  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, with several")->check(CLI::Range(1e-9, 1.0));
+  options.add("rate", s.rate, "Highest rate of Muon, with one update", {1e-9, 1.0});
+  options.add("pool-rate", s.pool_rate, "Highest rate of Muon, with several", {1e-9, 1.0});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
 }

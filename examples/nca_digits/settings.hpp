@@ -48,15 +48,13 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
   options.add_out(s.out);
-  options.add("iterations", s.iterations, "Of training")->check(CLI::Range(1, 100000000));
-  options.add("steps", s.steps, "Of the automaton in an iteration")->check(CLI::Range(1, 10000));
-  options.add("batch", s.batch, "Digits an iteration; a quarter are fresh, a quarter redrawn")
-      ->check(CLI::Range(4, 4096));
-  options.add("pool", s.pool, "Digits in the pool")->check(CLI::Range(4, 1000000));
-  options.add("rate", s.rate, "Highest rate of Adam")->check(CLI::Range(1e-9, 1.0));
-  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
-  options.add("noise", s.noise, "Sigma of the noise that is added to every update in training")
-      ->check(CLI::Range(0.0, 1.0));
+  options.add("iterations", s.iterations, "Of training", {1, 100000000});
+  options.add("steps", s.steps, "Of the automaton in an iteration", {1, 10000});
+  options.add("batch", s.batch, "Digits an iteration; a quarter are fresh, a quarter redrawn", {4, 4096});
+  options.add("pool", s.pool, "Digits in the pool", {4, 1000000});
+  options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
+  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine", {0.0, 1.0});
+  options.add("noise", s.noise, "Sigma of the noise that is added to every update in training", {0.0, 1.0});
   options.add_test_images(s.test_images);
   options.add_seed(s.seed);
   options.add_threads(s.threads);

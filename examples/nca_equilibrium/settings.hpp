@@ -48,20 +48,15 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("target", s.target, "Picture (PNG, transparent parts stay empty); none: drawn");
   options.add("model", s.model, "A trained automaton: .safetensors, or .json as published with the article");
   options.add_out(s.out);
-  options.add("iterations", s.iterations, "Of training; -1: 2000, or 1200 with --model")
-      ->check(CLI::Range(-1, 100000000));
-  options.add("rounds", s.rounds, "With --model: at most so many times 400 iterations more, until the pattern rests")
-      ->check(CLI::Range(0, 1000));
-  options.add("unrolled-iterations", s.unrolled_iterations, "Of the same rule through its steps")
-      ->check(CLI::Range(0, 100000000));
-  options
-      .add("reach-iterations", s.reach_iterations,
-           "Of each of six contractions, of which the reach is measured; 0: none")
-      ->check(CLI::Range(0, 100000000));
-  options.add("size", s.size, "Cells along the longer side of the picture (40 suits published models)")
-      ->check(CLI::Range(1, 512));
-  options.add("padding", s.padding, "Empty cells on each side; -1: 2, or 16 with --model")->check(CLI::Range(-1, 512));
-  options.add("rate", s.rate, "Highest rate of Adam; 0: 1e-2, or 2e-5 with --model")->check(CLI::Range(0.0, 1.0));
+  options.add("iterations", s.iterations, "Of training; -1: 2000, or 1200 with --model", {-1, 100000000});
+  options.add("rounds", s.rounds, "With --model: at most so many times 400 iterations more, until the pattern rests",
+              {0, 1000});
+  options.add("unrolled-iterations", s.unrolled_iterations, "Of the same rule through its steps", {0, 100000000});
+  options.add("reach-iterations", s.reach_iterations,
+              "Of each of six contractions, of which the reach is measured; 0: none", {0, 100000000});
+  options.add("size", s.size, "Cells along the longer side of the picture (40 suits published models)", {1, 512});
+  options.add("padding", s.padding, "Empty cells on each side; -1: 2, or 16 with --model", {-1, 512});
+  options.add("rate", s.rate, "Highest rate of Adam; 0: 1e-2, or 2e-5 with --model", {0.0, 1.0});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
 }

@@ -35,6 +35,7 @@ struct Settings {
   std::string tape = "recomputed";
   std::uint64_t seed = 1;
   int threads = 0;
+  double checkpoint_minutes = 2;
 };
 
 inline constexpr const char* description =
@@ -59,41 +60,44 @@ loss.png. Ctrl-C ends the training after the iteration at hand, with a checkpoin
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("target", s.target, "Picture to grow (PNG, any size; transparent parts stay empty); none: drawn");
-  options.add("regime", s.regime, "growing, persistent or regenerating")
-      ->check(CLI::IsMember({"growing", "persistent", "regenerating"}));
-  options.add("model", s.model, "Start from a trained automaton: .safetensors, or .json as published with the article");
-  options.add("export", s.export_to, "Write the automaton to NAME.safetensors and NAME.json (8 bits a weight)");
+  options.add("regime", s.regime, "growing, persistent or regenerating", {"growing", "persistent", "regenerating"});
+  options.add("model", s.model, "Start from a trained automaton: .safetensors, or .json as published with the article")
+      .of_this_run();
+  options.add("export", s.export_to, "Write the automaton to NAME.safetensors and NAME.json (8 bits a weight)")
+      .of_this_run();
   options.add_resume(s.resume);
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
-  options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
-  options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit")
-      ->check(CLI::Range(0.0, 1e6));
-  options.add("size", s.size, "Cells along the longer side of the picture")->check(CLI::Range(1, 4096));
-  options.add("padding", s.padding, "Empty cells on each side of it")->check(CLI::Range(0, 4096));
-  options.add("steps", s.steps, "Steps of the run that is measured and drawn")->check(CLI::Range(1, 10000000));
-  options.add("damage", s.damage, "What is erased to see it heal: half (of the grid), circle or none")
-      ->check(CLI::IsMember({"half", "circle", "none"}));
+  options.add("iterations", s.iterations, "Of training", {0, 100000000});
+  options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit",
+              {0.0, 1e6});
+  options.add("size", s.size, "Cells along the longer side of the picture", {1, 4096});
+  options.add("padding", s.padding, "Empty cells on each side of it", {0, 4096});
+  options.add("steps", s.steps, "Steps of the run that is measured and drawn", {1, 10000000}).of_this_run();
+  options
+      .add("damage", s.damage, "What is erased to see it heal: half (of the grid), circle or none",
+           {"half", "circle", "none"})
+      .of_this_run();
   options
       .add("boundary", s.boundary,
            "Of the run that is measured: zero or torus (default: zero; of a --model that is "
-           "only run, torus)")
-      ->check(CLI::IsMember({"zero", "torus"}));
-  options.add("batch", s.batch, "Samples an iteration")->check(CLI::Range(1, 4096));
-  options.add("pool", s.pool, "States in the pool, for persistent and regenerating")->check(CLI::Range(1, 1000000));
-  options.add("min-steps", s.min_steps, "Fewest steps of a rollout in training")->check(CLI::Range(1, 100000));
-  options.add("max-steps", s.max_steps, "One more than the most steps")->check(CLI::Range(2, 100000));
-  options.add("warm-up", s.warm_up, "Iterations over which the number of steps grows to that; 0: none")
-      ->check(CLI::Range(0, 1000000));
-  options
-      .add("loss", s.loss,
-           "Where the loss looks: last (step), random (four steps of the last half), along (the last "
-           "quarter)")
-      ->check(CLI::IsMember({"last", "random", "along"}));
-  options.add("overflow", s.overflow, "Weight of the penalty on features beyond [-2, 2]")->check(CLI::Range(0.0, 1e6));
-  options.add("rate", s.rate, "Highest rate of Adam")->check(CLI::Range(1e-9, 1.0));
-  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
-  options.add("tape", s.tape, "What a rollout keeps for its gradient: kept (all), recomputed (states), checkpointed")
-      ->check(CLI::IsMember({"kept", "recomputed", "checkpointed"}));
+           "only run, torus)",
+           {"zero", "torus"})
+      .of_this_run();
+  options.add("batch", s.batch, "Samples an iteration", {1, 4096});
+  options.add("pool", s.pool, "States in the pool, for persistent and regenerating", {1, 1000000});
+  options.add("min-steps", s.min_steps, "Fewest steps of a rollout in training", {1, 100000});
+  options.add("max-steps", s.max_steps, "One more than the most steps", {2, 100000});
+  options.add("warm-up", s.warm_up, "Iterations over which the number of steps grows to that; 0: none", {0, 1000000});
+  options.add("loss", s.loss,
+              "Where the loss looks: last (step), random (four steps of the last half), along (the last "
+              "quarter)",
+              {"last", "random", "along"});
+  options.add("overflow", s.overflow, "Weight of the penalty on features beyond [-2, 2]", {0.0, 1e6});
+  options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
+  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine", {0.0, 1.0});
+  options.add("tape", s.tape, "What a rollout keeps for its gradient: kept (all), recomputed (states), checkpointed",
+              {"kept", "recomputed", "checkpointed"});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
 }

@@ -3,13 +3,16 @@
 // What nca_grow measures and draws of an automaton: eight runs from the seed with other random masks, of which the
 // first is shown, then damage, and the healing.
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <numbers>
 #include <string>
 #include <vector>
 
 #include "../support/plot.hpp"
+#include "../support/process.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
@@ -111,8 +114,48 @@ inline void write_film(const std::string& path, const Film& film) {
   basin::write_png(path + ".png", basin::examples::side_by_side(film.strip, film.captions));
 }
 
+inline void draw_loss(const Settings& settings, const basin::Training& training) {
+  if (training.losses().empty()) return;
+  basin::write_png(settings.out + "/loss.png",
+                   basin::examples::line_chart(
+                       {basin::examples::log_means("loss", training.losses())},
+                       {.title = "Training: mean squared error", .x_label = "iteration", .y_label = "log10"}));
+}
+
+/// How it grows so far, where a training was stopped.
+inline void draw_growth(const Settings& settings, const Trainer& trainer) {
+  Film growth;
+  Show(settings, trainer).run<basin::Zero>(settings.max_steps, growth, {0, 8, 16, 24, 32, 48, 64, 96});
+  write_film(settings.out + "/growth", growth);
+}
+
+/// What the errors say. One that is not finite, or has grown to more than four times what it was, is no picture any
+/// more; a regime that is not trained to keep or to heal may well lose it.
+inline std::string verdict(const Settings& settings, const basin::OrderedJson& grown, const basin::OrderedJson& at_end,
+                           const basin::OrderedJson& healed) {
+  const auto value = [](const basin::OrderedJson& json) {
+    return json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN();
+  };
+  const auto text = [](const char* words, double error) {
+    std::array<char, 80> out{};
+    std::snprintf(out.data(), out.size(), words, error);
+    return std::string(out.data());
+  };
+  const bool long_enough = !grown.is_null();
+  const double before = value(long_enough ? grown : at_end), after = value(at_end);
+  std::string all;
+  if (long_enough) all += "error after " + std::to_string(settings.max_steps) + text(" steps %.2g, ", before);
+  all += "after " + std::to_string(settings.steps) + text(" steps %.2g", after);
+  const bool kept = after <= 4 * before;
+  if (!kept) all += " (the picture is lost: the regime " + settings.regime + " has not learnt to keep it)";
+  if (!healed.is_null() && kept) {
+    all += text(value(healed) <= 4 * after ? ", healed to %.2g" : ", damaged and not healed: %.2g", value(healed));
+  }
+  return all + "; ";
+}
+
 template <class Edge>
-void show_with(const Settings& settings, Trainer& trainer) {
+void show_with(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
   const std::string out = settings.out + "/";
   basin::examples::Stopwatch watch;
   Show show(settings, trainer);
@@ -128,18 +171,13 @@ void show_with(const Settings& settings, Trainer& trainer) {
   const double seconds = watch.seconds();
   write_film(out + "growth", growth);
   if (settings.damage != "none") write_film(out + "healing", healing);
-  if (!trainer.losses().empty()) {
-    basin::write_png(out + "loss.png",
-                     basin::examples::line_chart(
-                         {basin::examples::log_means("loss", trainer.losses())},
-                         {.title = "Training: mean squared error", .x_label = "iteration", .y_label = "log10"}));
-  }
+  draw_loss(settings, training);
   basin::OrderedJson metrics, alive = basin::OrderedJson::object();
   for (const auto& [step, count] : show.alive_cells) alive[std::to_string(step)] = count;
   metrics["target"] = !trainer.has_target() ? "none" : settings.target.empty() ? "drawn" : settings.target;
   metrics["regime"] = settings.regime;
   metrics["parameters"] = Rule::param_count;
-  metrics["iterations"] = trainer.losses().size();
+  metrics["iterations"] = training.losses().size();
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
   metrics["boundary"] = std::is_same_v<Edge, basin::Zero> ? "zero" : "torus";
@@ -149,26 +187,25 @@ void show_with(const Settings& settings, Trainer& trainer) {
   metrics["loss_at_last_step"] = loss_at_end;
   metrics["loss_after_damage_recovery"] = healed;
   metrics["alive_cells"] = alive;
-  metrics["train_seconds"] = trainer.train_seconds();
-  const bool trained = trainer.train_seconds() > 0;
+  metrics["train_seconds"] = training.seconds();
+  metrics["training"] = training.described();
   metrics["cell_steps_per_second"] =
-      trained ? trainer.cell_steps() / trainer.train_seconds() : show.cell_steps() / seconds;
+      training.seconds() > 0 ? trainer.cell_steps() / training.seconds() : show.cell_steps() / seconds;
   metrics["run_cell_steps_per_second"] = show.cell_steps() / seconds;
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(out + "metrics.json", metrics);
-  const auto number = [](const basin::OrderedJson& value) { return value.is_null() ? "-" : value.dump(); };
-  std::printf("error after %d steps %s, after %d steps %s, healed %s; %.0f cells alive; wrote %s\n", settings.max_steps,
-              number(show.loss_grown).c_str(), settings.steps, number(loss_at_end).c_str(), number(healed).c_str(),
-              show.alive_cells[settings.steps], settings.out.c_str());
+  std::printf("%s%.0f cells alive after %d steps; wrote %s\n",
+              trainer.has_target() ? verdict(settings, show.loss_grown, loss_at_end, healed).c_str() : "",
+              show.alive_cells[settings.steps], settings.steps, settings.out.c_str());
 }
 
-inline void show(const Settings& settings, Trainer& trainer) {
+inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
   const bool torus =
       settings.boundary.empty() ? !settings.model.empty() && !trainer.has_target() : settings.boundary == "torus";
   if (torus) {
-    show_with<basin::Periodic>(settings, trainer);
+    show_with<basin::Periodic>(settings, trainer, training);
   } else {
-    show_with<basin::Zero>(settings, trainer);
+    show_with<basin::Zero>(settings, trainer, training);
   }
 }
 

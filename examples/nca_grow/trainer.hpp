@@ -1,7 +1,7 @@
 #pragma once
 
-// Training of nca_grow, and its checkpoints. Everything random is a function of the seed and the iteration, so a run
-// resumes bit for bit.
+// Training of nca_grow. Everything random is a function of the seed and the iteration, so a run resumes bit for bit
+// (basin/io/training.hpp).
 
 #include <algorithm>
 #include <cmath>
@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "../support/process.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/io/target_image.hpp"
+#include "basin/io/training.hpp"
 #include "basin/nca/damage.hpp"
 #include "basin/nca/pool.hpp"
 #include "basin/train/clip.hpp"
@@ -62,57 +62,19 @@ class Trainer {
   [[nodiscard]] bool has_target() const { return target_.shape.features > 0; }
   [[nodiscard]] basin::LeadingFeaturesError<float> error() const { return {target_}; }
   [[nodiscard]] const Theta& parameters() const { return theta_; }
-  [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
-  [[nodiscard]] double train_seconds() const { return train_seconds_; }
   [[nodiscard]] double cell_steps() const { return cell_steps_; }
 
   void take(const Theta& theta) { theta_ = theta; }
 
-  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end.
-  bool run() {
-    if (settings_.tape == "kept") return run_with<basin::Kept>();
-    if (settings_.tape == "checkpointed") return run_with<basin::Checkpointed>();
-    return run_with<basin::Recomputed>();
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
+    if (settings_.tape == "kept") return run_with<basin::Kept>(training);
+    if (settings_.tape == "checkpointed") return run_with<basin::Checkpointed>(training);
+    return run_with<basin::Recomputed>(training);
   }
 
-  /// Everything that the run goes on from.
-  void save(const std::string& path) const {
-    basin::CheckpointWriter file;
-    visit(file, *this);
-    if (pooled()) pool_.save(file.under("pool"));
-    file.metadata("settings", {{"target", settings_.target},
-                               {"regime", settings_.regime},
-                               {"iterations", settings_.iterations},
-                               {"minutes", settings_.minutes},
-                               {"size", settings_.size},
-                               {"padding", settings_.padding},
-                               {"batch", settings_.batch},
-                               {"pool", settings_.pool},
-                               {"min-steps", settings_.min_steps},
-                               {"max-steps", settings_.max_steps},
-                               {"warm-up", settings_.warm_up},
-                               {"loss", settings_.loss},
-                               {"overflow", settings_.overflow},
-                               {"rate", settings_.rate},
-                               {"final-rate", settings_.final_rate},
-                               {"tape", settings_.tape},
-                               {"seed", settings_.seed}});
-    // Where time decides how the rate falls, a run goes on from its time; elsewhere it would make equal runs differ.
-    if (settings_.minutes > 0) file.metadata("train_seconds", train_seconds_);
-    file.write(path);
-  }
-
-  /// Takes up what save() wrote. Throws basin::FileError if the file does not fit.
-  void load(const std::string& path) {
-    basin::CheckpointReader file(path);
-    visit(file, *this);
-    if (pooled()) pool_.load(file.under("pool"));
-    file.finish();
-    if (file.has_metadata("train_seconds")) {
-      const basin::Json seconds = file.metadata("train_seconds");
-      basin::check_file(seconds.is_number(), path, "train_seconds", seconds.type_name(), "a number");
-      train_seconds_ = seconds;
-    }
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
   }
 
  private:
@@ -125,31 +87,14 @@ class Trainer {
   static void visit(File& file, Self& self) {
     file("", self.theta_);
     self.moments_.each(file.under("optimizer"));
-    file("iteration", self.iteration_);
-    file("losses", self.losses_);
     file("cell_steps", self.cell_steps_);
+    if (self.pooled()) self.pool_.each(file.under("pool"));
   }
 
   template <class Tape>
-  bool run_with() {
-    basin::examples::Stopwatch watch;
-    basin::examples::Progress progress;
-    const double before = train_seconds_;
-    const double limit = settings_.minutes > 0 ? 60 * settings_.minutes : 0;
-    bool stopped = false;
-    while (iteration_ < settings_.iterations && !stopped && (limit == 0 || train_seconds_ < limit)) {
-      const double done = limit > 0 ? std::max(train_seconds_ / limit, share_of_iterations()) : share_of_iterations();
-      iterate<Tape>(rate_scale(done));
-      train_seconds_ = before + watch.seconds();
-      stopped = basin::examples::interrupted != 0;
-      progress.show_training(settings_.iterations, losses_, train_seconds_);
-    }
-    progress.end();
-    return !stopped;
-  }
-
-  [[nodiscard]] double share_of_iterations() const {
-    return static_cast<double>(iteration_) / std::max(1, settings_.iterations);
+  [[nodiscard]] basin::TrainingEnd run_with(basin::Training& training) {
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate<Tape>(i, rate_scale(training.share())); });
   }
 
   /// Along half a cosine from 1 to final_rate / rate.
@@ -169,8 +114,8 @@ class Trainer {
   }
 
   template <class Tape>
-  void iterate(double rate_scale) {
-    const auto iteration = static_cast<std::uint64_t>(iteration_);
+  [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
+    const auto iteration = static_cast<std::uint64_t>(i);
     const auto loss = basin::SumOf(error(), basin::Overflow{-2, 2, settings_.overflow});
     std::vector<Index> drawn;
     const State<float> batch = start(iteration, drawn);
@@ -188,14 +133,13 @@ class Trainer {
     auto gradient = result.gradient.template as<Rule>();
     // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
     if (!std::isfinite(basin::normalize_leaves(gradient))) {
-      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(iteration_ + 1) +
+      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(i + 1) +
                                ": try a lower --rate");
     }
     adam().step(theta_, gradient, moments_, rate_scale);
     if (pooled()) pool_.put(drawn, result.output.view());
-    losses_.push_back(result.value);
     cell_steps_ += static_cast<double>(model.steps * grid().cells() * settings_.batch);
-    ++iteration_;
+    return result.value;
   }
 
   /// The states from which an iteration starts; of the pool, sorted so that the worst comes first.
@@ -236,9 +180,7 @@ class Trainer {
   Theta theta_;
   basin::AdamState<Rule, float> moments_;
   basin::Pool<float> pool_;
-  std::int64_t iteration_ = 0;
-  std::vector<double> losses_;
-  double train_seconds_ = 0, cell_steps_ = 0;
+  double cell_steps_ = 0;
 };
 
 }  // namespace nca_grow

@@ -60,34 +60,30 @@ iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("texture", s.texture, "Texture to make (PNG, any size; of a picture that is not square, the middle)");
-  options.add("rule", s.rule, "large (5,856 parameters) or micro (588)")->check(CLI::IsMember({"large", "micro"}));
+  options.add("rule", s.rule, "large (5,856 parameters) or micro (588)", {"large", "micro"});
   options.add("model", s.model, "Start from a trained automaton, .safetensors as --export writes it; needs its --rule");
   options.add("export", s.export_to, "Write the automaton's parameters to this file, .safetensors");
   options.add_resume(s.resume);
   options.add_out(s.out);
-  options.add("iterations", s.iterations, "Of training")->check(CLI::Range(0, 100000000));
-  options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit")
-      ->check(CLI::Range(0.0, 1e6));
-  options.add("texture-size", s.texture_size, "Larger textures are made smaller, to so many pixels a side")
-      ->check(CLI::Range(8, 4096));
-  options.add("size", s.size, "Cells along a side of the torus in training")->check(CLI::Range(8, 4096));
-  options.add("run-size", s.run_size, "Cells along a side of the torus that is shown")->check(CLI::Range(8, 4096));
-  options.add("steps", s.steps, "Steps of the run that is shown, before and after the hole")
-      ->check(CLI::Range(1, 1000000));
-  options.add("batch", s.batch, "Samples an iteration")->check(CLI::Range(1, 4096));
-  options.add("pool", s.pool, "States in the pool that training goes on from")->check(CLI::Range(1, 1000000));
-  options.add("min-steps", s.min_steps, "Fewest steps of a rollout in training")->check(CLI::Range(1, 100000));
-  options.add("max-steps", s.max_steps, "One more than the most steps")->check(CLI::Range(2, 100000));
-  options.add("fire", s.fire, "Share of the cells that update at a step")->check(CLI::Range(0.01, 1.0));
-  options.add("levels", s.levels, "Of the pyramid, each twice as coarse as the one before; as many as fit")
-      ->check(CLI::Range(1, 10));
-  options.add("directions", s.directions, "On which patches are compared, of each level, new ones every iteration")
-      ->check(CLI::Range(1, 1024));
-  options.add("mean-weight", s.mean_weight, "Weight of a patch's mean colour against its detail")
-      ->check(CLI::Range(0.0, 100.0));
-  options.add("overflow", s.overflow, "Weight of the penalty on features beyond [-1, 1]")->check(CLI::Range(0.0, 1e6));
-  options.add("rate", s.rate, "Highest rate of Adam")->check(CLI::Range(1e-9, 1.0));
-  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine")->check(CLI::Range(0.0, 1.0));
+  options.add("iterations", s.iterations, "Of training", {0, 100000000});
+  options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit",
+              {0.0, 1e6});
+  options.add("texture-size", s.texture_size, "Larger textures are made smaller, to so many pixels a side", {8, 4096});
+  options.add("size", s.size, "Cells along a side of the torus in training", {8, 4096});
+  options.add("run-size", s.run_size, "Cells along a side of the torus that is shown", {8, 4096});
+  options.add("steps", s.steps, "Steps of the run that is shown, before and after the hole", {1, 1000000});
+  options.add("batch", s.batch, "Samples an iteration", {1, 4096});
+  options.add("pool", s.pool, "States in the pool that training goes on from", {1, 1000000});
+  options.add("min-steps", s.min_steps, "Fewest steps of a rollout in training", {1, 100000});
+  options.add("max-steps", s.max_steps, "One more than the most steps", {2, 100000});
+  options.add("fire", s.fire, "Share of the cells that update at a step", {0.01, 1.0});
+  options.add("levels", s.levels, "Of the pyramid, each twice as coarse as the one before; as many as fit", {1, 10});
+  options.add("directions", s.directions, "On which patches are compared, of each level, new ones every iteration",
+              {1, 1024});
+  options.add("mean-weight", s.mean_weight, "Weight of a patch's mean colour against its detail", {0.0, 100.0});
+  options.add("overflow", s.overflow, "Weight of the penalty on features beyond [-1, 1]", {0.0, 1e6});
+  options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
+  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine", {0.0, 1.0});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
 }

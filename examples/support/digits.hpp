@@ -285,12 +285,17 @@ struct DigitSets {
   LabelledImages train, test;
 };
 
-/// MNIST from `folder`, or drawn digits if that is empty: 12,000 and 2,000, the same for every seed of a run.
+/// MNIST from `folder`, or drawn digits if that is empty: 12,000 and 2,000, the same for every seed of a run. Throws
+/// FileError for files that cannot be read, or that have no images.
 [[nodiscard]] inline DigitSets load_digits(const std::string& folder) {
   constexpr std::uint64_t train_seed = 1, test_seed = 2;
-  return folder.empty()
-             ? DigitSets{"drawn", drawn_digits(12000, train_seed), drawn_digits(2000, test_seed)}
-             : DigitSets{"mnist", read_mnist(folder, MnistSplit::train), read_mnist(folder, MnistSplit::test)};
+  if (folder.empty()) return {"drawn", drawn_digits(12000, train_seed), drawn_digits(2000, test_seed)};
+  DigitSets sets{"mnist", read_mnist(folder, MnistSplit::train), read_mnist(folder, MnistSplit::test)};
+  for (const LabelledImages* set : {&sets.train, &sets.test}) {
+    check_file(set->images.shape.samples > 0, folder, set == &sets.train ? "training images" : "test images", 0,
+               "at least 1");
+  }
+  return sets;
 }
 
 }  // namespace basin::examples

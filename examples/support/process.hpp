@@ -1,23 +1,26 @@
 #pragma once
 
-// What the programs ask of the process they run in: memory, time, Ctrl-C, and a line of progress.
+// What the programs ask of the process they run in: memory, time, a folder for their files, and how it ends.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <numeric>
+#include <filesystem>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "basin/core/parallel.hpp"
+#include "basin/core/state.hpp"
+#include "basin/io/training.hpp"
+#include "command_line.hpp"
 
 namespace basin::examples {
 
@@ -62,81 +65,49 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// Set by Ctrl-C, once watch_for_interrupt() was called.
-inline volatile std::sig_atomic_t interrupted = 0;
-/// From here on a run can be stopped; whoever reads what was printed so far may rely on it.
-inline void watch_for_interrupt() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = SA_RESETHAND;  // a second Ctrl-C ends the program at once
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  std::fflush(stdout);
+/// Makes the folder, and throws basin::FileError for one of the files in it that could not be written: before hours of
+/// training, and not after them.
+inline void prepare_outputs(const std::string& folder, std::initializer_list<const char*> files) {
+  make_folder(folder);
+  for (const char* file : files) check_writable(folder + "/" + file);
 }
 
-/// What a shell reports of a program that Ctrl-C ended.
-inline constexpr int interrupted_status = 130;
+/// Throws UsageError if `what` takes more bytes than the machine has memory: sooner than the system would find out.
+inline void check_memory(const std::string& what, double bytes) {
+  const double there = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bytes <= there) return;
+  std::array<char, 80> text{};
+  std::snprintf(text.data(), text.size(), "%.3g GB, expected at most the %.3g GB of this machine", 1e-9 * bytes,
+                1e-9 * there);
+  throw UsageError("memory for " + what + " is " + text.data());
+}
 
-/// One line that rewrites itself on a terminal; elsewhere a line every twenty seconds.
-class Progress {
- public:
-  /// Whether a line is due; `last` is always shown on a terminal.
-  [[nodiscard]] bool due(bool last) {
-    const double wait = terminal() ? 0.2 : 20.0;
-    if (shown_.seconds() < wait && !(terminal() && last)) return false;
-    shown_ = Stopwatch{};
-    return true;
+/// The file that --resume or --evaluate names: a checkpoint, or that of a folder. Takes the settings that it was made
+/// with. Empty, if `path` is.
+[[nodiscard]] inline std::string take_checkpoint(CommandLine& command_line, const std::string& path) {
+  if (path.empty()) return path;
+  const std::string file = std::filesystem::is_directory(path) ? path + "/checkpoint.safetensors" : path;
+  command_line.take(CheckpointReader(file, {.program = command_line.program()}).label().settings, file);
+  return file;
+}
+
+/// Tells the data of a checkpoint from other data: a name, the number of samples, and a checksum of their values.
+[[nodiscard]] inline std::string fingerprint(const std::string& name, const State<float>& data) {
+  const auto* bytes = reinterpret_cast<const Bytef*>(data.values.data());
+  const uLong sum = crc32_z(0, bytes, static_cast<std::size_t>(data.values.size()) * sizeof(float));
+  std::array<char, 60> text{};
+  std::snprintf(text.data(), text.size(), ", samples %td, crc32 %08lx", data.shape.samples, sum);
+  return name + text.data();
+}
+
+/// After a training that was stopped: says how to go on, and returns the exit status, as a shell reports of a program
+/// that a signal ended.
+[[nodiscard]] inline int stopped(const Training& training, const std::string& resume) {
+  if (training.signal() != SIGPIPE) {
+    std::printf("stopped by %s after iteration %jd; go on with --resume %s\n", signal_name(training.signal()).c_str(),
+                static_cast<std::intmax_t>(training.iteration()), resume.c_str());
   }
-
-  void show(const std::string& line) const {
-    std::printf("%s%s%s", terminal() ? "\r" : "", line.c_str(), terminal() ? "\x1b[K" : "\n");
-    std::fflush(stdout);
-  }
-
-  /// Where it is due, how far a training is that has these losses, the mean of the last hundred, and has taken
-  /// `seconds` since it had `before` of them.
-  void show_training(std::int64_t total, const std::vector<double>& losses, double seconds, std::int64_t before = 0) {
-    const auto done = static_cast<std::int64_t>(losses.size());
-    if (losses.empty() || !due(done == total)) return;
-    const std::ptrdiff_t recent = std::min<std::ptrdiff_t>(done, 100);
-    const double mean = std::accumulate(losses.end() - recent, losses.end(), 0.0) / static_cast<double>(recent);
-    std::array<char, 160> line{};
-    std::snprintf(line.data(), line.size(), "iteration %jd/%jd  loss %.3g  %.1f iterations/s  %.0f s",
-                  static_cast<std::intmax_t>(done), static_cast<std::intmax_t>(total), mean,
-                  static_cast<double>(done - before) / seconds, seconds);
-    show(line.data());
-  }
-
-  /// Ends the line that rewrites itself.
-  void end() const {
-    if (terminal()) std::printf("\n");
-  }
-
- private:
-  static bool terminal() {
-    static const bool is_one = isatty(STDOUT_FILENO) == 1;
-    return is_one;
-  }
-
-  Stopwatch shown_;
-};
-
-/// Trains until the end or Ctrl-C, and writes <out>/checkpoint.safetensors. True if it came to the end; if not, it has
-/// said how to go on, and the program ends with interrupted_status.
-template <class Trainer>
-[[nodiscard]] bool train_and_save(Trainer& trainer, const std::string& out) {
-  watch_for_interrupt();
-  const std::string checkpoint = out + "/checkpoint.safetensors";
-  bool finished = false;
-  try {
-    finished = trainer.run();
-  } catch (...) {
-    trainer.save(checkpoint);  // what was learnt before it failed
-    throw;
-  }
-  trainer.save(checkpoint);
-  if (!finished) std::printf("stopped; go on with --resume %s\n", checkpoint.c_str());
-  return finished;
+  return 128 + training.signal();
 }
 
 }  // namespace basin::examples

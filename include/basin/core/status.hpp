@@ -80,6 +80,16 @@ struct SolveCounts {
     return *this;
   }
 
+  /// Calls visit(name, value) for what a checkpoint must keep.
+  template <class Visit>
+  void each(Visit&& visit) {
+    each_of(*this, visit);
+  }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    each_of(*this, visit);
+  }
+
   /// Results of every kind.
   [[nodiscard]] std::size_t results() const {
     std::size_t sum = 0;
@@ -97,6 +107,15 @@ struct SolveCounts {
   /// Share of the solves that did not converge; 0 if there was none.
   [[nodiscard]] double nonconverged_fraction() const {
     return solves() == 0 ? 0.0 : 1.0 - static_cast<double>(converged()) / static_cast<double>(solves());
+  }
+
+ private:
+  template <class Self, class Visit>
+  static void each_of(Self& self, Visit& visit) {
+    for (std::size_t s = 0; s < status_count; ++s) visit(name(static_cast<Status>(s)), self.by_status[s]);
+    visit("evaluations", self.evaluations);
+    visit("adjusted", self.adjusted);
+    visit("worst_residual", self.worst_residual);
   }
 };
 

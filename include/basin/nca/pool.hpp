@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,17 @@
 #include "basin/core/state.hpp"
 
 namespace basin {
+
+namespace detail {
+
+/// "16 72 72 1"
+[[nodiscard]] inline std::string extents_text(const std::vector<std::int64_t>& extents) {
+  std::string text;
+  for (const std::int64_t extent : extents) text += (text.empty() ? "" : " ") + std::to_string(extent);
+  return text;
+}
+
+}  // namespace detail
 
 template <class S>
 class Pool {
@@ -67,55 +79,18 @@ class Pool {
     }
   }
 
-  /// Calls visit(name, vector) for what a checkpoint must keep, of this pool.
+  /// Calls visit(name, vector) for what a checkpoint must keep. What visit changes is taken up: the pool must have the
+  /// size and shape of the one that was kept. Throws std::invalid_argument, and changes nothing, if it does not fit.
   template <class Visit>
-  void save(Visit&& visit) const {
-    std::vector<std::int64_t> counts;
-    std::vector<std::int32_t> cells;
-    std::vector<S> values;
-    for (const Sparse& one : samples_) {
-      counts.push_back(static_cast<std::int64_t>(one.cells.size()));
-      cells.insert(cells.end(), one.cells.begin(), one.cells.end());
-      values.insert(values.end(), one.values.begin(), one.values.end());
-    }
-    visit("counts", counts);
-    visit("cells", cells);
-    visit("values", values);
+  void each(Visit&& visit) {
+    Packed packed = all();
+    packed.each(visit);
+    take_up(packed);
   }
-
-  /// The reverse: visit(name, vector) fills the vector. The pool must have the size and shape of the one that was
-  /// saved. Throws std::invalid_argument, and changes nothing, if the numbers do not fit.
   template <class Visit>
-  void load(Visit&& visit) {
-    std::vector<std::int64_t> counts;
-    std::vector<std::int32_t> cells;
-    std::vector<S> values;
-    visit("counts", counts);
-    visit("cells", cells);
-    visit("values", values);
-    check(counts.size() == samples_.size(), "states of a saved pool", counts.size(), samples_.size());
-    std::size_t sum = 0;
-    for (const std::int64_t count : counts) {
-      check(count >= 0 && count <= shape_.cells(), "cells of a saved state", count,
-            "0 to " + std::to_string(shape_.cells()));
-      sum += static_cast<std::size_t>(count);
-    }
-    check(cells.size() == sum, "cells of a saved pool", cells.size(), sum);
-    const std::size_t features = static_cast<std::size_t>(shape_.features);
-    check(values.size() == sum * features, "values of a saved pool", values.size(), sum * features);
-    for (const std::int32_t cell : cells) {
-      check(cell >= 0 && cell < shape_.cells(), "cell of a saved state", cell,
-            "0 to " + std::to_string(shape_.cells() - 1));
-    }
-    std::size_t first = 0;
-    for (std::size_t i = 0; i < samples_.size(); ++i) {
-      const std::size_t last = first + static_cast<std::size_t>(counts[i]);
-      const auto at = [](const auto& numbers, std::size_t k) {
-        return numbers.begin() + static_cast<std::ptrdiff_t>(k);
-      };
-      samples_[i] = {{at(cells, first), at(cells, last)}, {at(values, first * features), at(values, last * features)}};
-      first = last;
-    }
+  void each(Visit&& visit) const {
+    const Packed packed = all();
+    packed.each(visit);
   }
 
   /// Memory of the states.
@@ -132,6 +107,72 @@ class Pool {
     std::vector<std::int32_t> cells{};
     std::vector<S> values{};  // features of the first cell, then of the second, ...
   };
+
+  /// The whole pool in a few vectors.
+  struct Packed {
+    std::vector<std::int64_t> shape{}, counts{};  // features and extents of a state; cells of each state
+    std::vector<std::int32_t> cells{};
+    std::vector<S> values{};
+
+    template <class Visit>
+    void each(Visit& visit) {
+      each_of(*this, visit);
+    }
+    template <class Visit>
+    void each(Visit& visit) const {
+      each_of(*this, visit);
+    }
+    template <class Self, class Visit>
+    static void each_of(Self& self, Visit& visit) {
+      visit("shape", self.shape);
+      visit("counts", self.counts);
+      visit("cells", self.cells);
+      visit("values", self.values);
+    }
+  };
+
+  [[nodiscard]] std::vector<std::int64_t> extents() const {
+    return {shape_.features, shape_.space[0], shape_.space[1], shape_.space[2]};
+  }
+
+  [[nodiscard]] Packed all() const {
+    Packed packed{.shape = extents()};
+    for (const Sparse& one : samples_) {
+      packed.counts.push_back(static_cast<std::int64_t>(one.cells.size()));
+      packed.cells.insert(packed.cells.end(), one.cells.begin(), one.cells.end());
+      packed.values.insert(packed.values.end(), one.values.begin(), one.values.end());
+    }
+    return packed;
+  }
+
+  void take_up(const Packed& packed) {
+    check(packed.shape == extents(), "shape of the states of a saved pool", detail::extents_text(packed.shape),
+          detail::extents_text(extents()));
+    check(packed.counts.size() == samples_.size(), "states of a saved pool", packed.counts.size(), samples_.size());
+    std::size_t sum = 0;
+    for (const std::int64_t count : packed.counts) {
+      check(count >= 0 && count <= shape_.cells(), "cells of a saved state", count,
+            "0 to " + std::to_string(shape_.cells()));
+      sum += static_cast<std::size_t>(count);
+    }
+    check(packed.cells.size() == sum, "cells of a saved pool", packed.cells.size(), sum);
+    const std::size_t features = static_cast<std::size_t>(shape_.features);
+    check(packed.values.size() == sum * features, "values of a saved pool", packed.values.size(), sum * features);
+    for (const std::int32_t cell : packed.cells) {
+      check(cell >= 0 && cell < shape_.cells(), "cell of a saved state", cell,
+            "0 to " + std::to_string(shape_.cells() - 1));
+    }
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+      const std::size_t last = first + static_cast<std::size_t>(packed.counts[i]);
+      const auto at = [](const auto& numbers, std::size_t k) {
+        return numbers.begin() + static_cast<std::ptrdiff_t>(k);
+      };
+      samples_[i] = {{at(packed.cells, first), at(packed.cells, last)},
+                     {at(packed.values, first * features), at(packed.values, last * features)}};
+      first = last;
+    }
+  }
 
   static Sparse pack(View<const S> state) {
     const Shape& shape = state.shape();
