@@ -68,27 +68,36 @@ TEST_CASE("draws are different, in range, repeatable, and reach every state", "[
 TEST_CASE("a saved pool loads bit for bit, and one that does not fit changes nothing", "[unit][pool]") {
   Pool<float> pool(4, half_full(1).view());
   pool.put(std::array<Index, 1>{2}, half_full(100).view());
-  std::vector<std::int64_t> counts;
+  std::vector<std::int64_t> shape, counts;
   std::vector<std::int32_t> cells;
   std::vector<float> values;
   const auto keep = [&](std::string_view name, const auto& numbers) {
-    if constexpr (std::is_same_v<decltype(numbers), const std::vector<std::int64_t>&>) counts = numbers;
+    if constexpr (std::is_same_v<decltype(numbers), const std::vector<std::int64_t>&>) {
+      (name == "shape" ? shape : counts) = numbers;
+    }
     if constexpr (std::is_same_v<decltype(numbers), const std::vector<std::int32_t>&>) cells = numbers;
     if constexpr (std::is_same_v<decltype(numbers), const std::vector<float>&>) values = numbers;
-    CHECK((name == "counts" || name == "cells" || name == "values"));
+    CHECK((name == "shape" || name == "counts" || name == "cells" || name == "values"));
   };
-  const auto give = [&](std::string_view, auto& numbers) {
-    if constexpr (std::is_same_v<decltype(numbers), std::vector<std::int64_t>&>) numbers = counts;
+  const auto give = [&](std::string_view name, auto& numbers) {
+    if constexpr (std::is_same_v<decltype(numbers), std::vector<std::int64_t>&>) {
+      numbers = name == "shape" ? shape : counts;
+    }
     if constexpr (std::is_same_v<decltype(numbers), std::vector<std::int32_t>&>) numbers = cells;
     if constexpr (std::is_same_v<decltype(numbers), std::vector<float>&>) numbers = values;
   };
   pool.save(keep);
+  CHECK(shape == std::vector<std::int64_t>{3, 4, 3, 1});
   CHECK(counts == std::vector<std::int64_t>{6, 6, 6, 6});
   const std::array<Index, 4> all{0, 1, 2, 3};
   Pool<float> other(4, State<float>(Shape{3, {4, 3, 1}, 1}).view());
   other.load(give);
   CHECK(other.take(all).values == pool.take(all).values);
   CHECK(other.bytes() > 4 * 6 * (4 + 12));
+
+  // The same number of cells in another order are other places.
+  Pool<float> turned(4, State<float>(Shape{3, {3, 4, 1}, 1}).view());
+  CHECK_THROWS_WITH(turned.load(give), "shape of a saved pool is 3 x 4 x 3 x 1, expected 3 x 3 x 4 x 1");
 
   cells[5] = 12;
   CHECK_THROWS_WITH(other.load(give), "cell of a saved state is 12, expected 0 to 11");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -73,6 +74,7 @@ class Pool {
     std::vector<std::int64_t> counts;
     std::vector<std::int32_t> cells;
     std::vector<S> values;
+    visit("shape", extents());
     for (const Sparse& one : samples_) {
       counts.push_back(static_cast<std::int64_t>(one.cells.size()));
       cells.insert(cells.end(), one.cells.begin(), one.cells.end());
@@ -90,9 +92,13 @@ class Pool {
     std::vector<std::int64_t> counts;
     std::vector<std::int32_t> cells;
     std::vector<S> values;
+    std::vector<std::int64_t> shape;
+    visit("shape", shape);
     visit("counts", counts);
     visit("cells", cells);
     visit("values", values);
+    // Cells are kept by their numbers, which mean other places in another grid.
+    check(shape == extents(), "shape of a saved pool", text_of(shape), text_of(extents()));
     check(counts.size() == samples_.size(), "states of a saved pool", counts.size(), samples_.size());
     std::size_t sum = 0;
     for (const std::int64_t count : counts) {
@@ -132,6 +138,15 @@ class Pool {
     std::vector<std::int32_t> cells{};
     std::vector<S> values{};  // features of the first cell, then of the second, ...
   };
+
+  [[nodiscard]] std::vector<std::int64_t> extents() const {
+    return {shape_.features, shape_.space[0], shape_.space[1], shape_.space[2]};
+  }
+  [[nodiscard]] static std::string text_of(const std::vector<std::int64_t>& extents) {
+    std::string text;
+    for (const std::int64_t extent : extents) text += (text.empty() ? "" : " x ") + std::to_string(extent);
+    return text;
+  }
 
   static Sparse pack(View<const S> state) {
     const Shape& shape = state.shape();
