@@ -108,12 +108,13 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const Data data = load_data(settings.data, settings.images);
   if (settings.epochs == 0) settings.epochs = default_epochs(data);
   Trainer trainer(settings, data);
-  basin::Training training({.iterations = trainer.iterations(),
-                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
-                            .checkpoint_minutes = settings.checkpoint_minutes,
-                            .label = {.program = command_line.program(),
-                                      .settings = command_line.settings(),
-                                      .data = basin::examples::fingerprint(data.name, data.train.images)}});
+  basin::Training training(
+      {.iterations = trainer.iterations(),
+       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+       .checkpoint_minutes = settings.checkpoint_minutes,
+       .label = {.program = command_line.program(),
+                 .settings = command_line.settings(),
+                 .data = trains ? basin::examples::fingerprint(data.name, data.train.images) : ""}});
   if (!from.empty()) trainer.resume(training, from);
   if (trains) {
     std::printf("%s: %td training and %td test images; %zu parameters; %s, %s, %d threads\n", data.name.c_str(),

@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <array>
 #include <chrono>
@@ -87,17 +86,15 @@ inline void check_memory(const std::string& what, double bytes) {
 [[nodiscard]] inline std::string take_checkpoint(CommandLine& command_line, const std::string& path) {
   if (path.empty()) return path;
   const std::string file = std::filesystem::is_directory(path) ? path + "/checkpoint.safetensors" : path;
-  command_line.take(CheckpointReader(file, {.program = command_line.program()}).label().settings, file);
+  command_line.take(CheckpointReader(file, command_line.program()).label().settings, file);
   return file;
 }
 
-/// Tells the data of a checkpoint from other data: a name, the number of samples, and a checksum of their values.
+/// For the label of a checkpoint: a name, and what tells the numbers from others.
 [[nodiscard]] inline std::string fingerprint(const std::string& name, const State<float>& data) {
-  const auto* bytes = reinterpret_cast<const Bytef*>(data.values.data());
-  const uLong sum = crc32_z(0, bytes, static_cast<std::size_t>(data.values.size()) * sizeof(float));
-  std::array<char, 60> text{};
-  std::snprintf(text.data(), text.size(), ", samples %td, crc32 %08lx", data.shape.samples, sum);
-  return name + text.data();
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.values.data());
+  return name + ", " + std::to_string(data.shape.samples) + " samples, " +
+         basin::fingerprint({bytes, static_cast<std::size_t>(data.values.size()) * sizeof(float)});
 }
 
 /// After a training that was stopped: says how to go on, and returns the exit status, as a shell reports of a program

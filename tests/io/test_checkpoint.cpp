@@ -55,7 +55,7 @@ struct Run {
   template <class Self, class Visitor>
   static void each(Self& self, Visitor& visit) {
     visit("", self.theta);
-    visit("optimizer.m", self.moment);
+    visit("optimizer.m", self.moment, AnyNumbers{});
     visit("optimizer.step", self.step);
     visit("best", self.best);
     visit("finished", self.finished);

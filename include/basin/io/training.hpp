@@ -79,11 +79,13 @@ class Training {
     if (!options_.checkpoint.empty()) check_writable(options_.checkpoint);
   }
 
-  /// Takes up what a training wrote. Throws FileError for a file that is not of this program, that is damaged, or that
-  /// does not fit; what was read until then is changed.
+  /// Takes up what a training wrote. Throws FileError for a file that is damaged, that is not of the program or the
+  /// data set of the label, or that does not fit; what was read until then is changed.
   template <class Keeps>
   void resume(const std::string& path, const Keeps& keeps) {
-    CheckpointReader file(path, {.program = options_.label.program});
+    CheckpointReader file =
+        options_.label.program.empty() ? CheckpointReader(path) : CheckpointReader(path, options_.label.program);
+    if (!options_.label.data.empty()) file.expect_data(options_.label.data);
     std::int64_t iteration = 0;
     std::vector<double> losses;
     file("iteration", iteration);

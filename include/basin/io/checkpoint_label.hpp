@@ -1,0 +1,172 @@
+#pragma once
+
+// What a checkpoint says of itself, as metadata of the safetensors file, and the checksum that tells whether it is
+// still what was written:
+//
+//   basin.format           "basin checkpoint"
+//   basin.format_version   "1"
+//   basin.version          of the library that wrote it, such as "0.1.0"
+//   basin.program          which program wrote it; not there if none said so
+//   basin.data             the data set that it was trained on, in the program's words; not there if none said so
+//   basin.checksum         "crc32:" and eight hexadecimal digits
+//   settings               JSON; not there if the program gave none
+//
+// The checksum is that of gzip and PNG, CRC-32 (ISO 3309), over all arrays in the order of their names and then the
+// metadata but itself; a text counts as its length and its bytes, a number as 8 bytes, little-endian:
+//
+//   number of arrays | name, type, number of extents, extents, number of bytes, bytes of each | key, value of each
+//
+// So it stays when another tool orders the file in its own way. zlib, which reads gzip and PNG here, has it, and so
+// have Python and most others; it finds every damage of up to 32 neighbouring bits, and misses one in 2^32 of the
+// others.
+
+#include <zlib.h>
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "basin/core/parameters.hpp"
+#include "basin/io/json.hpp"
+#include "basin/io/safetensors.hpp"
+#include "basin/version.hpp"
+
+namespace basin {
+
+/// The format that is written. Formats from 1 to this one are read, and files without a label, which are format 0.
+inline constexpr int checkpoint_format = 1;
+
+/// What a program says of its checkpoint.
+struct CheckpointLabel {
+  std::string program{};  ///< such as "nca_grow"; empty: not said
+  Json settings{};        ///< null: not said
+  std::string data{};     ///< name of the data set, and a fingerprint where names are not enough; empty: not said
+};
+
+namespace detail {
+
+inline constexpr std::string_view label_prefix = "basin.";
+inline constexpr std::string_view format_key = "basin.format", format_version_key = "basin.format_version",
+                                  version_key = "basin.version", program_key = "basin.program", data_key = "basin.data",
+                                  checksum_key = "basin.checksum", settings_key = "settings",
+                                  format_name = "basin checkpoint";
+
+class Checksum {
+ public:
+  void add(const void* bytes, std::size_t count) {
+    // zlib takes a null pointer, as an empty vector has, for the wish to begin anew.
+    if (count > 0) value_ = crc32_z(value_, static_cast<const Bytef*>(bytes), count);
+  }
+  void add(std::uint64_t number) { add(&number, sizeof number); }
+  void add(std::string_view text) {
+    add(std::uint64_t{text.size()});
+    add(text.data(), text.size());
+  }
+  [[nodiscard]] std::string text() const {
+    std::array<char, 24> out{};
+    std::snprintf(out.data(), out.size(), "crc32:%08lx", static_cast<unsigned long>(value_));
+    return out.data();
+  }
+
+ private:
+  uLong value_ = 0;
+};
+
+[[nodiscard]] inline std::string checksum_of(const TensorFile& file) {
+  Checksum sum;
+  sum.add(std::uint64_t{file.tensors.size()});
+  for (const auto& [tensor, entry] : file.tensors) {
+    sum.add(std::string_view(tensor));
+    sum.add(name(entry.type));
+    sum.add(std::uint64_t{entry.shape.size()});
+    for (const std::uint64_t extent : entry.shape) sum.add(extent);
+    sum.add(std::uint64_t{entry.bytes.size()});
+    sum.add(entry.bytes.data(), entry.bytes.size());
+  }
+  for (const auto& [key, value] : file.metadata) {
+    if (key == checksum_key) continue;
+    sum.add(std::string_view(key));
+    sum.add(std::string_view(value));
+  }
+  return sum.text();
+}
+
+/// "group.name", or the name alone outside of all groups.
+[[nodiscard]] inline std::string name_in(std::string_view group, std::string_view name) {
+  return group.empty() ? std::string(name) : std::string(group) + "." + std::string(name);
+}
+
+[[nodiscard]] inline std::vector<std::uint64_t> reversed_leaf_shape(const Leaf& leaf) {
+  std::vector<std::uint64_t> shape;
+  for (auto extent = leaf.shape.rbegin(); extent != leaf.shape.rend(); ++extent) {
+    shape.push_back(static_cast<std::uint64_t>(*extent));
+  }
+  return shape;
+}
+
+/// The text of a key, or "" where it is not there.
+[[nodiscard]] inline std::string metadata_text(const TensorFile& file, std::string_view key) {
+  const auto found = file.metadata.find(std::string(key));
+  return found == file.metadata.end() ? "" : found->second;
+}
+
+/// Puts the label into the file, without the checksum, which has to wait for the arrays.
+inline void put_label(TensorFile& file, const CheckpointLabel& label) {
+  const auto put = [&](std::string_view key, std::string_view text) {
+    if (!text.empty()) file.metadata[std::string(key)] = std::string(text);
+  };
+  put(format_key, format_name);
+  put(format_version_key, std::to_string(checkpoint_format));
+  put(version_key, version_text);
+  put(program_key, label.program);
+  put(data_key, label.data);
+  if (!label.settings.is_null()) put(settings_key, label.settings.dump());
+}
+
+/// The version of the file's format; 0 if it has no label. Throws FileError if the format is newer than this library,
+/// or if the checksum says that the file is damaged.
+[[nodiscard]] inline int checked_format(const TensorFile& file, const std::string& path) {
+  const auto first = file.metadata.lower_bound(std::string(label_prefix));
+  if (first == file.metadata.end() || !first->first.starts_with(label_prefix)) return 0;
+  const std::string format = metadata_text(file, format_key), text = metadata_text(file, format_version_key);
+  check_file(format == format_name, path, "format", safe_text(format), "'" + std::string(format_name) + "'");
+  int version = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+  const bool is_number = error == std::errc() && end == text.data() + text.size() && version >= 1;
+  check_file(is_number, path, "version of the checkpoint's format", safe_text(text), "a whole number, 1 or more");
+  check_file(version <= checkpoint_format, path, "version of the checkpoint's format",
+             std::to_string(version) + " (basin " + safe_text(metadata_text(file, version_key)) + " wrote it)",
+             "at most " + std::to_string(checkpoint_format) + ", which basin " + std::string(version_text) + " reads");
+  const std::string now = checksum_of(file), then = metadata_text(file, checksum_key);
+  if (now != then) {
+    throw FileError(path, "the checkpoint is damaged: its checksum is " + now + ", and was " +
+                              (then.empty() ? "not kept" : safe_text(then)) + " when it was written");
+  }
+  return version;
+}
+
+/// Throws FileError if the file cannot be a safetensors file at all, so that its first bytes are not taken for a
+/// length.
+inline void check_is_safetensors(const std::string& path) {
+  const std::vector<std::uint8_t> bytes = read_beginning(path, 9);
+  std::uint64_t header_bytes = 0;
+  if (bytes.size() == 9) std::memcpy(&header_bytes, bytes.data(), 8);
+  if (bytes.size() < 9 || bytes[8] != '{' || header_bytes > max_tensor_header_bytes) {
+    throw FileError(path, "no checkpoint of basin: it does not begin as a safetensors file does");
+  }
+}
+
+}  // namespace detail
+
+/// For a label: tells data sets of the same name apart, "crc32:" and eight hexadecimal digits.
+[[nodiscard]] inline std::string fingerprint(std::span<const std::uint8_t> bytes) {
+  detail::Checksum sum;
+  sum.add(bytes.data(), bytes.size());
+  return sum.text();
+}
+
+}  // namespace basin
