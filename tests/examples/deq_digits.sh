@@ -15,10 +15,14 @@ awk -v accuracy="$(value one test_accuracy)" 'BEGIN { exit !(accuracy > 0.3) }' 
   fail "two epochs of 1536 images reach only $(value one test_accuracy)"
 
 "$program" $small --threads 2 --out two >two.log
-cmp one/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads give another checkpoint than one"
+same one two
 
-stopped_and_resumed $small
-cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
+for signal in TERM HUP KILL; do
+  stopped_and_resumed $signal $small
+  same one stopped
+  measured stopped train_seconds
+  grep -q '"end": "finished"' stopped/metrics.json || fail "metrics.json does not tell of all sessions"
+done
 
 "$program" --evaluate one/checkpoint.safetensors --out evaluated >evaluated.log
 [ "$(value evaluated test_accuracy)" = "$(value one test_accuracy)" ] ||

@@ -46,23 +46,46 @@ refused() {
   grep -q -- "$wanted" refused.log || fail "$* was refused without '$wanted': $(cat refused.log)"
 }
 
-# stopped_and_resumed <arguments>: a run into the folder stopped, interrupted as soon as it says that it begins to train
+# same <folder> <folder> [<file>]: their checkpoints hold the same, to the last bit
+same() {
+  "$SAME_CHECKPOINT" "$1/${3:-checkpoint.safetensors}" "$2/${3:-checkpoint.safetensors}" ||
+    fail "$2 has another ${3:-checkpoint.safetensors} than $1"
+}
+
+# stopped_and_resumed <signal> <arguments>: a run into the folder stopped, ended by a signal as soon as it says that it
+# begins to train, and then resumed. One that is killed writes a checkpoint as often as it can.
 stopped_and_resumed() {
-  rm -f said
+  signal=$1
+  shift
+  rm -rf stopped said
   mkfifo said
   exec 3<>said
-  "$program" "$@" --out stopped >said &
+  if [ "$signal" = KILL ]; then
+    "$program" "$@" --checkpoint-minutes 1e-9 --out stopped >said 2>stopped.err &
+  else
+    "$program" "$@" --out stopped >said 2>stopped.err &
+  fi
   read -r line <said || fail "a run said nothing"
-  kill -TERM $!
+  if [ "$signal" = KILL ]; then
+    for tenth in 1 2 3 4 5 6 7 8 9 10; do
+      if [ -n "$(ls stopped 2>/dev/null)" ]; then break; fi
+      sleep 0.1
+    done
+  fi
+  kill -"$signal" $! 2>/dev/null || :
   status=0
   wait $! || status=$?
   exec 3<&-
   case $status in
-    0) ;;  # it had come to its end
-    130)
-      [ ! -e stopped/metrics.json ] || fail "a run that was stopped has written its results"
-      "$program" --resume stopped/checkpoint.safetensors --out stopped >resumed.log
-      ;;
-    *) fail "a run that was stopped ended with status $status" ;;
+    0) return ;;  # it had come to its end
+    129 | 137 | 143) ;;
+    *) fail "a run ended by SIG$signal has status $status: $(cat stopped.err)" ;;
   esac
+  if [ -e stopped/metrics.json ]; then fail "a run that was stopped has written its results"; fi
+  # Killed before its first checkpoint, it begins anew.
+  if [ -n "$(ls stopped 2>/dev/null | grep safetensors)" ]; then
+    "$program" --resume stopped --out stopped >resumed.log
+  else
+    "$program" "$@" --out stopped >resumed.log
+  fi
 }

@@ -15,10 +15,14 @@ grep -q '"alive_cells": {' one/metrics.json || fail "metrics.json lacks alive_ce
 
 "$program" $small --regime regenerating --threads 2 --tape checkpointed --out two >two.log
 "$program" $small --regime regenerating --threads 2 --out three >three.log
-cmp one/checkpoint.safetensors three/checkpoint.safetensors || fail "two threads give another checkpoint than one"
+same one three
 [ "$(value one final_loss)" = "$(value two final_loss)" ] || fail "checkpoints in a rollout change what is trained"
-stopped_and_resumed $small --regime regenerating
-cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
+for signal in TERM HUP KILL; do
+  stopped_and_resumed $signal $small --regime regenerating
+  same one stopped
+  measured stopped train_seconds
+  grep -q '"end": "finished"' stopped/metrics.json || fail "metrics.json does not tell of all sessions"
+done
 
 # Exported, and run from both kinds of file, on a torus.
 for kind in safetensors json; do
