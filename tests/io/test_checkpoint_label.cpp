@@ -146,9 +146,6 @@ TEST_CASE("what is no checkpoint at all is told in words that a person understan
   CHECK(message_of([&] { CheckpointReader read(folder.file("none")); }) ==
         folder.file("none") + ": cannot open for reading: No such file or directory");
   CHECK(message_of([&] { CheckpointReader read(folder.file(".")); }) == folder.file(".") + ": not a regular file");
-  write_toy(path);
-  CHECK(message_of([&] { CheckpointReader read(path, 100); }) ==
-        path + ": size in bytes is " + std::to_string(read_file(path).size()) + ", expected at most 100");
 }
 
 TEST_CASE("a checkpoint with any byte changed is refused, or holds the same", "[io]") {
