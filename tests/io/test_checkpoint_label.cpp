@@ -243,7 +243,7 @@ TEST_CASE("a file without a label is read, unless a program asks for its own", "
   CHECK(theta.vector() == numbered().vector());
   CHECK(message_of([&] { CheckpointReader(path, "toy_training"); }) ==
         path +
-            ": label is missing: another tool wrote the file, or basin before 0.1.0, expected that of a checkpoint "
+            ": label is missing: another tool or an older basin wrote the file, expected that of a checkpoint "
             "of toy_training");
 }
 

@@ -35,7 +35,7 @@ class CheckpointReader {
 
   /// For a program's own files: throws FileError as well if it was not `program` that wrote it, or if it has no label.
   CheckpointReader(const std::string& path, std::string_view program) : CheckpointReader(path) {
-    check_file(format_version_ > 0, path, "label", "missing: another tool wrote the file, or basin before 0.1.0",
+    check_file(format_version_ > 0, path, "label", "missing: another tool or an older basin wrote the file",
                "that of a checkpoint of " + std::string(program));
     expect_text("program that wrote the checkpoint", detail::program_key, program);
   }
