@@ -265,6 +265,13 @@ TEST_CASE("what is no regular file is refused before anything is done", "[io]") 
   fs::create_symlink("pipe", folder.file("link"));
   refused(folder.file("link"), "a pipe");
 
+  // As /dev/stdout is: a link of the system to what has no name in any folder.
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  if (fs::exists("/proc/self/fd")) refused("/proc/self/fd/" + std::to_string(ends[1]), "a pipe");
+  ::close(ends[0]);
+  ::close(ends[1]);
+
   CHECK(message_of([] { write_file("", std::string_view("x")); }) == "'': cannot write: a file needs a name");
   CHECK(message_of([&] { write_file(folder.file("new/"), std::string_view("x")); }) ==
         folder.file("new/") + ": cannot write: it is the name of a folder");
