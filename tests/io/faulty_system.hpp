@@ -24,7 +24,7 @@ struct Fault {
   std::size_t largest_write = std::size_t(-1);
 };
 
-/// Calls of this test's thread only.
+/// For one thread at a time.
 struct FaultySystem {
   using Posix = detail::PosixSystem;
   static inline Fault fault{};

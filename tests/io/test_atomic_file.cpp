@@ -112,13 +112,32 @@ TEST_CASE("writing that fails leaves what was there, and no temporary file", "[i
       for (int twice = 0; twice < 2; ++twice) {
         if (message_of([&] { write_file(path, Bytes(5000)); }) != path + ": cannot write: File too large") return 1;
       }
-      sigset_t signals;
-      return ::sigpending(&signals) == 0 && sigismember(&signals, SIGXFSZ) == 0 ? 0 : 2;
+      sigset_t pending, blocked;
+      ::sigpending(&pending);
+      ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+      return sigismember(&pending, SIGXFSZ) == 0 && sigismember(&blocked, SIGXFSZ) == 0 ? 0 : 2;
     });
     CHECK(status == 0);
     CHECK(read_file(path) == test::bytes_of("old"));
     CHECK(folder.entries() == 1);
   }
+}
+
+TEST_CASE("a signal that waited before a file was written waits after it", "[io]") {
+  const test::TemporaryFolder folder;
+  const int status = status_of([&] {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGXFSZ);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    ::raise(SIGXFSZ);
+    write_file(folder.file("data"), std::string_view("x"));
+    sigset_t pending, blocked;
+    ::sigpending(&pending);
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+    return sigismember(&pending, SIGXFSZ) == 1 && sigismember(&blocked, SIGXFSZ) == 1 ? 0 : 1;
+  });
+  CHECK(status == 0);
 }
 
 TEST_CASE("a leftover of a writer that died is replaced, whatever it is like", "[io]") {
@@ -246,6 +265,13 @@ TEST_CASE("what is no regular file is refused before anything is done", "[io]") 
   fs::create_symlink("pipe", folder.file("link"));
   refused(folder.file("link"), "a pipe");
 
+  // As /dev/stdout is: a link of the system to what has no name in any folder.
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  if (fs::exists("/proc/self/fd")) refused("/proc/self/fd/" + std::to_string(ends[1]), "a pipe");
+  ::close(ends[0]);
+  ::close(ends[1]);
+
   CHECK(message_of([] { write_file("", std::string_view("x")); }) == "'': cannot write: a file needs a name");
   CHECK(message_of([&] { write_file(folder.file("new/"), std::string_view("x")); }) ==
         folder.file("new/") + ": cannot write: it is the name of a folder");
@@ -329,6 +355,13 @@ TEST_CASE("permissions stay, and a new file gets those of the umask", "[io]") {
   CHECK(info.st_uid == 1234);
   CHECK(info.st_gid == 4321);
 
+  // The right to run with the rights of the owner goes with the owner.
+  const std::string program = folder.file("program");
+  write_file(program, std::string_view("old"));
+  REQUIRE(::chmod(program.c_str(), 04666) == 0);
+  write_file(program, std::string_view("same owner"));
+  CHECK(mode_of(program) == 04666);
+
   // Who cannot keep the group does not hand its rights to another group.
   REQUIRE(::chown(path.c_str(), AsNobody::nobody, 4321) == 0);
   REQUIRE(::chmod(path.c_str(), 0664) == 0);
@@ -338,6 +371,8 @@ TEST_CASE("permissions stay, and a new file gets those of the umask", "[io]") {
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK(info.st_gid != 4321);
   CHECK(mode_of(path) == 0644);
+  write_file(program, std::string_view("of nobody"));
+  CHECK(mode_of(program) == 0666);
 }
 
 TEST_CASE("a file or a folder that may not be written is refused with a sentence", "[io]") {

@@ -213,7 +213,8 @@ TEST_CASE("a GIF file is there when it is finished, and not before", "[io]") {
 
   GifWriter nowhere(folder.file("none/a.gif"));
   nowhere.add(image);
-  CHECK_THROWS_WITH(nowhere.finish(), folder.file("none/a.gif") + ": cannot write: there is no folder '" + folder.file("none/'"));
+  CHECK_THROWS_WITH(nowhere.finish(),
+                    folder.file("none/a.gif") + ": cannot write: there is no folder '" + folder.file("none/'"));
   std::filesystem::create_directory(folder.file("none"));
   nowhere.finish();
   CHECK(read_file(folder.file("none/a.gif")) == read_file(path));

@@ -27,16 +27,15 @@ class CheckpointReader {
  public:
   /// Throws FileError if the file is no safetensors file, was damaged, or has a newer format than this library. A
   /// safetensors file without a label, of another tool or of basin before it had labels, is read as it is.
-  explicit CheckpointReader(const std::string& path, std::uint64_t max_bytes = default_max_file_bytes) : path_(path) {
+  explicit CheckpointReader(const std::string& path) : path_(path) {
     detail::check_is_safetensors(path);
-    file_ = read_safetensors(path, max_bytes);
+    file_ = read_safetensors(path);
     format_version_ = detail::checked_format(file_, path);
   }
 
   /// For a program's own files: throws FileError as well if it was not `program` that wrote it, or if it has no label.
-  CheckpointReader(const std::string& path, std::string_view program, std::uint64_t max_bytes = default_max_file_bytes)
-      : CheckpointReader(path, max_bytes) {
-    check_file(format_version_ > 0, path, "label", "missing: another tool wrote the file, or basin before 0.1.0",
+  CheckpointReader(const std::string& path, std::string_view program) : CheckpointReader(path) {
+    check_file(format_version_ > 0, path, "label", "missing: another tool or an older basin wrote the file",
                "that of a checkpoint of " + std::string(program));
     expect_text("program that wrote the checkpoint", detail::program_key, program);
   }

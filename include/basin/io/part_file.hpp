@@ -41,6 +41,14 @@ template <class System>
   Target target{path, folder_of(path), false, {}};
   target.exists = System::status(path.c_str(), &target.info) == 0;
   if (!target.exists && errno != ENOENT) throw_system_error(path, "write", errno);
+  const mode_t kind = target.info.st_mode;
+  if (target.exists && !S_ISREG(kind)) {
+    const char* what = S_ISDIR(kind)    ? "a folder"
+                       : S_ISFIFO(kind) ? "a pipe"
+                       : S_ISSOCK(kind) ? "a socket"
+                                        : "a device";
+    throw FileError(path, "cannot write: it is " + std::string(what) + ", expected a regular file or a new name");
+  }
 
   // The system follows 40 links at most and has refused circles above.
   for (int count = 0; count < 40; ++count) {
@@ -59,14 +67,6 @@ template <class System>
     target.folder = folder_of(target.path);
   }
 
-  const mode_t kind = target.info.st_mode;
-  if (target.exists && !S_ISREG(kind)) {
-    const char* what = S_ISDIR(kind)    ? "a folder"
-                       : S_ISFIFO(kind) ? "a pipe"
-                       : S_ISSOCK(kind) ? "a socket"
-                                        : "a device";
-    throw FileError(path, "cannot write: it is " + std::string(what) + ", expected a regular file or a new name");
-  }
   if (target.path.ends_with('/')) throw FileError(path, "cannot write: it is the name of a folder");
   if (target.exists && System::access(target.path.c_str(), W_OK) != 0) throw_system_error(path, "write", errno);
   return target;

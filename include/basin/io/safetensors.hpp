@@ -211,21 +211,32 @@ inline void write_safetensors(const std::string& path, const TensorFile& content
     return item_bytes(a.second->type) > item_bytes(b.second->type);
   });
 
-  OrderedJson header = OrderedJson::object();
-  if (!contents.metadata.empty()) header[std::string(detail::metadata_key)] = contents.metadata;
-  std::uint64_t offset = 0;
-  for (const auto& [tensor, entry] : order) {
-    const std::uint64_t end = offset + entry->bytes.size();
-    header[std::string(tensor)] = {
-        {"dtype", name(entry->type)}, {"shape", entry->shape}, {"data_offsets", {offset, end}}};
-    offset = end;
-  }
+  // Put together as text: values of the JSON library allocate memory where they end, and without any would end the
+  // program, in the middle of saving what it has learnt.
   std::string text;
+  std::uint64_t offset = 0;
   try {
-    text = header.dump();
+    const auto quoted = [](std::string_view words) { return Json(words).dump(); };
+    const auto add = [&](std::string_view key, const std::string& value) {
+      text += (text.empty() ? "{" : ",") + quoted(key) + ":" + value;
+    };
+    std::string metadata;
+    for (const auto& [key, value] : contents.metadata) {
+      metadata += (metadata.empty() ? "{" : ",") + quoted(key) + ":" + quoted(value);
+    }
+    if (!metadata.empty()) add(detail::metadata_key, metadata + "}");
+    for (const auto& [tensor, entry] : order) {
+      std::string shape;
+      for (const std::uint64_t extent : entry->shape) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
+      const std::uint64_t end = offset + entry->bytes.size();
+      add(tensor, "{\"dtype\":" + quoted(name(entry->type)) + ",\"shape\":[" + shape + "],\"data_offsets\":[" +
+                      std::to_string(offset) + "," + std::to_string(end) + "]}");
+      offset = end;
+    }
   } catch (const Json::exception& error) {
     throw FileError(path, std::string("cannot be written as JSON: ") + error.what());
   }
+  text += text.empty() ? "{}" : "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');
   check_file(text.size() <= detail::max_tensor_header_bytes, path, "length of the header", text.size(),
              "at most " + std::to_string(detail::max_tensor_header_bytes));

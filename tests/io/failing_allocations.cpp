@@ -1,0 +1,199 @@
+// Writers and readers whose n-th allocation fails, for every n, as SQLite's tests do it (sqlite.org/testing.html,
+// section 3.1, "Out-Of-Memory Testing"). A program of its own, because it replaces operator new.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <new>
+
+#include "basin/io/checkpoint.hpp"
+#include "hostile.hpp"
+
+namespace {
+
+long allocations_left = -1;  // until one fails; below 0: none does
+bool failed = false;
+bool goes_on = false;  // whether all that follow fail as well
+std::size_t live = 0;
+
+void* allocate(std::size_t bytes) {
+  if (allocations_left == 0) {
+    if (!goes_on) allocations_left = -1;
+    failed = true;
+    return nullptr;
+  }
+  if (allocations_left > 0) --allocations_left;
+  void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
+  if (memory != nullptr) ++live;
+  return memory;
+}
+
+void release(void* memory) {
+  if (memory != nullptr) --live;
+  std::free(memory);
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) {
+  void* const memory = allocate(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return allocate(bytes); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+
+using namespace basin;
+
+namespace {
+
+struct Toy {
+  static constexpr std::size_t param_count = 2 * 3 + 2;
+  static void leaves(LeafList& list) {
+    list.weight("weight with a name that is too long for the string itself", {2, 3}, 3, 2);
+    list.bias("bias", 2);
+  }
+};
+
+/// work() with each of its allocations failing in turn, until none does: what was thrown is std::bad_alloc, nothing is
+/// lost, and after(whether it came to its end) holds. Returns how many there were. (std::stable_sort does without the
+/// memory that it would have liked, and comes to its end.)
+template <class Work, class After>
+long fail_each(const Work& work, const After& after) {
+  for (long n = 0; n < 100'000; ++n) {
+    const std::size_t before = live;
+    bool ended = false;
+    failed = false;
+    allocations_left = n;
+    try {
+      work();
+      ended = true;
+    } catch (const std::bad_alloc&) {
+    } catch (const std::exception& error) {
+      allocations_left = -1;
+      FAIL("allocation " << n << ": not std::bad_alloc: " << error.what());
+    }
+    allocations_left = -1;
+    const std::size_t now = live;
+    INFO("allocation " << n);
+    if (!ended) CHECK(now == before);  // what came to its end may have changed what lives on
+    CHECK((ended || failed));
+    after(ended);
+    if (!failed) return n;
+  }
+  FAIL("no end");
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("a writer that runs out of memory leaves the old file or the new one, and nothing else", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a name that is too long to be kept within the string itself");
+  const std::string old_text = "old", new_text = "new and longer";
+  goes_on = GENERATE(false, true);
+  const bool by_link = GENERATE(false, true);
+  const std::string name = by_link ? folder.file("link") : path;
+  if (by_link) std::filesystem::create_symlink(path, name);
+  write_file(path, old_text);
+  const long count = fail_each([&] { write_file(name, new_text); },
+                               [&](bool ended) {
+                                 CHECK(read_file(path) == test::bytes_of(ended ? new_text : old_text));
+                                 CHECK(folder.entries() == (by_link ? 2 : 1));
+                               });
+  CHECK(count >= 10);
+  CHECK(fail_each([&] { check_writable(name); }, [&](bool) { CHECK(folder.entries() == (by_link ? 2 : 1)); }) >= 10);
+  CHECK(fail_each([&] { make_folder(folder.file("folders/that/are/new")); }, [](bool) {}) >= 4);
+}
+
+TEST_CASE("a checkpoint that runs out of memory leaves the old one or the new one", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a name that is too long to be kept within the string itself");
+  goes_on = GENERATE(false, true);
+  Parameters<Toy, float> old_theta, theta;
+  theta.vector().setLinSpaced(1, 8);
+  const auto check_whole = [&](bool is_new) {
+    const auto back = load_parameters<Toy, float>(path);
+    CHECK(back.vector() == (is_new ? theta : old_theta).vector());
+    CHECK(folder.entries() == 1);
+  };
+  save_parameters(path, old_theta);
+  bool saved = false;
+  CHECK(fail_each([&] { save_parameters(path, theta); }, [&](bool ended) { check_whole(saved = saved || ended); }) >=
+        50);
+
+  save_parameters(path, old_theta);
+  CheckpointWriter writer(CheckpointLabel{.program = "a program whose name is long enough to be allocated"});
+  writer("", theta);
+  writer.write(path);  // takes what it keeps of the checksum
+  save_parameters(path, old_theta);
+  bool written = false;
+  CHECK(fail_each([&] { writer.write(path); }, [&](bool ended) { check_whole(written = written || ended); }) >= 50);
+}
+
+TEST_CASE("a reader that runs out of memory loses nothing and has changed nothing", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a name that is too long to be kept within the string itself");
+  const std::string list = "a list whose name is too long for the string itself";
+  goes_on = GENERATE(false, true);
+  Parameters<Toy, float> theta;
+  theta.vector().setLinSpaced(1, 8);
+  CheckpointWriter writer(CheckpointLabel{.program = "a program whose name is long enough to be allocated",
+                                          .settings = {{"a setting whose name is long", {1, 2, 3}}}});
+  writer("", theta);
+  writer(list, std::vector<double>{1, 2, 3});
+  writer.write(path);
+
+  CheckpointReader reader(path);
+  Parameters<Toy, float> back;
+  std::vector<double> values;
+  bool read = false;
+  CHECK(fail_each([&] { reader("", back); },
+                  [&](bool ended) {
+                    read = read || ended;
+                    CHECK(back.vector() == (read ? theta : Parameters<Toy, float>()).vector());
+                  }) >= 10);
+  CHECK(fail_each([&] { reader(list, values, Length{3}, Finite{}); },
+                  [&](bool ended) { CHECK(values.size() == (ended ? 3 : 0)); }) >= 3);
+  CHECK_NOTHROW(reader.finish());
+}
+
+TEST_CASE("opening a checkpoint without memory is std::bad_alloc, or ends the program, and the file stays", "[io]") {
+  // The destructors of the JSON library allocate memory, and where there is none call std::terminate.
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a name that is too long to be kept within the string itself");
+  save_parameters(path, Parameters<Toy, float>(), {.settings = {{"a setting whose name is long", {1, 2, 3}}}});
+  const test::Bytes bytes = read_file(path);
+  goes_on = false;
+  int thrown = 0, terminated = 0;
+  for (long n = 0, status = 1; status != 0; ++n) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::set_terminate([] { std::_Exit(2); });
+      allocations_left = n;
+      try {
+        (void)CheckpointReader(path).label();
+      } catch (const std::bad_alloc&) {
+        std::_Exit(1);
+      } catch (...) {
+        std::_Exit(3);
+      }
+      std::_Exit(failed ? 1 : 0);
+    }
+    int result = 0;
+    REQUIRE(::waitpid(child, &result, 0) == child);
+    REQUIRE(WIFEXITED(result));
+    status = WEXITSTATUS(result);
+    INFO("allocation " << n);
+    REQUIRE(status <= 2);
+    (status == 1 ? thrown : terminated) += status > 0 ? 1 : 0;
+  }
+  CHECK(thrown > 10 * terminated);
+  CHECK(thrown >= 100);
+  CHECK(read_file(path) == bytes);
+}
