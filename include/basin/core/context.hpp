@@ -43,6 +43,12 @@ struct Context {
     other.step = number;
     return other;
   }
+
+  [[nodiscard]] Context with_log(SolveLog* other_log) const {
+    Context other = *this;
+    other.log = other_log;
+    return other;
+  }
 };
 
 /// Whether a map asks for context.step, so that it is another map at each step: it has no fixed point, and what solves

@@ -22,14 +22,6 @@
 
 namespace basin {
 
-namespace detail {
-
-[[nodiscard]] constexpr bool solve_failed(Status status) {
-  return status != Status::converged && status != Status::approximated;
-}
-
-}  // namespace detail
-
 /// What becomes of the gradient of a sample for which a solve failed: ended neither as converged nor as approximated.
 /// The loss counts every sample under each of them, and a mean is over the whole batch: to leave a sample out does not
 /// make the others count for more.
@@ -46,12 +38,15 @@ enum class FailedSolve {
 struct SampleOutcome {
   std::vector<SampleResult> forward{};  ///< of each equilibrium inside the model, from the first to the last
   std::vector<SampleResult> adjoint{};  ///< of their adjoint equations, from the last to the first
+  /// Of equilibria in cells of others and in rules of automata (core/solve_log.hpp), forward and adjoint.
+  std::vector<SolveRecord> nested{};
   double share = 1;  ///< its gradient has been multiplied by this: 1 as it is, 0 left out, between them made shorter
 
   /// Whether one of its solves failed.
   [[nodiscard]] bool failed() const {
     const auto did = [](const SampleResult& one) { return detail::solve_failed(one.status); };
-    return std::any_of(forward.begin(), forward.end(), did) || std::any_of(adjoint.begin(), adjoint.end(), did);
+    return std::any_of(forward.begin(), forward.end(), did) || std::any_of(adjoint.begin(), adjoint.end(), did) ||
+           std::any_of(nested.begin(), nested.end(), [&](const SolveRecord& one) { return did(one.result); });
   }
 };
 
@@ -123,7 +118,11 @@ class Batch {
   void file(Index part, const SolveLog& log, std::vector<SampleOutcome>& outcomes) {
     for (const SolveRecord& record : log.records()) {
       SampleOutcome& of = outcomes[static_cast<std::size_t>(sample_of(record, first(part), count(part)))];
-      (record.pass == Pass::forward ? of.forward : of.adjoint).push_back(record.result);
+      if (record.depth > 0) {
+        of.nested.push_back(record);
+      } else {
+        (record.pass == Pass::forward ? of.forward : of.adjoint).push_back(record.result);
+      }
     }
     if (context_.log != nullptr) logs_[static_cast<std::size_t>(part)] = log.records();
   }
