@@ -49,7 +49,7 @@ struct Equilibrium {
 
   C cell{};
   Solver solver{};
-  Stop stop{};
+  Stop stop{};  ///< under Unrolled without retries, max_retries = 0: a step made shorter is none that it differentiates
   Adjoint adjoint{};
   /// States of the whole batch where apply and linearize begin, by number of sample; nothing: all begin at zero. A
   /// start decides how long a solve takes, and which equilibrium it finds where there are several; no gradient passes
@@ -104,7 +104,8 @@ struct Equilibrium {
                     Observers&&... observers) const {
     check_shape("Equilibrium", "the start", z0.shape(), out_shape(u.shape()));
     const Prepared<S> prepared = prepare<S>(theta);
-    Solution<S> solution = basin::solve(Map<S>(*this, theta, prepared, u, context), z0, solver, stop, observers...);
+    Solution<S> solution =
+        basin::solve(Map<S>(*this, theta, prepared, u, context), z0, solver, stop_here(), observers...);
     mark_failures(solution.value.view(), std::span<const SampleResult>(solution.samples));
     return solution;
   }
@@ -148,7 +149,7 @@ struct Equilibrium {
       const Index first = i * tile, count = std::min(tile, z.samples() - first);
       const Map<S> map(*this, theta, prepared, u.samples(first, count), context.from_sample(first),
                        &inside[static_cast<std::size_t>(i)]);
-      solve_tile(map, z.samples(first, count), solver, stop,
+      solve_tile(map, z.samples(first, count), solver, stop_here(),
                  std::span(results).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
       map.log_solves_at(z.samples(first, count));
     });
@@ -157,6 +158,13 @@ struct Equilibrium {
     tell_steps(results);
     finish<S>(z, results, context, sum);
     return sum.report;
+  }
+
+  /// One rule for apply, solve and linearize: all of them go through the same states.
+  [[nodiscard]] Stop stop_here() const {
+    Stop here = stop;
+    if (unrolled) here.max_retries = 0;
+    return here;
   }
 
   /// Who unrolls with both tolerances 0 asks for a number of steps, not for an equilibrium: that is no failure.

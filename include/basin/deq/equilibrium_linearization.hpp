@@ -180,8 +180,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   void record_steps(View<S> z) {
     Inside inside;
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
-    Stop whole_steps = model_.stop;
-    whole_steps.max_retries = 0;  // a step that was shortened is none of those that are differentiated
+    const Stop whole_steps = model_.stop_here();
     steps_.resize(results.size());
     for (Index n = 0; n < z.samples(); ++n) {
       Steps& steps = steps_[static_cast<std::size_t>(n)];
