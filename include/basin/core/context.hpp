@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "basin/core/overwritten.hpp"
 #include "basin/core/solve_log.hpp"
 #include "basin/core/state.hpp"
 
@@ -23,6 +24,9 @@ struct Context {
   Index first_cell = 0;  ///< number, in its sample, of the first cell: of a grid that is split along its last axis
   /// If not null, takes how each sample of each equilibrium ended. A linearization keeps it: it outlives that too.
   SolveLog* log = nullptr;
+  /// If not null, takes what is overwritten where equilibria leave what they found, for who may call once more. As
+  /// `log`.
+  Overwritten* overwritten = nullptr;
 
   /// The number in its batch of sample i of the state.
   [[nodiscard]] Index sample(Index i) const { return samples != nullptr ? samples[i] : first_sample + i; }

@@ -56,7 +56,8 @@ struct Equilibrium {
   /// through it, under any adjoint.
   Starts start{};
   /// Takes the equilibria that apply and linearize find, but those of solves that end as non_finite. The same memory as
-  /// `start`: a warm start, each solve from what the sample's last one found.
+  /// `start`: a warm start, each solve from what the sample's last one found. Context::overwritten takes what was
+  /// there.
   Ends keep{};
 
   static void leaves(LeafList& list) { list.nested<C>("cell"); }
@@ -199,7 +200,9 @@ struct Equilibrium {
     if (!keep) return;
     for (Index n = 0; n < z.samples(); ++n) {
       if (results[static_cast<std::size_t>(n)].status == Status::non_finite) continue;
-      keep.at<S>(context, n, z.shape().with_samples(1), "Equilibrium: keep").vector() = z.sample(n).vector();
+      const View<S> kept = keep.at<S>(context, n, z.shape().with_samples(1), "Equilibrium: keep");
+      if (context.overwritten != nullptr) context.overwritten->add(context.sample(n), kept);
+      kept.vector() = z.sample(n).vector();
     }
   }
 
