@@ -130,7 +130,11 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     if (!dz && dtheta == nullptr) return {};  // a rule without parameters, and dz is not wanted
     const Index count = tasks().count(), params = static_cast<Index>(param_count);
     Scratch scratch;
-    S* partial = dtheta;  // of each task, added up in their order
+    // Each task has a gradient in theta of its own, and these are added in the order of the tasks. Tasks follow from
+    // the shape alone, so the bits do not depend on the threads, without the tree of core/tree_sum.hpp: in the rounds
+    // of each_apart tasks do not come in order, and a task's gradient is small beside the states of its cells, at least
+    // about 8192, so that there is no memory to save.
+    S* partial = dtheta;
     if (dtheta != nullptr && count > 1) {
       partial = scratch.take<S>(count * params);
       std::fill_n(partial, count * params, S(0));
