@@ -21,14 +21,15 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
  public:
   Linearization(const Model& model, std::span<const S, param_count> theta, View<const S> u, View<S> z,
                 const Context& context, const Prepared<S>* prepared)
-      : model_(model), theta_(theta), u_(u), z_(z), context_(context), prepared_(prepared) {
+      : model_(model),
+        theta_(theta),
+        u_(u),
+        z_(z),
+        context_(with_own_samples(context, z.samples(), numbers_)),
+        prepared_(prepared) {
     if (prepared_ == nullptr) {
       owned_ = std::make_unique<const Prepared<S>>(model.template prepare<S>(theta));
       prepared_ = owned_.get();
-    }
-    if (context.samples != nullptr) {
-      numbers_.assign(context.samples, context.samples + z.samples());
-      context_.samples = numbers_.data();
     }
     model.template begin<S>(z, context_);
     if constexpr (unrolled) {
@@ -205,8 +206,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   Model model_;
   std::span<const S, param_count> theta_;
   View<const S> u_, z_;
-  Context context_;
   std::vector<Index> numbers_;  // what context_.samples points at, if at anything
+  Context context_;
   std::unique_ptr<const Prepared<S>> owned_;
   const Prepared<S>* prepared_;
   Report report_;

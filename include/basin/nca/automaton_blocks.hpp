@@ -17,8 +17,8 @@
 
 namespace basin {
 
-/// Refers to theta, z, what was prepared and the samples' numbers of the context, and to `marks` if they are given;
-/// owns the rest, where it does not move.
+/// Refers to theta, z and what was prepared, and, of a step that was made before, to its marks and the samples' numbers
+/// of the context; owns the rest, where it does not move.
 template <class OfPerception, class OfRule, class OfFire, class OfAlive, class OfUpdate>
 template <class S>
 class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
@@ -27,6 +27,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out,
          const Context& context, const Prepared<S>* prepared)
       : Blocks(automaton, theta, z, static_cast<const std::uint8_t*>(nullptr), context, prepared) {
+    context_ = with_own_samples(context, z.samples(), own_numbers_);
     own_marks_.resize(static_cast<std::size_t>(z.shape().cells()));
     marks_ = own_marks_.data();
     kept_.resize(static_cast<std::size_t>(tasks_.count()));
@@ -166,6 +167,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   const Prepared<S>* prepared_;
   detail::Tasks tasks_;
   std::vector<std::uint8_t> own_marks_;
+  std::vector<Index> own_numbers_;
   std::vector<std::vector<std::unique_ptr<Kept>>> kept_;  // a list for each task
   Report report_;
 };

@@ -23,13 +23,13 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   static constexpr int C = state_features;
 
  public:
-  /// Makes the step, and keeps the rule's linearizations. Refers to theta, z, the samples' numbers of the context, and
-  /// what was prepared, if anything was.
+  /// Makes the step, and keeps the rule's linearizations. Refers to theta, z, and what was prepared, if anything was.
   Linearization(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out,
                 const Context& context, const Prepared<S>* prepared)
       : blocks_(automaton, theta, z, out, context, prepared) {}
 
-  /// Of a step that was made before, with its marks. Keeps nothing, and refers to the marks as well.
+  /// Of a step that was made before, with its marks. Keeps nothing, and refers to the marks and the samples' numbers of
+  /// the context as well.
   Linearization(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z,
                 const std::uint8_t* marks, const Context& context, const Prepared<S>* prepared)
       : blocks_(automaton, theta, z, marks, context, prepared) {}

@@ -99,7 +99,7 @@ struct Rollout {
   void check_steps() const { check(steps >= 0, "Rollout: steps", steps, "0 or more"); }
 };
 
-/// Refers to theta, the first state, and the samples' numbers of the context; owns its tape, where it does not move.
+/// Refers to theta and the first state; owns its tape, where it does not move.
 template <class A, class Tape>
 template <class S>
 class Rollout<A, Tape>::Linearization {
@@ -112,7 +112,7 @@ class Rollout<A, Tape>::Linearization {
       : rollout_(rollout),
         theta_(theta),
         start_(start),
-        context_(context),
+        context_(with_own_samples(context, start.samples(), numbers_)),
         prepared_(std::make_unique<const Prepared>(rollout.automaton.prepare(theta))) {
     const Index count = rollout.steps;
     if constexpr (checkpointed) {
@@ -121,7 +121,7 @@ class Rollout<A, Tape>::Linearization {
       const auto keep = [&](Index t, View<const S> z) {
         if (t > 0 && t < count && t % segment_ == 0) checkpoints_.emplace_back(z.vector());
       };
-      report_ = rollout_.template run<S>(theta, start, end, keep, context);
+      report_ = rollout_.template run<S>(theta, start, end, keep, context_);
     } else {
       segment_ = std::max<Index>(1, count);
       detail::LogOfSteps log(context.log);
@@ -277,6 +277,7 @@ class Rollout<A, Tape>::Linearization {
   Rollout rollout_;
   std::span<const S, param_count> theta_;
   View<const S> start_;
+  std::vector<Index> numbers_{};  // what context_.samples points at, if at anything
   Context context_;
   std::unique_ptr<const Prepared> prepared_;  // the steps' linearizations refer to it
   Index segment_ = 1;                         // steps from one checkpoint to the next; without, all
