@@ -49,7 +49,10 @@ struct Equilibrium {
 
   C cell{};
   Solver solver{};
-  Stop stop{};  ///< under Unrolled without retries, max_retries = 0: a step made shorter is none that it differentiates
+  /// Solves begin at 0, so that by the defaults all u with |f(0, u)| up to 1e-6 give z = 0, as converged: where they
+  /// are to be told apart, set absolute_tolerance. Under Unrolled there are no retries, as with max_retries = 0: a step
+  /// made shorter is none that it differentiates.
+  Stop stop{};
   Adjoint adjoint{};
   /// States of the whole batch where apply and linearize begin, by number of sample; nothing: all begin at zero. A
   /// start decides how long a solve takes, and which equilibrium it finds where there are several; no gradient passes
