@@ -119,12 +119,12 @@ TEST_CASE("a rollout makes its steps one after another", "[unit][rollout]") {
   REQUIRE(holds > 10);
   REQUIRE(!z.values.isZero(0));
 
-  static_cast<void>(run<Kept>(7).apply(theta.span(), start(grid).view(), end.view(), since_ten));
+  const State<double> from = start(grid);
+  static_cast<void>(run<Kept>(7).apply(theta.span(), from.view(), end.view(), since_ten));
   CHECK(end.values == states.back());
   for (const Index steps : {0, 1, 2, 7}) {
     std::vector<Index> seen;
     bool right = true;
-    const State<double> from = start(grid);
     const auto observe = [&](Index t, View<const double> z_t) {
       seen.push_back(t);
       right = right && z_t.vector() == states[static_cast<std::size_t>(t)];
