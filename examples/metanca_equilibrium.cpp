@@ -68,7 +68,8 @@ inline basin::OrderedJson measured(const Settings& settings, const Theta& theta,
   basin::Report report;
   const Accuracies solved = over_architectures([&](const Architecture& of) {
     State<float> z(of.network.shape(Placed::features, 1));
-    report += settled_of(of, settings).apply<float>(theta.span(), no_input(of, 1).view(), z.view());
+    const State<float> none = no_input(of, 1);
+    report += settled_of(of, settings).apply<float>(theta.span(), none.view(), z.view());
     return accuracy(of, z.view());
   });
   const auto rule = parameters_of<Placed::Updates>(theta);
@@ -178,7 +179,8 @@ class Costs {
   void gradient(const Theta& theta, Index steps) const {
     const auto loss = metanca_mnist::loss_of(middle_, images_.view(), labels_);
     if (steps == 0) {
-      (void)basin::value_and_gradient(settled_of(middle_, settings_), theta, no_input(middle_, 1).view(), loss,
+      const State<float> none = no_input(middle_, 1);
+      (void)basin::value_and_gradient(settled_of(middle_, settings_), theta, none.view(), loss,
                                       {.samples_per_part = 1});
     } else {
       const auto model = Placed::updates(middle_, steps, metanca_mnist::pool_step, settings_.seed, true);

@@ -35,7 +35,8 @@ void iterate() {
   // Grids full of living cells: the most that a pattern can take.
   State<float> full(Shape{16, {72, 72, 1}, 1});
   full.values.setConstant(0.5f);
-  Pool<float> pool(1024, one_cell_seed<float>(full.shape).view());
+  const State<float> seed = one_cell_seed<float>(full.shape);
+  Pool<float> pool(1024, seed.view());
   const std::array<Index, 8> drawn{0, 1, 2, 3, 4, 5, 6, 7};
   for (const Index i : drawn) pool.put(std::array{i}, full.view());
   const State<float> batch = pool.take(drawn);

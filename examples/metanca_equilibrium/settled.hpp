@@ -89,8 +89,9 @@ inline Trained train_settled(const Settings& settings, const std::vector<Archite
       const auto number = static_cast<std::uint64_t>(iteration * settings.networks + n);
       const Architecture& of = architectures[choice.below(number, architectures.size())];
       const auto [images, labels] = metanca_mnist::batch_of(digits, settings.images, settings.seed, number);
+      const State<float> none = no_input(of, 1);
       each[static_cast<std::size_t>(n)] =
-          basin::value_and_gradient(settled_of(of, settings), trained.theta, no_input(of, 1).view(),
+          basin::value_and_gradient(settled_of(of, settings), trained.theta, none.view(),
                                     metanca_mnist::loss_of(of, images.view(), labels), {.samples_per_part = 1});
     });
     Theta gradient;

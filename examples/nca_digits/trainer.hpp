@@ -35,7 +35,7 @@ class Trainer {
         data_(data),
         theta_(initial_theta(settings.seed)),
         moments_(adam().init(theta_)),
-        pool_(settings.pool, State<float>(data.train.images.shape.with_features(features).with_samples(1)).view()),
+        pool_(empty_pool(settings, data)),
         labels_(static_cast<std::size_t>(settings.pool), 0) {
     basin::check(settings.batch <= settings.pool, "--batch", settings.batch,
                  "at most --pool, " + std::to_string(settings.pool));
@@ -95,6 +95,11 @@ class Trainer {
   }
 
  private:
+  static basin::Pool<float> empty_pool(const Settings& settings, const basin::examples::DigitSets& data) {
+    const State<float> empty(data.train.images.shape.with_features(features).with_samples(1));
+    return basin::Pool<float>(settings.pool, empty.view());
+  }
+
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
 

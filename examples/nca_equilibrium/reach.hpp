@@ -40,6 +40,7 @@ inline double reach_of(View<const float> change) {
 
 inline void reach(const Settings& settings, basin::OrderedJson& metrics) {
   const State<float> target = target_of(settings);
+  const State<float> seed_of_target = seed_of(target);
   const State<float> strip(Shape{colours, {151, 7, 1}, 1}), seed = seed_of(strip);
   basin::examples::Series cells{"reach of the seed, log10 cells", {}, {}};
   basin::examples::Series errors{"error of the picture, log10", {}, {}};
@@ -51,7 +52,7 @@ inline void reach(const Settings& settings, basin::OrderedJson& metrics) {
     layer.stop = {.tolerance = 1e-6, .max_evaluations = 2000};
     layer.adjoint = {.tolerance = 1e-5, .max_evaluations = 2000};
     State<float> small(target.shape.with_features(features)), z(seed.shape), change(seed.shape);
-    basin::Report report = layer.apply(trained.theta.span(), seed_of(target).view(), small.view());
+    basin::Report report = layer.apply(trained.theta.span(), seed_of_target.view(), small.view());
     const double error = basin::LeadingFeaturesError<float>{target}.value_and_gradient(View<const float>(small.view()),
                                                                                        0, 1, View<float>{});
     const auto linear = layer.linearize<float>(trained.theta.span(), seed.view(), z.view());

@@ -23,7 +23,8 @@ std::int64_t peak_of_gradient(const Theta& theta, const State<float>& target, in
     Model map = model<Model>();
     map.stop = {.tolerance = 0, .max_evaluations = steps, .stall_window = 0};
     const basin::LeadingFeaturesError<float> loss{target};
-    (void)basin::value_and_gradient(map, theta.as<Model>(), seed_of(target).view(), loss, {.samples_per_part = 1});
+    const State<float> seed = seed_of(target);
+    (void)basin::value_and_gradient(map, theta.as<Model>(), seed.view(), loss, {.samples_per_part = 1});
   });
 }
 

@@ -150,7 +150,8 @@ class Trainer {
       return seeds;
     }
     drawn = pool_.draw(random(draw_stream), iteration << 20, settings_.batch);
-    const std::vector<double> losses = basin::losses_of_samples(error(), pool_.take(drawn).view());
+    const State<float> taken = pool_.take(drawn);
+    const std::vector<double> losses = basin::losses_of_samples(error(), taken.view());
     std::vector<std::size_t> order(drawn.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return losses[a] > losses[b]; });

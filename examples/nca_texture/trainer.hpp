@@ -78,10 +78,12 @@ class Trainer {
     if (!has_target()) return;
     const Index side = target_.colour.shape.space[0];
     basin::check(side >= patch, "side of the texture", side, "at least " + std::to_string(patch));
-    pool_ = basin::Pool<float>(settings.pool, start(0).view());
-    if (start(0).values != start(1).values) {  // each its own noise
+    const State<float> first = start(0);
+    pool_ = basin::Pool<float>(settings.pool, first.view());
+    if (first.values != start(1).values) {  // each its own noise
       for (Index i = 0; i < settings.pool; ++i) {
-        pool_.put(std::vector<Index>{i}, start(static_cast<std::uint64_t>(i)).view());
+        const State<float> own = start(static_cast<std::uint64_t>(i));
+        pool_.put(std::vector<Index>{i}, own.view());
       }
     }
   }

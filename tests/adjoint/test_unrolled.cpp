@@ -179,3 +179,31 @@ TEST_CASE("unrolled: what is differentiated are whole steps, also where a trial 
   const Report report = other.apply({}, u.view(), shortened.view());
   CHECK(count(report.forward, Status::non_finite) == 0);
 }
+
+TEST_CASE("unrolled: apply, solve and linearize go through the same states", "[unit]") {
+  // For u = 1, steps lead from .25 over 1/2 and 0 to where f is no number; for u = 1/4 they converge.
+  const Equilibrium<Edge, Picard, Unrolled> layer{.stop = {.tolerance = 1e-10, .max_evaluations = 30}};
+  State<double> u(Shape{1, {1, 1, 1}, 4}), start(u.shape), z(u.shape), taped(u.shape);
+  u.values << 1, 0.25, 1, 0.9;
+  start.values << 0.25, 0, 0, 0.3;
+  Equilibrium<Edge, Picard, Unrolled> begun = layer;
+  begun.start = start;
+  SolveLog applied, recorded;
+  const Report report = begun.apply({}, u.view(), z.view(), Context{.log = &applied});
+  const auto linear = begun.linearize({}, u.view(), taped.view(), Context{.log = &recorded});
+  const auto solution = layer.solve<double>({}, u.view(), start.view());
+  CHECK(count(report.forward, Status::non_finite) >= 2);
+  CHECK(count(report.forward, Status::converged) >= 1);
+  REQUIRE((applied.records().size() == 4 && recorded.records().size() == 4));
+  for (std::size_t n = 0; n < 4; ++n) {
+    CAPTURE(n);
+    const Index i = static_cast<Index>(n);
+    const SampleResult &one = applied.records()[n].result, &other = recorded.records()[n].result;
+    CHECK(one.status == other.status);
+    CHECK(one.evaluations == other.evaluations);
+    CHECK(one.retries == 0);
+    CHECK(z.values[i] == taped.values[i]);
+    CHECK(solution.value.values[i] == z.values[i]);
+    CHECK(solution.samples[n].status == one.status);
+  }
+}

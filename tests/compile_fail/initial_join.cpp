@@ -1,4 +1,5 @@
 // expect: Join<8, 16>
+// lines: 29
 // initial_parameters meets the layer that takes 16 features after 8.
 
 #include "basin/layers/dense.hpp"

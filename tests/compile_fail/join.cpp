@@ -1,4 +1,5 @@
 // expect: Join<8, 16>
+// lines: 29
 // A layer that takes 16 features after one that gives 8.
 
 #include "basin/layers/activation.hpp"

@@ -1,4 +1,5 @@
 // expect: Join<8, 16>
+// lines: 29
 // The same, where the layer that takes 16 is inside a Sequential.
 
 #include "basin/layers/dense.hpp"

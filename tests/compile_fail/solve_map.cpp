@@ -1,5 +1,5 @@
 // expect: a map is called as f.View<const S> z, View<S> out.
-// lines: 12
+// lines: 15
 // A map that wants to write to the state that it is evaluated at.
 
 #include "basin/fixed_point/picard.hpp"

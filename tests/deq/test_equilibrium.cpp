@@ -278,6 +278,24 @@ TEST_CASE("a cell is told the number of each sample, whichever are still there",
   check(Equilibrium<Numbered, Picard, Unrolled>{});
 }
 
+TEST_CASE("a tiny injection is nothing to the default absolute tolerance, and something without", "[unit]") {
+  using Layer = Equilibrium<Injected<Dense<2, 2, Bias::no>>>;  // W z + u, with W = I / 2: z = 2 u
+  Layer layer;
+  Parameters<Layer, double> theta;
+  theta.vector() << 0.5, 0, 0, 0.5;
+  State<double> u(Shape{2, {1, 1, 1}, 3}), z(u.shape);
+  u.values << 1e-7, 2e-7, 0, 0, 1e-5, 2e-5;
+  const Report by_default = layer.apply(theta, u.view(), z.view());
+  CHECK(by_default.forward.converged() == 3);
+  CHECK(z.values.head(4).isZero(0));
+  CHECK(test::relative_error(Vector<double>(z.values.tail(2)), Vector<double>(2 * u.values.tail(2))) < 1e-1);
+  layer.stop.absolute_tolerance = 0;
+  const Report relative = layer.apply(theta, u.view(), z.view());
+  CHECK(relative.forward.converged() == 3);
+  CHECK(test::relative_error(Vector<double>(z.values.head(2)), Vector<double>(2 * u.values.head(2))) < 1e-2);
+  CHECK(z.values.segment(2, 2).isZero(0));
+}
+
 TEST_CASE("a linearization keeps the numbers of its samples", "[unit]") {
   Equilibrium<Numbered, Picard, Unrolled> layer;
   const std::vector<double> theta{0};

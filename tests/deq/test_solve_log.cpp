@@ -1,7 +1,9 @@
 // What a log tells of every solve inside a model.
 
 #include <catch2/catch.hpp>
+#include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "basin/adjoint/phantom.hpp"
@@ -13,6 +15,8 @@
 #include "basin/layers/dense.hpp"
 #include "basin/layers/residual.hpp"
 #include "basin/layers/sequential.hpp"
+#include "basin/nca/automaton.hpp"
+#include "basin/nca/perceive.hpp"
 #include "support/layer_checks.hpp"
 
 using namespace basin;
@@ -91,18 +95,78 @@ TEST_CASE("a log tells which sample failed, and is the same on any number of thr
   CHECK(on(3) == one);
 }
 
-TEST_CASE("an equilibrium in the cell of another is counted, and not logged", "[unit]") {
+TEST_CASE("an equilibrium in the cell of another is logged once for each sample and pass", "[unit]") {
   using Inner = Equilibrium<Injected<Sequential<Dense<4, 4>, Tanh>>>;
   using Outer = Equilibrium<Injected<Sequential<Dense<4, 4>, Inner>>>;
   const Outer outer;
   const auto theta = random_parameters<Outer>(1, 0.25);
   const State<double> u = random_state({4, {1, 1, 1}, 2}, 2);
-  State<double> z(u.shape), du(u.shape);
+  State<double> z(u.shape), du(u.shape), dz(u.shape), pre(u.shape), inner_z(u.shape);
   SolveLog log;
+  using enum Pass;
+  const auto both_depths = [&](Pass pass) {
+    REQUIRE(log.records().size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const SolveRecord& record = log.records()[i];
+      CHECK(record.sample == static_cast<Index>(i % 2));
+      CHECK(record.pass == pass);
+      CHECK(record.depth == (i < 2 ? 0 : 1));
+      CHECK(record.result.status == Status::converged);
+    }
+  };
   const auto linear = outer.linearize(theta, u.view(), z.view(), Context{.log = &log});
-  CHECK(log.records().size() == 2);
   CHECK(linear.report().forward.solves() > 8);
+  both_depths(forward);
+  // Logged is the solve at the z that was found.
+  const Inner& inner = outer.cell.layers.layer<1>();
+  const auto [first, second] = std::pair(theta.span().first<20>(), theta.span().last<20>());
+  outer.cell.layers.layer<0>().apply(first, z.view(), pre.view());
+  pre.values += u.values;
+  SolveLog alone;
+  (void)inner.apply(second, pre.view(), inner_z.view(), Context{.log = &alone});
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(log.records()[2 + i].result.residual == alone.records()[i].result.residual);
+    CHECK(log.records()[2 + i].result.evaluations == alone.records()[i].result.evaluations);
+  }
+
+  log.clear();
   const Report report = linear.vjp(u.view(), du.view());
-  CHECK(log.records().size() == 4);
   CHECK(report.adjoint.solves() > 4);
+  both_depths(adjoint);
+  log.clear();
+  Parameters<Outer, double> dtheta;
+  (void)linear.pullback(u.view(), du.view(), dtheta.span());
+  both_depths(adjoint);
+  log.clear();
+  (void)linear.jvp(u.view(), dz.view());
+  both_depths(adjoint);
+  log.clear();
+  (void)outer.apply(theta, u.view(), z.view(), Context{.log = &log});
+  both_depths(forward);
+}
+
+TEST_CASE("two threads log what is inside a rule through one linearization, each its own", "[unit][repeatable]") {
+  using Rule = Equilibrium<Injected<Sequential<Dense<2, 2>, Tanh>>>;
+  using Grid = Automaton<Perceive<2, Zero, Centre>, Rule, EveryCell>;
+  const Grid grid;
+  const auto theta = random_parameters<Grid>(1, 0.3);
+  const State<double> z = random_state({2, {4000, 1, 1}, 2}, 2), w = random_state(z.shape, 3);
+  State<double> out(z.shape);
+  SolveLog log;
+  const auto linear = grid.linearize(theta, z.view(), View<const double>{}, out.view(), Context{.log = &log});
+  REQUIRE(log.records().size() == 2);
+  log.clear();
+  const auto back = [&] {
+    State<double> dz(z.shape);
+    (void)linear.vjp(w.view(), dz.view());
+  };
+  back();
+  const auto once = told(log);
+  REQUIRE(once.size() == 2);
+  log.clear();
+  std::thread other(back);
+  back();
+  other.join();
+  REQUIRE(log.records().size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(told(log)[i] == once[i % 2]);
 }

@@ -150,3 +150,55 @@ TEST_CASE("a start that is no number fails, and does not enter what is kept", "[
   CHECK(found.view().sample(0).vector() == z.view().sample(0).vector());
   CHECK(found.view().sample(2).vector() == z.view().sample(2).vector());
 }
+
+TEST_CASE("runs that are made again because a solve failed begin from what the first one began from", "[gradient]") {
+  // Unrolled gradients are those of the steps, and so loose a solve makes few: they depend on the start.
+  using Layer = Equilibrium<Injected<Sequential<Dense<2, 2>, Tanh>>, Picard, Unrolled>;
+  const auto theta = random_parameters<Layer>(3, 0.4);
+  State<double> x = random_state({2, {1, 1, 1}, 9}, 4);
+  x.values[2 * 5] = std::numeric_limits<double>::quiet_NaN();  // sample 5 fails, and drags its part through again
+  const MeanSquaredError loss{State<double>(x.shape)};
+  const State<double> cold = random_state(x.shape, 5);
+  State<double> found = cold;
+  Layer model{.stop = {.tolerance = 0.2}};
+  model.start = found;
+  model.keep = found;
+  const auto run = [&](Index part, FailedSolve failed) {
+    return value_and_gradient(model, theta, x, loss, {.samples_per_part = part, .failed = failed}).gradient.vector();
+  };
+  const Vector<double> expected = run(1, FailedSolve::leave_out);  // one by one: none is made again
+  const State<double> after = found;
+  REQUIRE(relative_error(run(1, FailedSolve::leave_out), expected) > 1e-3);
+  for (const FailedSolve failed : {FailedSolve::leave_out, FailedSolve::bound}) {
+    for (const Index part : {3, 9}) {
+      found = cold;
+      CHECK(relative_error(run(part, failed), expected) < 1e-13);
+      CHECK(found.values == after.values);
+    }
+  }
+}
+
+TEST_CASE("a sample that failed runs alone, under bound, from what it began from", "[gradient]") {
+  using Layer = Equilibrium<Injected<Sequential<Dense<2, 2>, Tanh>>, Picard>;
+  const auto theta = random_parameters<Layer>(3, 0.6);
+  const State<double> x = random_state({2, {1, 1, 1}, 5}, 4);
+  const State<double> cold = random_state(x.shape, 5);
+  State<double> found = cold;
+  const MeanSquaredError loss{State<double>(x.shape)};
+  Layer model{.stop = {.tolerance = 1e-12, .max_evaluations = 3}};
+  model.start = found;
+  const auto expected = value_and_gradient(model, theta, x, loss, {.failed = FailedSolve::keep});
+  REQUIRE(expected.report.forward.converged() == 0);
+  model.keep = found;
+  const auto bounded = value_and_gradient(model, theta, x, loss, {.failed = FailedSolve::bound});  // all fail: all kept
+  CHECK(relative_error(bounded.gradient.vector(), expected.gradient.vector()) < 1e-13);
+  State<double> z(x.shape);
+  model.start = cold;
+  model.keep = {};
+  (void)model.apply(theta, x.view(), z.view());
+  CHECK(found.values == z.values);
+  CHECK(found.values != cold.values);
+  Overwritten before;
+  CHECK_THROWS_WITH(value_and_gradient(model, theta, x, loss, {.context = {.overwritten = &before}}),
+                    "Context::overwritten of a batch is given, expected none: it is the batch's own");
+}

@@ -19,8 +19,8 @@ using Rule = PlacedRule<2, 4, row_codes, column_codes>;
 Architecture architecture(std::vector<Index> widths) {
   Architecture of{Network(std::move(widths)), nullptr, {}};
   auto codes = std::make_shared<PlaceCodes>();
-  codes->rows = test::random_state<float>(Shape{row_codes, {of.network.rows(), 1, 1}, 1}, 5).view().matrix();
-  codes->columns = test::random_state<float>(Shape{column_codes, {of.network.columns(), 1, 1}, 1}, 6).view().matrix();
+  codes->rows = test::random_matrix<float>(row_codes, of.network.rows(), 5);
+  codes->columns = test::random_matrix<float>(column_codes, of.network.columns(), 6);
   even_out(of.network, *codes);
   of.codes = codes;
   return of;

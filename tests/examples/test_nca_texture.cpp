@@ -50,8 +50,8 @@ TEST_CASE("both rules have the right gradients over some steps", "[gradient]") {
     model.steps = 3;
     model.automaton.fire.seed = 5;
     const auto theta = basin::test::random_parameters<Texture<decltype(kind)>>(3, 0.02);
-    const auto check = basin::check_gradients(model, theta.span(),
-                                              random_state(Shape{features, {5, 4, 1}, 1}, 4).view(), {.most = 300});
+    const auto z = random_state(Shape{features, {5, 4, 1}, 1}, 4);
+    const auto check = basin::check_gradients(model, theta.span(), z.view(), {.most = 300});
     INFO(check.to_string());
     CHECK(check.passed);
   };

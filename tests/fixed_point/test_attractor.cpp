@@ -74,7 +74,7 @@ const std::array<double, 1> one_theta{0};
 }  // namespace
 
 TEST_CASE("a contraction has period 1", "[unit][attractor]") {
-  const Matrix<double> a = 0.1 * random_state(Shape{4, {1, 1, 1}, 4}, 3).view().matrix();
+  const Matrix<double> a = 0.1 * random_matrix(4, 4, 3);
   const SmallCell<Affine, 4, 1> cell{{a}};
   const State<double> u = random_state(Shape{4, {1, 1, 1}, 1}, 4);
   const auto found = find_attractor(cell, one_theta, u, State<double>(u.shape), {.settle = 100});

@@ -65,6 +65,20 @@ TEST_CASE("masks are functions of seed, draw, sample and place", "[unit]") {
   CHECK(part.values == all.view().sample(2).vector().tail(9));
 }
 
+TEST_CASE("samples with large numbers have masks of their own", "[unit]") {
+  const State<double> x = ones({1, {20000, 1, 1}, 1});
+  const Index at[] = {1, (Index{1} << 24) + 1, (Index{1} << 40) + 1, (Index{1} << 62) + 1};
+  for (const Index a : at) {
+    const State<double> one = applied(Dropout{}, {}, x, Context{.first_sample = a});
+    for (const Index b : at) {
+      if (a == b) continue;
+      const State<double> other = applied(Dropout{}, {}, x, Context{.first_sample = b});
+      const double same = (one.values.array() == other.values.array()).cast<double>().mean();
+      CHECK(std::abs(same - 0.5) < 5 * 0.5 / std::sqrt(20000.0));
+    }
+  }
+}
+
 TEST_CASE("containers hand the context on to what they contain", "[unit]") {
   using Inner = Sequential<Residual<Sequential<Tanh, Dropout>>, Residual<Dropout>>;
   const Inner layer{};

@@ -26,8 +26,8 @@ using Placed = Automaton<Sees, Rule, Fire, Everywhere, Relax>;
 
 std::shared_ptr<const PlaceCodes> codes_of(const Network& network) {
   auto codes = std::make_shared<PlaceCodes>();
-  codes->rows = test::random_state<float>(Shape{row_codes, {network.rows(), 1, 1}, 1}, 5).view().matrix();
-  codes->columns = test::random_state<float>(Shape{column_codes, {network.columns(), 1, 1}, 1}, 6).view().matrix();
+  codes->rows = test::random_matrix<float>(row_codes, network.rows(), 5);
+  codes->columns = test::random_matrix<float>(column_codes, network.columns(), 6);
   return codes;
 }
 

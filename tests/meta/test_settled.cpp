@@ -72,8 +72,8 @@ TEST_CASE("an equilibrium of weights has the gradient of its fixed point", "[gra
 TEST_CASE("an equilibrium of weights that know their places has the gradient of its fixed point", "[gradient]") {
   const Network network({4, 3, 2});
   auto codes = std::make_shared<PlaceCodes>();
-  codes->rows = random_state<float>(Shape{4, {network.rows(), 1, 1}, 1}, 5).view().matrix();
-  codes->columns = random_state<float>(Shape{2, {network.columns(), 1, 1}, 1}, 6).view().matrix();
+  codes->rows = random_matrix<float>(4, network.rows(), 5);
+  codes->columns = random_matrix<float>(2, network.columns(), 6);
   using Cell = Automaton<PerceivePlaces<3, 4, 2, 10>, Sequential<Reglu<5>, Dense<5, 3, Bias::no>>, EveryCell,
                          Everywhere, Replace>;
   check_equilibrium(Cell{.perception = {network, codes}}, network.shape(0, 2));

@@ -27,6 +27,13 @@ State<S> picture(std::string_view rows) {
   return out;
 }
 
+/// A picture on a plane.
+template <class Plane>
+void place(Plane& plane, std::string_view rows, Index x, Index y) {
+  const State<float> pattern = picture(rows);
+  plane.place(pattern.view(), x, y);
+}
+
 inline constexpr std::string_view glider = ".O.\n..O\nOOO";
 inline constexpr std::string_view spaceship = ".O..O\nO....\nO...O\nOOOO.";  // light weight; it moves to the left
 inline constexpr std::string_view r_pentomino = ".OO\nOO.\n.O.";

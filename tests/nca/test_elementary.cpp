@@ -15,7 +15,7 @@ using Line = UnboundedPlane<ElementaryAutomaton<Zero>>;
 
 Line from_one_cell(int number) {
   Line line(ElementaryAutomaton<Zero>{.rule = Elementary::numbered(number)});
-  line.place(picture("O").view(), 0, 0);
+  place(line, "O", 0, 0);
   return line;
 }
 

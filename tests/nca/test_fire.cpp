@@ -84,6 +84,19 @@ TEST_CASE("each draw has masks of its own, and the first those of the seed alone
   }
 }
 
+TEST_CASE("samples with large numbers fire by themselves", "[unit][fire]") {
+  if (sizeof(Index) < 8) return;
+  const RandomFire fire{.rate = 0.5, .seed = 1};
+  const double bound = 5 * 0.5 / std::sqrt(static_cast<double>(many));
+  const std::int64_t at[] = {1, (1 << 24) + 1, (std::int64_t{1} << 40) + 1, (std::int64_t{1} << 62) + 1};
+  for (const std::int64_t a : at) {
+    const Marks one = mask(fire, 4, static_cast<Index>(a), 0, many);
+    for (const std::int64_t b : at) {
+      if (a != b) CHECK(std::abs(agreement(one, mask(fire, 4, static_cast<Index>(b), 0, many)) - 0.5) < bound);
+    }
+  }
+}
+
 TEST_CASE("a mask follows the numbers of samples and cells that the context says", "[unit][fire]") {
   const RandomFire fire{.rate = 0.5, .seed = 1};
   const auto part = [&](const Context& context, Index i, Index first, Index count) {

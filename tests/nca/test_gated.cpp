@@ -104,9 +104,10 @@ TEST_CASE("a gate is open, half open or shut", "[unit][gated]") {
   cell.feature = 0;
   const Parameters<Smooth<Zero>, double> theta;
   State<double> z(Shape{2, {3, 3, 1}, 1}), out(z.shape);
+  const State<double> no_seed(z.shape);
   const auto gate_at = [&](double value) {
     z.values.setConstant(value);
-    static_cast<void>(cell.apply(theta, z.view(), State<double>(z.shape).view(), out.view()));
+    static_cast<void>(cell.apply(theta, z.view(), no_seed.view(), out.view()));
     return 2 * out.values[2 * 4] / value;  // in the middle
   };
   CHECK(gate_at(0.1) == Approx(0.5).epsilon(1e-12));

@@ -84,7 +84,8 @@ TEST_CASE("lenia: float swims as double does", "[unit]") {
 TEST_CASE("lenia: on an unbounded plane Orbium swims as on a torus", "[unit]") {
   const OneThread one_thread;
   UnboundedPlane<Lenia<Zero>, double> plane(lenia<Zero>());
-  plane.place(orbium<double>().view(), 0, 0);
+  const State<double> animal = orbium<double>();
+  plane.place(animal.view(), 0, 0);
   static_cast<void>(plane.advance(25));
   State<double> torus;
   swim<double>(25, [&](Index, const State<double>& z) { torus = z; });

@@ -20,7 +20,7 @@ using Plane = UnboundedPlane<LifeLikeAutomaton<Zero>>;
 /// Life with a pattern at a place where it crosses tiles on both sides of zero.
 Plane life(std::string_view rows) {
   Plane plane(LifeLikeAutomaton<Zero>{});
-  plane.place(picture(rows).view(), -2, -1);
+  place(plane, rows, -2, -1);
   return plane;
 }
 

@@ -49,7 +49,8 @@ TEST_CASE("a cell that is zero but for one feature is kept, and so is a NaN", "[
 }
 
 TEST_CASE("draws are different, in range, repeatable, and reach every state", "[unit][pool]") {
-  const Pool<float> pool(10, half_full(1).view());
+  const State<float> first = half_full(1);
+  const Pool<float> pool(10, first.view());
   std::set<Index> seen;
   for (std::uint64_t i = 0; i < 40; ++i) {
     const std::vector<Index> drawn = pool.draw({7, 3}, i << 20, 4);
@@ -66,8 +67,9 @@ TEST_CASE("draws are different, in range, repeatable, and reach every state", "[
 }
 
 TEST_CASE("a saved pool loads bit for bit, and one that does not fit changes nothing", "[unit][pool]") {
-  Pool<float> pool(4, half_full(1).view());
-  pool.put(std::array<Index, 1>{2}, half_full(100).view());
+  const State<float> first = half_full(1), replaced = half_full(100), empty(Shape{3, {4, 3, 1}, 1});
+  Pool<float> pool(4, first.view());
+  pool.put(std::array<Index, 1>{2}, replaced.view());
   std::vector<std::int64_t> shape, counts;
   std::vector<std::int32_t> cells;
   std::vector<float> values;
@@ -89,7 +91,7 @@ TEST_CASE("a saved pool loads bit for bit, and one that does not fit changes not
   CHECK(names == std::vector<std::string>{"shape", "counts", "cells", "values"});
   CHECK(counts == std::vector<std::int64_t>{6, 6, 6, 6});
   const std::array<Index, 4> all{0, 1, 2, 3};
-  Pool<float> other(4, State<float>(Shape{3, {4, 3, 1}, 1}).view());
+  Pool<float> other(4, empty.view());
   other.each(give);
   CHECK(other.take(all).values == pool.take(all).values);
   CHECK(other.bytes() > 4 * 6 * (4 + 12));
@@ -99,7 +101,8 @@ TEST_CASE("a saved pool loads bit for bit, and one that does not fit changes not
   CHECK(other.take(all).values == pool.take(all).values);
 
   // The numbers of cells mean other places on another grid.
-  Pool<float> wider(4, State<float>(Shape{3, {12, 1, 1}, 1}).view());
+  const State<float> line(Shape{3, {12, 1, 1}, 1});
+  Pool<float> wider(4, line.view());
   CHECK_THROWS_WITH(wider.each(give), "shape of the states of a saved pool is 3 4 3 1, expected 3 12 1 1");
   cells[5] = 12;
   CHECK_THROWS_WITH(other.each(give), "cell of a saved state is 12, expected 0 to 11");
@@ -110,9 +113,10 @@ TEST_CASE("a saved pool loads bit for bit, and one that does not fit changes not
 }
 
 TEST_CASE("what a pool cannot do is said", "[unit][pool]") {
-  CHECK_THROWS_WITH(Pool<float>(0, half_full(1).view()), "size of a pool is 0, expected at least 1");
-  Pool<float> pool(3, half_full(1).view());
+  const State<float> state = half_full(1);
+  CHECK_THROWS_WITH(Pool<float>(0, state.view()), "size of a pool is 0, expected at least 1");
+  Pool<float> pool(3, state.view());
   CHECK_THROWS_WITH(pool.draw({1, 1}, 0, 4), "states to draw from a pool is 4, expected at most 3");
   CHECK_THROWS_WITH(pool.take(std::array<Index, 1>{3}), "number of a state in a pool is 3, expected 0 to 2");
-  CHECK_THROWS_AS(pool.put(std::array<Index, 2>{0, 1}, half_full(1).view()), std::invalid_argument);
+  CHECK_THROWS_AS(pool.put(std::array<Index, 2>{0, 1}, state.view()), std::invalid_argument);
 }

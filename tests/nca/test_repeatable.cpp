@@ -69,6 +69,31 @@ TEST_CASE("a batch of automata is the same on 1, 2 and 3 threads, and twice", "[
   check_threads({4, {130, 140, 1}, 3}, Kept{});
 }
 
+// 10,000 cells are one band, and too many for a task to take two samples.
+TEST_CASE("an automaton adds the gradients of its tasks in their order, on any number of threads", "[repeatable]") {
+  const A automaton;
+  const auto theta = random_parameters<A, float>(1, 0.3);
+  const auto z = random_state<float>({4, {100, 100, 1}, 5}, 2), w = random_state<float>(z.shape, 3);
+  State<float> out(z.shape);
+  const auto gradient = [&](Index first, Index count) {
+    const auto j = automaton.linearize(theta.span(), z.view().samples(first, count), View<const float>{},
+                                       out.view().samples(first, count), Context{.first_sample = first});
+    Parameters<A, float> dtheta;
+    (void)j.pullback(w.view().samples(first, count), View<float>(), View<float>(), dtheta.span());
+    return dtheta;
+  };
+  Vector<float> in_order = gradient(0, 1).vector();
+  for (Index n = 1; n < 5; ++n) in_order += gradient(n, 1).vector();
+  Vector<float> other_order = gradient(4, 1).vector();
+  for (Index n = 3; n >= 0; --n) other_order += gradient(n, 1).vector();
+  REQUIRE(other_order != in_order);
+  for (const int count : {1, 2, 3}) {
+    set_threads(count);
+    CHECK(gradient(0, 5).vector() == in_order);
+  }
+  set_threads(0);
+}
+
 TEST_CASE("two threads may use one tape at once", "[repeatable][rollout]") {
   const auto check = [](const auto& tape) {
     Rollout<A, std::remove_cvref_t<decltype(tape)>> rollout{.steps = 7, .tape = tape};

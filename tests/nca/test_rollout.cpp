@@ -1,7 +1,9 @@
 #include "basin/nca/rollout.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
+#include "basin/layers/dropout.hpp"
 #include "basin/layers/residual.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/nca/perceive.hpp"
@@ -116,12 +119,12 @@ TEST_CASE("a rollout makes its steps one after another", "[unit][rollout]") {
   REQUIRE(holds > 10);
   REQUIRE(!z.values.isZero(0));
 
-  static_cast<void>(run<Kept>(7).apply(theta.span(), start(grid).view(), end.view(), since_ten));
+  const State<double> from = start(grid);
+  static_cast<void>(run<Kept>(7).apply(theta.span(), from.view(), end.view(), since_ten));
   CHECK(end.values == states.back());
   for (const Index steps : {0, 1, 2, 7}) {
     std::vector<Index> seen;
     bool right = true;
-    const State<double> from = start(grid);
     const auto observe = [&](Index t, View<const double> z_t) {
       seen.push_back(t);
       right = right && z_t.vector() == states[static_cast<std::size_t>(t)];
@@ -417,6 +420,49 @@ TEST_CASE("an automaton's linearization may be moved and kept in a vector", "[un
     static_cast<void>(j.vjp(w.view(), dz.view()));
     CHECK(dz.values == expected.values);
   }
+}
+
+namespace {
+
+/// j(context) linearizes what asks for the numbers of its samples on the way back, too.
+template <class Linearize>
+void check_owned_numbers(const Shape& shape, const Linearize& linearize) {
+  const State<double> w = random_state(shape, 9);
+  State<double> expected(shape), dz(shape), jt(shape);
+  const std::vector<Index> kept{7, 2, 40};
+  static_cast<void>(linearize(Context{.samples = kept.data()}).vjp(w.view(), expected.view()));
+  auto passing = std::make_unique<std::vector<Index>>(kept);
+  auto made = linearize(Context{.samples = passing->data()});
+  std::fill(passing->begin(), passing->end(), 5);
+  passing.reset();
+  const auto moved = std::move(made);
+  static_cast<void>(moved.vjp(w.view(), dz.view()));
+  CHECK(dz.values == expected.values);
+  static_cast<void>(moved.jvp(w.view(), jt.view()));
+  CHECK(jt.values.allFinite());
+}
+
+}  // namespace
+
+TEST_CASE("a tape outlives the list of its samples' numbers", "[unit][rollout]") {
+  // Dropout in the rule asks for the numbers whenever the rule is linearized.
+  using Dropped = Automaton<See, Sequential<Dense<12, 5>, Dropout, Tanh, Dense<5, 4>>, RandomFire, Everywhere>;
+  const Shape shape{4, {6, 5, 1}, 3};
+  const State<double> z = random_state(shape, 5);
+  State<double> end(shape);
+  const auto theta = random_parameters<Dropped>(7, 0.35);
+  const auto check = [&](const auto& tape) {
+    const Rollout<Dropped, std::remove_cvref_t<decltype(tape)>> rollout{.steps = 5, .tape = tape};
+    check_owned_numbers(
+        shape, [&](const Context& context) { return rollout.linearize(theta.span(), z.view(), end.view(), context); });
+  };
+  check(Kept{});
+  check(Recomputed{});
+  check(Checkpointed{.every = 2});
+  const Dropped automaton;
+  check_owned_numbers(shape, [&](const Context& context) {
+    return automaton.linearize(theta.span(), z.view(), View<const double>{}, end.view(), context);
+  });
 }
 
 TEST_CASE("a rollout refuses what it cannot make", "[unit][rollout]") {

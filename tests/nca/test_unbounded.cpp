@@ -50,12 +50,12 @@ TEST_CASE("unbounded: tiles at rest are found, and woken", "[unit]") {
   const OneThread one_thread;
   // A blinker and a block rest; a glider passes, then another is put beside them.
   Plane plane(Life{});
-  plane.place(picture("OOO").view(), 0, 0);
-  plane.place(picture("OO\nOO").view(), 10, -40);
+  place(plane, "OOO", 0, 0);
+  place(plane, "OO\nOO", 10, -40);
   static_cast<void>(plane.advance(100));
   CHECK(plane.crop({0, 0, 3, 1}).values == picture("OOO").values);
   CHECK(plane.population() == 7);
-  plane.place(picture(glider).view(), -30, -30);
+  place(plane, glider, -30, -30);
   static_cast<void>(plane.advance(120));
 
   State<float> grid(Shape{1, {128, 128, 1}, 1});
@@ -97,18 +97,18 @@ TEST_CASE("unbounded: bounds, crops, and the empty plane", "[unit]") {
   CHECK(plane.population() == 0);
   static_cast<void>(plane.advance(10));
   CHECK(plane.tiles() == 0);
-  plane.place(picture("....\n.O.O").view(), -1, 5);
+  place(plane, "....\n.O.O", -1, 5);
   CHECK(plane.bounds() == Box{0, 6, 3, 1});
   CHECK(plane.crop({-1, 6, 5, 1}).values == picture(".O.O.").values);
   CHECK(plane.crop({100, 100, 2, 2}).values == picture("..\n..").values);
-  plane.place(picture("....\n....").view(), -1, 5);  // zeros are written too
+  place(plane, "....\n....", -1, 5);  // zeros are written too
   CHECK(plane.population() == 0);
   CHECK(plane.tiles() == 0);
 }
 
 TEST_CASE("unbounded: lines do not see one another in an automaton of lines", "[unit]") {
   UnboundedPlane plane(ElementaryAutomaton<Zero>{.rule = Elementary::numbered(90)}, std::vector<float>{});
-  plane.place(picture("O\n.\nO").view(), 0, 0);
+  place(plane, "O\n.\nO", 0, 0);
   static_cast<void>(plane.advance(7));
   CHECK(plane.population() == 16);
   CHECK(plane.bounds() == Box{-7, 0, 15, 3});
@@ -140,7 +140,8 @@ TEST_CASE("unbounded: what is wrong is refused", "[unit]") {
   CHECK_THROWS_WITH(Plane(Life{}, {}, {.tile = -1}), Contains("cells of a tile is -1"));
   Plane plane(Life{});
   CHECK_THROWS_WITH(plane.advance(-1), "UnboundedPlane: steps is -1, expected 0 or more");
-  CHECK_THROWS_WITH(plane.place(State<float>(Shape{2, {3, 3, 1}, 1}).view(), 0, 0),
+  const State<float> two_features(Shape{2, {3, 3, 1}, 1});
+  CHECK_THROWS_WITH(plane.place(two_features.view(), 0, 0),
                     "shape of a pattern is (2, 3, 3, 1, 1), expected (1, X, Y, 1, 1)");
   CHECK_THROWS_WITH(plane.crop({0, 0, -1, 2}), Contains("size of a box is -1x2"));
   // A rule with a bias makes something of nothing.

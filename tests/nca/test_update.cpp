@@ -130,3 +130,26 @@ TEST_CASE("no two cells share noise, however many features they have", "[unit][u
   for (const double a : here) shared += (next.array() == a).any() ? 1 : 0;
   CHECK(shared == 0);
 }
+
+TEST_CASE("noise of samples with large numbers is noise of their own", "[unit][update]") {
+  if (sizeof(Index) < 8) return;
+  // Of 4000 cells of a sample, to be compared number by number with others'.
+  const auto noise_of = [](std::int64_t sample, std::uint64_t draw) {
+    Vector<double> noise = Vector<double>::Zero(8000);
+    const Context context{.draw = draw, .first_sample = static_cast<Index>(sample)};
+    for (Index cell = 0; cell < 4000; ++cell) {
+      Increment<>{.noise = 1, .seed = 3}.add_noise<2>(context, 0, cell, noise.data() + 2 * cell);
+    }
+    return noise;
+  };
+  const std::int64_t at[] = {0, 1, 1 << 18, (1 << 18) + 1, 1 << 24, (std::int64_t{1} << 40) + 1, std::int64_t{1} << 62};
+  for (const std::int64_t a : at) {
+    const Vector<double> one = noise_of(a, 2);
+    CHECK(one.squaredNorm() / 8000 == Approx(1).margin(5 * std::sqrt(2.0 / 8000)));
+    for (const std::int64_t b : at) {
+      CAPTURE(a, b);
+      if (a != b) CHECK(std::abs(one.dot(noise_of(b, 2))) / 8000 < 5 / std::sqrt(8000.0));
+      CHECK(std::abs(one.dot(noise_of(b, 3))) / 8000 < 5 / std::sqrt(8000.0));
+    }
+  }
+}

@@ -28,6 +28,13 @@ State<S> random_state(const Shape& shape, std::uint64_t seed, double spread = 1.
   return state;
 }
 
+/// The same as a matrix.
+template <class S = double>
+Matrix<S> random_matrix(Index rows, Index columns, std::uint64_t seed) {
+  const State<S> numbers = random_state<S>(Shape{rows, {1, 1, 1}, columns}, seed);
+  return numbers.view().matrix();
+}
+
 template <class Model, class S = double>
 Parameters<Model, S> random_parameters(std::uint64_t seed, double spread = 0.5) {
   Parameters<Model, S> theta;

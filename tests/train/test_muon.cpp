@@ -59,10 +59,6 @@ Matrix<double> orthogonalized(Matrix<double> x, int iterations) {
   return x;
 }
 
-Matrix<double> random_matrix(Index rows, Index columns, std::uint64_t seed) {
-  return test::random_state<double>(Shape{rows, {1, 1, 1}, columns}, seed).view().matrix();
-}
-
 }  // namespace
 
 TEST_CASE("a part of a matrix whose gradients stay away comes to zero", "[unit]") {
@@ -85,7 +81,7 @@ TEST_CASE("a part of a matrix whose gradients stay away comes to zero", "[unit]"
 TEST_CASE("a matrix is taken towards the orthogonal one of its singular value decomposition", "[exam][muon]") {
   for (const auto& [rows, columns] : {std::pair<Index, Index>{20, 60}, {60, 20}, {64, 128}, {1, 7}, {7, 1}}) {
     CAPTURE(rows, columns);
-    const Matrix<double> u = 1e3 * random_matrix(rows, columns, 5);
+    const Matrix<double> u = 1e3 * test::random_matrix(rows, columns, 5);
     Matrix<double> x = u;
     detail::orthogonalize(Eigen::Map<Matrix<double>>(x.data(), rows, columns), 5);
     const Eigen::JacobiSVD<Eigen::MatrixXd> svd(u, Eigen::ComputeThinU | Eigen::ComputeThinV);

@@ -88,8 +88,9 @@ struct Steps {
     return ended(result, left, start);
   }
 
-  /// out = the tangent of z_T for a tangent t of u.
-  SampleResult forward(View<const S> t, View<S> out, Report& report) const {
+  /// out = the tangent of z_T for a tangent t of u. Calls on steps are made by noted(call).
+  template <class Noted>
+  SampleResult forward(View<const S> t, View<S> out, const Noted& noted) const {
     Scratch scratch;
     const Shape& shape = out.shape();
     const S beta = static_cast<S>(damping);
@@ -97,8 +98,8 @@ struct Steps {
     double change = 0, first_change = 0;
     SampleResult result;
     const auto one = [&](const auto& linear) {
-      report += report_of([&] { return linear.jvp(View<const S>(out), through); });
-      report += report_of([&] { return linear.jvp_input(t, from_u); });
+      noted([&] { return linear.jvp(View<const S>(out), through); });
+      noted([&] { return linear.jvp_input(t, from_u); });
       through.vector() += from_u.vector() - out.vector();
       out.vector() += beta * through.vector();
       change = static_cast<double>(beta) * norm(through.data(), through.size());

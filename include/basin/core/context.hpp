@@ -7,7 +7,9 @@
 // into parts, and whichever samples of a solve are still there. A layer that does not depend on it leaves it unnamed.
 
 #include <cstdint>
+#include <vector>
 
+#include "basin/core/overwritten.hpp"
 #include "basin/core/solve_log.hpp"
 #include "basin/core/state.hpp"
 
@@ -18,11 +20,15 @@ struct Context {
   std::int64_t step = 0;   ///< of a rollout; a solve has one map, so it keeps the step it was given
   std::uint64_t draw = 0;  ///< which random masks: another number (of the training iteration, say), other masks
   Index first_sample = 0;  ///< number, in its batch, of the state's first sample; the others follow it
-  /// If not null, sample i of the state has number samples[i] instead: of a solve from which some have left.
+  /// If not null, sample i of the state has number samples[i] instead: of a solve from which some have left. The list
+  /// has to live as long as the call: linearizations copy it.
   const Index* samples = nullptr;
   Index first_cell = 0;  ///< number, in its sample, of the first cell: of a grid that is split along its last axis
   /// If not null, takes how each sample of each equilibrium ended. A linearization keeps it: it outlives that too.
   SolveLog* log = nullptr;
+  /// If not null, takes what is overwritten where equilibria leave what they found, for who may call once more. As
+  /// `log`.
+  Overwritten* overwritten = nullptr;
 
   /// The number in its batch of sample i of the state.
   [[nodiscard]] Index sample(Index i) const { return samples != nullptr ? samples[i] : first_sample + i; }
@@ -43,7 +49,23 @@ struct Context {
     other.step = number;
     return other;
   }
+
+  [[nodiscard]] Context with_log(SolveLog* other_log) const {
+    Context other = *this;
+    other.log = other_log;
+    return other;
+  }
 };
+
+/// The context for what outlives the caller's memory, as linearizations may: with a copy of the numbers of `count`
+/// samples, if it has a list of them. They stay in `numbers`, which may be moved.
+[[nodiscard]] inline Context with_own_samples(Context context, Index count, std::vector<Index>& numbers) {
+  if (context.samples != nullptr) {
+    numbers.assign(context.samples, context.samples + count);
+    context.samples = numbers.data();
+  }
+  return context;
+}
 
 /// Whether a map asks for context.step, so that it is another map at each step: it has no fixed point, and what solves
 /// does not take it. A layer says so by `static constexpr bool changes_with_step = true`, a container by that of what

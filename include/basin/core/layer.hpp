@@ -14,9 +14,10 @@
 // The context says which samples and which step these are (core/context.hpp). A layer that contains others hands it on;
 // one that does not depend on it leaves it unnamed.
 //
-// A Linearization may refer to theta, x and y, which the caller keeps alive and unchanged as long as it is used; what
-// else it needs it owns, where it does not move: it may be moved and kept in a vector, and its const members may be
-// called by several threads at once. With J = dy/dx:
+// A Linearization may refer to theta, x and y, which the caller keeps alive and unchanged as long as it is used, and to
+// the context's log; what else it needs it owns, the context's list of samples too (with_own_samples), where it does
+// not move: it may be moved and kept in a vector, and its const members may be called by several threads at once. With
+// J = dy/dx:
 //
 //   jvp(t, out)             out = J t
 //   vjp(w, dx)              dx = J^T w

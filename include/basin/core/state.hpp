@@ -147,17 +147,19 @@ struct State {
   /// A copy of what a view shows.
   explicit State(View<const S> from) : shape(from.shape()), values(from.vector()) {}
 
-  [[nodiscard]] View<S> view() { return {values.data(), shape}; }
-  [[nodiscard]] View<const S> view() const { return {values.data(), shape}; }
+  [[nodiscard]] View<S> view() & { return {values.data(), shape}; }
+  [[nodiscard]] View<const S> view() const& { return {values.data(), shape}; }
   operator View<S>() & { return view(); }
   operator View<const S>() const& { return view(); }
 
   /// A view of a temporary, or of another scalar, does not compile, and the message says why.
-  template <class T>
-  requires(std::is_same_v<std::remove_const_t<T>, S>) operator View<T>() const&& {
+  template <class T = S>
+  [[nodiscard]] View<const T> view() const&& {
     static_assert(detail::never<T>, "a view of a State that is a temporary, and ends before it: give it a name first");
     return {};
   }
+  template <class T>
+  requires(std::is_same_v<std::remove_const_t<T>, S>) operator View<T>() const&& { return std::move(*this).view(); }
   template <detail::AnotherScalar<S> T>
   operator View<T>() const& = delete;  // theta and all states have the same scalar: cast what has another
 };

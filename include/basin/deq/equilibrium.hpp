@@ -49,6 +49,9 @@ struct Equilibrium {
 
   C cell{};
   Solver solver{};
+  /// Solves begin at 0, so that by the defaults all u with |f(0, u)| up to 1e-6 give z = 0, as converged: where they
+  /// are to be told apart, set absolute_tolerance. Under Unrolled there are no retries, as with max_retries = 0: a step
+  /// made shorter is none that it differentiates.
   Stop stop{};
   Adjoint adjoint{};
   /// States of the whole batch where apply and linearize begin, by number of sample; nothing: all begin at zero. A
@@ -56,7 +59,8 @@ struct Equilibrium {
   /// through it, under any adjoint.
   Starts start{};
   /// Takes the equilibria that apply and linearize find, but those of solves that end as non_finite. The same memory as
-  /// `start`: a warm start, each solve from what the sample's last one found.
+  /// `start`: a warm start, each solve from what the sample's last one found. Context::overwritten takes what was
+  /// there.
   Ends keep{};
 
   static void leaves(LeafList& list) { list.nested<C>("cell"); }
@@ -104,7 +108,8 @@ struct Equilibrium {
                     Observers&&... observers) const {
     check_shape("Equilibrium", "the start", z0.shape(), out_shape(u.shape()));
     const Prepared<S> prepared = prepare<S>(theta);
-    Solution<S> solution = basin::solve(Map<S>(*this, theta, prepared, u, context), z0, solver, stop, observers...);
+    Solution<S> solution =
+        basin::solve(Map<S>(*this, theta, prepared, u, context), z0, solver, stop_here(), observers...);
     mark_failures(solution.value.view(), std::span<const SampleResult>(solution.samples));
     return solution;
   }
@@ -142,20 +147,28 @@ struct Equilibrium {
   Report settle(std::span<const S, param_count> theta, View<const S> u, View<S> z, const Prepared<S>& prepared,
                 const Context& context) const {
     const Index tile = detail::samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
-    std::vector<Report> inside(static_cast<std::size_t>(tiles));
+    std::vector<Inside> inside(static_cast<std::size_t>(tiles));
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
     parallel_for(tiles, [&](Index i) {
       const Index first = i * tile, count = std::min(tile, z.samples() - first);
       const Map<S> map(*this, theta, prepared, u.samples(first, count), context.from_sample(first),
                        &inside[static_cast<std::size_t>(i)]);
-      solve_tile(map, z.samples(first, count), solver, stop,
+      solve_tile(map, z.samples(first, count), solver, stop_here(),
                  std::span(results).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+      map.log_solves_at(z.samples(first, count));
     });
-    Report sum;
-    for (const Report& report : inside) sum += report;
+    Inside sum;
+    for (const Inside& one : inside) sum += one;
     tell_steps(results);
     finish<S>(z, results, context, sum);
-    return sum;
+    return sum.report;
+  }
+
+  /// One rule for apply, solve and linearize: all of them go through the same states.
+  [[nodiscard]] Stop stop_here() const {
+    Stop here = stop;
+    if (unrolled) here.max_retries = 0;
+    return here;
   }
 
   /// Who unrolls with both tolerances 0 asks for a number of steps, not for an equilibrium: that is no failure.
@@ -166,15 +179,33 @@ struct Equilibrium {
     }
   }
 
+  /// What solves inside the cell did: all of them, and those whose result is used one by one.
+  struct Inside {
+    Report report{};
+    std::vector<SolveRecord> records{};
+
+    Inside& operator+=(const Inside& other) {
+      report += other.report;
+      records.insert(records.end(), other.records.begin(), other.records.end());
+      return *this;
+    }
+    void take(SolveLog& log) {
+      records.insert(records.end(), log.records().begin(), log.records().end());
+      log.clear();
+    }
+  };
+
   /// What follows a solve.
   template <class S>
-  void finish(View<S> z, std::span<const SampleResult> results, const Context& context, Report& report) const {
+  void finish(View<S> z, std::span<const SampleResult> results, const Context& context, Inside& inside) const {
     mark_failures(z, results);
-    record(results, Pass::forward, context, report);
+    record(results, Pass::forward, context, inside);
     if (!keep) return;
     for (Index n = 0; n < z.samples(); ++n) {
       if (results[static_cast<std::size_t>(n)].status == Status::non_finite) continue;
-      keep.at<S>(context, n, z.shape().with_samples(1), "Equilibrium: keep").vector() = z.sample(n).vector();
+      const View<S> kept = keep.at<S>(context, n, z.shape().with_samples(1), "Equilibrium: keep");
+      if (context.overwritten != nullptr) context.overwritten->add(context.sample(n), kept);
+      kept.vector() = z.sample(n).vector();
     }
   }
 
@@ -189,96 +220,27 @@ struct Equilibrium {
     }
   }
 
-  static void record(std::span<const SampleResult> results, Pass pass, const Context& context, Report& report) {
-    for (const SampleResult& result : results) (pass == Pass::forward ? report.forward : report.adjoint).add(result);
+  /// Adds this equilibrium's results to the report of what is inside, and logs them, and then what is inside.
+  static void record(std::span<const SampleResult> results, Pass pass, const Context& context, Inside& inside) {
+    SolveCounts& counts = pass == Pass::forward ? inside.report.forward : inside.report.adjoint;
+    for (const SampleResult& result : results) counts.add(result);
     if (context.log == nullptr) return;
     std::vector<SolveRecord> records;
     for (const SampleResult& result : results) {
       records.push_back({context.sample(static_cast<Index>(records.size())), pass, result});
     }
+    for (SolveRecord one : inside.records) {
+      ++one.depth;
+      records.push_back(one);
+    }
     context.log->append(records);
   }
 
-  /// The cell as a map of z for the injections u, on whichever samples are still there.
   template <class S>
-  class Map {
-   public:
-    /// context: of u's first sample; inside: takes what solves inside the cell report; null where nobody asks.
-    Map(const Equilibrium& model, std::span<const S, param_count> theta, const Prepared<S>& prepared, View<const S> u,
-        const Context& context, Report* inside = nullptr)
-        : cell_(model.cell), theta_(theta), prepared_(prepared), u_(u), context_(context), inside_(inside) {
-      context_.log = nullptr;  // takes this equilibrium's solves, not those of each evaluation
-    }
-
-    void operator()(View<const S> z, View<S> out, std::span<const Index> samples) const {
-      Scratch scratch;
-      const Part part = part_of(samples, scratch);
-      note(detail::apply_with<C, S>(cell_, theta_, &prepared_, part.context, z, part.u, out));
-    }
-
-    /// df/dz at z, for methods that ask for it (fixed_point/sample_map.hpp). Stays where it was made.
-    class Derivative {
-     public:
-      Derivative(const Map& map, View<const S> z, std::span<const Index> samples)
-          : map_(map), linear_(map.linearize_cell(z, map.part_of(samples, scratch_), scratch_.state<S>(z.shape()))) {}
-
-      void jvp(View<const S> t, View<S> out) const {
-        map_.note(detail::report_of([&] { return linear_.jvp(t, out); }));
-      }
-      void vjp(View<const S> w, View<S> out) const {
-        map_.note(detail::report_of([&] { return linear_.vjp(w, out); }));
-      }
-
-     private:
-      const Map& map_;
-      Scratch scratch_{};
-      decltype(std::declval<const Map&>().linearize_cell({}, {}, {})) linear_;
-    };
-    [[nodiscard]] Derivative linearize(View<const S> z, std::span<const Index> samples) const {
-      return {*this, z, samples};
-    }
-
-   private:
-    /// What belongs to some samples.
-    struct Part {
-      View<const S> u;
-      Context context;
-    };
-
-    [[nodiscard]] Part part_of(std::span<const Index> samples, Scratch& scratch) const {
-      const Index count = static_cast<Index>(samples.size());
-      Index run = 1;  // samples that follow one another lie together in u
-      while (run < count && samples[static_cast<std::size_t>(run)] == samples[0] + run) ++run;
-      if (run == count) return {u_.samples(samples[0], run), context_.from_sample(samples[0])};
-      const View<S> here = scratch.state<S>(u_.shape().with_samples(count));
-      Index* const numbers = scratch.take<Index>(count);
-      for (Index i = 0; i < count; ++i) {
-        const Index sample = samples[static_cast<std::size_t>(i)];
-        here.sample(i).vector() = u_.sample(sample).vector();
-        numbers[i] = context_.sample(sample);
-      }
-      Context context = context_;
-      context.samples = numbers;
-      return {here, context};
-    }
-
-    [[nodiscard]] auto linearize_cell(View<const S> z, const Part& part, View<S> value) const {
-      return detail::linearize_with<C, S>(cell_, theta_, &prepared_, part.context, z, part.u, value);
-    }
-
-    void note(const Report& report) const {
-      if (inside_ != nullptr) *inside_ += report;
-    }
-
-    const C& cell_;
-    std::span<const S, param_count> theta_;
-    const Prepared<S>& prepared_;
-    View<const S> u_;
-    Context context_;
-    Report* inside_;
-  };
+  class Map;
 };
 
 }  // namespace basin
 
 #include "basin/deq/equilibrium_linearization.hpp"
+#include "basin/deq/equilibrium_map.hpp"

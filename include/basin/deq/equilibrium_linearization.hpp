@@ -21,14 +21,15 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
  public:
   Linearization(const Model& model, std::span<const S, param_count> theta, View<const S> u, View<S> z,
                 const Context& context, const Prepared<S>* prepared)
-      : model_(model), theta_(theta), u_(u), z_(z), context_(context), prepared_(prepared) {
+      : model_(model),
+        theta_(theta),
+        u_(u),
+        z_(z),
+        context_(with_own_samples(context, z.samples(), numbers_)),
+        prepared_(prepared) {
     if (prepared_ == nullptr) {
       owned_ = std::make_unique<const Prepared<S>>(model.template prepare<S>(theta));
       prepared_ = owned_.get();
-    }
-    if (context.samples != nullptr) {
-      numbers_.assign(context.samples, context.samples + z.samples());
-      context_.samples = numbers_.data();
     }
     model.template begin<S>(z, context_);
     if constexpr (unrolled) {
@@ -46,26 +47,28 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
 
   Report jvp(View<const S> t, View<S> out) const {
     check_jvp<S>("Equilibrium", u_.shape(), z_.shape(), t, out);
-    Report report;
+    Inside inside;
     std::vector<SampleResult> results(static_cast<std::size_t>(z_.samples()));
     if constexpr (unrolled) {
-      each_sample([&](const auto& steps, Index n) {
-        results[static_cast<std::size_t>(n)] = steps.forward(t.sample(n), out.sample(n), report);
+      each_sample(inside, [&](const auto& steps, Index n, const auto& noted) {
+        results[static_cast<std::size_t>(n)] = steps.forward(t.sample(n), out.sample(n), noted);
       });
     } else {
-      each_tile([&](const auto& linear, Index first, Index count) {
+      each_tile([&](const auto& linear, Index first, Index count, SolveLog& log) {
         Scratch scratch;
         const View<S> from_u = scratch.state<S>(z_.shape().with_samples(count));
-        report += detail::report_of([&] { return linear.jvp_input(t.samples(first, count), from_u); });
+        inside.report += detail::report_of([&] { return linear.jvp_input(t.samples(first, count), from_u); });
+        inside.take(log);
         const auto apply_a = [&](View<const S> v, View<S> a_v) {
-          report += detail::report_of([&] { return linear.jvp(v, a_v); });
+          inside.report += detail::report_of([&] { return linear.jvp(v, a_v); });
+          log.clear();
         };
         model_.adjoint.solve_tile(apply_a, View<const S>(from_u), out.samples(first, count),
                                   part(results, first, count));
       });
     }
-    Model::record(results, Pass::adjoint, context_, report);
-    return report;
+    Model::record(results, Pass::adjoint, context_, inside);
+    return inside.report;
   }
 
   Report vjp(View<const S> w, View<S> du) const {
@@ -97,85 +100,102 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   template <class AtEnd, class AtStep>
   Report pull_back(View<const S> w, View<S> du, [[maybe_unused]] const AtEnd& at_end,
                    [[maybe_unused]] const AtStep& at_step) const {
-    Report report;
+    Inside inside;
     std::vector<SampleResult> results(static_cast<std::size_t>(z_.samples()));
     if constexpr (unrolled) {
-      each_sample([&](const auto& steps, Index n) {
+      each_sample(inside, [&](const auto& steps, Index n, const auto& noted) {
         const auto pull = [&](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
-          report += detail::report_of([&] { return at_step(linear, step, dz, du_step); });
+          noted([&] { return at_step(linear, step, dz, du_step); });
         };
         results[static_cast<std::size_t>(n)] = steps.back(w.sample(n), du ? du.sample(n) : du, pull);
       });
     } else {
-      each_tile([&](const auto& linear, Index first, Index count) {
+      each_tile([&](const auto& linear, Index first, Index count, SolveLog& log) {
         Scratch scratch;
         const View<S> solved = scratch.state<S>(z_.shape().with_samples(count));
         const auto apply_a = [&](View<const S> v, View<S> a_v) {
-          report += detail::report_of([&] { return linear.vjp(v, a_v); });
+          inside.report += detail::report_of([&] { return linear.vjp(v, a_v); });
+          log.clear();
         };
         model_.adjoint.solve_tile(apply_a, w.samples(first, count), solved, part(results, first, count));
-        report += detail::report_of(
+        inside.report += detail::report_of(
             [&] { return at_end(linear, View<const S>(solved), du ? du.samples(first, count) : du); });
+        inside.take(log);
       });
     }
-    Model::record(results, Pass::adjoint, context_, report);
-    return report;
+    Model::record(results, Pass::adjoint, context_, inside);
+    return inside.report;
   }
 
   static std::span<SampleResult> part(std::vector<SampleResult>& results, Index first, Index count) {
     return std::span(results).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
   }
 
-  /// What the cell is told: not to log.
-  [[nodiscard]] Context context_of_cell(Index first) const {
+  /// What the cell is told, from a sample on, with a log of this equilibrium's own, if there is one to hand it on to.
+  [[nodiscard]] Context context_of_cell(Index first, SolveLog& log) const {
     Context context = context_.from_sample(first);
-    context.log = nullptr;
+    if (context.log != nullptr) context.log = &log;
     return context;
   }
 
-  /// Calls body(linearization of the cell, first sample, count) for each tile, in order.
+  /// Calls body(linearization of the cell, first sample, count, log of the solves inside the cell) for each tile, in
+  /// order.
   template <class Body>
   void each_tile(const Body& body) const {
     const Index tile = detail::samples_per_tile<S>(z_.shape());
     for (Index first = 0; first < z_.samples(); first += tile) {
       const Index count = std::min(tile, z_.samples() - first);
       Scratch scratch;
+      SolveLog log;
       const View<S> value = scratch.state<S>(z_.shape().with_samples(count));
-      const auto linear = detail::linearize_with<C, S>(model_.cell, theta_, prepared_, context_of_cell(first),
+      const auto linear = detail::linearize_with<C, S>(model_.cell, theta_, prepared_, context_of_cell(first, log),
                                                        z_.samples(first, count), u_.samples(first, count), value);
-      body(linear, first, count);
+      log.clear();  // those solves were logged when the equilibrium was found
+      body(linear, first, count, log);
     }
   }
 
-  /// Calls body(the steps of the iteration, sample) for each sample, in order.
+  /// Calls body(the steps of the iteration, sample, noted) for each sample, in order, where noted(call) makes a call on
+  /// a step's linearization, and notes what solves inside the cell did.
   template <class Body>
-  void each_sample(const Body& body) const {
+  void each_sample(Inside& inside, const Body& body) const {
     for (Index n = 0; n < z_.samples(); ++n) {
       const Steps& steps = steps_[static_cast<std::size_t>(n)];
+      SolveLog log, worst_of_steps;
+      detail::WorstRecords worst;
+      const auto noted = [&](const auto& call) {
+        log.clear();
+        inside.report += detail::report_of(call);
+        worst.take(log);
+      };
       body(
-          detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n), steps.states,
+          detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n, log), steps.states,
                               model_.solver.damping, steps.settled, model_.stop.tolerance, model_.stop.max_evaluations},
-          n);
+          n, noted);
+      worst.hand_on(&worst_of_steps, 0);
+      inside.take(worst_of_steps);
     }
   }
 
   /// Solves sample by sample and keeps the states up to the one that is returned.
   void record_steps(View<S> z) {
+    Inside inside;
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
-    Stop whole_steps = model_.stop;
-    whole_steps.max_retries = 0;  // a step that was shortened is none of those that are differentiated
+    const Stop whole_steps = model_.stop_here();
     steps_.resize(results.size());
     for (Index n = 0; n < z.samples(); ++n) {
       Steps& steps = steps_[static_cast<std::size_t>(n)];
       const auto watch = [&](const Iterate<S>& iterate) { steps.states.emplace_back(iterate.z); };
-      const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &report_);
+      const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &inside);
       solve_tile(map, z.sample(n), model_.solver, whole_steps, part(results, n, 1), nullptr, watch);
+      map.log_solves_at(z.sample(n));
       steps.settled = results[static_cast<std::size_t>(n)].status == Status::converged;
       if (steps.states.empty()) steps.states.emplace_back(View<const S>(z.sample(n)));
       while (steps.states.size() > 1 && steps.states.back().values != z.sample(n).vector()) steps.states.pop_back();
     }
     model_.tell_steps(results);
-    model_.template finish<S>(z, results, context_, report_);
+    model_.template finish<S>(z, results, context_, inside);
+    report_ = inside.report;
   }
 
   struct Steps {
@@ -186,8 +206,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   Model model_;
   std::span<const S, param_count> theta_;
   View<const S> u_, z_;
-  Context context_;
   std::vector<Index> numbers_;  // what context_.samples points at, if at anything
+  Context context_;
   std::unique_ptr<const Prepared<S>> owned_;
   const Prepared<S>* prepared_;
   Report report_;

@@ -40,7 +40,10 @@ enum class Norm {
 struct Stop {
   /// Relative: converged if |f(z) - z| <= absolute tolerance + tolerance |f(z)|, in `norm`; 0: the absolute part alone.
   double tolerance = 1e-3;
-  /// In the units of z, in `norm`. Not given: a thousandth of `tolerance`, which solves a map whose fixed point is 0.
+  /// In the units of z, in `norm`. Not given: a thousandth of `tolerance`, which solves a map whose fixed point is 0,
+  /// and also takes for converged, where it begins, whatever is as small: a start of 0 with |f(0)| up to 1e-6 by the
+  /// defaults. Where such z matter, set it to `tolerance` times the smallest |z| that does, or to 0 where no fixed
+  /// point is 0.
   std::optional<double> absolute_tolerance{};
   Norm norm = Norm::euclidean;  ///< of everything below and above; the Euclidean costs nothing extra
   /// What each number of a sample is multiplied by before it enters the norm: 1 / its typical size, where sizes differ.

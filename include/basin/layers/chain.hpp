@@ -50,8 +50,8 @@ struct Chain {
   (std::make_index_sequence<I>{});
 
   static constexpr int in_features = features_taken<Layers...>();
-  static constexpr int out_features = features_through<in_features, Layers...>();
-  static_assert(out_features >= any_features);  // instantiates all joins
+  static constexpr int out_features = features_between<in_features, Layers...>.back();
+  static_assert(Joins<in_features, std::index_sequence_for<Layers...>, Layers...>::fit);
 
   static void leaves(LeafList& list) {
     [&]<std::size_t... i>(std::index_sequence<i...>) { (list.nested<At<i>>(std::to_string(i)), ...); }

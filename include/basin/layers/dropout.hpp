@@ -56,10 +56,11 @@ struct Dropout {
     // A word of 32 bits a number, four from each call of the generator; kept if at least rate * 2^32.
     const std::uint64_t limit = static_cast<std::uint64_t>(rate * 0x1p32);
     const S kept = static_cast<S>(1 / (1 - rate));
-    const Random random{seed, context.draw ^ detail::dropout_streams};
     const Index size = shape.sample_size(), before = context.first_cell * shape.features;
     for (Index n = 0; n < shape.samples; ++n) {
-      const std::uint64_t of_sample = static_cast<std::uint64_t>(context.sample(n)) << 40;
+      // An index has 40 bits for the place and the lowest 24 for the sample, whose others make a seed.
+      const auto sample = static_cast<std::uint64_t>(context.sample(n)), of_sample = sample << 40;
+      const Random random{fold_in(seed, sample >> 24), context.draw ^ detail::dropout_streams};
       PhiloxCounter words{};
       for (Index i = 0; i < size; ++i) {
         const std::uint64_t number = static_cast<std::uint64_t>(before + i);

@@ -3,6 +3,10 @@
 // How layers join: the features that one gives and the next takes, known at compile time. Instantiating a container
 // checks all of its joins, so that one that does not fit compiles nowhere.
 
+#include <array>
+#include <cstddef>
+#include <utility>
+
 #include "basin/core/layer.hpp"
 
 namespace basin::detail {
@@ -10,12 +14,15 @@ namespace basin::detail {
 template <int Given, int Taken>
 inline constexpr bool joins = Given == any_features || Taken == any_features || Given == Taken;
 
-/// Instantiated for each join of two layers, so that the compiler's message shows both numbers.
+/// Instantiated for each join of two layers, so that the compiler's message shows both numbers. `fits` is true for
+/// those that do not fit too, and stands before the assertion: so that is the one error there is. Where an assertion
+/// fails in a container itself, or in a function that it evaluates, clang drops what follows there, and tells of
+/// everything that then is missing (97 lines for one wrong join).
 template <int Given, int Taken>
 struct Join {
+  static constexpr bool fits = true;
   static_assert(joins<Given, Taken>,
                 "a layer takes another number of features than the layer before it gives: Join<given, taken>");
-  static constexpr bool fits = true;
 };
 
 /// Has what a chain calls. Cheaper to compile than Layer, which also looks into what linearize gives.
@@ -38,16 +45,23 @@ struct Argument {
 template <class L, int Given>
 inline constexpr int features_after = L::out_features == any_features ? Given : L::out_features;
 
-/// Features that come out of layers one after another when Given enter the first.
-template <int Given>
-constexpr int features_through() {
-  return Given;
-}
-template <int Given, class First, class... Rest>
-constexpr int features_through() {
-  static_assert(Join<Given, First::in_features>::fits);
-  return features_through<features_after<First, Given>, Rest...>();
-}
+/// Features before each of some layers, and after the last, when Given features enter the first.
+template <int Given, class... Layers>
+inline constexpr std::array<int, sizeof...(Layers) + 1> features_between = [] {
+  std::array<int, sizeof...(Layers) + 1> features{Given};
+  std::size_t i = 0;
+  ((features[i + 1] = Layers::out_features == any_features ? features[i] : Layers::out_features, ++i), ...);
+  return features;
+}();
+
+/// Instantiates all joins of layers one after another when Given features enter the first.
+template <int Given, class Indices, class... Layers>
+struct Joins;
+template <int Given, std::size_t... I, class... Layers>
+struct Joins<Given, std::index_sequence<I...>, Layers...> {
+  static constexpr bool fit = true;
+  static_assert((Join<features_between<Given, Layers...>[I], Layers::in_features>::fits && ...));
+};
 
 /// Features that the first of these layers takes, or one after it, unless a layer before that takes any number and
 /// gives a fixed one (as Flatten does).

@@ -99,10 +99,11 @@ struct Automaton {
               const Context& context = {}) const {
     check_shapes(z.shape(), out.shape());
     const detail::Tasks tasks(z.shape(), forward_cells, slice_cells(z.shape(), 1));
-    return run<S>(theta, z, out, marks, context, tasks, forward_block,
-                  [&](Index, Index n, const Cells& cells, View<const S> seen, View<S> answer) {
-                    return answer_cells<S>(theta, context, n, cells, seen, answer);
-                  });
+    return run<S>(
+        theta, z, out, marks, context, tasks, forward_block,
+        [&](Index, Index n, const Cells& cells, View<const S> seen, View<S> answer, detail::WorstRecords& solves) {
+          return answer_cells<S>(theta, context, n, cells, seen, answer, solves);
+        });
   }
 
   template <class S>
@@ -187,11 +188,12 @@ struct Automaton {
   /// To the rule each cell is a sample: whatever it is, it sees one cell at a time.
   static Shape block_shape(int features, Index cells) { return {features, {1, 1, 1}, cells}; }
 
-  /// And so is its context: samples have the numbers of the cells, and each sample of the automaton is another draw. It
-  /// has no log, whose records would name cells: what a rule solves is in the Report alone.
-  /// `numbers`: memory, one for each cell, that is used if the cells are not counted from 0.
-  static Context rule_context(const Context& context, Index n, const Cells& cells, Index* numbers) {
+  /// And so is its context: samples have the numbers of the cells, and each sample of the automaton is another draw.
+  /// `numbers`: memory, one for each cell, that is used if the cells are not counted from 0. `log`: takes the records
+  /// of cells, which are not the caller's samples, if the caller wants records.
+  static Context rule_context(const Context& context, Index n, const Cells& cells, Index* numbers, SolveLog& log) {
     Context of_rule{.step = context.step, .draw = fold_in(context.draw, static_cast<std::uint64_t>(context.sample(n)))};
+    if (context.log != nullptr) of_rule.log = &log;
     of_rule.samples = cells.data();
     if (context.first_cell != 0) {
       std::transform(cells.begin(), cells.end(), numbers, [&](Index cell) { return context.first_cell + cell; });
@@ -203,10 +205,13 @@ struct Automaton {
   /// The rule on a block of cells of sample n.
   template <class S>
   Report answer_cells(std::span<const S, param_count> theta, const Context& context, Index n, const Cells& cells,
-                      View<const S> seen, View<S> answer) const {
+                      View<const S> seen, View<S> answer, detail::WorstRecords& solves) const {
     std::array<Index, forward_block> numbers;
-    return detail::apply_with<Rule, S>(rule, of_rule<S>(theta), nullptr,
-                                       rule_context(context, n, cells, numbers.data()), seen, answer);
+    SolveLog log;
+    const Report report = detail::apply_with<Rule, S>(
+        rule, of_rule<S>(theta), nullptr, rule_context(context, n, cells, numbers.data(), log), seen, answer);
+    solves.take(log, context.sample(n));
+    return report;
   }
 
   /// What bands are cut into, in multiples of `least` cells: whole lines, unless there is one line and each of its
@@ -228,7 +233,7 @@ struct Automaton {
     return sum;
   }
 
-  /// One step. answer(task, sample, cells, seen, answers) computes the rule on a block of cells.
+  /// One step. answer(task, sample, cells, seen, answers, solves) computes the rule on a block of cells.
   template <class S, class Answer>
   Report run(std::span<const S, param_count> theta, View<const S> z, View<S> out, std::uint8_t* marks,
              const Context& context, const detail::Tasks& tasks, Index block, const Answer& answer) const;
@@ -243,7 +248,7 @@ struct Automaton {
   /// Whether one of some cells of sample n, dead before the update, would be alive after it.
   template <class S>
   bool rises(std::span<const S, param_count> theta, View<const S> z, const Context& context, const Life<S>& life,
-             Index n, const Cells& dead, Report& report) const;
+             Index n, const Cells& dead, Report& report, detail::WorstRecords& solves) const;
 };
 
 /// The automaton in which every cell fires with the mean of the random update: a map with fixed points.

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -16,8 +17,8 @@
 
 namespace basin {
 
-/// Refers to theta, z, what was prepared and the samples' numbers of the context, and to `marks` if they are given;
-/// owns the rest, where it does not move.
+/// Refers to theta, z and what was prepared, and, of a step that was made before, to its marks and the samples' numbers
+/// of the context; owns the rest, where it does not move.
 template <class OfPerception, class OfRule, class OfFire, class OfAlive, class OfUpdate>
 template <class S>
 class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
@@ -26,16 +27,18 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out,
          const Context& context, const Prepared<S>* prepared)
       : Blocks(automaton, theta, z, static_cast<const std::uint8_t*>(nullptr), context, prepared) {
+    context_ = with_own_samples(context, z.samples(), own_numbers_);
     own_marks_.resize(static_cast<std::size_t>(z.shape().cells()));
     marks_ = own_marks_.data();
     kept_.resize(static_cast<std::size_t>(tasks_.count()));
     report_ = automaton_.template run<S>(
         theta_, z, out, own_marks_.data(), context_, tasks_, backward_block,
-        [&](Index task, Index n, const Cells& cells, View<const S> seen, View<S> answer) {
+        [&](Index task, Index n, const Cells& cells, View<const S> seen, View<S> answer, detail::WorstRecords& solves) {
           auto& blocks = kept_[static_cast<std::size_t>(task)];
-          const Kept& block = *blocks.emplace_back(std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), context_,
-                                                                          n, cells, seen, answer.shape(), prepared_));
+          Kept& block = *blocks.emplace_back(std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), context_, n,
+                                                                    cells, seen, answer.shape(), prepared_));
           answer.vector() = block.answer;
+          solves.take(block.log, context_.sample(n));
           Report report;
           if constexpr (requires { block.linear.report(); }) report += block.linear.report();
           return report;
@@ -65,6 +68,9 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   [[nodiscard]] const detail::Tasks& tasks() const { return tasks_; }
   /// Of the cells of sample n.
   [[nodiscard]] const std::uint8_t* marks(Index n) const { return marks_ + n * tasks_.cells; }
+  /// What takes the records of solves; null where nobody asks.
+  [[nodiscard]] SolveLog* log() const { return context_.log; }
+  void log_to(SolveLog* log) { context_.log = log; }
   /// What the solves of the forward pass did, if the rule solves anything.
   [[nodiscard]] Report report() const { return report_; }
 
@@ -86,17 +92,26 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
     std::optional<detail::Sights<See::whole_samples, Make>> sights_;
   };
 
-  /// Calls body(cells, answers, linearization of the rule) for the blocks of a band. Blocks that were kept may have
-  /// cells that updated and then died.
+  /// Calls body(cells, answers, linearization of the rule) for the blocks of a band; `solves` takes what it logs.
+  /// Blocks that were kept may have cells that updated and then died.
   template <class SightsHere, class Body>
-  Report each(Index task, const detail::Band& band, const SightsHere& sights, const Body& body) const {
+  Report each(Index task, const detail::Band& band, const SightsHere& sights, detail::WorstRecords& solves,
+              const Body& body) const {
     Report report;
+    const auto call = [&](const Cells& cells, const S* answer, const auto& linear, SolveLog& log) {
+      report += body(cells, answer, linear);
+      solves.take(log, context_.sample(band.sample));
+    };
     if (!kept_.empty()) {
       for (const auto& block : kept_[static_cast<std::size_t>(task)]) {
-        if (block->sample == band.sample) report += body(Cells(block->cells), block->answer.data(), block->linear);
+        if (block->sample != band.sample) continue;
+        std::unique_lock lock(block->one_at_a_time, std::defer_lock);
+        if (context_.log != nullptr) lock.lock();  // another thread's records are not this one's
+        call(Cells(block->cells), block->answer.data(), block->linear, block->log);
       }
       return report;
     }
+    SolveLog log;
     Scratch own;
     Index* cells = own.take<Index>(band.size() + 1);
     const Index count = list_updated(marks(band.sample), band.first, band.last, cells);
@@ -110,9 +125,10 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
       const Cells here(cells + i, static_cast<std::size_t>(size));
       sight(here.data(), size, seen);
       const auto linear = detail::linearize_with<Rule, S>(
-          automaton_.rule, of_rule<S>(theta_), prepared_, rule_context(context_, band.sample, here, numbers),
+          automaton_.rule, of_rule<S>(theta_), prepared_, rule_context(context_, band.sample, here, numbers, log),
           View<const S>(seen, block_shape(seen_features, size)), View<S>(answer, block_shape(answers, size)));
-      report += body(here, answer, linear);
+      log.clear();  // those solves were logged when the step was made
+      call(here, answer, linear, log);
     }
     return report;
   }
@@ -123,6 +139,8 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
     Index sample;
     std::vector<Index> cells, numbers;
     Vector<S> seen, answer;
+    SolveLog log;  // of the calls on the linearization; empty between them
+    std::mutex one_at_a_time;
     LinearizationOf<Rule, S> linear;
 
     Kept(const Rule& rule, std::span<const S, Rule::param_count> theta, const Context& context, Index n,
@@ -132,9 +150,9 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
           numbers(context.first_cell != 0 ? of.size() : 0),
           seen(saw.vector()),
           answer(answer_shape.size()),
-          linear(detail::linearize_with<Rule, S>(rule, theta, prepared, rule_context(context, n, cells, numbers.data()),
-                                                 View<const S>(seen.data(), saw.shape()),
-                                                 View<S>(answer.data(), answer_shape))) {}
+          linear(detail::linearize_with<Rule, S>(
+              rule, theta, prepared, rule_context(context, n, cells, numbers.data(), log),
+              View<const S>(seen.data(), saw.shape()), View<S>(answer.data(), answer_shape))) {}
   };
 
   static detail::Tasks tasks_of(const Automaton& automaton, const Shape& z) {
@@ -149,6 +167,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   const Prepared<S>* prepared_;
   detail::Tasks tasks_;
   std::vector<std::uint8_t> own_marks_;
+  std::vector<Index> own_numbers_;
   std::vector<std::vector<std::unique_ptr<Kept>>> kept_;  // a list for each task
   Report report_;
 };

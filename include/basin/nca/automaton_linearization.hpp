@@ -23,13 +23,13 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   static constexpr int C = state_features;
 
  public:
-  /// Makes the step, and keeps the rule's linearizations. Refers to theta, z, the samples' numbers of the context, and
-  /// what was prepared, if anything was.
+  /// Makes the step, and keeps the rule's linearizations. Refers to theta, z, and what was prepared, if anything was.
   Linearization(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out,
                 const Context& context, const Prepared<S>* prepared)
       : blocks_(automaton, theta, z, out, context, prepared) {}
 
-  /// Of a step that was made before, with its marks. Keeps nothing, and refers to the marks as well.
+  /// Of a step that was made before, with its marks. Keeps nothing, and refers to the marks and the samples' numbers of
+  /// the context as well.
   Linearization(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z,
                 const std::uint8_t* marks, const Context& context, const Prepared<S>* prepared)
       : blocks_(automaton, theta, z, marks, context, prepared) {}
@@ -37,7 +37,12 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   /// What the solves of the forward pass did, if the rule solves anything.
   [[nodiscard]] Report report() const { return blocks_.report(); }
 
-  Report jvp(View<const S> t, View<S> out) const {
+  /// For who keeps the linearizations of many steps and logs them together: from now on records go to this log, or for
+  /// one call to the one that is given with it. Null for none, where there was none.
+  void log_to(SolveLog* log) { blocks_.log_to(log); }
+
+  Report jvp(View<const S> t, View<S> out) const { return jvp(t, out, blocks_.log()); }
+  Report jvp(View<const S> t, View<S> out, SolveLog* log) const {
     check_jvp<S>("Automaton", blocks_.shape(), blocks_.shape(), t, out);
     const Automaton& automaton = blocks_.automaton();
     const S factor = static_cast<S>(automaton.fire.factor());
@@ -50,6 +55,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     const auto make_sight = blocks_.sight_maker();
     const SightsAt<decltype(make_sight)> sights(blocks_, make_sight, scratch);
     const std::span<Report> reports = reports_of(tasks(), scratch);
+    detail::WorstRecords solves;
     tasks().each([&](Index task, const Band& band) {
       const S* z = blocks_.z(band.sample).data();
       const S* from = t.sample(band.sample).data();
@@ -67,7 +73,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
       S* seen_t = own.take<S>(backward_block * seen_features);
       S* answer_t = own.take<S>(backward_block * answers);
       reports[static_cast<std::size_t>(task)] +=
-          blocks_.each(task, band, sights, [&](const Cells& cells, const S* answer, const auto& linear) {
+          blocks_.each(task, band, sights, solves, [&](const Cells& cells, const S* answer, const auto& linear) {
             const Index count = static_cast<Index>(cells.size());
             change(cells.data(), count, seen_t);
             const Report report = detail::report_of([&] {
@@ -83,6 +89,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
             return report;
           });
     });
+    solves.hand_on(log, 1);
     return total(reports);
   }
 
@@ -93,15 +100,20 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     return {};
   }
 
-  Report vjp(View<const S> w, View<S> dz) const { return pull(w, dz, nullptr); }
+  Report vjp(View<const S> w, View<S> dz) const { return vjp(w, dz, blocks_.log()); }
+  Report vjp(View<const S> w, View<S> dz, SolveLog* log) const { return pull(w, dz, nullptr, log); }
 
   Report vjp_input(View<const S> w, View<S> /*du*/) const {
     check_shape("Automaton", "w", w.shape(), blocks_.shape());
     return {};
   }
 
-  Report pullback(View<const S> w, View<S> dz, View<S> /*du*/, ThetaGradient<S, param_count> dtheta) const {
-    return pull(w, dz, dtheta.data());
+  Report pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta) const {
+    return pullback(w, dz, du, dtheta, blocks_.log());
+  }
+  Report pullback(View<const S> w, View<S> dz, View<S> /*du*/, ThetaGradient<S, param_count> dtheta,
+                  SolveLog* log) const {
+    return pull(w, dz, dtheta.data(), log);
   }
 
  private:
@@ -113,18 +125,23 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   [[nodiscard]] const detail::Tasks& tasks() const { return blocks_.tasks(); }
 
   /// dz = J^T w, if dz has memory; and, if dtheta is not null, dtheta += (dz'/dtheta)^T w.
-  Report pull(View<const S> w, View<S> dz, S* dtheta) const {
+  Report pull(View<const S> w, View<S> dz, S* dtheta, SolveLog* log) const {
     check_vjp<S>("Automaton", blocks_.shape(), blocks_.shape(), w, dz);
     if (!dz && dtheta == nullptr) return {};  // a rule without parameters, and dz is not wanted
     const Index count = tasks().count(), params = static_cast<Index>(param_count);
     Scratch scratch;
-    S* partial = dtheta;  // of each task, added up in their order
+    // Each task has a gradient in theta of its own, and these are added in the order of the tasks. Tasks follow from
+    // the shape alone, so the bits do not depend on the threads, without the tree of core/tree_sum.hpp: in the rounds
+    // of each_apart tasks do not come in order, and a task's gradient is small beside the states of its cells, at least
+    // about 8192, so that there is no memory to save.
+    S* partial = dtheta;
     if (dtheta != nullptr && count > 1) {
       partial = scratch.take<S>(count * params);
       std::fill_n(partial, count * params, S(0));
     }
     if (dz) tasks().each([&](Index, const Band& band) { pass_idle(band, w, dz); });
     const std::span<Report> reports = reports_of(tasks(), scratch);
+    detail::WorstRecords solves;
     const auto dtheta_of = [&](Index task) {
       return partial == nullptr ? nullptr : partial + (count > 1 ? task * params : 0);
     };
@@ -132,7 +149,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     const SightsAt<decltype(make_sight)> sights(blocks_, make_sight, scratch);
     // Bands n, first ... last - 1, whose tasks are numbered from first_task on: what they spread is put together.
     const auto pull_together = [&](Index n, Index first, Index last, Index first_task) {
-      pull_bands(n, first, last, first_task, sights, w, dz, dtheta_of, reports);
+      pull_bands(n, first, last, first_task, sights, w, dz, dtheta_of, reports, solves);
     };
     const Index samples = tasks().samples, bands = tasks().bands;
     if (bands > 1 && See::whole_samples) {
@@ -159,6 +176,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
         for (Index i = 0; i < params; ++i) dtheta[i] += partial[task * params + i];
       }
     }
+    solves.hand_on(log, 1);
     return total(reports);
   }
 
@@ -178,12 +196,13 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
 
   template <class SightsHere, class DthetaOf>
   void pull_bands(Index n, Index first, Index last, Index first_task, const SightsHere& sights, View<const S> w,
-                  View<S> dz, const DthetaOf& dtheta_of, std::span<Report> reports) const {
+                  View<S> dz, const DthetaOf& dtheta_of, std::span<Report> reports,
+                  detail::WorstRecords& solves) const {
     using Part = typename Spread::Part;
     const auto pull_one = [&](Index b, Part* part) {
       const Index task = first_task + b - first;
       reports[static_cast<std::size_t>(task)] +=
-          pull_updated(task, tasks().band(n, b), sights, w, dz, dtheta_of(task), part);
+          pull_updated(task, tasks().band(n, b), sights, w, dz, dtheta_of(task), part, solves);
     };
     // Without dz there is nothing to spread, unless the perception has parameters.
     if (!dz && seeing_params == 0) {
@@ -207,7 +226,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   /// Of the cells of a band that updated. `spread` may be null.
   template <class SightsHere, class Spreads>
   Report pull_updated(Index task, const Band& band, const SightsHere& sights, View<const S> w, View<S> dz, S* dtheta,
-                      Spreads* spread) const {
+                      Spreads* spread, detail::WorstRecords& solves) const {
     const Automaton& automaton = blocks_.automaton();
     const S factor = static_cast<S>(automaton.fire.factor());
     const S* z = blocks_.z(band.sample).data();
@@ -216,7 +235,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     Scratch own;
     S* answer_w = own.take<S>(backward_block * answers);
     S* seen_w = own.take<S>(backward_block * seen_features);
-    return blocks_.each(task, band, sights, [&](const Cells& cells, const S* answer, const auto& linear) {
+    return blocks_.each(task, band, sights, solves, [&](const Cells& cells, const S* answer, const auto& linear) {
       const Index count = static_cast<Index>(cells.size());
       for (Index j = 0; j < count; ++j) {
         const Index cell = cells[static_cast<std::size_t>(j)], at = cell * C;

@@ -29,6 +29,7 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
   const auto make_sight = [&](Index n, Scratch& of) { return sight_of<S>(theta, z, n, of); };
   const detail::Sights<See::whole_samples, decltype(make_sight)> sights(tasks, make_sight, scratch);
   const std::span<Report> reports = reports_of(tasks, scratch);
+  detail::WorstRecords solves;
   tasks.each([&](Index task, const detail::Band& band) {
     Scratch own;
     const Index n = band.sample, first = band.first, last = band.last;
@@ -53,7 +54,7 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
       sight(cells + i, count, seen);
       reports[static_cast<std::size_t>(task)] += answer(task, n, Cells(cells + i, static_cast<std::size_t>(count)),
                                                         View<const S>(seen, block_shape(seen_features, count)),
-                                                        View<S>(answered, block_shape(answers, count)));
+                                                        View<S>(answered, block_shape(answers, count)), solves);
       for (Index j = 0; j < count; ++j) {
         const Index cell = cells[i + j];
         update_cell(context, n, cell, from + cell * C, answered + j * answers, factor, to + cell * C);
@@ -64,10 +65,11 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
   if constexpr (Alive::clears) {
     tasks.each([&](Index task, const detail::Band& band) {
       life.clear_dying(band, marks, out.data(), [&](const Cells& dead) {
-        return rises(theta, z, context, life, band.sample, dead, reports[static_cast<std::size_t>(task)]);
+        return rises(theta, z, context, life, band.sample, dead, reports[static_cast<std::size_t>(task)], solves);
       });
     });
   }
+  solves.hand_on(context.log, 1);
   return total(reports);
 }
 
@@ -76,7 +78,8 @@ template <class S>
 bool Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::rises(std::span<const S, param_count> theta,
                                                                        View<const S> z, const Context& context,
                                                                        const Life<S>& life, Index n, const Cells& dead,
-                                                                       Report& report) const {
+                                                                       Report& report,
+                                                                       detail::WorstRecords& solves) const {
   constexpr int C = state_features;
   const Index count = static_cast<Index>(dead.size());
   const S factor = static_cast<S>(fire.factor());
@@ -86,7 +89,7 @@ bool Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::rises(std::span
   S* next = own.take<S>(C);
   sight_of<S>(theta, z, n, own)(dead.data(), count, seen);
   report += answer_cells<S>(theta, context, n, dead, View<const S>(seen, block_shape(seen_features, count)),
-                            View<S>(answered, block_shape(answers, count)));
+                            View<S>(answered, block_shape(answers, count)), solves);
   for (Index j = 0; j < count; ++j) {
     const Index cell = dead[static_cast<std::size_t>(j)];
     update_cell(context, n, cell, z.sample(n).data() + cell * C, answered + j * answers, factor, next);

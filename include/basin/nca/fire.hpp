@@ -58,9 +58,11 @@ struct RandomFire {
     if (rate == 1) return;
     // A word of 32 bits a cell, four from each call of the generator; fires if below rate * 2^32.
     const std::uint64_t limit = static_cast<std::uint64_t>(rate * 0x1p32);
-    const Random random_words{fold_in(seed, context.draw),
+    // An index has 40 bits for the cell and the lowest 24 for the sample, whose others make a seed.
+    const auto sample = static_cast<std::uint64_t>(context.sample(i));
+    const Random random_words{fold_in(seed, fold_in(context.draw, sample >> 24)),
                               static_cast<std::uint64_t>(context.step) ^ detail::fire_streams};
-    const std::uint64_t of_sample = static_cast<std::uint64_t>(context.sample(i)) << 40;
+    const std::uint64_t of_sample = sample << 40;
     const Index count = static_cast<Index>(marks.size());
     const Index begin = context.first_cell + first_cell;  // not in the loop, which writes bytes that could be anything
     for (Index k = 0; k < count;) {

@@ -72,13 +72,17 @@ struct Rollout {
     observe(Index{0}, start);
     if (steps == 0) end.vector() = start.vector();
     Report report;
+    detail::LogOfSteps log(context.log);
     View<const S> z = start;
     for (Index t = 0; t < steps; ++t) {
       const View<S> next = (steps - t) % 2 == 1 ? end : other;  // the last is `end`
-      report += automaton.template step<S>(theta, z, next, marks, context.at_step(context.step + t));
+      report +=
+          automaton.template step<S>(theta, z, next, marks, context.at_step(context.step + t).with_log(log.of_step()));
+      log.next();
       observe(t + 1, View<const S>(next));
       z = next;
     }
+    log.finish();
     return report;
   }
 
@@ -95,7 +99,7 @@ struct Rollout {
   void check_steps() const { check(steps >= 0, "Rollout: steps", steps, "0 or more"); }
 };
 
-/// Refers to theta, the first state, and the samples' numbers of the context; owns its tape, where it does not move.
+/// Refers to theta and the first state; owns its tape, where it does not move.
 template <class A, class Tape>
 template <class S>
 class Rollout<A, Tape>::Linearization {
@@ -108,7 +112,7 @@ class Rollout<A, Tape>::Linearization {
       : rollout_(rollout),
         theta_(theta),
         start_(start),
-        context_(context),
+        context_(with_own_samples(context, start.samples(), numbers_)),
         prepared_(std::make_unique<const Prepared>(rollout.automaton.prepare(theta))) {
     const Index count = rollout.steps;
     if constexpr (checkpointed) {
@@ -117,10 +121,12 @@ class Rollout<A, Tape>::Linearization {
       const auto keep = [&](Index t, View<const S> z) {
         if (t > 0 && t < count && t % segment_ == 0) checkpoints_.emplace_back(z.vector());
       };
-      report_ = rollout_.template run<S>(theta, start, end, keep, context);
+      report_ = rollout_.template run<S>(theta, start, end, keep, context_);
     } else {
       segment_ = std::max<Index>(1, count);
-      report_ = record(start, 0, count, tape_);
+      detail::LogOfSteps log(context.log);
+      report_ = record(start, 0, count, tape_, log);
+      log.finish();
       end.vector() = count == 0 ? start.vector() : View<const S>(tape_.states.back().data(), start.shape()).vector();
     }
   }
@@ -134,15 +140,19 @@ class Rollout<A, Tape>::Linearization {
     View<S> now = scratch.state<S>(start_.shape()), next = scratch.state<S>(start_.shape());
     now.vector() = t.vector();
     Report report;
+    detail::LogOfSteps log(context_.log);
     Segment again;
     for (Index first = 0; first < rollout_.steps; first += segment_) {
       const Index last = std::min(rollout_.steps, first + segment_);
       const Segment& segment = recorded(first, last, again);
       for (Index step = first; step < last; ++step) {
-        with_step(segment, step - first, [&](const auto& linear) { report += linear.jvp(View<const S>(now), next); });
+        with_step(segment, step - first,
+                  [&](const auto& linear) { report += linear.jvp(View<const S>(now), next, log.of_step()); });
+        log.next();
         std::swap(now, next);
       }
     }
+    log.finish();
     out.vector() = now.vector();
     return report;
   }
@@ -182,7 +192,7 @@ class Rollout<A, Tape>::Linearization {
   [[nodiscard]] Context at_step(Index t) const { return context_.at_step(context_.step + t); }
 
   /// Makes steps first ... last - 1 from z into a segment, whose memory may have held another.
-  Report record(View<const S> z, Index first, Index last, Segment& segment) const {
+  Report record(View<const S> z, Index first, Index last, Segment& segment, detail::LogOfSteps& log) const {
     const Shape& shape = start_.shape();
     const std::size_t count = static_cast<std::size_t>(last - first);
     segment.start = z;
@@ -191,17 +201,19 @@ class Rollout<A, Tape>::Linearization {
     if constexpr (!kept) segment.marks.resize(count);
     Report report;
     for (std::size_t i = 0; i < count; ++i) {
-      const Context context = at_step(first + static_cast<Index>(i));
+      const Context context = at_step(first + static_cast<Index>(i)).with_log(log.of_step());
       segment.states[i].resize(shape.size());
       const View<S> next(segment.states[i].data(), shape);
       if constexpr (kept) {
         segment.steps.push_back(
             rollout_.automaton.template linearize<S>(theta_, z, View<const S>{}, next, context, *prepared_));
         report += segment.steps.back().report();
+        segment.steps.back().log_to(context_.log);
       } else {
         segment.marks[i].resize(static_cast<std::size_t>(shape.cells()));
         report += rollout_.automaton.template step<S>(theta_, z, next, segment.marks[i].data(), context);
       }
+      log.next();
       z = next;
     }
     return report;
@@ -213,7 +225,8 @@ class Rollout<A, Tape>::Linearization {
     if constexpr (checkpointed) {
       const std::size_t i = static_cast<std::size_t>(first / segment_);
       const View<const S> z = i == 0 ? start_ : View<const S>(checkpoints_[i - 1].data(), start_.shape());
-      static_cast<void>(record(z, first, last, again));
+      detail::LogOfSteps none(nullptr);
+      static_cast<void>(record(z, first, last, again, none));
       return again;
     } else {
       return tape_;
@@ -236,6 +249,7 @@ class Rollout<A, Tape>::Linearization {
   Report backward(View<const S> w, View<S> dstart, S* dtheta, const Add& add) const {
     check_vjp<S>("Rollout", start_.shape(), start_.shape(), w, dstart);
     Report report;
+    detail::LogOfSteps log(context_.log);
     Scratch scratch;
     View<S> now = scratch.state<S>(start_.shape()), next = scratch.state<S>(start_.shape());
     now.vector() = w.vector();
@@ -245,15 +259,17 @@ class Rollout<A, Tape>::Linearization {
       const Segment& segment = recorded(first, last, again);
       for (Index t = last - 1; t >= first; --t) {
         with_step(segment, t - first, [&](const auto& linear) {
-          report += dtheta == nullptr ? linear.vjp(View<const S>(now), next)
+          report += dtheta == nullptr ? linear.vjp(View<const S>(now), next, log.of_step())
                                       : linear.pullback(View<const S>(now), next, View<S>{},
-                                                        std::span<S, param_count>(dtheta, param_count));
+                                                        std::span<S, param_count>(dtheta, param_count), log.of_step());
         });
+        log.next();
         add(t, segment.before(t - first), next);
         std::swap(now, next);
       }
       last = first;
     }
+    log.finish();
     if (dstart) dstart.vector() = now.vector();
     return report;
   }
@@ -261,6 +277,7 @@ class Rollout<A, Tape>::Linearization {
   Rollout rollout_;
   std::span<const S, param_count> theta_;
   View<const S> start_;
+  std::vector<Index> numbers_{};  // what context_.samples points at, if at anything
   Context context_;
   std::unique_ptr<const Prepared> prepared_;  // the steps' linearizations refer to it
   Index segment_ = 1;                         // steps from one checkpoint to the next; without, all

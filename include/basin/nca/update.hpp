@@ -61,10 +61,11 @@ struct Increment {
   template <int C, class S>
   void add_noise(const Context& context, Index i, Index cell, S* r) const {
     static_assert(C - First <= 128, "Increment: noise is for 128 features at most");
-    const Random numbers{fold_in(seed, context.draw), static_cast<std::uint64_t>(context.step) ^ detail::noise_streams};
-    const std::uint64_t place =
-        (static_cast<std::uint64_t>(context.sample(i)) << 40 | static_cast<std::uint64_t>(context.first_cell + cell)) *
-        64;
+    // An index has 6 bits for the number, 40 for the cell and the lowest 18 for the sample, whose others make a seed.
+    const auto sample = static_cast<std::uint64_t>(context.sample(i));
+    const Random numbers{fold_in(seed, fold_in(context.draw, sample >> 18)),
+                         static_cast<std::uint64_t>(context.step) ^ detail::noise_streams};
+    const std::uint64_t place = sample << 46 | static_cast<std::uint64_t>(context.first_cell + cell) << 6;
     const double scale = noise * std::sqrt(3.0) / 65536;  // a uniform number of 16 bits has variance 2^32 / 12
     for (int c = 0; c < C - First; c += 2) {
       const PhiloxCounter words = numbers.words(place + static_cast<std::uint64_t>(c / 2));

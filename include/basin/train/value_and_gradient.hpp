@@ -8,27 +8,21 @@
 //
 // A model may contain equilibria, and one solve that fails can give a gradient that is thousands of times as long as
 // that of all other samples. So samples whose solves failed, forward or adjoint, are taken out of their part, which
-// runs again without them; what becomes of them is a FailedSolve.
+// runs again without them; what becomes of them is a FailedSolve. Runs that are made again begin from what the first
+// one began from, though equilibria may have left what they found where they start.
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "basin/core/layer.hpp"
-#include "basin/core/solve_log.hpp"
 #include "basin/core/tree_sum.hpp"
+#include "basin/train/batch.hpp"
 
 namespace basin {
-
-namespace detail {
-
-[[nodiscard]] constexpr bool solve_failed(Status status) {
-  return status != Status::converged && status != Status::approximated;
-}
-
-}  // namespace detail
 
 /// What becomes of the gradient of a sample for which a solve failed: ended neither as converged nor as approximated.
 /// The loss counts every sample under each of them, and a mean is over the whole batch: to leave a sample out does not
@@ -42,25 +36,12 @@ enum class FailedSolve {
   bound,
 };
 
-/// How the solves for one sample ended, and what became of its gradient.
-struct SampleOutcome {
-  std::vector<SampleResult> forward{};  ///< of each equilibrium inside the model, from the first to the last
-  std::vector<SampleResult> adjoint{};  ///< of their adjoint equations, from the last to the first
-  double share = 1;  ///< its gradient has been multiplied by this: 1 as it is, 0 left out, between them made shorter
-
-  /// Whether one of its solves failed.
-  [[nodiscard]] bool failed() const {
-    const auto did = [](const SampleResult& one) { return detail::solve_failed(one.status); };
-    return std::any_of(forward.begin(), forward.end(), did) || std::any_of(adjoint.begin(), adjoint.end(), did);
-  }
-};
-
 struct GradientOptions {
   /// At least 1: few, to balance threads and stay in cache; more where a layer wants wide matrix products.
   Index samples_per_part = 8;
   FailedSolve failed = FailedSolve::bound;
   /// Of the whole batch: its step, its draw, the number of its first sample. Its log, if it has one, takes the records
-  /// of the first run of each part, in their order; `samples` must be null.
+  /// of the first run of each part, in their order; `samples` and `overwritten` must be null.
   Context context{};
 };
 
@@ -88,58 +69,6 @@ struct [[nodiscard]] Prediction {
 };
 
 namespace detail {
-
-/// A batch in parts of a few samples, and what their runs say.
-class Batch {
- public:
-  Batch(Index samples, Index samples_per_part, const Context& context)
-      : samples_(samples), per_part_(samples_per_part), context_(context) {
-    check(samples_per_part > 0, "samples_per_part", samples_per_part, "at least 1");
-    check(context.samples == nullptr, "numbers of the samples of a batch", "a list",
-          "the first one's (Context::first_sample)");
-    if (context.log != nullptr) logs_.resize(static_cast<std::size_t>(parts()));
-  }
-
-  [[nodiscard]] Index samples() const { return samples_; }
-  [[nodiscard]] Index parts() const { return (samples_ + per_part_ - 1) / per_part_; }
-  [[nodiscard]] Index first(Index part) const { return part * per_part_; }
-  [[nodiscard]] Index count(Index part) const { return std::min(per_part_, samples_ - first(part)); }
-
-  [[nodiscard]] Context context(Index first_sample, SolveLog* log) const {
-    Context of = context_.from_sample(first_sample);
-    of.log = log;
-    return of;
-  }
-
-  /// Which sample of the batch a record is of, one of `count` from `first` on.
-  [[nodiscard]] Index sample_of(const SolveRecord& record, Index first, Index count) const {
-    const Index sample = record.sample - context_.first_sample;
-    check(sample >= first && sample < first + count, "sample of a solve", sample,
-          std::to_string(first) + " to " + std::to_string(first + count - 1));
-    return sample;
-  }
-
-  /// Files the records of a part. Several threads may file different parts.
-  void file(Index part, const SolveLog& log, std::vector<SampleOutcome>& outcomes) {
-    for (const SolveRecord& record : log.records()) {
-      SampleOutcome& of = outcomes[static_cast<std::size_t>(sample_of(record, first(part), count(part)))];
-      (record.pass == Pass::forward ? of.forward : of.adjoint).push_back(record.result);
-    }
-    if (context_.log != nullptr) logs_[static_cast<std::size_t>(part)] = log.records();
-  }
-
-  /// Hands what was filed on to the log of the whole batch.
-  void hand_on() const {
-    for (const auto& records : logs_) {
-      if (!records.empty()) context_.log->append(records);
-    }
-  }
-
- private:
-  Index samples_, per_part_;
-  Context context_;
-  std::vector<std::vector<SolveRecord>> logs_;
-};
 
 struct Run {
   double value = 0;
@@ -169,9 +98,11 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
   };
   // Runs samples, then, if solves of some failed, those without a failure alone; from the beginning, as long as one
   // fails there that did not before: each time there is one sample less at least.
-  const auto run_without_failures = [&](Index first, Index count, View<S> y, Into into, SolveLog& log) {
-    const Run all = run(first, count, y, batch.context(first, &log), into);
-    bool failed = options.failed != FailedSolve::keep && mark_failures(log, first, count);
+  const bool runs_again = options.failed != FailedSolve::keep;
+  const auto run_without_failures = [&](Index first, Index count, View<S> y, Into into, SolveLog& log,
+                                        Overwritten& before) {
+    const Run all = run(first, count, y, batch.context(first, &log, runs_again ? &before : nullptr), into);
+    bool failed = runs_again && mark_failures(log, first, count);
     while (failed) {
       failed = false;
       std::fill(into.begin(), into.end(), S(0));
@@ -180,6 +111,7 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
         if (last == n) continue;
         Scratch scratch;
         SolveLog of_these;
+        batch.restore(n, last - n, before);
         (void)run(n, last - n, scratch.state<S>(shape.with_samples(last - n)), batch.context(n, &of_these), into);
         failed = mark_failures(of_these, n, last - n) || failed;
       }
@@ -189,14 +121,20 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
 
   const TreeSum tree(batch.parts(), size);
   std::vector<Run> runs(static_cast<std::size_t>(batch.parts()));
+  std::vector<std::unique_ptr<Overwritten>> overwritten(runs.size());  // of parts with failures
   {
     Vector<S> memory(tree.memory());
     tree.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index part, std::span<S> into) {
       const Index first = batch.first(part), count = batch.count(part);
       SolveLog log;
-      runs[static_cast<std::size_t>(part)] = run_without_failures(first, count, sum.output.view().samples(first, count),
-                                                                  into.template first<Model::param_count>(), log);
+      auto before = std::make_unique<Overwritten>();
+      const auto at = static_cast<std::size_t>(part);
+      runs[at] = run_without_failures(first, count, sum.output.view().samples(first, count),
+                                      into.template first<Model::param_count>(), log, *before);
       batch.file(part, log, sum.samples);
+      bool some = false;
+      for (Index n = first; n < first + count; ++n) some = some || share_of(n) == 0;
+      if (some) overwritten[at] = std::move(before);
     });
   }
   batch.hand_on();
@@ -217,6 +155,7 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
     alone.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index i, std::span<S> into) {
       const Index n = failed[static_cast<std::size_t>(i)];
       Scratch scratch;
+      batch.restore(n, 1, *overwritten[static_cast<std::size_t>(n / options.samples_per_part)]);
       (void)run(n, 1, scratch.state<S>(shape.with_samples(1)), batch.context(n, nullptr),
                 into.template first<Model::param_count>());
       Eigen::Map<Vector<S>> gradient(into.data(), size);

@@ -1,0 +1,98 @@
+#pragma once
+
+// A batch in parts of a few samples, and how the solves for its samples ended. train/value_and_gradient.hpp runs them.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "basin/core/context.hpp"
+#include "basin/core/solve_log.hpp"
+
+namespace basin {
+
+/// How the solves for one sample ended, and what became of its gradient.
+struct SampleOutcome {
+  std::vector<SampleResult> forward{};  ///< of each equilibrium inside the model, from the first to the last
+  std::vector<SampleResult> adjoint{};  ///< of their adjoint equations, from the last to the first
+  /// Of equilibria in cells of others and in rules of automata (core/solve_log.hpp), forward and adjoint.
+  std::vector<SolveRecord> nested{};
+  double share = 1;  ///< its gradient has been multiplied by this: 1 as it is, 0 left out, between them made shorter
+
+  /// Whether one of its solves failed.
+  [[nodiscard]] bool failed() const {
+    const auto did = [](const SampleResult& one) { return detail::solve_failed(one.status); };
+    return std::any_of(forward.begin(), forward.end(), did) || std::any_of(adjoint.begin(), adjoint.end(), did) ||
+           std::any_of(nested.begin(), nested.end(), [&](const SolveRecord& one) { return did(one.result); });
+  }
+};
+
+namespace detail {
+
+/// A batch in parts of a few samples, and what their runs say.
+class Batch {
+ public:
+  Batch(Index samples, Index samples_per_part, const Context& context)
+      : samples_(samples), per_part_(samples_per_part), context_(context) {
+    check(samples_per_part > 0, "samples_per_part", samples_per_part, "at least 1");
+    check(context.samples == nullptr, "numbers of the samples of a batch", "a list",
+          "the first one's (Context::first_sample)");
+    check(context.overwritten == nullptr, "Context::overwritten of a batch", "given", "none: it is the batch's own");
+    if (context.log != nullptr) logs_.resize(static_cast<std::size_t>(parts()));
+  }
+
+  [[nodiscard]] Index samples() const { return samples_; }
+  [[nodiscard]] Index parts() const { return (samples_ + per_part_ - 1) / per_part_; }
+  [[nodiscard]] Index first(Index part) const { return part * per_part_; }
+  [[nodiscard]] Index count(Index part) const { return std::min(per_part_, samples_ - first(part)); }
+
+  /// Of samples from one on.
+  [[nodiscard]] Context context(Index first, SolveLog* log, Overwritten* overwritten = nullptr) const {
+    Context of = context_.from_sample(first);
+    of.log = log;
+    of.overwritten = overwritten;
+    return of;
+  }
+
+  /// What was overwritten for `count` samples from `first` on is as it was.
+  void restore(Index first, Index count, const Overwritten& overwritten) const {
+    overwritten.restore(context_.first_sample + first, count);
+  }
+
+  /// Which sample of the batch a record is of, one of `count` from `first` on.
+  [[nodiscard]] Index sample_of(const SolveRecord& record, Index first, Index count) const {
+    const Index sample = record.sample - context_.first_sample;
+    check(sample >= first && sample < first + count, "sample of a solve", sample,
+          std::to_string(first) + " to " + std::to_string(first + count - 1));
+    return sample;
+  }
+
+  /// Files the records of a part. Several threads may file different parts.
+  void file(Index part, const SolveLog& log, std::vector<SampleOutcome>& outcomes) {
+    for (const SolveRecord& record : log.records()) {
+      SampleOutcome& of = outcomes[static_cast<std::size_t>(sample_of(record, first(part), count(part)))];
+      if (record.depth > 0) {
+        of.nested.push_back(record);
+      } else {
+        (record.pass == Pass::forward ? of.forward : of.adjoint).push_back(record.result);
+      }
+    }
+    if (context_.log != nullptr) logs_[static_cast<std::size_t>(part)] = log.records();
+  }
+
+  /// Hands what was filed on to the log of the whole batch.
+  void hand_on() const {
+    for (const auto& records : logs_) {
+      if (!records.empty()) context_.log->append(records);
+    }
+  }
+
+ private:
+  Index samples_, per_part_;
+  Context context_;
+  std::vector<std::vector<SolveRecord>> logs_;
+};
+
+}  // namespace detail
+
+}  // namespace basin
