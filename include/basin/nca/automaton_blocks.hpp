@@ -26,7 +26,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out,
          const Context& context, const Prepared<S>* prepared)
       : Blocks(automaton, theta, z, static_cast<const std::uint8_t*>(nullptr), context, prepared) {
-    own_marks_.resize(static_cast<std::size_t>(z.shape().cells()));
+    own_marks_ = Buffer<std::uint8_t>(z.shape().cells());
     marks_ = own_marks_.data();
     kept_.resize(static_cast<std::size_t>(tasks_.count()));
     report_ = automaton_.template run<S>(
@@ -35,7 +35,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
           auto& blocks = kept_[static_cast<std::size_t>(task)];
           const Kept& block = *blocks.emplace_back(std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), context_,
                                                                           n, cells, seen, answer.shape(), prepared_));
-          answer.vector() = block.answer;
+          answer.vector() = block.answer.vector();
           Report report;
           if constexpr (requires { block.linear.report(); }) report += block.linear.report();
           return report;
@@ -122,7 +122,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   struct Kept {
     Index sample;
     std::vector<Index> cells, numbers;
-    Vector<S> seen, answer;
+    Buffer<S> seen, answer;
     LinearizationOf<Rule, S> linear;
 
     Kept(const Rule& rule, std::span<const S, Rule::param_count> theta, const Context& context, Index n,
@@ -130,7 +130,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
         : sample(n),
           cells(of.begin(), of.end()),
           numbers(context.first_cell != 0 ? of.size() : 0),
-          seen(saw.vector()),
+          seen(saw.data(), saw.size()),
           answer(answer_shape.size()),
           linear(detail::linearize_with<Rule, S>(rule, theta, prepared, rule_context(context, n, cells, numbers.data()),
                                                  View<const S>(seen.data(), saw.shape()),
@@ -148,7 +148,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   Context context_;
   const Prepared<S>* prepared_;
   detail::Tasks tasks_;
-  std::vector<std::uint8_t> own_marks_;
+  Buffer<std::uint8_t> own_marks_;
   std::vector<std::vector<std::unique_ptr<Kept>>> kept_;  // a list for each task
   Report report_;
 };
