@@ -10,7 +10,8 @@
 // about its size, on whatever thread.
 //
 // How much that is has a bound: what is kept for nobody and what is in use are together no more than the most that was
-// in use at once, and 32 MiB. release_idle_buffers() gives back what is kept for nobody.
+// in use at once, and 32 MiB. (Sizes are those of the pieces, which may be half as large again as what was asked for.)
+// release_idle_buffers() gives back what is kept for nobody.
 
 #include <algorithm>
 #include <array>
@@ -52,7 +53,7 @@ namespace detail {
 class BufferStore {
  public:
   static constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
-  static constexpr std::size_t smallest = std::size_t{1} << 14;
+  static constexpr std::size_t smallest = std::size_t{1} << 15;
   static constexpr std::size_t allowance = std::size_t{1} << 25;
 
   static BufferStore& instance() {
@@ -60,43 +61,38 @@ class BufferStore {
     return store;
   }
 
-  /// What is taken for so many bytes: a power of two up to 256 KiB, then an eighth of one. Pages that nobody touches
-  /// cost nothing; and where sizes vary by a little, few different ones are kept.
-  [[nodiscard]] static std::size_t rounded(std::size_t bytes) {
-    if (bytes < smallest) return bytes;
-    const std::size_t power = std::bit_ceil(bytes);
-    const std::size_t step = power > (std::size_t{1} << 18) ? power / 16 : power;
-    return (bytes + step - 1) / step * step;
-  }
+  struct Piece {
+    void* memory = nullptr;
+    std::size_t size = 0;  // bytes
+  };
 
-  [[nodiscard]] void* take(std::size_t bytes) {
-    if (bytes < smallest) return ::operator new (bytes, std::align_val_t{alignment});
-    const std::size_t size = rounded(bytes);
-    void* memory = find(size);
-    if (memory == nullptr) memory = make(size);
-    const std::size_t now = in_use_.fetch_add(size, std::memory_order_relaxed) + size;
+  /// A piece of at least so many bytes.
+  [[nodiscard]] Piece take(std::size_t bytes) {
+    if (bytes < smallest) return {::operator new (bytes, std::align_val_t{alignment}), bytes};
+    Piece piece = find(bytes);
+    if (piece.memory == nullptr) piece = make(bytes);
+    const std::size_t now = in_use_.fetch_add(piece.size, std::memory_order_relaxed) + piece.size;
     for (std::size_t most = most_in_use_.load(std::memory_order_relaxed); most < now;) {
       if (most_in_use_.compare_exchange_weak(most, now, std::memory_order_relaxed)) break;
     }
-    mark_unused(memory, size);
-    mark_used(memory, bytes);
-    return memory;
+    mark_used(piece.memory, bytes);
+    return piece;
   }
 
-  void give(void* memory, std::size_t bytes) noexcept {
-    if (bytes < smallest) {
-      ::operator delete (memory, std::align_val_t{alignment});
+  void give(const Piece& piece) noexcept {
+    if (piece.size < smallest) {
+      ::operator delete (piece.memory, std::align_val_t{alignment});
       return;
     }
-    const std::size_t size = rounded(bytes);
-    in_use_.fetch_sub(size, std::memory_order_relaxed);
-    mark_unused(memory, size);
+    in_use_.fetch_sub(piece.size, std::memory_order_relaxed);
+    mark_unused(piece);
     try {
       Drawer& own = drawers_[drawer_of_this_thread()];
       const std::lock_guard lock(own.mutex);
-      own.idle[size].push_back(memory);
-    } catch (...) {  // no memory for the list
-      free(memory, size);
+      // Before its like: the last to come back is the first to go, as it may still lie in a cache.
+      own.idle.emplace_hint(own.idle.lower_bound(piece.size), piece.size, piece.memory);
+    } catch (...) {  // no memory for the entry
+      free(piece);
     }
   }
 
@@ -108,12 +104,8 @@ class BufferStore {
       const std::lock_guard lock(drawer.mutex);
       while (held() > most && !drawer.idle.empty()) {
         const auto largest = std::prev(drawer.idle.end());
-        if (largest->second.empty()) {
-          drawer.idle.erase(largest);
-          continue;
-        }
-        free(largest->second.back(), largest->first);
-        largest->second.pop_back();
+        free({largest->second, largest->first});
+        drawer.idle.erase(largest);
       }
     }
   }
@@ -127,7 +119,7 @@ class BufferStore {
 
   struct alignas(alignment) Drawer {
     std::mutex mutex{};
-    std::map<std::size_t, std::vector<void*>> idle{};  // by size
+    std::multimap<std::size_t, void*> idle{};  // by size
   };
 
   static std::size_t drawer_of_this_thread() {
@@ -136,23 +128,23 @@ class BufferStore {
     return drawer;
   }
 
-  /// An idle piece, or null. The last that came back is the first to go, as it may still lie in a cache.
-  void* find(std::size_t size) {
+  /// An idle piece that is not too large, or none.
+  Piece find(std::size_t size) {
     const std::size_t own = drawer_of_this_thread();
     for (std::size_t i = 0; i < drawers; ++i) {
       Drawer& drawer = drawers_[(own + i) % drawers];
       const std::lock_guard lock(drawer.mutex);
-      const auto found = drawer.idle.find(size);
-      if (found == drawer.idle.end() || found->second.empty()) continue;
-      void* const memory = found->second.back();
-      found->second.pop_back();
-      return memory;
+      const auto at = drawer.idle.lower_bound(size);
+      if (at == drawer.idle.end() || at->first > size + size / 2) continue;
+      const Piece found{at->second, at->first};
+      drawer.idle.erase(at);
+      return found;
     }
-    return nullptr;
+    return {};
   }
 
   /// A piece from the system.
-  void* make(std::size_t size) {
+  Piece make(std::size_t size) {
     const std::size_t most = std::max(most_in_use_.load(std::memory_order_relaxed), in_use() + size) + allowance;
     if (held() + size > most) release(most - size);
     void* memory = ::operator new (size, std::align_val_t{alignment}, std::nothrow);
@@ -161,22 +153,23 @@ class BufferStore {
       memory = ::operator new (size, std::align_val_t{alignment});
     }
     held_.fetch_add(size, std::memory_order_relaxed);
-    return memory;
+    mark_unused({memory, size});
+    return {memory, size};
   }
 
-  void free(void* memory, std::size_t size) {
-    mark_used(memory, size);
-    ::operator delete (memory, std::align_val_t{alignment});
-    held_.fetch_sub(size, std::memory_order_relaxed);
+  void free(const Piece& piece) {
+    mark_used(piece.memory, piece.size);
+    ::operator delete (piece.memory, std::align_val_t{alignment});
+    held_.fetch_sub(piece.size, std::memory_order_relaxed);
   }
 
   // So that the address sanitizer still sees who uses what was given back, or more than was taken.
 #ifdef BASIN_ADDRESS_SANITIZER
   static void mark_used(void* memory, std::size_t bytes) { __asan_unpoison_memory_region(memory, bytes); }
-  static void mark_unused(void* memory, std::size_t bytes) { __asan_poison_memory_region(memory, bytes); }
+  static void mark_unused(const Piece& piece) { __asan_poison_memory_region(piece.memory, piece.size); }
 #else
   static void mark_used(void*, std::size_t) {}
-  static void mark_unused(void*, std::size_t) {}
+  static void mark_unused(const Piece&) {}
 #endif
 
   std::array<Drawer, drawers> drawers_{};
@@ -199,38 +192,36 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(Index size) : size_(size) {
     if (size == 0) return;
-    data_ = static_cast<T*>(detail::BufferStore::instance().take(bytes()));
+    piece_ = detail::BufferStore::instance().take(static_cast<std::size_t>(size) * sizeof(T));
 #ifndef NDEBUG
-    if constexpr (std::is_floating_point_v<T>) std::fill_n(data_, size, std::numeric_limits<T>::quiet_NaN());
+    if constexpr (std::is_floating_point_v<T>) std::fill_n(data(), size, std::numeric_limits<T>::quiet_NaN());
 #endif
   }
   /// A copy of some.
-  Buffer(const T* from, Index size) : Buffer(size) { std::copy_n(from, size, data_); }
+  Buffer(const T* from, Index size) : Buffer(size) { std::copy_n(from, size, data()); }
   ~Buffer() {
-    if (data_ != nullptr) detail::BufferStore::instance().give(data_, bytes());
+    if (piece_.memory != nullptr) detail::BufferStore::instance().give(piece_);
   }
-  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  Buffer(const Buffer& other) : Buffer(other.data_, other.size_) {}
+  Buffer(Buffer&& other) noexcept : piece_(std::exchange(other.piece_, {})), size_(std::exchange(other.size_, 0)) {}
+  Buffer(const Buffer& other) : Buffer(other.data(), other.size_) {}
   Buffer& operator=(Buffer other) noexcept {
-    std::swap(data_, other.data_);
+    std::swap(piece_, other.piece_);
     std::swap(size_, other.size_);
     return *this;
   }
 
-  [[nodiscard]] T* data() { return data_; }
-  [[nodiscard]] const T* data() const { return data_; }
+  [[nodiscard]] T* data() { return static_cast<T*>(piece_.memory); }
+  [[nodiscard]] const T* data() const { return static_cast<const T*>(piece_.memory); }
   [[nodiscard]] Index size() const { return size_; }
-  [[nodiscard]] T& operator[](Index i) { return data_[i]; }
-  [[nodiscard]] const T& operator[](Index i) const { return data_[i]; }
+  [[nodiscard]] T& operator[](Index i) { return data()[i]; }
+  [[nodiscard]] const T& operator[](Index i) const { return data()[i]; }
 
-  [[nodiscard]] auto vector() { return Eigen::Map<Vector<T>>(data_, size_); }
-  [[nodiscard]] auto vector() const { return Eigen::Map<const Vector<T>>(data_, size_); }
+  [[nodiscard]] auto vector() { return Eigen::Map<Vector<T>>(data(), size_); }
+  [[nodiscard]] auto vector() const { return Eigen::Map<const Vector<T>>(data(), size_); }
   [[nodiscard]] auto array() const { return vector().array(); }
 
  private:
-  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(size_) * sizeof(T); }
-
-  T* data_ = nullptr;
+  detail::BufferStore::Piece piece_{};
   Index size_ = 0;
 };
 
@@ -252,9 +243,13 @@ class ArrayList {
     return std::span<const T* const>(arrays_.data(), size_).subspan(first, count);
   }
 
+  /// Takes the memory of so many in all.
+  void reserve(std::size_t count) {
+    while (arrays_.size() < count) grow(count - arrays_.size());
+  }
   /// One more, of numbers that have no values yet.
   T* append() {
-    if (size_ == arrays_.size()) grow();
+    if (size_ == arrays_.size()) grow(std::max<std::size_t>(4, size_));
     return arrays_[size_++];
   }
   void pop_back() { --size_; }
@@ -262,11 +257,10 @@ class ArrayList {
   void clear() { size_ = 0; }
 
  private:
-  /// By as many as there are, but not by more than 256 KiB, nor by less than one.
-  void grow() {
-    constexpr std::size_t least = 4, most_bytes = std::size_t{1} << 18;
+  /// By one piece, for `wanted` more or as many of them as 256 KiB hold, but one at least.
+  void grow(std::size_t wanted) {
     const std::size_t bytes = std::max<std::size_t>(1, static_cast<std::size_t>(length_) * sizeof(T));
-    const std::size_t count = std::max<std::size_t>(1, std::min(std::max(least, arrays_.size()), most_bytes / bytes));
+    const std::size_t count = std::clamp<std::size_t>((std::size_t{1} << 18) / bytes, 1, wanted);
     pieces_.emplace_back(static_cast<Index>(count) * length_);
     for (std::size_t i = 0; i < count; ++i) arrays_.push_back(pieces_.back().data() + static_cast<Index>(i) * length_);
   }

@@ -174,12 +174,12 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     for (Index n = 0; n < z.samples(); ++n) {
       Steps& steps = steps_[static_cast<std::size_t>(n)];
       steps.first = states_.size();
-      const auto keep = [&](View<const S> state) { std::copy_n(state.data(), state.size(), states_.append()); };
-      const auto watch = [&](const Iterate<S>& iterate) { keep(iterate.z); };
+      const auto append = [&](View<const S> state) { std::copy_n(state.data(), state.size(), states_.append()); };
+      const auto watch = [&](const Iterate<S>& iterate) { append(iterate.z); };
       const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &report_);
       solve_tile(map, z.sample(n), model_.solver, whole_steps, part(results, n, 1), nullptr, watch);
       steps.settled = results[static_cast<std::size_t>(n)].status == Status::converged;
-      if (states_.size() == steps.first) keep(View<const S>(z.sample(n)));
+      if (states_.size() == steps.first) append(View<const S>(z.sample(n)));
       const auto is_last = [&](const S* state) {
         return std::equal(state, state + states_.length(), z.sample(n).data());
       };

@@ -116,6 +116,7 @@ class Rollout<A, Tape>::Linearization {
     if constexpr (checkpointed) {
       const double root = std::sqrt(static_cast<double>(count));
       segment_ = rollout.tape.every > 0 ? rollout.tape.every : std::max<Index>(1, std::llround(root));
+      checkpoints_.reserve(static_cast<std::size_t>(std::max<Index>(0, count - 1) / segment_));
       const auto keep = [&](Index t, View<const S> z) {
         if (t > 0 && t < count && t % segment_ == 0) std::copy_n(z.data(), z.size(), checkpoints_.append());
       };
@@ -192,7 +193,9 @@ class Rollout<A, Tape>::Linearization {
     segment.start = z;
     segment.first = first;
     segment.states.clear();
+    segment.states.reserve(count);
     segment.marks.clear();
+    if constexpr (!kept) segment.marks.reserve(count);
     Report report;
     for (std::size_t i = 0; i < count; ++i) {
       const Context context = at_step(first + static_cast<Index>(i));
