@@ -60,7 +60,7 @@ std::size_t of_equilibrium() {
   model.template layer<1>().stop = {.tolerance = 0, .max_evaluations = 20, .stall_window = 0};
   auto theta = test::random_parameters<Model, float>(1);
   theta.vector() *= 0.05f;
-  const State<float> x = test::random_state<float>({1, {40, 40, 1}, 6}, 2);
+  const State<float> x = test::random_state<float>({1, {48, 48, 1}, 6}, 2);
   const CrossEntropy loss{{0, 1, 2, 0, 1, 2}};
   return large_allocations([&] {
     static_cast<void>(value_and_gradient(model, theta, x, loss, {.samples_per_part = 2, .failed = FailedSolve::keep}));
