@@ -8,6 +8,7 @@
 #include "basin/adjoint/jacobian_free.hpp"
 #include "basin/adjoint/phantom.hpp"
 #include "basin/adjoint/unrolled.hpp"
+#include "basin/core/buffer.hpp"
 #include "basin/core/check.hpp"
 #include "basin/core/choice.hpp"
 #include "basin/core/context.hpp"

@@ -306,6 +306,7 @@ TEST_CASE("a tape of checkpoints holds the root of the steps", "[allocation][rol
   const auto states_held = [&](const auto& rollout) {
     State<double> end(large), dz(large);
     const auto pass = [&] {
+      release_idle_buffers();
       const std::size_t before = basin_test::live_bytes();
       basin_test::reset_peak();
       static_cast<void>(rollout.linearize(theta.span(), z.view(), end.view()).vjp(w.view(), dz.view()));

@@ -13,10 +13,11 @@
 
 namespace {
 
-std::atomic<std::size_t> count{0}, live{0}, peak{0};
+std::atomic<std::size_t> count{0}, large{0}, live{0}, peak{0};
 
 void add(std::size_t bytes) {
   count.fetch_add(1, std::memory_order_relaxed);
+  if (bytes >= basin_test::large_bytes) large.fetch_add(1, std::memory_order_relaxed);
   const std::size_t now = live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   std::size_t before = peak.load(std::memory_order_relaxed);
   while (now > before && !peak.compare_exchange_weak(before, now, std::memory_order_relaxed)) {
@@ -100,6 +101,7 @@ bool basin_test::counts_allocations() { return false; }
 #endif
 
 std::size_t basin_test::allocations() { return count.load(std::memory_order_relaxed); }
+std::size_t basin_test::large_allocations() { return large.load(std::memory_order_relaxed); }
 std::size_t basin_test::live_bytes() { return live.load(std::memory_order_relaxed); }
 std::size_t basin_test::peak_bytes() { return peak.load(std::memory_order_relaxed); }
 void basin_test::reset_peak() { peak.store(live.load(std::memory_order_relaxed), std::memory_order_relaxed); }

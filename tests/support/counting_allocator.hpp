@@ -15,6 +15,9 @@ namespace basin_test {
 
 /// Allocations so far.
 [[nodiscard]] std::size_t allocations();
+/// Those of large_bytes and more.
+[[nodiscard]] std::size_t large_allocations();
+inline constexpr std::size_t large_bytes = std::size_t{1} << 15;
 /// Bytes that are allocated now.
 [[nodiscard]] std::size_t live_bytes();
 /// The largest live_bytes() since the last reset_peak().
@@ -28,9 +31,10 @@ void reset_peak();
 class AllocationCount {
  public:
   [[nodiscard]] std::size_t allocations() const { return basin_test::allocations() - before_; }
+  [[nodiscard]] std::size_t large() const { return basin_test::large_allocations() - large_before_; }
 
  private:
-  std::size_t before_ = basin_test::allocations();
+  std::size_t before_ = basin_test::allocations(), large_before_ = basin_test::large_allocations();
 };
 
 }  // namespace basin_test

@@ -40,7 +40,7 @@ struct Steps {
   const PreparedOf<C, S>& prepared;
   View<const S> u;
   Context context;
-  const std::vector<State<S>>& states;  // z_0 ... z_T
+  std::span<const S* const> states;  // z_0 ... z_T
   double damping;
   bool settled;      // the solve has converged
   double tolerance;  // of the solve
@@ -51,7 +51,7 @@ struct Steps {
   [[nodiscard]] std::size_t recorded() const { return states.size() - 1; }
 
   [[nodiscard]] auto linearize_at(std::size_t k, View<S> value) const {
-    return linearize_with<C, S>(cell, theta, &prepared, context, View<const S>(states[k].view()), u, value);
+    return linearize_with<C, S>(cell, theta, &prepared, context, View<const S>(states[k], value.shape()), u, value);
   }
 
   /// The w of each step, from the last to the first, beta w, goes to pull(linearization, beta w, dz, du of the step).

@@ -34,6 +34,7 @@
 
 #include <concepts>
 
+#include "basin/core/buffer.hpp"
 #include "basin/core/context.hpp"
 #include "basin/core/parameters.hpp"
 #include "basin/core/scratch.hpp"

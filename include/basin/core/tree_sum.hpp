@@ -31,7 +31,7 @@ namespace basin {
 /// Adds up what tasks give, on all threads:
 ///
 ///   const TreeSum tree(parts, size);
-///   Vector<S> memory(tree.memory());          // or a piece of Scratch
+///   Buffer<S> memory(tree.memory());          // core/buffer.hpp
 ///   tree.add(sum, memory.data(), task);       // sum += the tree's root
 ///
 /// task(i, into) is called once for each part i from 0 on and adds what it has into `into`, a std::span<S> of `size`

@@ -26,7 +26,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         u_(u),
         z_(z),
         context_(with_own_samples(context, z.samples(), numbers_)),
-        prepared_(prepared) {
+        prepared_(prepared),
+        states_(z.shape().sample_size()) {
     if (prepared_ == nullptr) {
       owned_ = std::make_unique<const Prepared<S>>(model.template prepare<S>(theta));
       prepared_ = owned_.get();
@@ -168,10 +169,10 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         inside.report += detail::report_of(call);
         worst.take(log);
       };
-      body(
-          detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n, log), steps.states,
-                              model_.solver.damping, steps.settled, model_.stop.tolerance, model_.stop.max_evaluations},
-          n, noted);
+      body(detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n, log),
+                               states_.part(steps.first, steps.count), model_.solver.damping, steps.settled,
+                               model_.stop.tolerance, model_.stop.max_evaluations},
+           n, noted);
       worst.hand_on(&worst_of_steps, 0);
       inside.take(worst_of_steps);
     }
@@ -185,13 +186,19 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     steps_.resize(results.size());
     for (Index n = 0; n < z.samples(); ++n) {
       Steps& steps = steps_[static_cast<std::size_t>(n)];
-      const auto watch = [&](const Iterate<S>& iterate) { steps.states.emplace_back(iterate.z); };
+      steps.first = states_.size();
+      const auto append = [&](View<const S> state) { std::copy_n(state.data(), state.size(), states_.append()); };
+      const auto watch = [&](const Iterate<S>& iterate) { append(iterate.z); };
       const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &inside);
       solve_tile(map, z.sample(n), model_.solver, whole_steps, part(results, n, 1), nullptr, watch);
       map.log_solves_at(z.sample(n));
       steps.settled = results[static_cast<std::size_t>(n)].status == Status::converged;
-      if (steps.states.empty()) steps.states.emplace_back(View<const S>(z.sample(n)));
-      while (steps.states.size() > 1 && steps.states.back().values != z.sample(n).vector()) steps.states.pop_back();
+      if (states_.size() == steps.first) append(View<const S>(z.sample(n)));
+      const auto is_last = [&](const S* state) {
+        return std::equal(state, state + states_.length(), z.sample(n).data());
+      };
+      while (states_.size() > steps.first + 1 && !is_last(states_[states_.size() - 1])) states_.pop_back();
+      steps.count = states_.size() - steps.first;
     }
     model_.tell_steps(results);
     model_.template finish<S>(z, results, context_, inside);
@@ -199,7 +206,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   }
 
   struct Steps {
-    std::vector<State<S>> states{};
+    std::size_t first = 0, count = 0;  // of states_
     bool settled = false;
   };
 
@@ -212,6 +219,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   const Prepared<S>* prepared_;
   Report report_;
   std::vector<Steps> steps_;  // only if unrolled
+  ArrayList<S> states_;       // of the steps of all samples, one sample after the other
 };
 
 }  // namespace basin

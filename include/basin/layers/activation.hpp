@@ -30,7 +30,7 @@ template <class S>
 class PointwiseLinearization {
  public:
   /// Of an x of this shape.
-  PointwiseLinearization(const Shape& shape, Vector<S> slopes) : shape_(shape), slopes_(std::move(slopes)) {}
+  PointwiseLinearization(const Shape& shape, Buffer<S> slopes) : shape_(shape), slopes_(std::move(slopes)) {}
 
   void jvp(View<const S> t, View<S> out) const {
     check_jvp("activation", shape_, shape_, t, out);
@@ -46,7 +46,7 @@ class PointwiseLinearization {
 
  private:
   Shape shape_;
-  Vector<S> slopes_;
+  Buffer<S> slopes_;
 };
 
 /// A layer from a function of one number. Function has, for Eigen array expressions x and y = f(x),
@@ -81,7 +81,7 @@ struct Activation {
   template <class S>
   PointwiseLinearization<S> linearize(Theta<S, 0> theta, In<S> x, View<S> y, const Context& context = {}) const {
     apply(theta, x, y, context);
-    Vector<S> slopes(x.size());
+    Buffer<S> slopes(x.size());
     kernels::elementwise(
         x.size(), slopes.data(), [this](const auto& at, const auto& values) { return function.slope(at, values); },
         x.data(), static_cast<const S*>(y.data()));

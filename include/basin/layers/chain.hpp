@@ -182,7 +182,7 @@ class Chain<Layers...>::Linearization {
       // A linearization may refer to the layer's own output, so the sum gets memory of its own.
       View<S> sum = y;
       if constexpr (!last) {
-        shifted_.resize(between_shape_.size());
+        shifted_ = Buffer<S>(between_shape_.size());
         sum = View<S>(shifted_.data(), between_shape_);
       }
       sum.vector() = between().vector() + shift.vector();
@@ -278,8 +278,8 @@ class Chain<Layers...>::Linearization {
   }
 
   Shape between_shape_;
-  Vector<S> between_;  // the state after layer I, unless that is y
-  Vector<S> shifted_;  // the same with the shift, if there is one and layers follow
+  Buffer<S> between_;  // the state after layer I, unless that is y
+  Buffer<S> shifted_;  // the same with the shift, if there is one and layers follow
   LinearizationOf<At<I>, S> first_;
   [[no_unique_address]] decltype(rest_type()) rest_ = rest_type();
 };

@@ -70,16 +70,16 @@ struct Conv {
   /// Weights as apply and linearizations want them.
   template <class S>
   struct Prepared {
-    Vector<S> turned;             ///< for the gradient in x: [K - 1 - l][K - 1 - k][o][c]
-    Vector<S> forward, backward;  ///< the weights, and those turned, transformed; only for Winograd
+    Buffer<S> turned;             ///< for the gradient in x: [K - 1 - l][K - 1 - k][o][c]
+    Buffer<S> forward, backward;  ///< the weights, and those turned, transformed; only for Winograd
   };
   template <class S>
   [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
     Prepared<S> out;
     out.turned = turned_weights(theta.data());
     if constexpr (winograd) {
-      out.forward.resize(transformed_count);
-      out.backward.resize(transformed_count);
+      out.forward = Buffer<S>(transformed_count);
+      out.backward = Buffer<S>(transformed_count);
       kernels::winograd_weights<Inputs, Outputs>(theta.data(), out.forward.data());
       kernels::winograd_weights<Outputs, Inputs>(out.turned.data(), out.backward.data());
     }
@@ -145,8 +145,8 @@ struct Conv {
   }
 
   template <class S>
-  static Vector<S> turned_weights(const S* weights) {
-    Vector<S> turned(static_cast<Index>(weight_count));
+  static Buffer<S> turned_weights(const S* weights) {
+    Buffer<S> turned(static_cast<Index>(weight_count));
     for (int tap = 0; tap < Kernel * Kernel; ++tap) {
       const S* from = weights + tap * Inputs * Outputs;
       S* to = turned.data() + (Kernel * Kernel - 1 - tap) * Inputs * Outputs;

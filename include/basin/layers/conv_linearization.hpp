@@ -132,7 +132,7 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
   View<const S> x_;
   Shape y_;
   const Prepared<S>* prepared_;
-  Vector<S> turned_;  // unless it was prepared
+  Buffer<S> turned_;  // unless it was prepared
 };
 
 }  // namespace basin

@@ -61,13 +61,16 @@ struct Dense {
 
   /// W^T, once for many linearizations at the same theta (core/layer.hpp).
   template <class S>
-  [[nodiscard]] Vector<S> prepare(std::span<const S, param_count> theta) const {
-    return Eigen::Map<const Matrix<S>>(theta.data(), Outputs, Inputs).transpose().reshaped();
+  [[nodiscard]] Buffer<S> prepare(std::span<const S, param_count> theta) const {
+    Buffer<S> turned(Index{Inputs} * Outputs);
+    Eigen::Map<Matrix<S>>(turned.data(), Inputs, Outputs) =
+        Eigen::Map<const Matrix<S>>(theta.data(), Outputs, Inputs).transpose();
+    return turned;
   }
 
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Vector<S>& prepared) const {
+                             const Buffer<S>& prepared) const {
     apply(theta, x, y, context);
     return Linearization<S>(theta.data(), x, prepared.data());
   }
@@ -110,7 +113,7 @@ class Dense<Inputs, Outputs, WithBias>::Linearization {
   const S* weights_;
   View<const S> x_;
   const S* prepared_;  // W^T, (Inputs, Outputs) column-major, of the caller's; or null, and then it is in turned_
-  Vector<S> turned_;
+  Buffer<S> turned_;
 };
 
 }  // namespace basin

@@ -42,9 +42,9 @@ struct Dropout {
   template <class S>
   PointwiseLinearization<S> linearize(Theta<S, 0>, In<S> x, View<S> y, const Context& context = {}) const {
     check_shape("Dropout", "y", y.shape(), x.shape());
-    Vector<S> factors(x.size());
+    Buffer<S> factors(x.size());
     each_factor<S>(x.shape(), context, [&](Index i, S factor) { factors[i] = factor; });
-    y.vector() = factors.cwiseProduct(x.vector());
+    y.vector() = factors.vector().cwiseProduct(x.vector());
     return PointwiseLinearization<S>(x.shape(), std::move(factors));
   }
 

@@ -147,7 +147,7 @@ class LayerNorm<C>::Linearization {
 
   const S* scale_;
   View<const S> x_;
-  Vector<S> mean_, inverse_;  // of each cell
+  Buffer<S> mean_, inverse_;  // of each cell
 };
 
 }  // namespace basin

@@ -118,19 +118,19 @@ template <class S>
 class MaximumLinearization {
  public:
   MaximumLinearization(View<const S> x, View<S> y, Index window_x, Index window_y, Index stride)
-      : x_(x.shape()), y_(y.shape()), places_(static_cast<std::size_t>(y.size())) {
+      : x_(x.shape()), y_(y.shape()), places_(y.size()) {
     maximum(x, y, window_x, window_y, stride, places_.data());
   }
 
   void jvp(View<const S> t, View<S> out) const {
     check_jvp("pool", x_, y_, t, out);
-    for (std::size_t i = 0; i < places_.size(); ++i) out.data()[i] = t.data()[places_[i]];
+    for (Index i = 0; i < places_.size(); ++i) out.data()[i] = t.data()[places_[i]];
   }
 
   void vjp(View<const S> w, View<S> dx) const {
     check_vjp("pool", x_, y_, w, dx);
     dx.vector().setZero();
-    for (std::size_t i = 0; i < places_.size(); ++i) dx.data()[places_[i]] += w.data()[i];
+    for (Index i = 0; i < places_.size(); ++i) dx.data()[places_[i]] += w.data()[i];
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 0>) const {
@@ -139,7 +139,7 @@ class MaximumLinearization {
 
  private:
   Shape x_, y_;
-  std::vector<Index> places_;  // within x, for each number of y
+  Buffer<Index> places_;  // within x, for each number of y
 };
 
 }  // namespace detail

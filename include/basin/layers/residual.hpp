@@ -78,7 +78,7 @@ class Residual<F>::Linearization {
       : inner_value_(y.size()),
         inner_(
             detail::linearize_with<F, S>(inner, theta, prepared, context, x, View<S>(inner_value_.data(), y.shape()))) {
-    y.vector() = x.vector() + inner_value_;
+    y.vector() = x.vector() + inner_value_.vector();
   }
 
   /// Moves, but does not copy: what F gave refers to the memory of F's value.
@@ -106,7 +106,7 @@ class Residual<F>::Linearization {
   }
 
  private:
-  Vector<S> inner_value_;
+  Buffer<S> inner_value_;
   LinearizationOf<F, S> inner_;
 };
 

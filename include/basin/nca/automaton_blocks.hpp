@@ -28,7 +28,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
          const Context& context, const Prepared<S>* prepared)
       : Blocks(automaton, theta, z, static_cast<const std::uint8_t*>(nullptr), context, prepared) {
     context_ = with_own_samples(context, z.samples(), own_numbers_);
-    own_marks_.resize(static_cast<std::size_t>(z.shape().cells()));
+    own_marks_ = Buffer<std::uint8_t>(z.shape().cells());
     marks_ = own_marks_.data();
     kept_.resize(static_cast<std::size_t>(tasks_.count()));
     report_ = automaton_.template run<S>(
@@ -37,7 +37,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
           auto& blocks = kept_[static_cast<std::size_t>(task)];
           Kept& block = *blocks.emplace_back(std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), context_, n,
                                                                     cells, seen, answer.shape(), prepared_));
-          answer.vector() = block.answer;
+          answer.vector() = block.answer.vector();
           solves.take(block.log, context_.sample(n));
           Report report;
           if constexpr (requires { block.linear.report(); }) report += block.linear.report();
@@ -138,7 +138,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   struct Kept {
     Index sample;
     std::vector<Index> cells, numbers;
-    Vector<S> seen, answer;
+    Buffer<S> seen, answer;
     SolveLog log;  // of the calls on the linearization; empty between them
     std::mutex one_at_a_time;
     LinearizationOf<Rule, S> linear;
@@ -148,7 +148,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
         : sample(n),
           cells(of.begin(), of.end()),
           numbers(context.first_cell != 0 ? of.size() : 0),
-          seen(saw.vector()),
+          seen(saw.data(), saw.size()),
           answer(answer_shape.size()),
           linear(detail::linearize_with<Rule, S>(
               rule, theta, prepared, rule_context(context, n, cells, numbers.data(), log),
@@ -166,7 +166,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   Context context_;
   const Prepared<S>* prepared_;
   detail::Tasks tasks_;
-  std::vector<std::uint8_t> own_marks_;
+  Buffer<std::uint8_t> own_marks_;
   std::vector<Index> own_numbers_;
   std::vector<std::vector<std::unique_ptr<Kept>>> kept_;  // a list for each task
   Report report_;

@@ -184,14 +184,15 @@ class Gated<A>::Linearization {
                 const Context& context, const Prepared<S>* prepared)
       : cell_(cell),
         shape_(z.shape()),
-        stepped_(shape_),
+        stepped_(shape_.size()),
         gates_(shape_.cells()),
         slopes_(shape_.cells()),
         linear_(detail::linearize_with<A, S>(cell.automaton, theta, prepared, context, z,
-                                             View<const S>(nullptr, shape_.with_features(0)), stepped_.view())) {
+                                             View<const S>(nullptr, shape_.with_features(0)),
+                                             View<S>(stepped_.data(), shape_))) {
     cell_.each_gate(z, gates_.data());
-    slopes_ = gates_.array() * (S(1) - gates_.array()) / static_cast<S>(cell_.width);
-    out.vector() = stepped_.values;
+    slopes_.vector() = gates_.array() * (S(1) - gates_.array()) / static_cast<S>(cell_.width);
+    out.vector() = stepped_.vector();
     cell_.finish(gates_.data(), u, out);
   }
 
@@ -206,7 +207,7 @@ class Gated<A>::Linearization {
     for (Index i = 0; i < shape_.cells(); ++i) {
       const S turn = slopes_[i] * means[i];
       for (Index k = i * state_features; k < (i + 1) * state_features; ++k) {
-        out.data()[k] = gates_[i] * out.data()[k] + turn * stepped_.values[k];
+        out.data()[k] = gates_[i] * out.data()[k] + turn * stepped_[k];
       }
     }
     return report;
@@ -262,7 +263,7 @@ class Gated<A>::Linearization {
       for (Index i = 0; i < cells; ++i) {
         S sum = S(0);
         for (Index k = (n * cells + i) * state_features; k < (n * cells + i + 1) * state_features; ++k) {
-          sum += w.data()[k] * stepped_.values[k];
+          sum += w.data()[k] * stepped_[k];
         }
         means[i] = slopes_[n * cells + i] * sum;
       }
@@ -273,8 +274,7 @@ class Gated<A>::Linearization {
 
   Gated cell_;
   Shape shape_;
-  State<S> stepped_;
-  Vector<S> gates_, slopes_;
+  Buffer<S> stepped_, gates_, slopes_;
   typename A::template Linearization<S> linear_;
 };
 

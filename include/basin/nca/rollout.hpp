@@ -113,13 +113,16 @@ class Rollout<A, Tape>::Linearization {
         theta_(theta),
         start_(start),
         context_(with_own_samples(context, start.samples(), numbers_)),
-        prepared_(std::make_unique<const Prepared>(rollout.automaton.prepare(theta))) {
+        prepared_(std::make_unique<const Prepared>(rollout.automaton.prepare(theta))),
+        tape_(start.shape()),
+        checkpoints_(start.size()) {
     const Index count = rollout.steps;
     if constexpr (checkpointed) {
       const double root = std::sqrt(static_cast<double>(count));
       segment_ = rollout.tape.every > 0 ? rollout.tape.every : std::max<Index>(1, std::llround(root));
+      checkpoints_.reserve(static_cast<std::size_t>(std::max<Index>(0, count - 1) / segment_));
       const auto keep = [&](Index t, View<const S> z) {
-        if (t > 0 && t < count && t % segment_ == 0) checkpoints_.emplace_back(z.vector());
+        if (t > 0 && t < count && t % segment_ == 0) std::copy_n(z.data(), z.size(), checkpoints_.append());
       };
       report_ = rollout_.template run<S>(theta, start, end, keep, context_);
     } else {
@@ -127,7 +130,7 @@ class Rollout<A, Tape>::Linearization {
       detail::LogOfSteps log(context.log);
       report_ = record(start, 0, count, tape_, log);
       log.finish();
-      end.vector() = count == 0 ? start.vector() : View<const S>(tape_.states.back().data(), start.shape()).vector();
+      end.vector() = tape_.before(count).vector();
     }
   }
 
@@ -141,7 +144,7 @@ class Rollout<A, Tape>::Linearization {
     now.vector() = t.vector();
     Report report;
     detail::LogOfSteps log(context_.log);
-    Segment again;
+    Segment again(start_.shape());
     for (Index first = 0; first < rollout_.steps; first += segment_) {
       const Index last = std::min(rollout_.steps, first + segment_);
       const Segment& segment = recorded(first, last, again);
@@ -180,12 +183,14 @@ class Rollout<A, Tape>::Linearization {
   struct Segment {
     View<const S> start{};
     Index first = 0;
-    std::vector<Vector<S>> states{};                 // after each of them
-    std::vector<std::vector<std::uint8_t>> marks{};  // of each, or
-    std::vector<Step> steps{};                       // its linearization
+    ArrayList<S> states;            // after each of them
+    ArrayList<std::uint8_t> marks;  // of each, or
+    std::vector<Step> steps{};      // its linearization
+
+    explicit Segment(const Shape& shape) : states(shape.size()), marks(shape.cells()) {}
 
     [[nodiscard]] View<const S> before(Index i) const {
-      return i == 0 ? start : View<const S>(states[static_cast<std::size_t>(i - 1)].data(), start.shape());
+      return i == 0 ? start : View<const S>(states[static_cast<std::size_t>(i - 1)], start.shape());
     }
   };
 
@@ -197,21 +202,21 @@ class Rollout<A, Tape>::Linearization {
     const std::size_t count = static_cast<std::size_t>(last - first);
     segment.start = z;
     segment.first = first;
-    segment.states.resize(count);
-    if constexpr (!kept) segment.marks.resize(count);
+    segment.states.clear();
+    segment.states.reserve(count);
+    segment.marks.clear();
+    if constexpr (!kept) segment.marks.reserve(count);
     Report report;
     for (std::size_t i = 0; i < count; ++i) {
       const Context context = at_step(first + static_cast<Index>(i)).with_log(log.of_step());
-      segment.states[i].resize(shape.size());
-      const View<S> next(segment.states[i].data(), shape);
+      const View<S> next(segment.states.append(), shape);
       if constexpr (kept) {
         segment.steps.push_back(
             rollout_.automaton.template linearize<S>(theta_, z, View<const S>{}, next, context, *prepared_));
         report += segment.steps.back().report();
         segment.steps.back().log_to(context_.log);
       } else {
-        segment.marks[i].resize(static_cast<std::size_t>(shape.cells()));
-        report += rollout_.automaton.template step<S>(theta_, z, next, segment.marks[i].data(), context);
+        report += rollout_.automaton.template step<S>(theta_, z, next, segment.marks.append(), context);
       }
       log.next();
       z = next;
@@ -224,7 +229,7 @@ class Rollout<A, Tape>::Linearization {
   const Segment& recorded(Index first, Index last, Segment& again) const {
     if constexpr (checkpointed) {
       const std::size_t i = static_cast<std::size_t>(first / segment_);
-      const View<const S> z = i == 0 ? start_ : View<const S>(checkpoints_[i - 1].data(), start_.shape());
+      const View<const S> z = i == 0 ? start_ : View<const S>(checkpoints_[i - 1], start_.shape());
       detail::LogOfSteps none(nullptr);
       static_cast<void>(record(z, first, last, again, none));
       return again;
@@ -240,7 +245,7 @@ class Rollout<A, Tape>::Linearization {
     if constexpr (kept) {
       body(segment.steps[at]);
     } else {
-      body(rollout_.automaton.template linearize_again<S>(theta_, segment.before(i), segment.marks[at].data(),
+      body(rollout_.automaton.template linearize_again<S>(theta_, segment.before(i), segment.marks[at],
                                                           at_step(segment.first + i), *prepared_));
     }
   }
@@ -253,7 +258,7 @@ class Rollout<A, Tape>::Linearization {
     Scratch scratch;
     View<S> now = scratch.state<S>(start_.shape()), next = scratch.state<S>(start_.shape());
     now.vector() = w.vector();
-    Segment again;
+    Segment again(start_.shape());
     for (Index last = rollout_.steps; last > 0;) {
       const Index first = (last - 1) / segment_ * segment_;
       const Segment& segment = recorded(first, last, again);
@@ -281,8 +286,8 @@ class Rollout<A, Tape>::Linearization {
   Context context_;
   std::unique_ptr<const Prepared> prepared_;  // the steps' linearizations refer to it
   Index segment_ = 1;                         // steps from one checkpoint to the next; without, all
-  Segment tape_{};                            // all steps, or
-  std::vector<Vector<S>> checkpoints_{};      // states segment_, 2 segment_, ...
+  Segment tape_;                              // all steps, or
+  ArrayList<S> checkpoints_;                  // states segment_, 2 segment_, ...
   Report report_{};
 };
 

@@ -123,7 +123,7 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
   std::vector<Run> runs(static_cast<std::size_t>(batch.parts()));
   std::vector<std::unique_ptr<Overwritten>> overwritten(runs.size());  // of parts with failures
   {
-    Vector<S> memory(tree.memory());
+    Buffer<S> memory(tree.memory());
     tree.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index part, std::span<S> into) {
       const Index first = batch.first(part), count = batch.count(part);
       SolveLog log;
@@ -151,7 +151,7 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
     const auto others = static_cast<double>(shape.samples - static_cast<Index>(failed.size()));
     const double longest = sum.gradient.vector().template cast<double>().norm() / std::sqrt(others);
     const TreeSum alone(static_cast<Index>(failed.size()), size);
-    Vector<S> memory(alone.memory());
+    Buffer<S> memory(alone.memory());
     alone.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index i, std::span<S> into) {
       const Index n = failed[static_cast<std::size_t>(i)];
       Scratch scratch;
