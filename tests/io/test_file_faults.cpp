@@ -201,6 +201,31 @@ TEST_CASE("a writer whose new file was taken for a leftover makes another", "[io
   CHECK(read_file(path) == test::bytes_of(new_text));
 }
 
+TEST_CASE("a file that somebody removes at that moment is written anew", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("data");
+  write_file(path, old_text);
+  FaultySystem::before = "status_of_link";
+  FaultySystem::meanwhile = [&] { std::filesystem::remove(path); };
+  write_file<FaultySystem>(path, new_text);
+  CHECK_FALSE(FaultySystem::meanwhile);
+  CHECK(read_file(path) == test::bytes_of(new_text));
+}
+
+TEST_CASE("a writer takes the name of the leftover that it removes, so that names do not climb", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("data");
+  std::ofstream(path + ".basin-0.part") << "half of a fi";
+  FaultySystem::before = "write";
+  FaultySystem::meanwhile = [&] {
+    CHECK(folder.entries() == 1);
+    CHECK(std::filesystem::file_size(path + ".basin-0.part") == 0);
+  };
+  write_file<FaultySystem>(path, new_text);
+  CHECK_FALSE(FaultySystem::meanwhile);
+  CHECK(folder.entries() == 1);
+}
+
 TEST_CASE("a lock that somebody has for a moment is no reason to fail", "[io]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("data");
