@@ -142,6 +142,17 @@ TEST_CASE("what a file system does not have is done without", "[io]") {
   }
 }
 
+TEST_CASE("a file whose permissions cannot be set is for its owner alone", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("data");
+  write_file(path, old_text);
+  std::filesystem::permissions(path, std::filesystem::perms(0600));
+  FaultySystem::expect({.first = 0, .code = EPERM, .only = "change_mode"});
+  write_file<FaultySystem>(path, new_text);
+  FaultySystem::expect({});
+  CHECK(std::filesystem::status(path).permissions() == std::filesystem::perms(0600));
+}
+
 TEST_CASE("interrupted and short writes go on to the end", "[io]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("data");
