@@ -142,6 +142,8 @@ TEST_CASE("what is no checkpoint at all is told in words that a person understan
     write_file(path, std::string_view(text));
     CHECK(message_of([&] { CheckpointReader read(path); }) == expected);
   }
+  write_file(path, std::string_view("\x05\0\0\0\0\0\0\0[1,2]", 13));  // a length that is one, and no header
+  CHECK(message_of([&] { CheckpointReader read(path); }) == expected);
   CHECK(message_of([&] { (void)load_parameters<Toy, float>(path); }) == expected);
   CHECK(message_of([&] { CheckpointReader read(folder.file("none")); }) ==
         folder.file("none") + ": cannot open for reading: No such file or directory");

@@ -142,6 +142,17 @@ TEST_CASE("what a file system does not have is done without", "[io]") {
   }
 }
 
+TEST_CASE("a file whose permissions cannot be set is for its owner alone", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("data");
+  write_file(path, old_text);
+  std::filesystem::permissions(path, std::filesystem::perms(0600));
+  FaultySystem::expect({.first = 0, .code = EPERM, .only = "change_mode"});
+  write_file<FaultySystem>(path, new_text);
+  FaultySystem::expect({});
+  CHECK(std::filesystem::status(path).permissions() == std::filesystem::perms(0600));
+}
+
 TEST_CASE("interrupted and short writes go on to the end", "[io]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("data");
@@ -199,6 +210,31 @@ TEST_CASE("a writer whose new file was taken for a leftover makes another", "[io
   FaultySystem::expect({});
   CHECK(read_file(path + ".basin-0.part") == test::bytes_of("of the third"));
   CHECK(read_file(path) == test::bytes_of(new_text));
+}
+
+TEST_CASE("a file that somebody removes at that moment is written anew", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("data");
+  write_file(path, old_text);
+  FaultySystem::before = "status_of_link";
+  FaultySystem::meanwhile = [&] { std::filesystem::remove(path); };
+  write_file<FaultySystem>(path, new_text);
+  CHECK_FALSE(FaultySystem::meanwhile);
+  CHECK(read_file(path) == test::bytes_of(new_text));
+}
+
+TEST_CASE("a writer takes the name of the leftover that it removes, so that names do not climb", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("data");
+  std::ofstream(path + ".basin-0.part") << "half of a fi";
+  FaultySystem::before = "write";
+  FaultySystem::meanwhile = [&] {
+    CHECK(folder.entries() == 1);
+    CHECK(std::filesystem::file_size(path + ".basin-0.part") == 0);
+  };
+  write_file<FaultySystem>(path, new_text);
+  CHECK_FALSE(FaultySystem::meanwhile);
+  CHECK(folder.entries() == 1);
 }
 
 TEST_CASE("a lock that somebody has for a moment is no reason to fail", "[io]") {

@@ -54,8 +54,9 @@ template <class System>
   for (int count = 0; count < 40; ++count) {
     struct stat info {};
     if (System::status_of_link(target.path.c_str(), &info) != 0) {
-      if (errno == ENOENT && !target.exists) break;
-      throw_system_error(path, "write", errno);
+      if (errno != ENOENT) throw_system_error(path, "write", errno);
+      target.exists = false;  // it may have been there a moment ago
+      break;
     }
     if (!S_ISLNK(info.st_mode)) break;
     std::array<char, 4096> text{};
