@@ -10,13 +10,12 @@
 // about its size, on whatever thread.
 //
 // How much that is has a bound: what is kept for nobody and what is in use are together no more than the most that was
-// in use at once, and 32 MiB. (Sizes are those of the pieces, which may be half as large again as what was asked for.)
-// release_idle_buffers() gives back what is kept for nobody.
+// in use at once, and 32 MiB. (Sizes are those of the pieces, which may be half as large again as what was asked for,
+// or up to 256 KiB four times as large.) release_idle_buffers() gives back what is kept for nobody.
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <iterator>
 #include <limits>
@@ -128,14 +127,15 @@ class BufferStore {
     return drawer;
   }
 
-  /// An idle piece that is not too large, or none.
+  /// An idle piece that is not too large, or none. Small ones may be more so: loops take them for blocks of any size.
   Piece find(std::size_t size) {
+    const std::size_t largest = std::max(size + size / 2, std::min(4 * size, std::size_t{1} << 18));
     const std::size_t own = drawer_of_this_thread();
     for (std::size_t i = 0; i < drawers; ++i) {
       Drawer& drawer = drawers_[(own + i) % drawers];
       const std::lock_guard lock(drawer.mutex);
       const auto at = drawer.idle.lower_bound(size);
-      if (at == drawer.idle.end() || at->first > size + size / 2) continue;
+      if (at == drawer.idle.end() || at->first > largest) continue;
       const Piece found{at->second, at->first};
       drawer.idle.erase(at);
       return found;
