@@ -82,7 +82,8 @@ inline constexpr std::size_t io_piece = std::size_t{1} << 30;
   if (::fstat(file.number(), &info) != 0) detail::throw_system_error(path, "read");
   if (!S_ISREG(info.st_mode)) throw FileError(path, "not a regular file");
   const auto size = static_cast<std::uint64_t>(info.st_size);
-  check_file(size <= max_bytes, path, "size in bytes", size, "at most " + std::to_string(max_bytes));
+  const std::uint64_t most = detail::addressable(max_bytes);
+  check_file(size <= most, path, "size in bytes", size, "at most " + std::to_string(most));
 
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
   std::size_t done = 0;
