@@ -1,21 +1,22 @@
 # For examples/run.sh and tests/run.sh, which source this from the root of the project: what they need is installed
 # where that can be done, and presets are built.
 
-# Packages by their Debian names, each with what shows that it is there: one of some commands; a header and the name
-# under which pkg-config, or a folder, has it; or a compiler and flags with which it links a program.
+# Packages by their Debian names, each with what shows that it is there: one of some commands; a header, or one of some
+# with commas between them, and the name under which pkg-config, or a folder, has it; or a compiler and flags with which
+# it links a program.
 build_packages="
 g++                 command  ${CXX:-c++}
 cmake               command  cmake
 ninja-build         command  ninja make
 libeigen3-dev       header   Eigen/Core eigen3
-libxtensor-dev      header   xtensor/xtensor.hpp xtensor
+libxtensor-dev      header   xtensor/xtensor.hpp,xtensor/containers/xtensor.hpp xtensor
 nlohmann-json3-dev  header   nlohmann/json.hpp nlohmann_json
 zlib1g-dev          header   zlib.h zlib
 libgif-dev          header   gif_lib.h libgif
 libcli11-dev        header   CLI/CLI.hpp CLI11
 libstb-dev          header   stb/stb_easy_font.h stb"
 test_packages="
-catch2              header   catch2/catch.hpp catch2
+catch2              header   catch2/catch.hpp,catch2/catch_all.hpp catch2
 clang               command  clang++
 libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 # Where these are missing, some tests are skipped.
@@ -29,15 +30,16 @@ fail() {
 }
 
 # there command <name>...        whether one of these commands is there
-# there header <header> <name>   whether the compiler finds the header
+# there header <header>[,<header>...] <name>  whether the compiler finds one of these headers
 # there links <compiler> <flag>...  whether it links
 there() {
   kind=$1
   shift
   if [ "$kind" = header ]; then
+    found=0$(printf '%s' "$1" | sed 's/[^,]*/ || __has_include(<&>)/g; s/,//g')
     # Words on purpose: these are several flags.
     # shellcheck disable=SC2046
-    printf '#include <%s>\n' "$1" |
+    printf '#if !(%s)\n#error\n#endif\n' "$found" |
       "${CXX:-c++}" -E -x c++ $(pkg-config --cflags-only-I "$2" 2>/dev/null) \
         "-I/usr/local/include/$2" "-I/usr/include/$2" - >/dev/null 2>&1
   elif [ "$kind" = links ]; then
@@ -93,6 +95,6 @@ build() {
   if command -v ninja >/dev/null 2>&1; then export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"; fi
   # Examples can be built without what the tests need.
   tests=OFF
-  if there header catch2/catch.hpp catch2; then tests=ON; fi
+  if there header catch2/catch.hpp,catch2/catch_all.hpp catch2; then tests=ON; fi
   cmake --preset "$preset" "-DBASIN_TESTS=$tests" && cmake --build --preset "$preset" --parallel "$jobs" "$@"
 }

@@ -12,6 +12,7 @@
 #include "basin/core/check.hpp"
 #include "basin/core/choice.hpp"
 #include "basin/core/context.hpp"
+#include "basin/core/exceptions.hpp"
 #include "basin/core/language.hpp"
 #include "basin/core/layer.hpp"
 #include "basin/core/normals.hpp"

@@ -1,7 +1,7 @@
 # Asks a test program for its cases and writes them to OUTPUT as ctest tests. Catch2's own catch_discover_tests gives
 # the same labels to all cases of a program; here each has the labels of its own tags.
 #
-#   PROGRAM, PREFIX of the test names, LABELS (tags that become labels), WORKING_DIRECTORY, OUTPUT
+#   PROGRAM, CATCH2 (its version), PREFIX of the test names, LABELS (tags that become labels), WORKING_DIRECTORY, OUTPUT
 
 cmake_minimum_required(VERSION 3.25)
 
@@ -15,9 +15,18 @@ function(next_line text_variable line_variable)
   set(${line_variable} "${line}" PARENT_SCOPE)
 endfunction()
 
-# Catch2 returns the number of cases it lists, so that only standard error tells a failure.
+# A program of version 3 that runs no test fails; one of version 2 has to be asked to.
+if(CATCH2 VERSION_GREATER_EQUAL 3)
+  set(list --list-tests --verbosity quiet)
+  set(none_is_failure "")
+else()
+  set(list --list-test-names-only)
+  set(none_is_failure " --warn NoTests")
+endif()
+
+# Catch2 2 returns the number of cases it lists, so that only standard error tells a failure.
 function(list_cases variable)
-  execute_process(COMMAND "${PROGRAM}" --list-test-names-only ${ARGN} OUTPUT_VARIABLE cases ERROR_VARIABLE error)
+  execute_process(COMMAND "${PROGRAM}" ${list} ${ARGN} OUTPUT_VARIABLE cases ERROR_VARIABLE error)
   if(error)
     message(FATAL_ERROR "${PROGRAM} cannot list its test cases: ${error}")
   endif()
@@ -51,7 +60,7 @@ while(NOT cases STREQUAL "")
   endif()
   string(REGEX REPLACE "([][,\\\\])" "\\\\\\1" specification "${case}")
   string(APPEND script
-    "add_test([==[${PREFIX}${case}]==] [==[${PROGRAM}]==] [==[${specification}]==] --warn NoTests)\n"
+    "add_test([==[${PREFIX}${case}]==] [==[${PROGRAM}]==] [==[${specification}]==]${none_is_failure})\n"
     "set_tests_properties([==[${PREFIX}${case}]==] PROPERTIES LABELS [==[${labels}]==]"
     " WORKING_DIRECTORY [==[${WORKING_DIRECTORY}]==])\n")
 endwhile()

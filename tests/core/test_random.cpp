@@ -84,7 +84,7 @@ TEST_CASE("normal numbers are normal", "[unit][random]") {
   constexpr int count = 100'000;
   std::vector<double> numbers(count);
   double sum = 0, squares = 0, cubes = 0, fourths = 0, next = 0;
-  for (std::uint64_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const double a = numbers[i] = random.normal(i);
     sum += a;
     squares += a * a;
@@ -121,7 +121,7 @@ TEST_CASE("below gives each whole number as often", "[unit][random]") {
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t number = random.below(i, bins);
     inside = inside && number < bins;
-    if (number < bins) ++histogram[number];
+    if (number < bins) ++histogram[static_cast<std::size_t>(number)];
   }
   CHECK(inside);
   CHECK(chi_square(histogram, count / bins) < bins - 1 + 4 * std::sqrt(2.0 * bins));

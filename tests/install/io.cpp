@@ -5,7 +5,12 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+
+#if __has_include(<xtensor/containers/xtensor.hpp>)
+#include <xtensor/containers/xtensor.hpp>
+#else
 #include <xtensor/xtensor.hpp>
+#endif
 
 int main() {
   const xt::xtensor<float, 1> z{1, 2, 2};

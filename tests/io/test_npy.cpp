@@ -8,8 +8,14 @@
 
 #include <catch2/catch.hpp>
 #include <sstream>
+
+#if __has_include(<xtensor/containers/xarray.hpp>)
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/io/xnpy.hpp>
+#else
 #include <xtensor/xarray.hpp>
 #include <xtensor/xnpy.hpp>
+#endif
 
 #include "basin/io/npy.hpp"
 #include "hostile.hpp"

@@ -11,7 +11,7 @@ namespace {
 
 Bytes file_of(const std::string& header, std::size_t data_bytes, std::uint64_t claimed_length) {
   Bytes file(8);
-  std::memcpy(file.data(), &claimed_length, 8);
+  for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<std::uint8_t>(claimed_length >> (8 * i) & 0xff);
   file.insert(file.end(), header.begin(), header.end());
   file.resize(file.size() + data_bytes);
   return file;
@@ -61,7 +61,10 @@ TEST_CASE("a safetensors file has the bytes that the format says", "[io]") {
   TensorFile file;
   file.tensors["b"] = {TensorType::u8, {3}, {1, 2, 3}};
   file.tensors["a"] = {TensorType::u8, {}, {4}};
-  file.tensors["w"] = {TensorType::f32, {1, 1}, {5, 6, 7, 8}};
+  const float number = 0x1.0c0a08p+1f;  // 40 06 05 04, the last byte first in the file
+  Bytes memory(4);
+  std::memcpy(memory.data(), &number, 4);
+  file.tensors["w"] = {TensorType::f32, {1, 1}, memory};
   file.metadata["k"] = "v";
   write_safetensors(path, file);
   std::string header =
@@ -69,8 +72,9 @@ TEST_CASE("a safetensors file has the bytes that the format says", "[io]") {
       R"("a":{"dtype":"U8","shape":[],"data_offsets":[4,5]},"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}})";
   while (header.size() % 8 != 0) header += ' ';
   Bytes expected = file_of(header, 0);
-  expected.insert(expected.end(), {5, 6, 7, 8, 4, 1, 2, 3});
+  expected.insert(expected.end(), {4, 5, 6, 0x40, 4, 1, 2, 3});
   CHECK(read_file(path) == expected);
+  CHECK(read_safetensors(path).tensors.at("w").bytes == memory);
 }
 
 TEST_CASE("a safetensors file of any other length is refused, and with any byte changed is refused or read", "[io]") {

@@ -1,5 +1,10 @@
 #include <catch2/catch.hpp>
+
+#if __has_include(<xtensor/containers/xarray.hpp>)
+#include <xtensor/containers/xarray.hpp>
+#else
 #include <xtensor/xarray.hpp>
+#endif
 
 #include "basin/core/tensor.hpp"
 #include "basin/io/xtensor.hpp"

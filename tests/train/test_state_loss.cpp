@@ -1,6 +1,7 @@
 #include "basin/train/state_loss.hpp"
 
 #include <catch2/catch.hpp>
+#include <numeric>
 
 #include "support/layer_checks.hpp"
 

@@ -4,12 +4,11 @@
 
 #include <array>
 #include <cstdio>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
-#include "basin/core/language.hpp"
+#include "basin/core/exceptions.hpp"
 
 namespace basin {
 
@@ -41,8 +40,8 @@ std::string printed(const T& value) {
 template <class Value, class Expected>
 void check(bool holds, std::string_view thing, const Value& value, const Expected& expected) {
   if (!holds) [[unlikely]] {
-    throw std::invalid_argument(std::string(thing) + " is " + detail::printed(value) + ", expected " +
-                                detail::printed(expected));
+    detail::throw_invalid_argument(std::string(thing) + " is " + detail::printed(value) + ", expected " +
+                                   detail::printed(expected));
   }
 }
 

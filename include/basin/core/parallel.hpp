@@ -9,6 +9,7 @@
 #include <atomic>
 #include <exception>
 
+#include "basin/core/exceptions.hpp"
 #include "basin/core/state.hpp"
 
 #ifdef _OPENMP
@@ -71,15 +72,13 @@ template <class Task>
       detail::happens_after(&fork_token);
 #pragma omp for schedule(dynamic, 1) nowait
       for (Index i = 0; i < count; ++i) {
-        try {
-          task(i);
-        } catch (...) {
+        if (const std::exception_ptr thrown = detail::caught([&] { task(i); })) {
 #pragma omp critical(basin_parallel_for)
           {
             detail::happens_after(&first_exception);
             if (i < first_failed) {
               first_failed = i;
-              first_exception = std::current_exception();
+              first_exception = thrown;
             }
             detail::happens_before(&first_exception);
           }
@@ -94,11 +93,8 @@ template <class Task>
 #endif
   std::exception_ptr first_exception;
   for (Index i = 0; i < count; ++i) {
-    try {
-      task(i);
-    } catch (...) {
-      if (!first_exception) first_exception = std::current_exception();
-    }
+    const std::exception_ptr thrown = detail::caught([&] { task(i); });
+    if (!first_exception) first_exception = thrown;
   }
   if (first_exception) std::rethrow_exception(first_exception);
 }

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "basin/core/exceptions.hpp"
 #include "basin/core/state.hpp"
 
 namespace basin {
@@ -162,7 +163,7 @@ class Parameters {
       if (leaf.name == name) return leaf;
       all += (all.empty() ? "" : ", ") + leaf.name;
     }
-    throw std::invalid_argument("leaf of theta is '" + std::string(name) + "', expected one of: " + all);
+    detail::throw_invalid_argument("leaf of theta is '" + std::string(name) + "', expected one of: " + all);
   }
 
   Vector<S> values_;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "basin/core/check.hpp"
+#include "basin/core/exceptions.hpp"
 
 namespace basin {
 
@@ -70,8 +71,8 @@ namespace detail {
 
 /// By value, so that a view whose shape is looked at may stay in registers.
 [[noreturn, gnu::noinline, gnu::cold]] inline void refuse(Shape shape) {
-  throw std::invalid_argument("shape of a state is " + shape.to_string() +
-                              ", expected extents of 0 or more, whose product fits into memory");
+  throw_invalid_argument("shape of a state is " + shape.to_string() +
+                         ", expected extents of 0 or more, whose product fits into memory");
 }
 
 /// The shape itself. Throws std::invalid_argument if a state of S cannot have it.

@@ -24,6 +24,7 @@
 #include <span>
 #include <vector>
 
+#include "basin/core/exceptions.hpp"
 #include "basin/core/parallel.hpp"
 
 namespace basin {
@@ -43,7 +44,8 @@ class TreeSum {
     check(parts >= 0, "number of parts of a sum", parts, "0 or more");
     check(size >= 0, "size of a sum", size, "0 or more");
     workers_ = std::min<Index>(threads(), parts);
-    slots_ = std::min<Index>(parts, 2 * workers_ + std::bit_width(static_cast<std::uint64_t>(parts)));
+    slots_ =
+        std::min<Index>(parts, 2 * workers_ + static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(parts))));
   }
 
   /// Sums that are in memory at once, at most: 2 threads + log2(parts) + 1.
@@ -101,14 +103,10 @@ class TreeSum {
         free.pop_back();
         if (next == tree.parts_) slot_is_free.notify_all();  // nothing is left to wait for
         lock.unlock();
-        std::exception_ptr thrown;
         S* into = at(slot);
         std::fill_n(into, tree.size_, S(0));
-        try {
-          task(part, std::span<S>(into, static_cast<std::size_t>(tree.size_)));
-        } catch (...) {
-          thrown = std::current_exception();
-        }
+        const std::exception_ptr thrown =
+            detail::caught([&] { task(part, std::span<S>(into, static_cast<std::size_t>(tree.size_))); });
         lock.lock();
         if (thrown && part < failed) {
           failed = part;

@@ -64,7 +64,8 @@ template <class System = detail::PosixSystem>
                                                   std::uint64_t max_bytes = default_max_file_bytes) {
   detail::Descriptor<System> file;
   const std::uint64_t size = detail::open_regular(file, path);
-  check_file(size <= max_bytes, path, "size in bytes", size, "at most " + std::to_string(max_bytes));
+  const std::uint64_t most = detail::addressable(max_bytes);
+  check_file(size <= most, path, "size in bytes", size, "at most " + std::to_string(most));
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
   detail::read_all(file, path, bytes);
   return bytes;

@@ -2,6 +2,8 @@
 
 // What every reader and writer of files throws, and the checks that they share.
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -11,6 +13,10 @@
 #include <type_traits>
 
 #include "basin/core/check.hpp"
+
+#ifndef __cpp_exceptions
+#error "basin/io reports errors of files by exceptions: compile without -fno-exceptions"
+#endif
 
 namespace basin {
 
@@ -34,6 +40,11 @@ void check_file(bool holds, std::string_view path, std::string_view thing, const
 }
 
 namespace detail {
+
+/// max_bytes, or what one array can have at most where that is less: 2 GiB on a 32-bit system.
+[[nodiscard]] constexpr std::uint64_t addressable(std::uint64_t max_bytes) {
+  return std::min(max_bytes, static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max()));
+}
 
 /// Largest output of one byte of deflate data: a match of 258 bytes takes at least 2 bits.
 inline constexpr std::uint64_t max_deflate_ratio = 1032;

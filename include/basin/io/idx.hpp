@@ -18,6 +18,7 @@
 
 #include "basin/core/state.hpp"
 #include "basin/io/atomic_file.hpp"
+#include "basin/io/byte_order.hpp"
 #include "basin/io/inflate.hpp"
 
 namespace basin {
@@ -50,16 +51,6 @@ struct IdxArray {
 };
 
 namespace detail {
-
-/// Between the file's byte order and this machine's.
-inline void swap_big_endian(std::span<std::uint8_t> bytes, std::size_t item) {
-  if constexpr (std::endian::native == std::endian::little) {
-    if (item == 1) return;
-    for (auto at = bytes.begin(); at != bytes.end(); at += static_cast<std::ptrdiff_t>(item)) {
-      std::reverse(at, at + static_cast<std::ptrdiff_t>(item));
-    }
-  }
-}
 
 /// The bytes of a file in a row, packed or not, for one parser.
 class IdxSource {
@@ -125,7 +116,7 @@ class IdxSource {
   array.bytes.resize(static_cast<std::size_t>(bytes));
   source.read(array.bytes);
   source.finish();
-  detail::swap_big_endian(array.bytes, item);
+  detail::swap_order(std::endian::big, array.bytes, item);
   return array;
 }
 
@@ -147,7 +138,7 @@ inline void write_idx(const std::string& path, const IdxArray& array) {
   }
   const std::size_t header = file.size();
   file.insert(file.end(), array.bytes.begin(), array.bytes.end());
-  detail::swap_big_endian(std::span(file).subspan(header), item);
+  detail::swap_order(std::endian::big, std::span(file).subspan(header), item);
   write_file(path, file);
 }
 

@@ -20,8 +20,15 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+// xtensor 0.26 moved its headers into folders.
+#if __has_include(<xtensor/io/xnpy.hpp>)
+#include <xtensor/core/xnoalias.hpp>
+#include <xtensor/io/xnpy.hpp>
+#else
 #include <xtensor/xnoalias.hpp>
 #include <xtensor/xnpy.hpp>
+#endif
 
 #include "basin/io/atomic_file.hpp"
 #include "basin/io/xtensor.hpp"

@@ -13,7 +13,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <span>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include "basin/io/atomic_file.hpp"
+#include "basin/io/byte_order.hpp"
 #include "basin/io/json.hpp"
 
 namespace basin {
@@ -34,7 +34,7 @@ enum class TensorType { boolean, u8, i8, f8_e5m2, f8_e4m3, i16, u16, f16, bf16, 
 struct TensorEntry {
   TensorType type = TensorType::f32;
   std::vector<std::uint64_t> shape;
-  std::vector<std::uint8_t> bytes;
+  std::vector<std::uint8_t> bytes;  ///< of numbers in the machine's own order
 };
 
 /// The contents of a safetensors file.
@@ -44,8 +44,6 @@ struct TensorFile {
 };
 
 namespace detail {
-
-static_assert(std::endian::native == std::endian::little, "safetensors data are little-endian");
 
 struct TensorTypeInfo {
   TensorType type;
@@ -153,7 +151,7 @@ struct TensorRange {
   const std::vector<std::uint8_t> file = read_file(path, max_bytes);
   check_file(file.size() >= 8, path, "size in bytes", file.size(), "8 or more");
   std::uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, file.data(), 8);
+  for (int i = 7; i >= 0; --i) header_bytes = header_bytes << 8 | file[static_cast<std::size_t>(i)];
   const std::uint64_t most = std::min<std::uint64_t>(file.size() - 8, detail::max_tensor_header_bytes);
   check_file(header_bytes <= most, path, "length of the header", header_bytes, "at most " + std::to_string(most));
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, static_cast<std::size_t>(header_bytes));
@@ -189,6 +187,7 @@ struct TensorRange {
     const auto bytes =
         data.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.end - range.begin));
     range.entry->bytes.assign(bytes.begin(), bytes.end());
+    detail::swap_order(std::endian::little, range.entry->bytes, item_bytes(range.entry->type));
   }
   check_file(covered == data.size(), path, "number of bytes of data", data.size(),
              std::to_string(covered) + ", the end of the last tensor");
@@ -241,12 +240,16 @@ inline void write_safetensors(const std::string& path, const TensorFile& content
   check_file(text.size() <= detail::max_tensor_header_bytes, path, "length of the header", text.size(),
              "at most " + std::to_string(detail::max_tensor_header_bytes));
 
-  std::vector<std::uint8_t> file(8);
-  const std::uint64_t header_bytes = text.size();
-  std::memcpy(file.data(), &header_bytes, 8);
+  std::vector<std::uint8_t> file;
   file.reserve(8 + text.size() + static_cast<std::size_t>(offset));
+  const std::uint64_t header_bytes = text.size();
+  for (int shift = 0; shift < 64; shift += 8) file.push_back(static_cast<std::uint8_t>(header_bytes >> shift & 0xff));
   file.insert(file.end(), text.begin(), text.end());
-  for (const auto& item : order) file.insert(file.end(), item.second->bytes.begin(), item.second->bytes.end());
+  for (const auto& item : order) {
+    const std::size_t begin = file.size();
+    file.insert(file.end(), item.second->bytes.begin(), item.second->bytes.end());
+    detail::swap_order(std::endian::little, std::span(file).subspan(begin), item_bytes(item.second->type));
+  }
   write_file(path, file);
 }
 

@@ -6,8 +6,15 @@
 #include <array>
 #include <cstddef>
 #include <type_traits>
+
+// xtensor 0.26 moved its headers into folders.
+#if __has_include(<xtensor/containers/xadapt.hpp>)
+#include <xtensor/containers/xadapt.hpp>
+#include <xtensor/containers/xtensor.hpp>
+#else
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xtensor.hpp>
+#endif
 
 #include "basin/core/state.hpp"
 
