@@ -16,6 +16,9 @@
 
 namespace basin {
 
+/// How long a JSON file may be, unless told otherwise: 1 MiB. What is read of it takes up to 40 times that.
+inline constexpr std::uint64_t default_max_json_bytes = std::uint64_t{1} << 20;
+
 using Json = nlohmann::json;
 /// Keeps the order in which its keys were put in, for files that people read.
 using OrderedJson = nlohmann::ordered_json;
@@ -45,12 +48,14 @@ using OrderedJson = nlohmann::ordered_json;
     // What the library says after its own label: the line, the column, what was found and what was expected.
     const std::string_view what = error.what();
     const std::size_t label = what.find("] ");
-    throw FileError(path, "not valid JSON: " + std::string(label == what.npos ? what : what.substr(label + 2)));
+    const std::string_view said = label == what.npos ? what : what.substr(label + 2);
+    throw FileError(path, "not valid JSON: " + detail::printable(said, detail::longest_quote));
   }
 }
 
-/// Reads a JSON file of at most max_bytes. Throws FileError as parse_json does, and if the file cannot be read.
-[[nodiscard]] inline Json read_json(const std::string& path, std::uint64_t max_bytes = std::uint64_t{1} << 28) {
+/// Reads a JSON file of at most max_bytes. Throws FileError as parse_json does, and if the file cannot be read. Memory:
+/// the file, and up to 40 times its length (lists of many empty objects take the most).
+[[nodiscard]] inline Json read_json(const std::string& path, std::uint64_t max_bytes = default_max_json_bytes) {
   const std::vector<std::uint8_t> file = read_file(path, max_bytes);
   return parse_json({reinterpret_cast<const char*>(file.data()), file.size()}, path);
 }
