@@ -170,18 +170,23 @@ inline std::size_t start_png(png_structp png, png_infop info, const PngLimits& l
 
   reader.job.input = file;
   std::size_t packed_row_bytes = 0;
-  must(reader.job.attempt([&] {
+  const bool started = reader.job.attempt([&] {
     png_set_read_fn(png, &reader.job, &detail::PngJob::read);
     packed_row_bytes = detail::start_png(png, info, limits);
-  }));
+  });
+  // libpng, which refuses a size above its limits without the numbers, has noted them; without a header they are 0.
+  const std::size_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
+  const std::string size = std::to_string(width) + "x" + std::to_string(height);
+  check_file(std::max(width, height) <= limits.side, path, "size of the image", size,
+             "at most " + std::to_string(limits.side) + " pixels either way");
+  must(started);
 
-  const std::size_t width = png_get_image_width(png, info), height = png_get_image_height(png, info),
-                    channels = png_get_channels(png, info), row_bytes = png_get_rowbytes(png, info);
+  const std::size_t channels = png_get_channels(png, info), row_bytes = png_get_rowbytes(png, info);
   const bool palette = png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE;
   const std::uint64_t bytes = detail::saturating_product(width * (palette ? 4 : channels), height);
   const std::uint64_t packed = detail::saturating_product(packed_row_bytes, height);
   check_file(bytes <= limits.bytes && packed <= detail::saturating_product(file.size(), detail::max_deflate_ratio),
-             path, "size of the image", std::to_string(width) + "x" + std::to_string(height),
+             path, "size of the image", size,
              "what a file of " + std::to_string(file.size()) + " bytes and a limit of " + std::to_string(limits.bytes) +
                  " bytes of pixels can hold");
 
@@ -194,7 +199,8 @@ inline std::size_t start_png(png_structp png, png_infop info, const PngLimits& l
     png_read_end(png, nullptr);
   }));
   check_file(reader.job.input.empty(), path, "number of bytes after the end of the image", reader.job.input.size(), 0);
-  return palette ? detail::palette_colours(image, png, info, path) : image;
+  if (palette) return detail::palette_colours(image, png, info, path);
+  return image;
 }
 
 /// Replaces the file at `path` by a PNG file. Throws std::invalid_argument for an image without pixels, of other than
