@@ -34,11 +34,11 @@ class Gunzip {
   Gunzip(const Gunzip&) = delete;
   Gunzip& operator=(const Gunzip&) = delete;
 
-  /// Fills `output`. Throws FileError if the data are damaged or fewer.
-  void read(std::span<std::uint8_t> output) {
+  /// Fills `output`. Throws FileError if the data are damaged or fewer; the message counts `after` on what is expected.
+  void read(std::span<std::uint8_t> output, std::uint64_t after = 0) {
     const std::size_t count = read_some(output);
     check_file(count == output.size(), path_, "number of bytes in the compressed data", total_,
-               total_ + (output.size() - count));
+               total_ + (output.size() - count) + after);
   }
 
   /// Fills `output` as far as there are data, and returns how far. Throws FileError if they are damaged.

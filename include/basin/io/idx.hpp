@@ -72,10 +72,11 @@ class IdxSource {
   /// No more than this many bytes can come, whatever a header says.
   [[nodiscard]] std::uint64_t most() const { return most_; }
 
-  void read(std::span<std::uint8_t> out) {
-    if (packed_) return packed_->read(out);
+  /// Fills `out`; `after` more bytes are to follow, for the message.
+  void read(std::span<std::uint8_t> out, std::uint64_t after = 0) {
+    if (packed_) return packed_->read(out, after);
     check_file(plain_.size() >= out.size(), path_, "number of bytes left for the next field", plain_.size(),
-               out.size());
+               out.size() + after);
     std::copy_n(plain_.begin(), out.size(), out.begin());
     plain_ = plain_.subspan(out.size());
   }
@@ -89,7 +90,7 @@ class IdxSource {
       const auto size = static_cast<std::size_t>(std::min(count, std::max(first, 2 * std::uint64_t{done})));
       out.reserve(size);  // not as much as resize would take
       out.resize(size);
-      read(std::span(out).subspan(done));
+      read(std::span(out).subspan(done), count - size);
     }
     return out;
   }

@@ -97,10 +97,11 @@ void read_numbers(const std::uint8_t* from, bool swapped, const std::string& pat
     std::memcpy(&stored, bytes.data(), bytes.size());
     const auto value = number_of(stored);
     if (convert_number(value, out[i])) continue;
-    const std::string range = std::is_floating_point_v<S> ? "a number of at most " : "a whole number of at most ";
+    using Limits = std::numeric_limits<S>;
     check_file(false, path, "number " + std::to_string(i) + " of the array", value,
-               range + printed(std::numeric_limits<S>::max()) +
-                   (std::is_unsigned_v<S> ? ", and at least 0" : " in magnitude"));
+               std::is_floating_point_v<S>
+                   ? "a number of at most " + printed(Limits::max()) + " in magnitude"
+                   : "a whole number from " + printed(Limits::min()) + " to " + printed(Limits::max()));
   }
 }
 

@@ -235,10 +235,10 @@ inline void write_safetensors(const std::string& path, const TensorFile& content
   std::vector<std::pair<std::string_view, const TensorEntry*>> order;
   for (const auto& [name, entry] : contents.tensors) {
     check(name != detail::metadata_key, "name of a tensor", name, "another: this one is the format's own");
-    const auto named = [&](const auto& info) {
-      return info.type != TensorType::other && info.name == entry.other_type;
-    };
-    const bool known = std::any_of(detail::tensor_types.begin(), detail::tensor_types.end(), named);
+    bool known = false;
+    for (const auto& info : detail::tensor_types) {
+      known = known || (info.type != TensorType::other && info.name == entry.other_type);
+    }
     check(entry.other_type.empty() != (entry.type == TensorType::other) && !known,
           "other_type of tensor '" + name + "'", "'" + entry.other_type + "'",
           "the name of a type for TensorType::other, and empty for all others");
