@@ -106,8 +106,7 @@ class CheckpointWriter {
 /// A checkpoint that was read and is taken apart by name. Each member throws FileError and then has changed nothing.
 class CheckpointReader {
  public:
-  explicit CheckpointReader(const std::string& path)
-      : path_(path), file_(read_safetensors(path, {.file_bytes = default_max_file_bytes})) {}
+  explicit CheckpointReader(const std::string& path) : path_(path), file_(read_safetensors(path)) {}
 
   /// All leaves of a group. Throws FileError, which names every leaf that is missing, or one whose shape or type
   /// differs.
