@@ -44,11 +44,9 @@ struct TensorFile {
   std::map<std::string, std::string> metadata{};
 };
 
-/// What read_safetensors takes at most. The header, while it is parsed, takes up to 40 times its length.
-struct SafetensorsLimits {
-  std::uint64_t file_bytes = default_max_array_bytes;   ///< 1 GiB
-  std::uint64_t header_bytes = std::uint64_t{4} << 20;  ///< 4 MiB: some 40,000 tensors
-};
+/// How long a header may be, unless told otherwise: 4 MiB, some 40,000 tensors. What is read of it takes up to 40 times
+/// that. (The format allows 100 MB.)
+inline constexpr std::uint64_t default_max_tensor_header_bytes = std::uint64_t{4} << 20;
 
 namespace detail {
 
@@ -180,14 +178,16 @@ struct TensorRange {
 
 /// Reads a safetensors file. Tensors of types that are not known here are read as bytes, with the type's name. Throws
 /// FileError for anything that the format does not allow: a header that is no JSON object, unknown or repeated keys,
-/// sizes that disagree, data with holes, overlaps or bytes left over; and for what is larger than the limits. Memory:
-/// the file, what its header takes, and the tensors.
-[[nodiscard]] inline TensorFile read_safetensors(const std::string& path, const SafetensorsLimits& limits = {}) {
-  const std::vector<std::uint8_t> file = read_file(path, limits.file_bytes);
+/// sizes that disagree, data with holes, overlaps or bytes left over; and for a file of more than max_bytes or a header
+/// of more than max_header_bytes. Memory: the file, what its header takes, and the tensors.
+[[nodiscard]] inline TensorFile read_safetensors(const std::string& path,
+                                                 std::uint64_t max_bytes = default_max_array_bytes,
+                                                 std::uint64_t max_header_bytes = default_max_tensor_header_bytes) {
+  const std::vector<std::uint8_t> file = read_file(path, max_bytes);
   check_file(file.size() >= 8, path, "size in bytes", file.size(), "8 or more");
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, file.data(), 8);
-  const std::uint64_t most = std::min<std::uint64_t>(file.size() - 8, limits.header_bytes);
+  const std::uint64_t most = std::min<std::uint64_t>(file.size() - 8, max_header_bytes);
   check_file(header_bytes <= most, path, "length of the header", header_bytes, "at most " + std::to_string(most));
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, static_cast<std::size_t>(header_bytes));
   check_file(text.starts_with('{'), path, "start of the header", detail::safe_text(text.substr(0, 1)), "'{'");
