@@ -8,16 +8,16 @@ set -eu
 cd "$(dirname "$0")/.."
 . .ci/build.sh
 
-known=$(for source in tests/fuzz/fuzz_*.cpp; do basename "$source" .cpp | sed 's/^fuzz_//'; done)
+known=$(find tests/fuzz -name 'fuzz_*.cpp' | sed 's/.*fuzz_\(.*\)\.cpp/\1/' | sort | tr '\n' ' ')
 minutes=${1:-}
 case $minutes in
-  '' | *[!0-9.]*) fail "MINUTES is '$minutes', expected a number; then perhaps targets: $(echo $known)" ;;
+  '' | *[!0-9.]*) fail "MINUTES is '$minutes', expected a number; then perhaps targets: $known" ;;
 esac
 shift
 for target in "$@"; do
-  case " $(echo $known) " in
+  case " $known" in
     *" $target "*) ;;
-    *) fail "the target is '$target', expected one of: $(echo $known)" ;;
+    *) fail "the target is '$target', expected one of: $known" ;;
   esac
 done
 targets=${*:-$known}
@@ -26,9 +26,11 @@ if [ $# -eq 1 ]; then each=$jobs; fi
 seconds=$(awk -v minutes="$minutes" 'BEGIN { printf "%d", minutes * 60 + 0.5 }')
 
 provide "$build_packages$test_packages"
-build asan-ubsan --target fuzz
+# shellcheck disable=SC2046,SC2086  # words on purpose: several programs
+build asan-ubsan --target $(printf 'fuzz_%s ' $targets)
 
-# run <target> <number>: one process
+mkdir -p build/fuzz
+# build/fuzz.one <target> <number> <seconds>: one process
 cat >build/fuzz.one <<'END'
 target=$1
 number=$2
@@ -44,13 +46,13 @@ for target in $targets; do
   rm -f "build/fuzz/$target"/log_* "build/fuzz/$target"/status_*
   "build/asan-ubsan/tests/fuzz/fuzz_$target" --seeds "build/fuzz/$target/seeds"
 done
-number=0
+# shellcheck disable=SC2016  # $0 to $2 are for the inner shell
 for target in $targets; do
+  number=0
   while [ "$number" -lt "$each" ]; do
     printf '%s %s\n' "$target" "$number"
     number=$((number + 1))
   done
-  number=0
 done | xargs -P "$jobs" -L 1 sh -c 'sh build/fuzz.one "$1" "$2" "$0"' "$seconds"
 
 printf '\n%-16s %12s %10s %10s %8s %8s\n' target inputs seconds coverage kept crashes

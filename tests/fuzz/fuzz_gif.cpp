@@ -13,13 +13,13 @@ namespace basin::fuzz {
 void seeds(const Keep& keep) {
   keep({3, 2, 1, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18});
   keep({20, 20, 0, 9, 1, 1, 1, 1, 2, 2, 2});
-  Bytes many{39, 39, 2, 0, 0};
-  for (int i = 0; i < 4800; ++i) many.push_back(static_cast<std::uint8_t>(i * i / 7 + i));
+  Bytes many{23, 23, 2, 0, 0};
+  for (int i = 0; i < 1728; ++i) many.push_back(static_cast<std::uint8_t>(i * i / 7 + i));
   keep(many);
 }
 
 void target(Input input) {
-  const Index width = static_cast<Index>(1 + input.below(40)), height = static_cast<Index>(1 + input.below(40));
+  const Index width = static_cast<Index>(1 + input.below(24)), height = static_cast<Index>(1 + input.below(24));
   const std::size_t frames = 1 + input.below(3);
   const int delay = input.byte();
   const bool loop = input.below(2) == 0;
