@@ -73,16 +73,19 @@ void target(Input input) {
     text = rule.dump();
   }
   put(text, "rule.json");
-  put(std::span(reinterpret_cast<const std::uint8_t*>(numbers.data()), numbers.size() * sizeof(float)), "rule.bin");
-  std::optional<Parameters<AttentionRule, float>> theta;
-  try {
-    theta = metanca_mnist::read_attention_rule(path);
-  } catch (const FileError&) {  // of either of the two files
-    return;
-  }
+  // The numbers are many, and mostly as they were.
+  const std::span bytes(reinterpret_cast<const std::uint8_t*>(numbers.data()), numbers.size() * sizeof(float));
+  static std::vector<float> written;
+  if (written != numbers) put(bytes, "rule.bin");
+  written = numbers;
+
+  // A message is about rule.json or rule.bin.
+  const auto theta = read_or_refuse(file("rule."), 3 * bytes.size() + 45 * text.size(),
+                                    [&] { return metanca_mnist::read_attention_rule(path); });
+  if (!theta) return;
+  const Json read = read_json(path);
   for (const Leaf& leaf : leaves_of<AttentionRule>()) {
-    const auto offset =
-        read_json(path)["tensors"][metanca_mnist::published_name(leaf.name)]["offset"].get<std::size_t>();
+    const auto offset = read["tensors"][metanca_mnist::published_name(leaf.name)]["offset"].get<std::size_t>();
     require(std::memcmp(theta->span().data() + leaf.offset, numbers.data() + offset, leaf.size * sizeof(float)) == 0,
             "a tensor is read from its place");
   }
