@@ -36,7 +36,7 @@ target=$1
 number=$2
 program=build/asan-ubsan/tests/fuzz/fuzz_$target
 status=0
-"$program" "-max_total_time=$3" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -reload=1 \
+"$program" "-max_total_time=$3" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 -reload=1 \
   "-artifact_prefix=build/fuzz/$target/" "build/fuzz/$target/found" "build/fuzz/$target/seeds" \
   >"build/fuzz/$target/log_$number" 2>&1 || status=$?
 echo "$status" >"build/fuzz/$target/status_$number"

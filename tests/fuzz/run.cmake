@@ -7,7 +7,7 @@ cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}/found")
 execute_process(COMMAND "${PROGRAM}" --seeds "${WORK}/seeds" COMMAND_ERROR_IS_FATAL ANY)
-execute_process(COMMAND "${PROGRAM}" -max_total_time=${SECONDS} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+execute_process(COMMAND "${PROGRAM}" -max_total_time=${SECONDS} -timeout=60 -rss_limit_mb=2048 -print_final_stats=1
                         "-artifact_prefix=${WORK}/" "${WORK}/found" "${WORK}/seeds"
                 RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 string(REGEX MATCHALL "[^\n]*(DONE|stat::|ERROR|SUMMARY|basin: )[^\n]*" told "${output}")
