@@ -13,6 +13,7 @@ libxtensor-dev      header   xtensor/xtensor.hpp,xtensor/containers/xtensor.hpp 
 nlohmann-json3-dev  header   nlohmann/json.hpp nlohmann_json
 zlib1g-dev          header   zlib.h zlib
 libgif-dev          header   gif_lib.h libgif
+libpng-dev          header   png.h libpng
 libcli11-dev        header   CLI/CLI.hpp CLI11
 libstb-dev          header   stb/stb_easy_font.h stb"
 test_packages="

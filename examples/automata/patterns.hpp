@@ -145,7 +145,8 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 5> cl
 
   const bool line = chosen.family == Family::elementary, soft = chosen.family == Family::lenia;
   chosen.unbounded = settings.boundary == "unbounded";
-  chosen.size = settings.size > 0 ? settings.size : line ? 401 : 128;
+  const bool worldly = file.world != basin::LifeWorld::endless;
+  chosen.size = settings.size > 0 ? settings.size : worldly ? file.width : line ? 401 : 128;
   chosen.steps = settings.steps > 0 ? settings.steps : line ? 200 : soft ? 300 : 450;
   if (chosen.pattern.empty()) {
     const bool life = chosen.family == Family::life_like && chosen.life == basin::LifeLike{};
@@ -159,6 +160,15 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 5> cl
                "one of two states");
   basin::check(!soft || chosen.pattern == "orbium" || chosen.pattern == "random", "--pattern of lenia", chosen.pattern,
                "orbium or random");
+  basin::check(file.states() == 2, "number of states of pattern " + chosen.pattern, file.states(), 2);
+  if (worldly) {
+    const bool torus = file.world == basin::LifeWorld::torus;
+    const std::string size = std::to_string(file.width) + "x" + std::to_string(file.height);
+    basin::check(settings.boundary == (torus ? "periodic" : "zero"), "--boundary of pattern " + chosen.pattern,
+                 settings.boundary, torus ? "periodic: it lives on a torus" : "zero: it lives in a bounded plane");
+    basin::check(file.width == chosen.size && file.height == chosen.size, "world of pattern " + chosen.pattern, size,
+                 "as many cells either way as --size, " + std::to_string(chosen.size));
+  }
   if (chosen.pattern == "random") {
     chosen.start = soft ? detail::soup(chosen.size, settings.seed)
                         : detail::noise(chosen.size, line ? 1 : chosen.size, settings.density, settings.seed);

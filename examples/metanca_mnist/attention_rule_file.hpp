@@ -65,7 +65,8 @@ using basin::Leaf;
 }
 
 /// Reads a published rule; `path` is that of its JSON file. Throws FileError if a file cannot be read, a tensor is
-/// missing, unknown, of another shape or outside of the numbers, or a number is not finite.
+/// missing, unknown, of another shape or outside of the numbers, a number is not finite, or the numbers take more than
+/// 16 MiB.
 [[nodiscard]] inline basin::Parameters<AttentionRule, float> read_attention_rule(const std::string& path) {
   const basin::Json file = basin::read_json(path);
   basin::check_keys(file, {"tensors", "total"}, path, "the rule");
@@ -80,7 +81,7 @@ using basin::Leaf;
   }
 
   const std::string binary = path.substr(0, path.ends_with(".json") ? path.size() - 5 : path.size()) + ".bin";
-  const std::vector<std::uint8_t> bytes = basin::read_file(binary);
+  const std::vector<std::uint8_t> bytes = basin::read_file(binary, std::uint64_t{1} << 24);
   basin::check_file(bytes.size() % sizeof(float) == 0, binary, "size in bytes", bytes.size(), "a multiple of 4");
   const std::uint64_t total = bytes.size() / sizeof(float);
   basin::check_file(file.contains("total") && file["total"] == total, path, "total",

@@ -93,5 +93,12 @@ refused 'two states' --save end.rle
 refused 'boundary' --boundary mobius
 refused 'more than the border' --boundary reflect --size 12 --pattern random
 printf 'x = 2, y = 2\n3o!\n' >wide.rle
-refused 'wide.rle' --pattern wide.rle
+"$program" --pattern wide.rle --size 8 --steps 2 --out wide >wide.log
+printf 'x = 3, y = 3, rule = B3/S23:T16,16\nbob$2bo$3o!\n' >torus.rle
+"$program" --pattern torus.rle --steps 64 --out torus >torus.log
+is torus period 64
+refused 'zero' --pattern torus.rle --boundary zero
+refused 'as many cells either way as --size, 20' --pattern torus.rle --size 20
+printf 'x = 3, y = 1, rule = B3/S23\nA.C!\n' >states.rle
+refused 'number of states of pattern states.rle is 4' --pattern states.rle
 printf 'automata: all as expected\n'

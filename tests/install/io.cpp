@@ -1,6 +1,7 @@
 // A program outside this project that uses basin/io: the packages that it needs are there.
 
 #include <gif_lib.h>
+#include <png.h>
 #include <zlib.h>
 
 #include <iostream>
@@ -16,6 +17,6 @@ int main() {
   const xt::xtensor<float, 1> z{1, 2, 2};
   const nlohmann::json json{{"size", z.size()}};
   std::cout << "io: " << json << ", zlib " << zlibVersion() << ", giflib: " << GifErrorString(E_GIF_ERR_WRITE_FAILED)
-            << '\n';
+            << ", libpng " << png_get_libpng_ver(nullptr) << '\n';
   return json["size"] == 3 ? 0 : 1;
 }

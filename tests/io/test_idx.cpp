@@ -1,30 +1,16 @@
-#include <zlib.h>
-
 #include <catch2/catch.hpp>
 #include <cstring>
 
 #include "basin/io/idx.hpp"
+#include "gzip.hpp"
 #include "hostile.hpp"
+#include "support/counting_allocator.hpp"
 
 using namespace basin;
 using test::Bytes;
+using test::gzip;
 
 namespace {
-
-/// Packed by zlib's own gzip writer.
-Bytes gzip(const Bytes& plain) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  Bytes packed(deflateBound(&stream, static_cast<uLong>(plain.size())) + 64);
-  stream.next_in = const_cast<Bytef*>(plain.data());
-  stream.avail_in = static_cast<uInt>(plain.size());
-  stream.next_out = packed.data();
-  stream.avail_out = static_cast<uInt>(packed.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
-}
 
 // 2 x 3 unsigned bytes, written out by hand from the format's description.
 const Bytes small{0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 10, 20, 30, 40, 50, 60};
@@ -76,6 +62,89 @@ TEST_CASE("IDX round trips keep type, extents and bytes", "[io]") {
   CHECK_THROWS_WITH(write_idx(path, {IdxType::f32, {2}, Bytes(7)}), "number of bytes of an IDX array is 7, expected 8");
 }
 
+TEST_CASE("an IDX set of no numbers is a set, plain and packed", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a");
+  const Bytes none{0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28};
+  for (const Bytes& bytes : {none, gzip(none)}) {
+    write_file(path, bytes);
+    const IdxArray array = read_idx(path);
+    CHECK(array.extents == std::vector<std::size_t>{0, 28, 28});
+    CHECK(array.bytes.empty());
+  }
+}
+
+TEST_CASE("a packed IDX file may have several members, cut anywhere", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.gz");
+  for (std::size_t cut = 0; cut <= small.size(); ++cut) {
+    const auto middle = small.begin() + static_cast<std::ptrdiff_t>(cut);
+    Bytes file = gzip(Bytes(small.begin(), middle));
+    for (const Bytes& member : {gzip(Bytes(middle, small.end())), gzip({})}) {
+      file.insert(file.end(), member.begin(), member.end());
+    }
+    INFO("cut after " << cut);
+    write_file(path, file);
+    CHECK(read_idx(path).bytes == Bytes{10, 20, 30, 40, 50, 60});
+  }
+
+  SECTION("what follows the last member is counted") {
+    Bytes file = gzip(small);
+    file.insert(file.end(), {0, 0, 0});
+    test::check_refused(file, path, read_one,
+                        {"bytes after the compressed data, which are no further member of gzip is 3"});
+    file.resize(file.size() - 2);
+    file.back() = 0x1f;
+    test::check_refused(file, path, read_one, {"no further member of gzip is 1, expected 0"});
+    file.push_back(0x8b);
+    test::check_refused(file, path, read_one, {"the compressed data end too early"});
+  }
+  SECTION("a further member is counted too") {
+    Bytes file = gzip(small);
+    const Bytes more = gzip({1});
+    file.insert(file.end(), more.begin(), more.end());
+    test::check_refused(file, path, read_one, {"number of bytes in the compressed data is more than 18, expected 18"});
+  }
+}
+
+TEST_CASE("a packed IDX file of 1032 times its size gets the limit, and memory for what there is", "[io]") {
+  if (!basin_test::counts_allocations()) return;
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.gz");
+  // Claims 16 MiB, which a file of this size might unpack to, and has so many bytes.
+  const auto peak_of = [&](std::size_t bytes) {
+    Bytes plain{0, 0, 8, 1, 1, 0, 0, 0};
+    plain.resize(8 + bytes);
+    Bytes file = gzip(plain);
+    Bytes padding(20'000);  // in the packed data there is room for a comment
+    for (std::size_t i = 0; i < padding.size(); ++i) padding[i] = static_cast<std::uint8_t>(1 + i % 255);
+    file[3] = 0x10;
+    padding.push_back(0);
+    file.insert(file.begin() + 10, padding.begin(), padding.end());
+    write_file(path, file);
+    plain = {};
+    file = {};
+    padding = {};
+    const std::size_t before = basin_test::live_bytes();
+    basin_test::reset_peak();
+    std::string message;
+    try {
+      static_cast<void>(read_idx(path));
+    } catch (const FileError& error) {
+      message = error.what();
+    }
+    CHECK((message.empty() || message == path + ": number of bytes in the compressed data is " +
+                                             std::to_string(bytes + 8) + ", expected 16777224"));
+    CHECK(message.empty() == (bytes == std::size_t{1} << 24));
+    return basin_test::peak_bytes() - before;
+  };
+  constexpr std::size_t mib = std::size_t{1} << 20;
+  CHECK(peak_of(10) < mib / 2);
+  CHECK(peak_of(mib) < 4 * mib);
+  CHECK(peak_of(16 * mib) >= 16 * mib);
+  CHECK(peak_of(16 * mib) < 25 * mib);
+}
+
 TEST_CASE("an IDX file of any other length is refused", "[io]") {
   const test::TemporaryFolder folder;
   test::check_every_length(small, folder.file("a"), read_one);
@@ -121,10 +190,13 @@ TEST_CASE("a packed IDX file that unpacks to more than it says is refused withou
   CHECK(bomb.size() < 200'000);
   test::check_refused(bomb, path, read_one, {"number of bytes in the compressed data is more than 18, expected 18"});
 
-  SECTION("the caller's limit holds even if the file is honest") {
-    Bytes honest{0, 0, 8, 1, 0x04, 0, 0, 0};  // 64 MiB
-    honest.resize(8 + (std::size_t{64} << 20));
+  SECTION("the limit holds even if the file is honest: 64 MiB, or what the caller says") {
+    Bytes honest{0, 0, 8, 1, 0x04, 0, 0, 1};  // 64 MiB and a byte
+    honest.resize(8 + (std::size_t{64} << 20) + 1);
+    test::check_refused(gzip(honest), path, read_one, {"(67108865)", "67108864"});
     test::check_refused(gzip(honest), path, [](const std::string& p) { return read_idx(p, 1 << 20); },
-                        {"(67108864)", "1048576"});
+                        {"(67108865)", "1048576"});
+    test::check_refused(honest, path, [](const std::string& p) { return read_idx(p, 1 << 20); }, {"size in bytes"});
+    CHECK(read_idx(path, (std::uint64_t{64} << 20) + 1).bytes.size() == honest.size() - 8);
   }
 }

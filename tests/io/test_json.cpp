@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 
 #include "basin/io/json.hpp"
 #include "hostile.hpp"
+#include "support/counting_allocator.hpp"
 
 using namespace basin;
 
@@ -49,4 +51,51 @@ TEST_CASE("unknown keys of settings are named, with the known ones", "[io]") {
                     "s.json: key in settings is 'rat', expected one of: epochs, rate");
   CHECK_THROWS_WITH(check_keys(Json(3), {"epochs"}, "s.json", "settings"),
                     "s.json: settings is number, expected an object");
+}
+
+TEST_CASE("what is said of a JSON file is short and printable, whatever is in it", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.json");
+  const auto message = [&](const std::string& text) {
+    write_file(path, text);
+    try {
+      static_cast<void>(check_keys(read_json(path), {"known"}, path, "settings"));
+    } catch (const FileError& error) {
+      return std::string(error.what()).substr(path.size());
+    }
+    return std::string();
+  };
+  const std::string much(200'000, 'x'), raw = "\x1b[31m\x01\xff\xfe\xc2\x80";
+  for (const std::string& text :
+       {"[" + much, "[\"" + much, "{\"" + much + "\": 1}", "{\"" + much + "\": 1, \"" + much + "\": 1}", "[\"" + raw,
+        "[" + raw, std::string("{\"\\u001b[31m\\u0000\\u0085\": 1}")}) {
+    const std::string said = message(text);
+    INFO(said);
+    CHECK(!said.empty());
+    CHECK(said.size() < 500);
+    CHECK(std::all_of(said.begin(), said.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+  }
+  CHECK(message("{\"\\u001b[31m\\n\": 1}") == ": key in settings is '\\x1b[31m\\n', expected one of: known");
+}
+
+TEST_CASE("a JSON file takes forty times its size at most, and 1 MiB is the most by default", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.json");
+  const auto list_of = [](const std::string& item, std::size_t bytes) {
+    std::string text = "[" + item;
+    while (text.size() + item.size() + 2 <= bytes) text += "," + item;
+    return text + "]";
+  };
+  write_file(path, list_of("1", (1 << 20) + 1));
+  CHECK_THROWS_WITH(read_json(path), Catch::Contains("size in bytes is 1048577, expected at most 1048576"));
+  CHECK_NOTHROW(read_json(path, (1 << 20) + 1));
+  if (!basin_test::counts_allocations()) return;
+  for (const std::string item : {"{}", "[]", "1", "\"\"", "{\"\":{}}", "[[[[]]]]"}) {
+    INFO(item);
+    write_file(path, list_of(item, 1 << 20));
+    const std::size_t before = basin_test::live_bytes();
+    basin_test::reset_peak();
+    CHECK_NOTHROW(read_json(path));
+    CHECK(basin_test::peak_bytes() - before < (std::size_t{1} << 20) * 41);
+  }
 }

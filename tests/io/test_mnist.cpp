@@ -28,6 +28,23 @@ TEST_CASE("a split of MNIST is images from 0 to 1, features first, and their lab
   CHECK(set.images.view().sample(n).data()[28 * y + x] == static_cast<float>((784 * n + 28 * y + x) % 251) / 255.0f);
 }
 
+TEST_CASE("a split of MNIST without images is a split without images", "[io]") {
+  const test::TemporaryFolder folder;
+  write_split(folder, 0, {});
+  const LabelledImages set = read_mnist(folder.file("."), MnistSplit::test);
+  CHECK(set.images.shape == Shape{1, {28, 28, 1}, 0});
+  CHECK(set.images.values.size() == 0);
+  CHECK(set.labels.empty());
+}
+
+TEST_CASE("a split of MNIST takes no more than its argument says", "[io]") {
+  const test::TemporaryFolder folder;
+  write_split(folder, 3, {7, 0, 9});
+  CHECK_NOTHROW(read_mnist(folder.file("."), MnistSplit::test, 3 * 784));
+  CHECK_THROWS_WITH(read_mnist(folder.file("."), MnistSplit::test, 3 * 784 - 1),
+                    Catch::Contains("shape in the header is (3, 28, 28), expected no more than the 2351 bytes"));
+}
+
 TEST_CASE("MNIST files that are missing or disagree are refused", "[io]") {
   const test::TemporaryFolder folder;
   const auto message = [&] {

@@ -39,6 +39,7 @@ TEST_CASE("safetensors round trips keep everything", "[io]") {
   for (std::size_t t = 0; t < detail::tensor_types.size(); ++t) {
     const auto& info = detail::tensor_types[t];
     REQUIRE(static_cast<std::size_t>(info.type) == t);  // the table is in the order of the enumeration
+    if (info.type == TensorType::other) continue;
     file.tensors[std::string(info.name)] = {info.type, {1, 3}, Bytes(3 * info.bytes, 9)};
   }
   write_safetensors(path, file);
@@ -53,6 +54,66 @@ TEST_CASE("safetensors round trips keep everything", "[io]") {
   }
   write_safetensors(path, {});
   CHECK(read_safetensors(path).tensors.empty());
+}
+
+TEST_CASE("safetensors of types that C++ lacks are bytes with their type's name, and written as they were", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  struct Known {
+    std::string name;
+    std::vector<std::uint64_t> shape;
+    std::size_t bytes;
+  };
+  TensorFile file = example();
+  for (const Known& known : std::vector<Known>{{"F4", {3, 2}, 3},
+                                               {"F6_E2M3", {4}, 3},
+                                               {"F6_E3M2", {2, 8}, 12},
+                                               {"F8_E8M0", {5}, 5},
+                                               {"F8_E4M3FNUZ", {5}, 5},
+                                               {"F8_E5M2FNUZ", {}, 1},
+                                               {"C64", {2}, 16},
+                                               {"TYPE_OF_TOMORROW", {7, 7}, 11}}) {
+    TensorEntry entry{TensorType::other, known.shape, Bytes(known.bytes, 3), known.name};
+    file.tensors["of " + known.name] = entry;
+  }
+  write_safetensors(path, file);
+  const Bytes written = read_file(path);
+  const TensorFile back = read_safetensors(path);
+  REQUIRE(back.tensors.size() == file.tensors.size());
+  for (const auto& [key, entry] : file.tensors) {
+    INFO(key);
+    const TensorEntry& other = back.tensors.at(key);
+    CHECK(other.type == entry.type);
+    CHECK(other.other_type == entry.other_type);
+    CHECK(other.shape == entry.shape);
+    CHECK(other.bytes == entry.bytes);
+  }
+  write_safetensors(path, back);
+  CHECK(read_file(path) == written);
+
+  // As another program would write one tensor of a type that is not known among known ones.
+  const std::string header =
+      R"({"a":{"dtype":"F8_E8M0","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})";
+  Bytes theirs = file_of(header, 0);
+  theirs.insert(theirs.end(), {1, 2, 3});
+  write_file(path, theirs);
+  CHECK(read_safetensors(path).tensors.at("a").bytes == Bytes{1, 2});
+  CHECK(read_safetensors(path).tensors.at("b").bytes == Bytes{3});
+}
+
+TEST_CASE("what a safetensors file may take is an argument, and its header's limit low by default", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.safetensors");
+  write_safetensors(path, example());
+  const std::uint64_t size = read_file(path).size();
+  CHECK_NOTHROW(read_safetensors(path, size));
+  CHECK_THROWS_WITH(read_safetensors(path, size - 1), Catch::Contains("size in bytes"));
+  CHECK_THROWS_WITH(read_safetensors(path, size, 16),
+                    Catch::Contains("length of the header is") && Catch::Contains("expected at most 16"));
+  // Lists of empty lists take the most memory for their text.
+  std::string header = "{\"a\":[[]";
+  while (header.size() < std::size_t{5} << 20) header += ",[]";
+  test::check_refused(file_of(header + "]}", 0), path, read_one, {"length of the header", "expected at most 4194304"});
 }
 
 TEST_CASE("a safetensors file has the bytes that the format says", "[io]") {
@@ -117,7 +178,10 @@ TEST_CASE("safetensors headers that lie are refused before memory is taken", "[i
   refused(one(f32, "2", "[0,8]"), 8, {"shape of tensor 'a' is number"});
   refused(one(f32, "[2]", "[0,8,8]"), 8, {"data_offsets of tensor 'a'"});
   refused(one(f32, "[2]", "{}"), 8, {"data_offsets of tensor 'a'"});
-  refused(one("\"F31\"", "[2]", "[0,8]"), 8, {"dtype of tensor 'a'"});
+  refused(one("\"\"", "[2]", "[0,8]"), 8, {"dtype of tensor 'a' is '\"\"', expected a name, such as F32"});
+  refused(one("\"C64\"", "[2]", "[0,8]"), 8, {"number of bytes of tensor 'a' is 8, expected that of shape (2) of C64"});
+  refused(one("\"F4\"", "[3]", "[0,1]"), 1, {"number of bytes of tensor 'a' is 1, expected that of shape (3) of F4"});
+  refused(one("\"F4\"", "[4611686018427387904,2]", "[0,0]"), 0, {"number of bytes of tensor 'a' is 0"});
   refused(one("7", "[2]", "[0,8]"), 8, {"dtype of tensor 'a'"});
   refused(R"({"a":{"dtype":"F32","shape":[2]}})", 8, {"number of keys of tensor 'a' is 2"});
   refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}})", 8, {"key in tensor 'a' is 'x'"});
@@ -137,7 +201,16 @@ TEST_CASE("a safetensors file that cannot be read again is not written", "[io]")
   const test::TemporaryFolder folder;
   const std::string path = folder.file("a.safetensors");
   CHECK_THROWS_WITH(write_safetensors(path, {{{"a", {TensorType::f32, {2}, Bytes(7)}}}, {}}),
-                    "number of bytes of tensor 'a' is 7, expected 8");
+                    "number of bytes of tensor 'a' is 7, expected that of shape (2) of F32");
+  const auto other = [&](TensorType type, const std::string& name) {
+    write_safetensors(path, {{{"a", {type, {1}, Bytes(8), name}}}, {}});
+  };
+  const std::string wanted = ", expected the name of a type for TensorType::other, and empty for all others";
+  CHECK_THROWS_WITH(other(TensorType::other, ""), "other_type of tensor 'a' is ''" + wanted);
+  CHECK_THROWS_WITH(other(TensorType::other, "F64"), "other_type of tensor 'a' is 'F64'" + wanted);
+  CHECK_THROWS_WITH(other(TensorType::f64, "C64"), "other_type of tensor 'a' is 'C64'" + wanted);
+  CHECK_THROWS_WITH(other(TensorType::other, "F4"),
+                    "number of bytes of tensor 'a' is 8, expected that of shape (1) of F4");
   CHECK_THROWS_AS(write_safetensors(path, {{{"__metadata__", {TensorType::u8, {0}, {}}}}, {}}), std::invalid_argument);
   CHECK_THROWS_AS(write_safetensors(path, {{{"\xff", {TensorType::u8, {0}, {}}}}, {}}), FileError);
   CHECK(folder.entries() == 0);

@@ -23,14 +23,18 @@
 #include <zlib.h>
 
 #include <array>
+#include <bit>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "basin/core/parameters.hpp"
+#include "basin/io/byte_order.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/safetensors.hpp"
 #include "basin/version.hpp"
@@ -61,7 +65,11 @@ class Checksum {
     // zlib takes a null pointer, as an empty vector has, for the wish to begin anew.
     if (count > 0) value_ = crc32_z(value_, static_cast<const Bytef*>(bytes), count);
   }
-  void add(std::uint64_t number) { add(&number, sizeof number); }
+  void add(std::uint64_t number) {
+    std::array<std::uint8_t, 8> bytes{};
+    for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(number >> (8 * i));
+    add(bytes.data(), bytes.size());
+  }
   void add(std::string_view text) {
     add(std::uint64_t{text.size()});
     add(text.data(), text.size());
@@ -81,11 +89,17 @@ class Checksum {
   sum.add(std::uint64_t{file.tensors.size()});
   for (const auto& [tensor, entry] : file.tensors) {
     sum.add(std::string_view(tensor));
-    sum.add(name(entry.type));
+    sum.add(type_name(entry));
     sum.add(std::uint64_t{entry.shape.size()});
     for (const std::uint64_t extent : entry.shape) sum.add(extent);
     sum.add(std::uint64_t{entry.bytes.size()});
-    sum.add(entry.bytes.data(), entry.bytes.size());
+    if constexpr (std::endian::native == std::endian::little) {
+      sum.add(entry.bytes.data(), entry.bytes.size());
+    } else {  // in the order that they have in the file
+      std::vector<std::uint8_t> bytes = entry.bytes;
+      swap_order(std::endian::little, bytes, item_bytes(entry.type));
+      sum.add(bytes.data(), bytes.size());
+    }
   }
   for (const auto& [key, value] : file.metadata) {
     if (key == checksum_key) continue;

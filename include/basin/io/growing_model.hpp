@@ -150,10 +150,13 @@ template <class Model>
 }  // namespace detail
 
 /// The parameters of a published model: layer after layer its W (outputs, inputs), column-major, and its bias.
-/// Throws FileError if the file is anything else than uint8 layers of these `sizes`.
+/// Throws FileError if the file is anything else than uint8 layers of these `sizes`, and if it is longer than a file of
+/// them has reason to be: twice its text, and 64 KiB. Memory: as read_json.
 [[nodiscard]] inline std::vector<float> read_growing_model(const std::string& path,
                                                            const std::vector<DenseSize>& sizes) {
-  const Json file = read_json(path);
+  std::uint64_t most_bytes = 1 << 16;
+  for (const DenseSize& size : sizes) most_bytes += 2 * (size.params() / 3 * 4 + 256);
+  const Json file = read_json(path, most_bytes);
   check_file(file.is_array(), path, "the model", file.type_name(), "an array of layers");
   check_file(file.size() == sizes.size(), path, "number of layers", file.size(), sizes.size());
   std::vector<float> theta;

@@ -19,7 +19,7 @@
 #include "basin/core/state.hpp"
 #include "basin/io/atomic_file.hpp"
 #include "basin/io/byte_order.hpp"
-#include "basin/io/inflate.hpp"
+#include "basin/io/gzip.hpp"
 
 namespace basin {
 
@@ -56,22 +56,34 @@ namespace detail {
 class IdxSource {
  public:
   IdxSource(std::span<const std::uint8_t> file, const std::string& path) : plain_(file), path_(path) {
-    constexpr std::array<std::uint8_t, 2> gzip_magic{0x1f, 0x8b};
-    if (file.size() >= 2 && std::equal(gzip_magic.begin(), gzip_magic.end(), file.begin())) {
-      packed_.emplace(file, Compression::gzip, path);
-    }
+    if (is_gzip(file)) packed_.emplace(file, path);
     most_ = packed_ ? saturating_product(file.size(), max_deflate_ratio) : file.size();
   }
 
   /// No more than this many bytes can come, whatever a header says.
   [[nodiscard]] std::uint64_t most() const { return most_; }
 
-  void read(std::span<std::uint8_t> out) {
-    if (packed_) return packed_->read(out);
+  /// Fills `out`; `after` more bytes are to follow, for the message.
+  void read(std::span<std::uint8_t> out, std::uint64_t after = 0) {
+    if (packed_) return packed_->read(out, after);
     check_file(plain_.size() >= out.size(), path_, "number of bytes left for the next field", plain_.size(),
-               out.size());
+               out.size() + after);
     std::copy_n(plain_.begin(), out.size(), out.begin());
     plain_ = plain_.subspan(out.size());
+  }
+
+  /// So many bytes. Memory grows with what there is of them: at most twice that, and at most `count`, is ever used.
+  [[nodiscard]] std::vector<std::uint8_t> read(std::uint64_t count) {
+    constexpr std::uint64_t first = 1 << 16;
+    std::vector<std::uint8_t> out;
+    while (out.size() < count) {
+      const std::size_t done = out.size();
+      const auto size = static_cast<std::size_t>(std::min(count, std::max(first, 2 * std::uint64_t{done})));
+      out.reserve(size);  // not as much as resize would take
+      out.resize(size);
+      read(std::span(out).subspan(done), count - size);
+    }
+    return out;
   }
 
   void finish() {
@@ -82,16 +94,20 @@ class IdxSource {
  private:
   std::span<const std::uint8_t> plain_;
   std::string path_;
-  std::optional<Inflater> packed_;
+  std::optional<Gunzip> packed_;
   std::uint64_t most_ = 0;
 };
 
 }  // namespace detail
 
-/// Reads an IDX file, plain or packed by gzip (seen from its first bytes, not from its name). Throws FileError for a
-/// file that is not exactly one IDX array of at most max_bytes of numbers.
-[[nodiscard]] inline IdxArray read_idx(const std::string& path, std::uint64_t max_bytes = default_max_file_bytes) {
-  const std::vector<std::uint8_t> file = read_file(path, max_bytes);
+/// Reads an IDX file, plain or packed by gzip (seen from its first bytes, not from its name; of one member or several).
+/// A set of no numbers, such as one of (0, 28, 28), is a set. Throws FileError for a file that is not exactly one IDX
+/// array of at most max_bytes of numbers. Memory: the file, of at most max_bytes and a header, and the numbers, which
+/// grow with what the file turns out to hold, to one and a half times max_bytes at most.
+[[nodiscard]] inline IdxArray read_idx(const std::string& path, std::uint64_t max_bytes = default_max_unpacked_bytes) {
+  constexpr std::uint64_t most_around = 4096;  // the longest header, and what gzip adds where it gains nothing
+  const std::uint64_t around = most_around + max_bytes / 1024;
+  const std::vector<std::uint8_t> file = read_file(path, max_bytes + std::min(around, ~max_bytes));
   detail::IdxSource source(file, path);
 
   std::array<std::uint8_t, 4> magic{};
@@ -113,8 +129,7 @@ class IdxSource {
   check_file(
       bytes <= std::min(source.most(), max_bytes), path, "shape in the header", detail::shape_text(array.extents),
       "no more than the " + std::to_string(std::min(source.most(), max_bytes)) + " bytes that the file can hold");
-  array.bytes.resize(static_cast<std::size_t>(bytes));
-  source.read(array.bytes);
+  array.bytes = source.read(bytes);
   source.finish();
   detail::swap_order(std::endian::big, array.bytes, item);
   return array;

@@ -117,8 +117,9 @@ template <class S = float>
 
 /// The same for a PNG file. Throws FileError as read_png does.
 template <class S = float>
-[[nodiscard]] State<S> read_target_image(const std::string& path, const TargetOptions& options = {}) {
-  return target_state<S>(read_png(path), options);
+[[nodiscard]] State<S> read_target_image(const std::string& path, const TargetOptions& options = {},
+                                         const PngLimits& limits = {}) {
+  return target_state<S>(read_png(path, limits), options);
 }
 
 /// The first four features of a state (4 or more, X, Y, 1, 1) over a white background: an RGB image of scale X by
