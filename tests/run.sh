@@ -13,10 +13,6 @@ fi
 cd "$(dirname "$0")/.."
 . .ci/build.sh
 
-# Threads that wait for work sleep. The default, to go round in a loop, takes the core from the test beside: 2.5 s instead
-# of 0.16 s for the gradients of an automaton with places, where two cores were busy.
-export OMP_WAIT_POLICY=passive
-
 provide "$build_packages$test_packages" "$check_packages"
 
 passed=0
