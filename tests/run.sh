@@ -1,5 +1,5 @@
 #!/bin/sh
-# All tests: those of the release build, the same under the address and undefined behaviour sanitizers, and those of
+# All tests: those of an optimized build, the same under the address and undefined behaviour sanitizers, and those of
 # threads under the thread sanitizer. The last line is "N passed, M failed".
 # Installs what is missing where that is Debian's apt-get, and asks for it elsewhere.
 set -eu
@@ -56,7 +56,7 @@ check() {
   passed=$((passed + ${counts#* } - failed_here - skipped))
 }
 
-check release
+check tests
 check asan-ubsan
 check tsan
 

@@ -43,14 +43,24 @@ Eigen::Matrix4d gathered(const S* numbers, Index matrix, Index i) {
   return out;
 }
 
-template <int C, class S>
-bool input_is_right(Index tiles) {
+/// The transforms of one number of features. All else is the same for all numbers, so that it is compiled once.
+template <class S>
+struct Transforms {
+  Index features;
+  decltype(&kernels::winograd_input<1, S>) input;
+  decltype(&kernels::winograd_output<1, S>) output;
+  decltype(&kernels::winograd_output_back<1, S>) output_back;
+};
+
+template <class S>
+bool input_is_right(const Transforms<S>& transforms, Index tiles) {
+  const Index C = transforms.features;
   const Index cells = 2 * tiles + 2, matrix = tiles * C + 3;
   const auto lines = whole_numbers<S>(4 * cells * C, 1);
   const S* under[4];
   for (Index i = 0; i < 4; ++i) under[i] = lines.data() + i * cells * C;
   Guarded<S> v(16 * matrix);
-  kernels::winograd_input<C>(tiles, under, v.data(), matrix);
+  transforms.input(tiles, under, v.data(), matrix);
   bool right = v.intact();
   for (Index t = 0; t < tiles; ++t) {
     for (Index c = 0; c < C; ++c) {
@@ -65,15 +75,15 @@ bool input_is_right(Index tiles) {
 }
 
 /// `lower`: with a second line.
-template <int C, class S>
-bool output_is_right(Index cells, bool lower) {
+template <class S>
+bool output_is_right(const Transforms<S>& transforms, Index cells, bool lower) {
+  const Index C = transforms.features;
   const Index tiles = (cells + 1) / 2, matrix = tiles * C + 3;
   const auto m = whole_numbers<S>(16 * matrix, 1), start = whole_numbers<S>(C, 2),
              g = whole_numbers<S>(2 * cells * C, 3);
   Guarded<S> out(2 * cells * C), back(16 * matrix);
-  kernels::winograd_output<C>(tiles, cells, m.data(), matrix, start.data(), out.data(),
-                              lower ? out.data() + cells * C : nullptr);
-  kernels::winograd_output_back<C>(tiles, cells, g.data(), lower ? g.data() + cells * C : nullptr, back.data(), matrix);
+  transforms.output(tiles, cells, m.data(), matrix, start.data(), out.data(), lower ? out.data() + cells * C : nullptr);
+  transforms.output_back(tiles, cells, g.data(), lower ? g.data() + cells * C : nullptr, back.data(), matrix);
   bool right = out.intact() && back.intact();
   for (Index t = 0; t < tiles; ++t) {
     for (Index c = 0; c < C; ++c) {
@@ -115,18 +125,20 @@ bool weights_are_right() {
   return right;
 }
 
-template <class S, int C>
-void check_features() {
-  CAPTURE(C);
-  for (const Index tiles : {0, 1, 2, 7}) CHECK(input_is_right<C, S>(tiles));
+template <class S>
+void check_features(const Transforms<S>& transforms) {
+  CAPTURE(transforms.features);
+  for (const Index tiles : {0, 1, 2, 7}) CHECK(input_is_right(transforms, tiles));
   for (const Index cells : {1, 2, 3, 14}) {
-    for (const bool lower : {false, true}) CHECK(output_is_right<C, S>(cells, lower));
+    for (const bool lower : {false, true}) CHECK(output_is_right(transforms, cells, lower));
   }
 }
 
 template <class S, int... I>
 void check_all_features(std::integer_sequence<int, I...>) {
-  (check_features<S, I + 1>(), ...);
+  (check_features<S>({I + 1, &kernels::winograd_input<I + 1, S>, &kernels::winograd_output<I + 1, S>,
+                      &kernels::winograd_output_back<I + 1, S>}),
+   ...);
 }
 
 }  // namespace
