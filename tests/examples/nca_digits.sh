@@ -32,5 +32,4 @@ refused "length of 'labels' is 24, expected 25" --resume one --pool 25
 refused 'one of them' --resume one --evaluate one
 printf '{}' >other.json
 refused 'no checkpoint of basin' --evaluate other.json
-refused 'GB' --pool 1000000 --batch 4096 --steps 10000 --iterations 1 --threads 4
 printf 'nca_digits: all as expected\n'
