@@ -64,10 +64,10 @@ goes_on() {
   same "$folder" stopped
   cmp "$folder/population.png" stopped/population.png || fail "$folder, resumed: another chart of its counts"
 }
-goes_on long_life TERM --rule B3/S23 --pattern random --size 200 --steps 400
-goes_on long_plane KILL --rule B3/S23 --pattern acorn --boundary unbounded --steps 800
-goes_on long_lenia HUP --steps 60 --size 100 --boundary unbounded
-goes_on long_line TERM --rule 110 --size 301 --steps 3000
+goes_on long_life TERM --rule B3/S23 --pattern random --size 100 --steps 200
+goes_on long_plane KILL --rule B3/S23 --pattern acorn --boundary unbounded --steps 400
+goes_on long_lenia HUP --steps 40 --size 42 --boundary unbounded
+goes_on long_line TERM --rule 110 --size 201 --steps 800
 cmp long_line/automata.png stopped/automata.png || fail "rule 110, resumed, has another picture of all of time"
 
 # One that came to its end goes on for longer, as one that was never stopped.
@@ -102,7 +102,7 @@ refused "density is 'nan'" --rule B3/S23 --density nan
 refused 'no-such-folder' --rule B3/S23 --save no-such-folder/end.rle
 refused 'no checkpoint of basin' --resume high.rle
 refused 'data set of the checkpoint' --resume long_life --seed 2
-refused "'step' is 400, expected 0 to 20" --resume long_life --steps 20
+refused "'step' is 200, expected 0 to 20" --resume long_life --steps 20
 printf 'x = 2, y = 2\n3o!\n' >wide.rle
 refused 'wide.rle' --pattern wide.rle
 printf 'automata: all as expected\n'

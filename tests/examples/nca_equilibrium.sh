@@ -1,7 +1,8 @@
 #!/bin/sh
 # What a user of nca_equilibrium relies on: sh nca_equilibrium.sh <program> <folder to work in>
 # An automaton that is trained through its equilibrium settles and heals, on one thread or two to the last bit; a trained
-# automaton is looked at and trained on; a run that is stopped in any of its trainings goes on to the same end; and what is wrong is refused with a message that says so.
+# automaton is looked at and trained on; a run that is stopped in any of its trainings goes on to the same end; and
+# what is wrong is refused with a message that says so.
 . "$(dirname "$0")/expect.sh"
 
 small="--size 8 --iterations 40 --unrolled-iterations 2 --reach-iterations 2"
