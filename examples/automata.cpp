@@ -3,9 +3,10 @@
 //   automata --help
 //
 // automata/settings.hpp has the options, patterns.hpp what a run starts from, watching.hpp what is measured and drawn,
-// running.hpp the runs.
+// course.hpp how a run is stopped and resumed, running.hpp the runs.
 
-#include <filesystem>
+#include <cstdio>
+#include <string>
 
 #include "automata/running.hpp"
 #include "automata/settings.hpp"
@@ -19,20 +20,22 @@ inline int worthwhile_threads(const Chosen& chosen) {
   return chosen.size * chosen.size * dear < Index{512} * 512 ? 1 : 0;
 }
 
-inline int run(Settings& settings) {
+inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   const Chosen chosen = choose(settings);
   basin::set_threads(settings.threads > 0 ? settings.threads : worthwhile_threads(chosen));
-  std::filesystem::create_directories(settings.out);
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "automata.png", "automata.gif", "population.png"});
+  if (!settings.save.empty()) basin::check_writable(settings.save);
+  Course course(settings, chosen, command_line, from);
+  std::printf("%s, %s, %s: %td steps\n", chosen.rule.c_str(), chosen.pattern.c_str(), settings.boundary.c_str(),
+              chosen.steps);
   switch (chosen.family) {
     case Family::elementary:
-      run_elementary(settings, chosen);
-      break;
+      return run_elementary(settings, chosen, course);
     case Family::life_like:
-      run_life_like(settings, chosen);
-      break;
+      return run_life_like(settings, chosen, course);
     case Family::lenia:
-      run_lenia(settings, chosen);
-      break;
+      return run_lenia(settings, chosen, course);
   }
   return 0;
 }
@@ -43,5 +46,5 @@ int main(int argc, char** argv) {
   automata::Settings settings;
   basin::examples::CommandLine command_line("automata", automata::description, automata::footer);
   automata::describe(settings, command_line);
-  return basin::examples::main_of("automata", command_line, argc, argv, [&] { return automata::run(settings); });
+  return basin::examples::main_of(command_line, argc, argv, [&] { return automata::run(settings, command_line); });
 }

@@ -7,7 +7,7 @@
 // measured and drawn.
 
 #include <cstdio>
-#include <filesystem>
+#include <string>
 
 #include "nca_digits/settings.hpp"
 #include "nca_digits/showing.hpp"
@@ -15,23 +15,44 @@
 
 namespace nca_digits {
 
+/// Before images are drawn and states are made.
+inline void check_sizes(const Settings& settings) {
+  constexpr double state = 28.0 * 28 * features * sizeof(float);
+  // The pool stores cells with ink alone, about a fifth; a rollout on each thread has all its states.
+  basin::examples::check_memory(
+      "--batch " + std::to_string(settings.batch) + ", --pool " + std::to_string(settings.pool) + " and --steps " +
+          std::to_string(settings.steps),
+      state * (0.2 * settings.pool + 4.0 * settings.batch + 1.0 * basin::threads() * settings.steps));
+}
+
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
-  if (!settings.resume.empty() && !settings.evaluate.empty()) {
-    throw std::invalid_argument("--resume and --evaluate are both given, expected one of them");
-  }
-  const std::string from = settings.resume.empty() ? settings.evaluate : settings.resume;
-  if (!from.empty()) command_line.take(basin::CheckpointReader(from).metadata("settings"), from);
+  basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
+  const bool trains = settings.evaluate.empty();
+  const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);
-  std::filesystem::create_directories(settings.out);
+  check_sizes(settings);
+  basin::examples::prepare_outputs(settings.out,
+                                   {"metrics.json", "digits.gif", "digits.png", "accuracy.png", "loss.png"});
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
   Trainer trainer(settings, data);
-  if (!from.empty()) trainer.load(from);
-  if (settings.evaluate.empty()) {
+  basin::Training training(
+      {.iterations = settings.iterations,
+       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+       .checkpoint_minutes = settings.checkpoint_minutes,
+       .label = {.program = command_line.program(),
+                 .settings = command_line.settings(),
+                 .data = trains ? basin::examples::fingerprint(data.name, data.train.images) : ""}});
+  if (!from.empty()) trainer.resume(training, from);
+  if (trains) {
     std::printf("%s: %td training and %td test images; %zu parameters; %d threads\n", data.name.c_str(),
                 data.train.images.shape.samples, data.test.images.shape.samples, Rule::param_count, basin::threads());
-    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
+    if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      draw_digits(settings.out + "/", settings, data.test, trainer.parameters());
+      return basin::examples::stopped(training, training.options().checkpoint);
+    }
   }
-  show(settings, data, trainer);
+  show(settings, data, trainer, training);
   return 0;
 }
 
@@ -41,6 +62,5 @@ int main(int argc, char** argv) {
   nca_digits::Settings settings;
   basin::examples::CommandLine command_line("nca_digits", nca_digits::description, nca_digits::footer);
   nca_digits::describe(settings, command_line);
-  return basin::examples::main_of("nca_digits", command_line, argc, argv,
-                                  [&] { return nca_digits::run(settings, command_line); });
+  return basin::examples::main_of(command_line, argc, argv, [&] { return nca_digits::run(settings, command_line); });
 }

@@ -29,9 +29,7 @@ inline void check_sizes(const Settings& settings) {
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
-  if (!settings.resume.empty() && !settings.model.empty()) {
-    throw std::invalid_argument("--resume and --model are both given, expected one of them");
-  }
+  basin::examples::check_one_of("resume", settings.resume, "model", settings.model);
   const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   basin::set_threads(settings.threads);
   // A model without a picture is run as it is; with one, it is trained on.
@@ -60,7 +58,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
                 settings.target.empty() ? "drawn pattern" : settings.target.c_str(), settings.regime.c_str(),
                 trainer.grid().space[0], trainer.grid().space[1], Rule::param_count, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      draw_loss(settings, training);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
       draw_growth(settings, trainer);
       return basin::examples::stopped(training, training.options().checkpoint);
     }

@@ -7,7 +7,6 @@
 // the program, trainer.hpp the training, showing.hpp what is measured and drawn.
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 
 #include "nca_texture/settings.hpp"
@@ -16,34 +15,56 @@
 
 namespace nca_texture {
 
+/// Before pictures are drawn and states are made.
+inline void check_sizes(const Settings& settings, bool only_run) {
+  const auto state_of = [](double side) { return side * side * features * sizeof(float); };
+  // Shown: the state twice, and frames of 2 x 2 pixels a cell, seven of each strip.
+  const double shown = 2 * state_of(settings.run_size) + 16 * 12.0 * settings.run_size * settings.run_size;
+  // The pool, a batch and what becomes of it, and all states of a rollout on each thread.
+  const double trained =
+      state_of(settings.size) * (settings.pool + 4.0 * settings.batch + 1.0 * basin::threads() * settings.max_steps);
+  basin::examples::check_memory("--run-size " + std::to_string(settings.run_size), shown);
+  if (only_run) return;
+  basin::examples::check_memory("--size " + std::to_string(settings.size) + ", --batch " +
+                                    std::to_string(settings.batch) + ", --pool " + std::to_string(settings.pool) +
+                                    " and --max-steps " + std::to_string(settings.max_steps),
+                                trained);
+}
+
 template <class Kind>
-int run_kind(Settings& settings, bool only_run) {
+int run_kind(Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from,
+             bool only_run) {
   Trainer<Kind> trainer(settings, only_run ? Target{} : load_texture(settings));
+  basin::Training training(trainer.options(command_line));
   if (!settings.model.empty()) trainer.take(basin::load_parameters<typename Kind::Rule, float>(settings.model));
-  if (!settings.resume.empty()) trainer.load(settings.resume);
+  if (!from.empty()) trainer.resume(training, from);
   if (!only_run) {
     std::printf("%s: %s rule, %zu parameters, %d x %d cells, %d threads\n",
                 settings.texture.empty() ? "drawn texture" : settings.texture.c_str(), Kind::name,
                 Kind::Rule::param_count, settings.size, settings.size, basin::threads());
-    if (!basin::examples::train_and_save(trainer, settings.out)) return basin::examples::interrupted_status;
+    if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      draw_forming(settings, trainer);
+      return basin::examples::stopped(training, training.options().checkpoint);
+    }
   }
   if (!settings.export_to.empty()) basin::save_parameters(settings.export_to, trainer.parameters());
-  show(settings, trainer);
+  show(settings, trainer, training);
   return 0;
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
-  if (!settings.resume.empty() && !settings.model.empty()) {
-    throw std::invalid_argument("--resume and --model are both given, expected one of them");
-  }
-  if (!settings.resume.empty()) {
-    command_line.take(basin::CheckpointReader(settings.resume).metadata("settings"), settings.resume);
-  }
+  basin::examples::check_one_of("resume", settings.resume, "model", settings.model);
+  const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   basin::set_threads(settings.threads);
-  std::filesystem::create_directories(settings.out);
   // A model without a texture is run as it is; with one, it is trained on.
   const bool only_run = !settings.model.empty() && settings.texture.empty() && !command_line.given("iterations");
-  return settings.rule == "micro" ? run_kind<Micro>(settings, only_run) : run_kind<Large>(settings, only_run);
+  check_sizes(settings, only_run);
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "forming.gif", "forming.png", "healing.png",
+                                                  "texture.png", "target.png", "loss.png"});
+  if (!settings.export_to.empty()) basin::check_writable(settings.export_to);
+  return settings.rule == "micro" ? run_kind<Micro>(settings, command_line, from, only_run)
+                                  : run_kind<Large>(settings, command_line, from, only_run);
 }
 
 }  // namespace nca_texture
@@ -52,6 +73,5 @@ int main(int argc, char** argv) {
   nca_texture::Settings settings;
   basin::examples::CommandLine command_line("nca_texture", nca_texture::description, nca_texture::footer);
   nca_texture::describe(settings, command_line);
-  return basin::examples::main_of("nca_texture", command_line, argc, argv,
-                                  [&] { return nca_texture::run(settings, command_line); });
+  return basin::examples::main_of(command_line, argc, argv, [&] { return nca_texture::run(settings, command_line); });
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "../support/process.hpp"
 #include "basin/core/random.hpp"
 #include "basin/io/life_rle.hpp"
 #include "basin/nca/elementary.hpp"
@@ -113,6 +114,27 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 5> cl
 
 }  // namespace detail
 
+/// Pixels of a cell in the picture of an elementary automaton.
+[[nodiscard]] inline Index scale_of_line(const Settings& settings, Index width) {
+  return settings.scale > 0 ? settings.scale : std::clamp<Index>(1024 / std::max<Index>(1, width), 1, 16);
+}
+
+/// Before a random pattern is drawn: throws UsageError for a run that the machine has no memory for.
+inline void check_sizes(const Settings& settings, const Chosen& chosen) {
+  // Counts of a step, as they are kept and as they are written.
+  const double steps = static_cast<double>(chosen.steps), size = static_cast<double>(chosen.size);
+  double bytes = 300 * steps;
+  if (chosen.family == Family::elementary) {
+    const double width = chosen.unbounded ? size + 2 * steps : size;
+    const auto scale = static_cast<double>(scale_of_line(settings, static_cast<Index>(width)));
+    bytes += width * steps * (1 + 3 * scale * scale);
+  } else if (!chosen.unbounded || chosen.pattern == "random") {
+    bytes += size * size * (28 + 6.0 * settings.scale * settings.scale);
+  }
+  basin::examples::check_memory(
+      "--size " + std::to_string(chosen.size) + " and --steps " + std::to_string(chosen.steps), bytes);
+}
+
 /// Throws std::invalid_argument for a rule or a pattern that there is not, or that do not go together; FileError for a
 /// file that cannot be used.
 [[nodiscard]] inline Chosen choose(const Settings& settings) {
@@ -156,6 +178,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 5> cl
       file = basin::parse_life_rle(std::find_if(detail::classics.begin(), detail::classics.end(), of_name)->second, "");
     }
   }
+  check_sizes(settings, chosen);
   basin::check(soft || chosen.pattern != "orbium", "--pattern of rule " + chosen.rule, chosen.pattern,
                "one of two states");
   basin::check(!soft || chosen.pattern == "orbium" || chosen.pattern == "random", "--pattern of lenia", chosen.pattern,
@@ -184,6 +207,10 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 5> cl
   basin::check(!line || height == 1, "pattern " + chosen.pattern, extent, "one row, for an elementary rule");
   basin::check(chosen.unbounded || std::max(width, height) <= chosen.size, "pattern " + chosen.pattern, extent,
                "at most --size " + std::to_string(chosen.size) + " either way");
+  if (line) basin::check(settings.save.empty(), "--save", settings.save, "none, for an elementary rule");
+  if (soft) {
+    basin::check(settings.save.empty(), "--save", settings.save, "none: an RLE file holds cells of two states");
+  }
   return chosen;
 }
 

@@ -3,12 +3,14 @@
 // The runs of the three families, on grids and without edges.
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "basin/nca/lenia.hpp"
 #include "basin/nca/unbounded.hpp"
+#include "course.hpp"
 #include "watching.hpp"
 
 namespace automata {
@@ -31,35 +33,66 @@ void with_boundary(const std::string& name, const Body& body) {
   return grid;
 }
 
-/// Makes the steps; see(t, state) for every one. The seconds are those of the steps alone.
-template <class A, class See>
-double run_grid(const A& automaton, State<float>& z, Index steps, const See& see) {
+/// Makes the steps; see(t, state) for every one. keep(file) keeps what is not in the state.
+template <class A, class Keep, class See>
+void run_grid(Course& course, const A& automaton, State<float>& z, const Keep& keep, const See& see) {
   State<float> next(z.shape);
   std::vector<std::uint8_t> marks(static_cast<std::size_t>(z.shape.cells()));
-  double seconds = 0;
-  for (Index t = 0; t <= steps; ++t) {
-    see(t, z);
-    if (t == steps) break;
-    const basin::examples::Stopwatch watch;
-    static_cast<void>(automaton.template step<float>({}, z.view(), next.view(), marks.data()));
-    seconds += watch.seconds();
-    std::swap(z.values, next.values);
-  }
-  return seconds;
+  const auto keeps = [&](auto& file) {
+    std::vector<float> cells(z.values.begin(), z.values.end());
+    file("cells", cells, basin::Length{z.values.size()}, basin::Within{0.0f, 1.0f});
+    std::copy(cells.begin(), cells.end(), z.values.begin());
+    keep(file);
+  };
+  course.run(
+      keeps, [&](Index t) { see(t, z); },
+      [&] {
+        static_cast<void>(automaton.template step<float>({}, z.view(), next.view(), marks.data()));
+        std::swap(z.values, next.values);
+      });
 }
 
-/// The same without edges; see(t, plane).
-template <class A, class See>
-double run_plane(basin::UnboundedPlane<A>& plane, Index steps, const See& see) {
-  double seconds = 0;
-  for (Index t = 0; t <= steps; ++t) {
-    see(t, plane);
-    if (t == steps) break;
-    const basin::examples::Stopwatch watch;
-    static_cast<void>(plane.advance(1));
-    seconds += watch.seconds();
+/// Those cells of a plane that are not zero, for reading and writing alike. A plane is a function of them: tiles, and
+/// which of them are computed, follow.
+template <class File, class A>
+void keep_plane(File& file, basin::UnboundedPlane<A>& plane) {
+  constexpr Index farthest = Index{1} << 40;
+  std::vector<std::int64_t> x, y;
+  std::vector<float> values;
+  if constexpr (!reads<File>) {
+    plane.each_cell(
+        [&](Index i, Index j, const float* cell) { x.push_back(i), y.push_back(j), values.push_back(*cell); });
   }
-  return seconds;
+  file("cells.x", x, basin::Within{-farthest, farthest});
+  file("cells.y", y, basin::Length{x.size()}, basin::Within{-farthest, farthest});
+  file("cells.values", values, basin::Length{x.size()}, basin::Within{0.0f, 1.0f});
+  if constexpr (reads<File>) {
+    // Squares of cells are placed at once.
+    constexpr Index side = 64;
+    const auto square = [](std::int64_t at) { return (at + farthest) / side; };
+    std::map<std::pair<Index, Index>, State<float>> squares;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const Index u = square(x[i]), v = square(y[i]);
+      State<float>& cells = squares.try_emplace({u, v}, basin::Shape{1, {side, side, 1}, 1}).first->second;
+      cells.values[(y[i] + farthest - v * side) * side + x[i] + farthest - u * side] = values[i];
+    }
+    for (const auto& [at, cells] : squares) {
+      plane.place(cells.view(), at.first * side - farthest, at.second * side - farthest);
+    }
+  }
+}
+
+/// The same without edges, from the pattern at the origin; see(t, plane).
+template <class A, class Keep, class See>
+void run_plane(Course& course, const Chosen& chosen, basin::UnboundedPlane<A>& plane, const Keep& keep,
+               const See& see) {
+  if (!course.resumed()) plane.place(chosen.start.view(), 0, 0);
+  const auto keeps = [&](auto& file) {
+    keep_plane(file, plane);
+    keep(file);
+  };
+  course.run(
+      keeps, [&](Index t) { see(t, plane); }, [&] { static_cast<void>(plane.advance(1)); });
 }
 
 /// The cells of a grid that are not zero, for Counts.
@@ -82,16 +115,25 @@ template <class Plane>
 
 /// Lets an automaton run on its plane and films it. The end is left in `plane`.
 template <class A>
-void film_plane(const Settings& settings, const Chosen& chosen, basin::UnboundedPlane<A>& plane, Counts& counts) {
+void film_plane(const Settings& settings, const Chosen& chosen, Course& course, basin::UnboundedPlane<A>& plane,
+                Counts& counts) {
   Film film;
-  plane.place(chosen.start.view(), 0, 0);
-  const double seconds = run_plane(plane, chosen.steps, [&](Index t, const auto& now) {
+  const auto look = [&] {
+    film.see(
+        [&](const auto& visit) { plane.each_cell([&](Index x, Index y, const float* cell) { visit(x, y, *cell); }); });
+  };
+  const auto keep = [&](auto& file) {
+    counts.keep(file, course.at());
+    if constexpr (reads<decltype(file)>) look();
+  };
+  Index shown = -1;
+  run_plane(course, chosen, plane, keep, [&](Index t, const auto& now) {
     counts.see(t, cells_of_plane(now));
-    if (filmed(settings, chosen.steps, t) || t == chosen.steps) {
-      film.see(
-          [&](const auto& visit) { now.each_cell([&](Index x, Index y, const float* cell) { visit(x, y, *cell); }); });
-    }
+    if (!filmed(settings, chosen.steps, t) && t != chosen.steps) return;
+    look();
+    shown = t;
   });
+  if (course.stopped() && shown != course.at()) look();
   basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
   Image last;
   film.each(640, [&](const float* cells, Index width, Index height) {
@@ -100,13 +142,12 @@ void film_plane(const Settings& settings, const Chosen& chosen, basin::Unbounded
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", last);
-  write_counts(settings, chosen, counts, seconds, 0);
 }
 
 /// Writes what is alive in a box as a pattern.
-inline void save_pattern(const Settings& settings, const Chosen& chosen, const State<float>& cells) {
+inline void save_pattern(const Settings& settings, const Chosen& chosen, Index steps, const State<float>& cells) {
   basin::LifePattern pattern;
-  pattern.comments = {"C " + chosen.pattern + " after " + std::to_string(chosen.steps) + " steps"};
+  pattern.comments = {"C " + chosen.pattern + " after " + std::to_string(steps) + " steps"};
   pattern.rule = chosen.rule;
   pattern.width = cells.shape.space[0];
   pattern.height = cells.shape.space[1];
@@ -115,93 +156,104 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, const S
 }
 
 /// Rows of time from the top.
-inline void run_elementary(const Settings& settings, const Chosen& chosen) {
-  basin::check(settings.save.empty(), "--save", settings.save, "none, for an elementary rule");
+[[nodiscard]] inline int run_elementary(const Settings& settings, const Chosen& chosen, Course& course) {
   Counts counts(false);
-  std::vector<float> rows;
-  Index width = chosen.size;
-  double seconds = 0;
+  std::vector<std::uint8_t> rows;
+  const Index width = chosen.unbounded ? chosen.start.shape.space[0] + 2 * chosen.steps : chosen.size;
+  const auto add = [&](const State<float>& row) { rows.insert(rows.end(), row.values.begin(), row.values.end()); };
+  const auto keep = [&](auto& file) {
+    // How wide the picture of a run without edges is follows from its steps.
+    if constexpr (reads<decltype(file)>) {
+      if (chosen.unbounded) file.expect_setting("steps", settings.steps);
+    }
+    file("rows", rows, basin::Length{width * (course.at() + 1)}, basin::Within{0, 1});
+    counts.keep(file, course.at());
+  };
   if (chosen.unbounded) {
     const basin::ElementaryAutomaton<basin::Zero> automaton{.rule = chosen.elementary};
     basin::UnboundedPlane plane(automaton, std::vector<float>{});
-    plane.place(chosen.start.view(), 0, 0);
-    width = chosen.start.shape.space[0] + 2 * chosen.steps;
-    seconds = run_plane(plane, chosen.steps, [&](Index t, const auto& now) {
+    run_plane(course, chosen, plane, keep, [&](Index t, const auto& now) {
       counts.see(t, cells_of_plane(now));
-      const State<float> row = now.crop({-chosen.steps, 0, width, 1});
-      rows.insert(rows.end(), row.values.begin(), row.values.end());
+      add(now.crop({-chosen.steps, 0, width, 1}));
     });
   } else {
     State<float> z = on_grid(chosen, width, 1);
     with_boundary(settings.boundary, [&]<class Edge>(Edge) {
       const basin::ElementaryAutomaton<Edge> automaton{.rule = chosen.elementary};
-      seconds = run_grid(automaton, z, chosen.steps, [&](Index t, const State<float>& now) {
+      run_grid(course, automaton, z, keep, [&](Index t, const State<float>& now) {
         counts.see(t, cells_of(now));
-        rows.insert(rows.end(), now.values.begin(), now.values.end());
+        add(now);
       });
     });
   }
-  const Index height = chosen.steps + 1;
-  const Index scale = settings.scale > 0 ? settings.scale : std::clamp<Index>(1024 / width, 1, 16);
   basin::write_png(settings.out + "/automata.png",
-                   painted(rows.data(), width, height, scale, [](double t) { return glow(0.08 + 0.8 * t); }));
-  write_counts(settings, chosen, counts, seconds, chosen.unbounded ? 0 : width);
+                   painted(rows.data(), width, course.at() + 1, scale_of_line(settings, width),
+                           [](double t) { return glow(0.08 + 0.8 * t); }));
+  return write_counts(settings, chosen, counts, course, chosen.unbounded ? 0 : width);
 }
 
-inline void run_life_like(const Settings& settings, const Chosen& chosen) {
+[[nodiscard]] inline int run_life_like(const Settings& settings, const Chosen& chosen, Course& course) {
   Counts counts(false);
+  const auto save = [&](const State<float>& cells) {
+    if (!settings.save.empty()) save_pattern(settings, chosen, course.at(), cells);
+  };
   if (chosen.unbounded) {
     const basin::LifeLikeAutomaton<basin::Zero> automaton{.rule = chosen.life};
     basin::UnboundedPlane plane(automaton, std::vector<float>{});
-    film_plane(settings, chosen, plane, counts);
-    if (!settings.save.empty()) save_pattern(settings, chosen, plane.crop(plane.bounds()));
-    return;
+    film_plane(settings, chosen, course, plane, counts);
+    save(settings.save.empty() ? State<float>() : plane.crop(plane.bounds()));
+    return write_counts(settings, chosen, counts, course, 0);
   }
   State<float> z = on_grid(chosen, chosen.size, chosen.size);
   basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
   Embers embers(z.values.size());
   const Index scale = scale_for(settings, chosen.size, chosen.size);
-  double seconds = 0;
+  const auto picture = [&] { return painted(embers.light(), chosen.size, chosen.size, scale, glow); };
+  const auto keep = [&](auto& file) {
+    embers.keep(file);
+    counts.keep(file, course.at());
+    if constexpr (reads<decltype(file)>) gif.add(picture());
+  };
   with_boundary(settings.boundary, [&]<class Edge>(Edge) {
     const basin::LifeLikeAutomaton<Edge> automaton{.rule = chosen.life};
-    seconds = run_grid(automaton, z, chosen.steps, [&](Index t, const State<float>& now) {
+    run_grid(course, automaton, z, keep, [&](Index t, const State<float>& now) {
       counts.see(t, cells_of(now));
       embers.see(now.values.data());
-      if (filmed(settings, chosen.steps, t)) gif.add(painted(embers.light(), chosen.size, chosen.size, scale, glow));
+      if (filmed(settings, chosen.steps, t)) gif.add(picture());
     });
   });
   gif.finish();
-  basin::write_png(settings.out + "/automata.png", painted(embers.light(), chosen.size, chosen.size, scale, glow));
-  if (!settings.save.empty()) save_pattern(settings, chosen, z);
-  write_counts(settings, chosen, counts, seconds, z.values.size());
+  basin::write_png(settings.out + "/automata.png", picture());
+  save(z);
+  return write_counts(settings, chosen, counts, course, z.values.size());
 }
 
-inline void run_lenia(const Settings& settings, const Chosen& chosen) {
-  basin::check(settings.save.empty(), "--save", settings.save, "none: an RLE file holds cells of two states");
+[[nodiscard]] inline int run_lenia(const Settings& settings, const Chosen& chosen, Course& course) {
   const basin::LeniaOptions options{
       .radius = settings.radius, .steps_per_time = settings.time, .centre = settings.centre, .width = settings.width};
   Counts counts(true);
   if (chosen.unbounded) {
     basin::UnboundedPlane plane(basin::lenia<basin::Zero>(options), std::vector<float>{}, {.steps = 1});
-    film_plane(settings, chosen, plane, counts);
-    return;
+    film_plane(settings, chosen, course, plane, counts);
+    return write_counts(settings, chosen, counts, course, 0);
   }
   State<float> z = on_grid(chosen, chosen.size, chosen.size);
   basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
   const Index scale = scale_for(settings, chosen.size, chosen.size);
-  const auto picture = [&](const State<float>& now) {
-    return painted(now.values.data(), chosen.size, chosen.size, scale, glow);
+  const auto picture = [&] { return painted(z.values.data(), chosen.size, chosen.size, scale, glow); };
+  const auto keep = [&](auto& file) {
+    counts.keep(file, course.at());
+    if constexpr (reads<decltype(file)>) gif.add(picture());
   };
-  double seconds = 0;
   with_boundary(settings.boundary, [&]<class Edge>(Edge) {
-    seconds = run_grid(basin::lenia<Edge>(options), z, chosen.steps, [&](Index t, const State<float>& now) {
+    run_grid(course, basin::lenia<Edge>(options), z, keep, [&](Index t, const State<float>& now) {
       counts.see(t, cells_of(now));
-      if (filmed(settings, chosen.steps, t)) gif.add(picture(now));
+      if (filmed(settings, chosen.steps, t)) gif.add(picture());
     });
   });
   gif.finish();
-  basin::write_png(settings.out + "/automata.png", picture(z));
-  write_counts(settings, chosen, counts, seconds, z.values.size());
+  basin::write_png(settings.out + "/automata.png", picture());
+  return write_counts(settings, chosen, counts, course, z.values.size());
 }
 
 }  // namespace automata

@@ -24,9 +24,11 @@ struct Settings {
   int delay = 5;
   int scale = 0;  // 0: so that pictures have about 500 pixels
   std::string save;
+  std::string resume;
   std::string out = "automata_out";
   std::uint64_t seed = 1;
   int threads = 0;
+  double checkpoint_minutes = 2;
 };
 
 inline constexpr const char* description =
@@ -46,7 +48,8 @@ Examples:
   automata --pattern my.rle --save end.rle            a pattern file, with the rule that it names
 
 In the output folder: automata.png (the end; of elementary automata all of time), automata.gif (not of elementary ones),
-population.png, and metrics.json.)";
+population.png, metrics.json, and checkpoint.safetensors. Ctrl-C, or a closed terminal, ends the run after the step at
+hand, with its pictures so far and a checkpoint to resume from; the film of a run that is resumed shows the rest.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("rule", s.rule, "0 to 255, B3/S23 or the like (also 23/3), or lenia (default: the pattern's, or lenia)");
@@ -71,11 +74,12 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("delay", s.delay, "How long a frame stands, in hundredths of a second", {2, 1000});
   options.add("scale", s.scale, "Pixels of a cell, either way (0: so that pictures are about 500 pixels wide)",
               {0, 64});
-  options.add("save", s.save, "Write the last state to this RLE file (Life-like rules)");
+  options.add("save", s.save, "Write the last state to this RLE file (Life-like rules)").of_this_run();
+  options.add_resume(s.resume);
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add_seed(s.seed, "Random patterns follow from it");
-  options.add("threads", s.threads, "At most so many threads; 0: all, on large grids. Results do not depend on it",
-              {0, 4096});
+  options.add_threads(s.threads, "At most so many threads; 0: all, on large grids. Results do not depend on it");
 }
 
 }  // namespace automata

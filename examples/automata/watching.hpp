@@ -16,6 +16,7 @@
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
+#include "course.hpp"
 #include "patterns.hpp"
 
 namespace automata {
@@ -49,8 +50,8 @@ using basin::examples::Colour;
 }
 
 /// The numbers of a plane through a colour map, each as scale x scale pixels.
-template <class Map>
-[[nodiscard]] Image painted(const float* plane, Index width, Index height, Index scale, const Map& map) {
+template <class Number, class Map>
+[[nodiscard]] Image painted(const Number* plane, Index width, Index height, Index scale, const Map& map) {
   Image image{width * scale, height * scale, 3, {}};
   image.pixels.resize(static_cast<std::size_t>(3 * image.width * image.height));
   for (Index y = 0; y < height; ++y) {
@@ -84,6 +85,11 @@ class Embers {
 
   [[nodiscard]] const float* light() const { return light_.data(); }
 
+  template <class File>
+  void keep(File& file) {
+    file("embers", light_, basin::Length{light_.size()}, basin::Within{0.0f, 1.0f});
+  }
+
  private:
   static constexpr float still = 0.62f;  // of cells that have lived long
   std::vector<float> light_;
@@ -108,30 +114,49 @@ class Counts {
       word = (word ^ word >> 29) * 0xBF58476D1CE4E5B9u;
       hash += word ^ word >> 32;
     });
-    values_.emplace_back(t, weights_ ? sum : static_cast<double>(cells));
+    values_.push_back(weights_ ? sum : static_cast<double>(cells));
     if (weights_ || period_) return;
+    hashes_.push_back(hash);
     const auto [found, fresh] = first_.emplace(hash, t);
-    if (!fresh && values_[static_cast<std::size_t>(found->second)].second == values_.back().second) {
+    if (!fresh && values_[static_cast<std::size_t>(found->second)] == values_.back()) {
       settled_ = found->second;
       period_ = t - found->second;
     }
   }
 
-  [[nodiscard]] double last() const { return values_.back().second; }
+  [[nodiscard]] double last() const { return values_.back(); }
   [[nodiscard]] std::optional<Index> period() const { return period_; }
   [[nodiscard]] std::optional<Index> settled() const { return settled_; }
 
   /// An object from step to count.
   [[nodiscard]] basin::OrderedJson json() const {
     basin::OrderedJson out = basin::OrderedJson::object();
-    for (const auto& [t, value] : values_) {
+    for (std::size_t t = 0; t < values_.size(); ++t) {
       if (weights_) {
-        out[std::to_string(t)] = value;
+        out[std::to_string(t)] = values_[t];
       } else {
-        out[std::to_string(t)] = static_cast<Index>(value);
+        out[std::to_string(t)] = static_cast<Index>(values_[t]);
       }
     }
     return out;
+  }
+
+  /// What a checkpoint keeps after step t, for reading and writing alike.
+  template <class File>
+  void keep(File& file, Index t) {
+    Index settled = settled_.value_or(-1), period = period_.value_or(-1);
+    file("counts.values", values_, basin::Length{t + 1}, basin::Within{0.0, 1e300});
+    file("counts.hashes", hashes_);
+    file("counts.settled", settled, basin::Within{Index{-1}, t});
+    file("counts.period", period, basin::Within{Index{-1}, t});
+    if constexpr (reads<File>) {
+      basin::check(hashes_.size() <= values_.size(), "number of 'counts.hashes'", hashes_.size(),
+                   "at most " + std::to_string(values_.size()));
+      settled_ = settled < 0 ? std::nullopt : std::optional(settled);
+      period_ = period < 0 ? std::nullopt : std::optional(period);
+      first_.clear();
+      for (std::size_t i = 0; i < hashes_.size(); ++i) first_.emplace(hashes_[i], static_cast<Index>(i));
+    }
   }
 
   [[nodiscard]] Image chart(const std::string& title) const {
@@ -139,8 +164,8 @@ class Counts {
     const std::size_t stride = std::max<std::size_t>(1, values_.size() / 700);
     for (std::size_t i = 0; i < values_.size(); ++i) {
       if (i % stride != 0 && i + 1 != values_.size()) continue;
-      series.x.push_back(static_cast<double>(values_[i].first));
-      series.y.push_back(values_[i].second);
+      series.x.push_back(static_cast<double>(i));
+      series.y.push_back(values_[i]);
     }
     return basin::examples::line_chart(
         {series}, {.title = title, .x_label = "step", .y_label = weights_ ? "mass" : "living cells", .y_low = 0.0});
@@ -148,7 +173,8 @@ class Counts {
 
  private:
   bool weights_;
-  std::vector<std::pair<Index, double>> values_;  // of steps 0, 1, ...
+  std::vector<double> values_;         // of steps 0, 1, ...
+  std::vector<std::uint64_t> hashes_;  // of the states, until one comes back
   std::unordered_map<std::uint64_t, Index> first_;
   std::optional<Index> settled_, period_;
 };
@@ -204,9 +230,13 @@ class Film {
   Index left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
 };
 
-/// metrics.json, population.png, and a line on the terminal. `cells`: of the grid, 0 if it has no edge.
-inline void write_counts(const Settings& settings, const Chosen& chosen, const Counts& counts, double seconds,
-                         Index cells) {
+/// population.png and, of a run that came to its end, metrics.json and a line on the terminal. `cells`: of the grid, 0
+/// if it has no edge. Returns the exit status.
+[[nodiscard]] inline int write_counts(const Settings& settings, const Chosen& chosen, const Counts& counts,
+                                      const Course& course, Index cells) {
+  basin::write_png(settings.out + "/population.png", counts.chart(chosen.rule + ", " + chosen.pattern));
+  if (course.stopped()) return course.status();
+  const double seconds = course.seconds();
   basin::OrderedJson metrics;
   const auto or_null = [](const auto& value) { return value ? basin::OrderedJson(*value) : basin::OrderedJson(); };
   metrics["rule"] = chosen.rule;
@@ -221,6 +251,7 @@ inline void write_counts(const Settings& settings, const Chosen& chosen, const C
   metrics["settled_at"] = or_null(counts.settled());
   metrics["period"] = or_null(counts.period());
   metrics["seconds"] = seconds;
+  metrics["sessions"] = basin::OrderedJson(course.sessions());
   metrics["steps_per_second"] = seconds > 0 ? static_cast<double>(chosen.steps) / seconds : 0;
   metrics["cells_per_second"] = cells > 0 && seconds > 0
                                     ? basin::OrderedJson(static_cast<double>(cells * chosen.steps) / seconds)
@@ -228,8 +259,6 @@ inline void write_counts(const Settings& settings, const Chosen& chosen, const C
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   metrics[soft ? "mass" : "population"] = counts.json();
   basin::write_json(settings.out + "/metrics.json", metrics);
-  basin::write_png(settings.out + "/population.png", counts.chart(chosen.rule + ", " + chosen.pattern));
-
   std::printf("%s, %s, %s: %td steps in %.3f s", chosen.rule.c_str(), chosen.pattern.c_str(), settings.boundary.c_str(),
               chosen.steps, seconds);
   if (cells > 0 && seconds > 0)
@@ -237,6 +266,7 @@ inline void write_counts(const Settings& settings, const Chosen& chosen, const C
   std::printf("; %s %.6g", soft ? "mass" : "population", counts.last());
   if (counts.period()) std::printf("; from step %td on it repeats every %td", *counts.settled(), *counts.period());
   std::printf("\nwrote %s\n", settings.out.c_str());
+  return 0;
 }
 
 }  // namespace automata

@@ -24,6 +24,7 @@ struct Settings {
   int test_images = 0;
   std::uint64_t seed = 1;
   int threads = 0;
+  double checkpoint_minutes = 2;
 };
 
 inline constexpr const char* description = R"(Trains the cells of handwritten digits to agree on what they are part of.
@@ -40,13 +41,14 @@ Examples:
   nca_digits --resume nca_digits_out/checkpoint.safetensors --data mnist
 
 In the output folder: metrics.json, checkpoint.safetensors, digits.gif and digits.png (digits that are redrawn while the
-cells change their minds; a colour a class), accuracy.png (of cells, and agreement, against steps) and loss.png. Ctrl-C ends
-the training after the iteration at hand, with a checkpoint to resume from.)";
+cells change their minds; a colour a class), accuracy.png (of cells, and agreement, against steps) and loss.png. Ctrl-C, or
+a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training", {1, 100000000});
   options.add("steps", s.steps, "Of the automaton in an iteration", {1, 10000});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../support/plot.hpp"
+#include "../support/process.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
@@ -148,7 +149,10 @@ inline void draw_digits(const std::string& out, const Settings& settings, const 
   basin::write_png(out + "digits.png", all);
 }
 
-inline void show(const Settings& settings, const basin::examples::DigitSets& data, const Trainer& trainer) {
+inline constexpr const char* loss_title = "Training: squared error of the votes of a digit";
+
+inline void show(const Settings& settings, const basin::examples::DigitSets& data, const Trainer& trainer,
+                 const basin::Training& training) {
   constexpr Index steps = 200;
   const std::string out = settings.out + "/";
   const std::vector<Votes> votes = evaluate(settings, data.test, trainer.parameters(), steps);
@@ -157,7 +161,7 @@ inline void show(const Settings& settings, const basin::examples::DigitSets& dat
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
   metrics["parameters"] = Rule::param_count;
-  metrics["iterations"] = trainer.losses().size();
+  metrics["iterations"] = training.iteration();
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
   metrics["test_images"] = votes.front().digits;
@@ -167,7 +171,8 @@ inline void show(const Settings& settings, const basin::examples::DigitSets& dat
   metrics["cell_accuracy_at_200"] = votes.back().accuracy();
   metrics["agreement_at_200"] = votes.back().agreement();
   metrics["right_agreement_at_200"] = votes.back().right_agreement();
-  metrics["train_seconds"] = trainer.train_seconds();
+  metrics["train_seconds"] = training.seconds();
+  metrics["training"] = training.described();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(out + "metrics.json", metrics);
 
@@ -184,11 +189,7 @@ inline void show(const Settings& settings, const basin::examples::DigitSets& dat
                                                                        .y_label = "share",
                                                                        .y_low = 0,
                                                                        .y_high = 1}));
-  basin::write_png(
-      out + "loss.png",
-      basin::examples::line_chart(
-          {basin::examples::log_means("loss", trainer.losses())},
-          {.title = "Training: squared error of the votes of a digit", .x_label = "iteration", .y_label = "log10"}));
+  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
   draw_digits(out, settings, data.test, trainer.parameters());
   std::printf("cells right: best %.2f%% at step %td, %.2f%% at step 200; digits agreed: %.2f%%, %.2f%%; wrote %s\n",
               100 * best->accuracy(), best - votes.begin(), 100 * votes.back().accuracy(), 100 * best->agreement(),

@@ -1,18 +1,16 @@
 #pragma once
 
-// Training of nca_digits, and its checkpoints. Everything random is a function of the seed and the iteration, so a run
-// resumes bit for bit.
+// Training of nca_digits. Everything random is a function of the seed and the iteration, so a run resumes bit for bit
+// (basin/io/training.hpp).
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "../support/digits.hpp"
-#include "../support/process.hpp"
+#include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
-#include "basin/io/checkpoint.hpp"
+#include "basin/io/training.hpp"
 #include "basin/nca/pool.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/optimizer.hpp"
@@ -37,8 +35,7 @@ class Trainer {
         moments_(adam().init(theta_)),
         pool_(empty_pool(settings, data)),
         labels_(static_cast<std::size_t>(settings.pool), 0) {
-    basin::check(settings.batch <= settings.pool, "--batch", settings.batch,
-                 "at most --pool, " + std::to_string(settings.pool));
+    basin::examples::check_batch(settings.batch, settings.pool);
     for (Index i = 0; i < settings.pool; ++i) {
       State<float> fresh(pool_.shape());
       labels_[static_cast<std::size_t>(i)] = show_image(fresh.view(), i);
@@ -47,51 +44,16 @@ class Trainer {
   }
 
   [[nodiscard]] const Theta& parameters() const { return theta_; }
-  [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
-  [[nodiscard]] double train_seconds() const { return train_seconds_; }
 
-  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end.
-  bool run() {
-    basin::examples::Stopwatch watch;
-    basin::examples::Progress progress;
-    const double before = train_seconds_;
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
     const basin::Cosine schedule{.total = settings_.iterations, .final = settings_.final_rate / settings_.rate};
-    bool stopped = false;
-    while (iteration_ < settings_.iterations && !stopped) {
-      iterate(schedule(iteration_));
-      train_seconds_ = before + watch.seconds();
-      stopped = basin::examples::interrupted != 0;
-      progress.show_training(settings_.iterations, losses_, train_seconds_);
-    }
-    progress.end();
-    return !stopped;
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate(i, schedule(i)); });
   }
 
-  /// Everything that the run goes on from.
-  void save(const std::string& path) const {
-    basin::CheckpointWriter file;
-    visit(file, *this);
-    pool_.save(file.under("pool"));
-    file.metadata("dataset", data_.name);
-    file.metadata("settings", {{"iterations", settings_.iterations},
-                               {"steps", settings_.steps},
-                               {"batch", settings_.batch},
-                               {"pool", settings_.pool},
-                               {"rate", settings_.rate},
-                               {"final-rate", settings_.final_rate},
-                               {"noise", settings_.noise},
-                               {"seed", settings_.seed}});
-    file.write(path);
-  }
-
-  /// Takes up what save() wrote. Throws basin::FileError if the file does not fit.
-  void load(const std::string& path) {
-    basin::CheckpointReader file(path);
-    const basin::Json dataset = file.metadata("dataset");
-    basin::check_file(dataset == data_.name, path, "data set", dataset.dump(), "\"" + data_.name + "\"");
-    visit(file, *this);
-    pool_.load(file.under("pool"));
-    file.finish();
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
   }
 
  private:
@@ -103,13 +65,13 @@ class Trainer {
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
 
+  /// What a checkpoint keeps, for reading and writing alike.
   template <class File, class Self>
   static void visit(File& file, Self& self) {
     file("", self.theta_);
     self.moments_.each(file.under("optimizer"));
-    file("iteration", self.iteration_);
-    file("losses", self.losses_);
-    file("labels", self.labels_);
+    file("labels", self.labels_, basin::Length{self.settings_.pool}, basin::Within{0, classes - 1});
+    self.pool_.each(file.under("pool"));
   }
 
   /// Draws a training image, the `number`-th that the run takes, under a state; returns its label.
@@ -120,18 +82,18 @@ class Trainer {
     return data_.train.labels[static_cast<std::size_t>(image)];
   }
 
-  void iterate(double rate_scale) {
-    const auto iteration = static_cast<std::uint64_t>(iteration_);
+  [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
+    const auto iteration = static_cast<std::uint64_t>(i);
     const std::vector<Index> drawn = pool_.draw(random(draw_stream), iteration << 20, settings_.batch);
     State<float> batch = pool_.take(drawn);
     VoteError loss;
-    for (const Index i : drawn) loss.labels.push_back(labels_[static_cast<std::size_t>(i)]);
+    for (const Index one : drawn) loss.labels.push_back(labels_[static_cast<std::size_t>(one)]);
     const Index quarter = settings_.batch / 4;
-    for (Index i = 0; i < 2 * quarter; ++i) {
-      const Index n = i < quarter ? i : settings_.batch - 1 - (i - quarter);
-      if (i < quarter) batch.view().sample(n).vector().setZero();  // fresh; the others keep what they think
+    for (Index k = 0; k < 2 * quarter; ++k) {
+      const Index n = k < quarter ? k : settings_.batch - 1 - (k - quarter);
+      if (k < quarter) batch.view().sample(n).vector().setZero();  // fresh; the others keep what they think
       loss.labels[static_cast<std::size_t>(n)] =
-          show_image(batch.view().sample(n), settings_.pool + iteration_ * 2 * quarter + i);
+          show_image(batch.view().sample(n), settings_.pool + i * 2 * quarter + k);
     }
     Model model;
     model.steps = settings_.steps;
@@ -140,16 +102,11 @@ class Trainer {
     const auto result =
         basin::value_and_gradient(model, theta_.as<Model>(), batch.view(), loss, {.samples_per_part = 1});
     auto gradient = result.gradient.as<Rule>();
-    // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
-    if (!std::isfinite(basin::normalize_leaves(gradient))) {
-      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(iteration_ + 1) +
-                               ": try a lower --rate");
-    }
+    basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
     adam().step(theta_, gradient, moments_, rate_scale);
     pool_.put(drawn, result.output.view());
-    for (std::size_t i = 0; i < drawn.size(); ++i) labels_[static_cast<std::size_t>(drawn[i])] = loss.labels[i];
-    losses_.push_back(result.value);
-    ++iteration_;
+    for (std::size_t n = 0; n < drawn.size(); ++n) labels_[static_cast<std::size_t>(drawn[n])] = loss.labels[n];
+    return result.value;
   }
 
   Settings settings_;
@@ -158,9 +115,6 @@ class Trainer {
   basin::AdamState<Rule, float> moments_;
   basin::Pool<float> pool_;
   std::vector<std::int32_t> labels_;  // of the states in the pool
-  std::int64_t iteration_ = 0;
-  std::vector<double> losses_;
-  double train_seconds_ = 0;
 };
 
 }  // namespace nca_digits

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
@@ -101,71 +102,107 @@ inline Seen add_gradient(const MeanRollout& rollout, const PublishedTheta& theta
 }
 
 struct Phase {
-  int iterations = 0;
   double rest_weight = 0;
   double rate = 0;  ///< highest, along half a cosine to a twentieth of it
+  std::uint64_t seed = 0;
 };
 
-/// Trains from an attractor on; returns the parameters.
-inline PublishedTheta train_phase(const Phase& phase, std::uint64_t seed_of_numbers, PublishedTheta theta,
-                                  const State<float>& target, const Look& first) {
-  constexpr Index starts = 4;
-  const basin::Adam adam{.rate = phase.rate};
-  const basin::Cosine schedule{.total = phase.iterations, .final = 0.05};
-  auto moments = adam.init(theta);
-  const Shape shape = first.attractor.state().shape;
-  const State<float> seed = basin::one_cell_seed<float>(shape);
-  // Two states go on from iteration to iteration; one is damaged again and again, one starts from the seed.
-  std::vector<State<float>> states(starts, first.attractor.state());
-  std::vector<Seen> seen(starts);
-  const basin::Random random{seed_of_numbers, 77};
-  basin::examples::Progress progress;
-  for (int i = 0; i < phase.iterations; ++i) {
+/// A published automaton in training, from its attractor on. Everything random is a function of the phase's seed and
+/// the iteration.
+class Calming {
+ public:
+  Calming(const Phase& phase, const PublishedTheta& theta, const State<float>& target, const Look& first)
+      : phase_(phase),
+        adam_{.rate = phase.rate},
+        shape_(first.attractor.state().shape),
+        target_(target),
+        theta_(theta),
+        moments_(adam_.init(theta)) {
+    const basin::Vector<float>& values = first.attractor.state().values;
+    states_.fill({values.begin(), values.end()});
+  }
+
+  [[nodiscard]] const PublishedTheta& parameters() const { return theta_; }
+  /// The first of the states that go on from iteration to iteration.
+  [[nodiscard]] State<float> state() const { return state(0); }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    const basin::Length cells{self.shape_.size()};
+    file("", self.theta_);
+    self.moments_.each(file.under("optimizer"));
+    file("states.0", self.states_[0], cells, basin::Finite{});
+    file("states.1", self.states_[1], cells, basin::Finite{});
+  }
+
+  /// Iteration i of so many; returns its loss.
+  [[nodiscard]] double iterate(std::int64_t i, std::int64_t iterations) {
+    constexpr Index starts = 4;
     const auto iteration = static_cast<std::uint64_t>(i);
-    std::vector<State<float>> ends(starts, State<float>(shape));
+    const basin::Random random{phase_.seed, 77};
+    // Two states go on from iteration to iteration; one is damaged again and again, one starts from the seed.
+    std::array<State<float>, starts> begins{state(0), state(1), state(0), basin::one_cell_seed<float>(shape_)};
+    basin::erase(begins[2].view(), basin::random_circle(random, iteration));
+    std::vector<State<float>> ends(starts, State<float>(shape_));
     std::vector<basin::Parameters<MeanRollout, float>> gradients(starts);
-    states[2] = states[0];
-    basin::erase(states[2].view(), basin::random_circle(random, iteration));
-    states[3] = seed;
+    std::array<Seen, starts> seen;
+    const auto rest_weight = [&](Index n) { return n < 2 ? phase_.rest_weight : 0.0; };
     basin::parallel_for(starts, [&](Index n) {
       MeanRollout rollout;
       rollout.automaton = basin::mean_field(Published{});
       rollout.steps = n == 3 ? 96 : 32 + static_cast<Index>(random.below(1000000 + iteration, 32));
       const auto at = static_cast<std::size_t>(n);
       // What grows or heals is still on its way: only the states that go on are to rest.
-      seen[at] = add_gradient(rollout, theta, states[at].view(), target, n < 2 ? phase.rest_weight : 0.0,
-                              ends[at].view(), gradients[at]);
+      seen[at] =
+          add_gradient(rollout, theta_, begins[at].view(), target_, rest_weight(n), ends[at].view(), gradients[at]);
     });
     basin::Parameters<MeanRollout, float> sum;
     for (const auto& gradient : gradients) sum.vector() += gradient.vector() / static_cast<float>(starts);
     auto gradient = sum.as<nca_grow::Rule>();
-    if (!std::isfinite(basin::normalize_leaves(gradient))) {
-      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(i + 1) +
-                               ": try a lower --rate");
-    }
+    basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
     // Adam's first steps move all parameters at once, and the pattern would be lost before it is known which help.
-    const double warm_up = std::min(1.0, (i + 1) / 100.0);
-    adam.step(theta, gradient, moments, warm_up * schedule(i));
+    const double warm_up = std::min(1.0, static_cast<double>(i + 1) / 100.0);
+    adam_.step(theta_, gradient, moments_, warm_up * basin::Cosine{.total = iterations, .final = 0.05}(i));
     for (const std::size_t n : {0u, 1u}) {
       // A pattern that has just grown takes the place of one that is lost, and of the second now and then.
       const bool lost = !(seen[n].error <= 4 * seen[3].error);
-      states[n] = lost || (n == 1 && i % 8 == 7) ? ends[3] : ends[n];
+      const auto& next = lost || (n == 1 && i % 8 == 7) ? ends[3].values : ends[n].values;
+      states_[n].assign(next.begin(), next.end());
     }
-    if (progress.due(i + 1 == phase.iterations)) {
-      std::array<char, 120> line{};
-      std::snprintf(line.data(), line.size(),
-                    "iteration %d/%d  error %.2e, step %.1e at rest; error %.2e healing, %.2e grown", i + 1,
-                    phase.iterations, seen[0].error, seen[0].change, seen[2].error, seen[3].error);
-      progress.show(line.data());
+    std::snprintf(detail_.data(), detail_.size(), "error %.2e, step %.1e at rest; error %.2e healing, %.2e grown",
+                  seen[0].error, seen[0].change, seen[2].error, seen[3].error);
+    double loss = 0;
+    for (Index n = 0; n < starts; ++n) {
+      const Seen& one = seen[static_cast<std::size_t>(n)];
+      loss += (one.error + rest_weight(n) * one.change * one.change) / starts;
     }
+    return loss;
   }
-  progress.end();
-  return theta;
-}
+
+  /// For the line of progress.
+  [[nodiscard]] std::string detail() const { return detail_.data(); }
+
+ private:
+  [[nodiscard]] State<float> state(std::size_t number) const {
+    State<float> z(shape_);
+    std::copy(states_[number].begin(), states_[number].end(), z.values.begin());
+    return z;
+  }
+
+  Phase phase_;
+  basin::Adam adam_;
+  Shape shape_;
+  const State<float>& target_;
+  PublishedTheta theta_;
+  basin::AdamState<nca_grow::Rule, float> moments_;
+  std::array<std::vector<float>, 2> states_;
+  std::array<char, 120> detail_{};
+};
 
 inline constexpr int round_iterations = 400;
 
-inline void calm(const Settings& settings, basin::OrderedJson& metrics) {
+inline void calm(const Settings& settings, Stages& stages, basin::OrderedJson& metrics) {
   const PublishedTheta theta = nca_grow::load_model(settings.model);
   const bool with_target = !settings.target.empty();
   Settings large = settings;
@@ -176,7 +213,7 @@ inline void calm(const Settings& settings, basin::OrderedJson& metrics) {
   std::printf("mean field: period %td, largest step %.1e, %td cells alive\n", before.attractor.period,
               before.largest_step, before.alive);
   if (settings.iterations == 0) return;
-  if (!std::isfinite(before.largest_step)) {
+  if (!std::isfinite(before.attractor.residual)) {
     throw std::runtime_error("the mean field of " + settings.model + " grows without bound, and cannot be trained on");
   }
   // Without a picture, what it shows now is what it is to keep.
@@ -188,31 +225,49 @@ inline void calm(const Settings& settings, basin::OrderedJson& metrics) {
           phase.view().matrix().topRows(colours) / static_cast<float>(before.attractor.phases.size());
     }
   }
-  basin::examples::Stopwatch watch;
+  std::vector<double> losses;
+  const auto draw = [&](const std::vector<double>& all, const State<float>& last, const char* caption) {
+    basin::examples::draw_loss(settings.out, all, "Training until it rests");
+    basin::write_png(settings.out + "/calm.png",
+                     basin::examples::side_by_side({basin::image_over_white(wanted.view(), 4),
+                                                    basin::image_over_white(before.attractor.state().view(), 4),
+                                                    basin::image_over_white(last.view(), 4)},
+                                                   {"wanted", "before", caption}));
+  };
+  const auto with = [&](std::vector<double> more) {
+    more.insert(more.begin(), losses.begin(), losses.end());
+    return more;
+  };
+  const std::string data = basin::examples::fingerprint("picture", wanted);
+  const auto train = [&](const std::string& stage, Calming& calming, int iterations) {
+    losses =
+        with(stages
+                 .train(stage, calming, iterations, data,
+                        [&](const basin::Training& training) { draw(with(training.losses()), calming.state(), "now"); })
+                 .losses());
+    return calming.parameters();
+  };
   // First the picture becomes right in the mean field; then short phases end the last circling.
   const double rate = settings.rate > 0 ? settings.rate : 2e-5;
-  PublishedTheta calmed = train_phase({settings.iterations, 1e4, rate}, settings.seed, theta, wanted, before);
+  Calming calming({1e4, rate, settings.seed}, theta, wanted, before);
+  PublishedTheta calmed = train(calm_stage, calming, settings.iterations);
   Look after = look_at(calmed, target, with_target);
   int rounds = 0;
   for (; !rests(after) && rounds < settings.rounds; ++rounds) {
     std::printf("period %td, largest step %.1e: round %d\n", after.attractor.period, after.largest_step, rounds + 1);
-    calmed = train_phase({round_iterations, 1e5, rate / 2}, settings.seed + static_cast<std::uint64_t>(rounds), calmed,
-                         wanted, after);
+    Calming again({1e5, rate / 2, settings.seed + static_cast<std::uint64_t>(rounds)}, calmed, wanted, after);
+    calmed = train("calm_round_" + std::to_string(rounds + 1), again, round_iterations);
     after = look_at(calmed, target, with_target);
   }
   metrics["after"] = described(after, with_target);
   metrics["rounds"] = rounds;
   metrics["rests"] = rests(after);
-  metrics["train_seconds"] = watch.seconds();
   basin::save_parameters(settings.out + "/calm.safetensors", calmed);
-  basin::write_png(settings.out + "/calm.png",
-                   basin::examples::side_by_side({basin::image_over_white(wanted.view(), 4),
-                                                  basin::image_over_white(before.attractor.state().view(), 4),
-                                                  basin::image_over_white(after.attractor.state().view(), 4)},
-                                                 {"wanted", "before", "after"}));
-  std::printf("after training: %s, period %td, largest step %.1e, error %.2e (before %.2e)\n",
-              rests(after) ? "rests" : "does not rest", after.attractor.period, after.largest_step, after.error,
-              before.error);
+  draw(losses, after.attractor.state(), "after");
+  std::printf("after training: %s, period %td, largest step %.1e", rests(after) ? "rests" : "does not rest",
+              after.attractor.period, after.largest_step);
+  if (with_target) std::printf(", error %.2e (before %.2e)", after.error, before.error);
+  std::printf("\n");
 }
 
 }  // namespace nca_equilibrium

@@ -21,12 +21,12 @@
 #include "../nca_grow/pattern.hpp"
 #include "../support/plot.hpp"
 #include "../support/process.hpp"
+#include "../support/training_parts.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/fixed_point/anderson.hpp"
-#include "basin/io/checkpoint.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
 #include "basin/io/target_image.hpp"
@@ -43,6 +43,7 @@
 #include "basin/train/state_loss.hpp"
 #include "basin/train/value_and_gradient.hpp"
 #include "settings.hpp"
+#include "stages.hpp"
 
 namespace nca_equilibrium {
 
@@ -182,45 +183,53 @@ inline State<float> seed_of(const State<float>& target) {
   return seed;
 }
 
-struct Training {
-  Theta theta;
-  std::vector<double> losses;
-  basin::Report report;
-  double seconds = 0;
-};
-
+/// The automaton in training, through its equilibrium or through its steps.
 template <class Model>
-Training train(const Settings& settings, const State<float>& target, double contraction, int iterations,
-               const std::string& name) {
-  Training run{initial_theta(settings.seed, contraction), {}, {}, 0};
-  const Model map = model<Model>();
-  const State<float> seed = seed_of(target);
-  const basin::LeadingFeaturesError<float> loss{target};
-  const basin::Adam adam{.rate = settings.rate > 0 ? settings.rate : 1e-2};
-  const basin::Cosine schedule{.total = std::max(1, iterations), .final = 0.01};
-  auto moments = adam.init(run.theta);
-  basin::examples::Stopwatch watch;
-  basin::examples::Progress progress;
-  for (int i = 0; i < iterations; ++i) {
-    auto result = basin::value_and_gradient(map, run.theta.as<Model>(), seed.view(), loss, {.samples_per_part = 1});
-    Theta gradient = result.gradient.template as<Implicit>();
-    if (!std::isfinite(basin::clip_by_global_norm(gradient, 1.0))) {
-      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(i + 1) +
-                               ": try a lower --rate");
-    }
-    keep_carriers(gradient);
-    adam.step(run.theta, gradient, moments, schedule(i));
-    contract(run.theta, contraction);
-    run.losses.push_back(result.value);
-    run.report += result.report;
-    if (progress.due(i + 1 == iterations)) {
-      progress.show(name + ": iteration " + std::to_string(i + 1) + "/" + std::to_string(iterations) + "  loss " +
-                    std::to_string(result.value));
-    }
+class Contracting {
+ public:
+  Contracting(const Settings& settings, const State<float>& target, double contraction)
+      : adam_{.rate = settings.rate > 0 ? settings.rate : 1e-2},
+        target_(target),
+        seed_(seed_of(target)),
+        contraction_(contraction),
+        theta_(initial_theta(settings.seed, contraction)),
+        moments_(adam_.init(theta_)) {}
+
+  [[nodiscard]] const Theta& parameters() const { return theta_; }
+  [[nodiscard]] const basin::Report& report() const { return report_; }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    self.moments_.each(file.under("optimizer"));
+    self.report_.forward.each(file.under("solves.forward"));
+    self.report_.adjoint.each(file.under("solves.adjoint"));
   }
-  progress.end();
-  run.seconds = watch.seconds();
-  return run;
-}
+
+  /// Iteration i of so many; returns its loss.
+  [[nodiscard]] double iterate(std::int64_t i, std::int64_t iterations) {
+    const basin::Cosine schedule{.total = std::max<Index>(1, iterations), .final = 0.01};
+    const basin::LeadingFeaturesError<float> loss{target_};
+    auto result =
+        basin::value_and_gradient(model<Model>(), theta_.as<Model>(), seed_.view(), loss, {.samples_per_part = 1});
+    Theta gradient = result.gradient.template as<Implicit>();
+    basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 1.0), i);
+    keep_carriers(gradient);
+    adam_.step(theta_, gradient, moments_, schedule(i));
+    contract(theta_, contraction_);
+    report_ += result.report;
+    return result.value;
+  }
+
+ private:
+  basin::Adam adam_;
+  const State<float>& target_;
+  State<float> seed_;
+  double contraction_;
+  Theta theta_;
+  basin::AdamState<Implicit, float> moments_;
+  basin::Report report_;
+};
 
 }  // namespace nca_equilibrium

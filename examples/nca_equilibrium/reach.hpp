@@ -9,6 +9,7 @@
 // limits it.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -38,29 +39,49 @@ inline double reach_of(View<const float> change) {
   return static_cast<double>(centre);
 }
 
-inline void reach(const Settings& settings, basin::OrderedJson& metrics) {
+inline constexpr std::array<double, 6> contractions{0.4, 0.6, 0.75, 0.85, 0.9, 0.95};
+
+/// "reach_0.40"
+[[nodiscard]] inline std::string reach_stage(double contraction) {
+  return "reach_" + std::to_string(contraction).substr(0, 4);
+}
+
+/// reach.png, of the contractions so far.
+inline void draw_reach(const Settings& settings, const basin::examples::Series& cells,
+                       const basin::examples::Series& errors) {
+  if (cells.x.empty()) return;
+  basin::write_png(settings.out + "/reach.png",
+                   basin::examples::line_chart({cells, errors}, {.title = "How far a seed's influence reaches",
+                                                                 .x_label = "log10 smallest singular value of I - J",
+                                                                 .y_label = ""}));
+}
+
+inline void reach(const Settings& settings, Stages& stages, basin::OrderedJson& metrics) {
   const State<float> target = target_of(settings);
   const State<float> seed_of_target = seed_of(target);
   const State<float> strip(Shape{colours, {151, 7, 1}, 1}), seed = seed_of(strip);
   basin::examples::Series cells{"reach of the seed, log10 cells", {}, {}};
   basin::examples::Series errors{"error of the picture, log10", {}, {}};
   basin::OrderedJson rows = basin::OrderedJson::array();
-  for (const double contraction : {0.4, 0.6, 0.75, 0.85, 0.9, 0.95}) {
-    const Training trained = train<Implicit>(settings, target, contraction, settings.reach_iterations,
-                                             "contraction " + std::to_string(contraction).substr(0, 4));
+  const std::string data = basin::examples::fingerprint("target", target);
+  for (const double contraction : contractions) {
+    Contracting<Implicit> trained(settings, target, contraction);
+    (void)stages.train(reach_stage(contraction), trained, settings.reach_iterations, data,
+                       [&](const basin::Training&) { draw_reach(settings, cells, errors); });
+    const Theta& theta = trained.parameters();
     Implicit layer = model<Implicit>();
     layer.stop = {.tolerance = 1e-6, .max_evaluations = 2000};
     layer.adjoint = {.tolerance = 1e-5, .max_evaluations = 2000};
     State<float> small(target.shape.with_features(features)), z(seed.shape), change(seed.shape);
-    basin::Report report = layer.apply(trained.theta.span(), seed_of_target.view(), small.view());
+    basin::Report report = layer.apply(theta.span(), seed_of_target.view(), small.view());
     const double error = basin::LeadingFeaturesError<float>{target}.value_and_gradient(View<const float>(small.view()),
                                                                                        0, 1, View<float>{});
-    const auto linear = layer.linearize<float>(trained.theta.span(), seed.view(), z.view());
+    const auto linear = layer.linearize<float>(theta.span(), seed.view(), z.view());
     report += linear.report();
     report += linear.jvp(seed.view(), change.view());
     const double distance = reach_of(change.view());
     const basin::Attractor<float> settled{.period = 1, .phases = {z}};
-    const auto firm = basin::stability(layer.cell, trained.theta.span(), seed.view(), settled);
+    const auto firm = basin::stability(layer.cell, theta.span(), seed.view(), settled);
     const bool solved = report.forward.nonconverged_fraction() + report.adjoint.nonconverged_fraction() == 0;
     cells.x.push_back(std::log10(firm.singular.value));
     cells.y.push_back(std::log10(distance));
@@ -76,10 +97,7 @@ inline void reach(const Settings& settings, basin::OrderedJson& metrics) {
                 contraction, firm.singular.value, distance, error, solved ? "" : ", a solve did not converge");
   }
   metrics["reach"] = rows;
-  basin::write_png(settings.out + "/reach.png",
-                   basin::examples::line_chart({cells, errors}, {.title = "How far a seed's influence reaches",
-                                                                 .x_label = "log10 smallest singular value of I - J",
-                                                                 .y_label = ""}));
+  draw_reach(settings, cells, errors);
 }
 
 }  // namespace nca_equilibrium

@@ -12,6 +12,7 @@ namespace nca_equilibrium {
 struct Settings {
   std::string target;
   std::string model;
+  std::string resume;
   std::string out = "nca_equilibrium_out";
   int iterations = -1;
   int rounds = 5;
@@ -22,6 +23,7 @@ struct Settings {
   double rate = 0;
   std::uint64_t seed = 1;
   int threads = 0;
+  double checkpoint_minutes = 2;
 };
 
 inline constexpr const char* description = R"(Automata that settle.
@@ -40,13 +42,21 @@ Examples:
   nca_equilibrium --target lizard.png --iterations 4000
   nca_equilibrium --model ex3_eye.json --iterations 0         only look at its attractor
   nca_equilibrium --model ex3_eye.json --target eye.png       train it until it rests
+  nca_equilibrium --resume nca_equilibrium_out                go on where a run was stopped
 
-In the output folder: metrics.json and pictures: equilibrium.png, loss.png, reach.png, settling.safetensors; with --model
-calm.png and calm.safetensors.)";
+In the output folder: metrics.json, loss.png, and equilibrium.png, reach.png, settling.safetensors; with --model calm.png
+and calm.safetensors. Each of the trainings of a run, which come one after another, has a checkpoint of its own there,
+checkpoint_*.safetensors. Ctrl-C, or a closed terminal, ends the one at hand after its iteration.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("target", s.target, "Picture (PNG, transparent parts stay empty); none: drawn");
   options.add("model", s.model, "A trained automaton: .safetensors, or .json as published with the article");
+  options
+      .add("resume", s.resume,
+           "Go on from the checkpoints in this folder, with the settings that they were made with; from one of them, "
+           "where the folder has those of runs with --model and without")
+      .of_this_run();
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training; -1: 2000, or 1200 with --model", {-1, 100000000});
   options.add("rounds", s.rounds, "With --model: at most so many times 400 iterations more, until the pattern rests",

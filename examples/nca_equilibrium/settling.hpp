@@ -4,6 +4,7 @@
 // firmly, whether every damage heals to the same state, and what a gradient takes.
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <numbers>
 #include <string>
@@ -74,19 +75,56 @@ inline basin::Image healing(const Map& map, const Theta& theta, const State<floa
   return basin::examples::side_by_side(pictures, captions);
 }
 
-inline void settle(const Settings& settings, basin::OrderedJson& metrics) {
+inline constexpr const char* unrolled_stage = "unrolled";
+inline constexpr double healed_distance = 1e-5;  ///< of a number of the state, when it counts as healed
+
+inline void draw_losses(const Settings& settings, const std::vector<double>& implicit,
+                        const std::vector<double>& unrolled) {
+  std::vector<basin::examples::Series> curves;
+  if (!implicit.empty()) curves.push_back(basin::examples::log_means("implicit", implicit));
+  if (!unrolled.empty()) curves.push_back(basin::examples::log_means("unrolled", unrolled));
+  if (curves.empty()) return;
+  basin::write_png(
+      settings.out + "/loss.png",
+      basin::examples::line_chart(
+          curves, {.title = "Training through the equilibrium", .x_label = "iteration", .y_label = "log10 loss"}));
+}
+
+/// How it heals so far, where a training was stopped.
+inline void draw_unfinished(const Settings& settings, const Theta& theta, const State<float>& target) {
+  const Map map = model<Implicit>().cell;
+  const State<float> seed = seed_of(target);
+  State<float> z(seed.shape);
+  basin::advance<Map, float>(map, theta.span(), seed.view(), z, 400);
+  basin::write_png(settings.out + "/equilibrium.png", healing(map, theta, seed, target, z));
+}
+
+inline void settle(const Settings& settings, Stages& stages, basin::OrderedJson& metrics) {
   constexpr double contraction = 0.95;
   const State<float> target = target_of(settings), seed = seed_of(target);
-  const Training implicit = train<Implicit>(settings, target, contraction, settings.iterations, "implicit");
-  const Training unrolled = train<Unrolled>(settings, target, contraction, settings.unrolled_iterations, "unrolled");
+  const std::string data = basin::examples::fingerprint("target", target);
+  Contracting<Implicit> through_equilibrium(settings, target, contraction);
+  const basin::Training implicit =
+      stages.train(settled_stage, through_equilibrium, settings.iterations, data, [&](const basin::Training& training) {
+        draw_losses(settings, training.losses(), {});
+        draw_unfinished(settings, through_equilibrium.parameters(), target);
+      });
+  Contracting<Unrolled> through_steps(settings, target, contraction);
+  const basin::Training unrolled = stages.train(unrolled_stage, through_steps, settings.unrolled_iterations, data,
+                                                [&](const basin::Training& training) {
+                                                  draw_losses(settings, implicit.losses(), training.losses());
+                                                  draw_unfinished(settings, through_equilibrium.parameters(), target);
+                                                });
   const Map map = model<Implicit>().cell;
-  const Theta& theta = implicit.theta;
+  const Theta& theta = through_equilibrium.parameters();
+  const basin::Report &solves = through_equilibrium.report(), &solves_unrolled = through_steps.report();
 
   const auto attractor = basin::find_attractor(map, theta.span(), seed.view(), State<float>(seed.shape),
                                                {.settle = 1000, .max_period = 16, .tolerance = 1e-5});
   const auto firm = basin::stability(map, theta.span(), seed.view(), attractor);
-  const auto damages = basin::basin_by_damage(map, theta.span(), seed.view(), attractor,
-                                              {.trials = 32, .steps = 1000, .tolerance = 1e-5, .seed = settings.seed});
+  const auto damages =
+      basin::basin_by_damage(map, theta.span(), seed.view(), attractor,
+                             {.trials = 32, .steps = 1000, .tolerance = healed_distance, .seed = settings.seed});
   double farthest = farthest_from(map, theta, seed, attractor.state(), {settings.seed, 1});
   for (const auto& trial : damages.trials) farthest = std::max(farthest, trial.distance);
   const double error = basin::LeadingFeaturesError<float>{target}.value_and_gradient(
@@ -95,7 +133,7 @@ inline void settle(const Settings& settings, basin::OrderedJson& metrics) {
   basin::OrderedJson a;
   a["cells"] = target.shape.space;
   a["parameters"] = Implicit::param_count;
-  a["iterations"] = implicit.losses.size();
+  a["iterations"] = implicit.iteration();
   a["error_of_the_settled_state"] = error;
   a["period"] = attractor.period;
   a["residual"] = attractor.residual;
@@ -104,19 +142,21 @@ inline void settle(const Settings& settings, basin::OrderedJson& metrics) {
   a["damage_trials"] = damages.trials.size();
   a["healed_share"] = damages.returned;
   a["healed_distance_max"] = farthest;
-  a["nonconverged_fraction"] = implicit.report.forward.nonconverged_fraction();
-  a["adjoint_nonconverged_fraction"] = implicit.report.adjoint.nonconverged_fraction();
-  a["evaluations_mean"] = {{"implicit", implicit.report.forward.mean_evaluations()},
-                           {"unrolled", unrolled.report.forward.mean_evaluations()}};
-  const auto each = [](const Training& run) {
-    return run.losses.empty() ? basin::OrderedJson()
-                              : basin::OrderedJson(run.seconds / static_cast<double>(run.losses.size()));
+  a["nonconverged_fraction"] = solves.forward.nonconverged_fraction();
+  a["adjoint_nonconverged_fraction"] = solves.adjoint.nonconverged_fraction();
+  a["evaluations_mean"] = {{"implicit", solves.forward.mean_evaluations()},
+                           {"unrolled", solves_unrolled.forward.mean_evaluations()}};
+  const auto each = [](const basin::Training& training) {
+    return training.iteration() == 0
+               ? basin::OrderedJson()
+               : basin::OrderedJson(training.seconds() / static_cast<double>(training.iteration()));
   };
   a["seconds_per_iteration"] = {{"implicit", each(implicit)}, {"unrolled", each(unrolled)}};
-  const std::size_t shared = std::min(implicit.losses.size(), unrolled.losses.size());
+  const std::size_t shared = std::min(implicit.losses().size(), unrolled.losses().size());
   if (shared > 0) {
-    a["loss_after_shared_iterations"] = {
-        {"iterations", shared}, {"implicit", implicit.losses[shared - 1]}, {"unrolled", unrolled.losses[shared - 1]}};
+    a["loss_after_shared_iterations"] = {{"iterations", shared},
+                                         {"implicit", implicit.losses()[shared - 1]},
+                                         {"unrolled", unrolled.losses()[shared - 1]}};
   }
   for (const int steps : {50, 200, 800}) {
     a["peak_rss_bytes_of_a_gradient"][std::to_string(steps)] = {
@@ -128,17 +168,17 @@ inline void settle(const Settings& settings, basin::OrderedJson& metrics) {
   const std::string out = settings.out + "/";
   basin::save_parameters(out + "settling.safetensors", theta);
   basin::write_png(out + "equilibrium.png", healing(map, theta, seed, target, attractor.state()));
-  if (!implicit.losses.empty()) {
-    std::vector<basin::examples::Series> curves{basin::examples::log_means("implicit", implicit.losses)};
-    if (!unrolled.losses.empty()) curves.push_back(basin::examples::log_means("unrolled", unrolled.losses));
-    basin::write_png(out + "loss.png", basin::examples::line_chart(curves, {.title = "Training through the equilibrium",
-                                                                            .x_label = "iteration",
-                                                                            .y_label = "log10 loss"}));
+  draw_losses(settings, implicit.losses(), unrolled.losses());
+  std::array<char, 80> healed{};
+  if (farthest <= healed_distance) {
+    std::snprintf(healed.data(), healed.size(), "every damage heals to within %.1e", farthest);
+  } else {
+    std::snprintf(healed.data(), healed.size(), "%.0f%% of the circles heal; the worst damage leaves %.1e",
+                  100 * damages.returned, farthest);
   }
-  std::printf(
-      "settled: error %.2e, residual %.1e, spectral radius %.3f, smallest singular value %.2e; every damage heals to "
-      "within %.1e\n",
-      error, attractor.residual, firm.multiplier.value, firm.singular.value, farthest);
+  std::printf("%s: error %.2e, residual %.1e, spectral radius %.3f, smallest singular value %.2e; %s\n",
+              attractor.period == 1 ? "settled" : "not settled", error, attractor.residual, firm.multiplier.value,
+              firm.singular.value, healed.data());
 }
 
 }  // namespace nca_equilibrium

@@ -114,13 +114,7 @@ inline void write_film(const std::string& path, const Film& film) {
   basin::write_png(path + ".png", basin::examples::side_by_side(film.strip, film.captions));
 }
 
-inline void draw_loss(const Settings& settings, const basin::Training& training) {
-  if (training.losses().empty()) return;
-  basin::write_png(settings.out + "/loss.png",
-                   basin::examples::line_chart(
-                       {basin::examples::log_means("loss", training.losses())},
-                       {.title = "Training: mean squared error", .x_label = "iteration", .y_label = "log10"}));
-}
+inline constexpr const char* loss_title = "Training: mean squared error";
 
 /// How it grows so far, where a training was stopped.
 inline void draw_growth(const Settings& settings, const Trainer& trainer) {
@@ -171,7 +165,7 @@ void show_with(const Settings& settings, const Trainer& trainer, const basin::Tr
   const double seconds = watch.seconds();
   write_film(out + "growth", growth);
   if (settings.damage != "none") write_film(out + "healing", healing);
-  draw_loss(settings, training);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
   basin::OrderedJson metrics, alive = basin::OrderedJson::object();
   for (const auto& [step, count] : show.alive_cells) alive[std::to_string(step)] = count;
   metrics["target"] = !trainer.has_target() ? "none" : settings.target.empty() ? "drawn" : settings.target;

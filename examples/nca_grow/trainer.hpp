@@ -4,12 +4,12 @@
 // (basin/io/training.hpp).
 
 #include <algorithm>
-#include <cmath>
 #include <numbers>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/io/target_image.hpp"
 #include "basin/io/training.hpp"
@@ -18,7 +18,6 @@
 #include "basin/train/clip.hpp"
 #include "basin/train/optimizer.hpp"
 #include "basin/train/rollout_gradient.hpp"
-#include "basin/train/schedule.hpp"
 #include "basin/train/state_loss.hpp"
 #include "model.hpp"
 #include "pattern.hpp"
@@ -48,10 +47,8 @@ class Trainer {
   /// Without a target (an empty state) the automaton can be run, but not trained.
   Trainer(const Settings& settings, const State<float>& target)
       : settings_(settings), target_(target), theta_(initial_theta(settings.seed)), moments_(adam().init(theta_)) {
-    basin::check(settings.min_steps < settings.max_steps, "--min-steps", settings.min_steps,
-                 "less than --max-steps, " + std::to_string(settings.max_steps));
-    basin::check(settings.batch <= settings.pool, "--batch", settings.batch,
-                 "at most --pool, " + std::to_string(settings.pool));
+    basin::examples::check_steps(settings.min_steps, settings.max_steps);
+    basin::examples::check_batch(settings.batch, settings.pool);
     const Index extent = settings.size + 2 * settings.padding;
     seed_ = basin::one_cell_seed<float>(Shape{features, {extent, extent, 1}, 1});
     if (pooled() && target.shape.features > 0) pool_ = basin::Pool<float>(settings.pool, seed_.view());
@@ -94,14 +91,7 @@ class Trainer {
   template <class Tape>
   [[nodiscard]] basin::TrainingEnd run_with(basin::Training& training) {
     return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate<Tape>(i, rate_scale(training.share())); });
-  }
-
-  /// Along half a cosine from 1 to final_rate / rate.
-  [[nodiscard]] double rate_scale(double done) const {
-    constexpr Index fine = 1 << 20;
-    return basin::Cosine{.total = fine, .final = settings_.final_rate / settings_.rate}(
-        static_cast<Index>(done * static_cast<double>(fine)));
+                        [&](std::int64_t i) { return iterate<Tape>(i, training.share()); });
   }
 
   [[nodiscard]] Index steps_of(std::uint64_t iteration) const {
@@ -114,7 +104,7 @@ class Trainer {
   }
 
   template <class Tape>
-  [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
+  [[nodiscard]] double iterate(std::int64_t i, double share) {
     const auto iteration = static_cast<std::uint64_t>(i);
     const auto loss = basin::SumOf(error(), basin::Overflow{-2, 2, settings_.overflow});
     std::vector<Index> drawn;
@@ -131,12 +121,8 @@ class Trainer {
     }
     const auto result = basin::value_and_gradient_along(model, theta, batch.view(), loss, looks);
     auto gradient = result.gradient.template as<Rule>();
-    // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
-    if (!std::isfinite(basin::normalize_leaves(gradient))) {
-      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(i + 1) +
-                               ": try a lower --rate");
-    }
-    adam().step(theta_, gradient, moments_, rate_scale);
+    basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
+    adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
     if (pooled()) pool_.put(drawn, result.output.view());
     cell_steps_ += static_cast<double>(model.steps * grid().cells() * settings_.batch);
     return result.value;

@@ -35,6 +35,7 @@ struct Settings {
   double final_rate = 1e-4;
   std::uint64_t seed = 1;
   int threads = 0;
+  double checkpoint_minutes = 2;
 };
 
 inline constexpr const char* description =
@@ -55,23 +56,26 @@ Examples:
   nca_texture --resume nca_texture_out/checkpoint.safetensors
 
 In the output folder: metrics.json, checkpoint.safetensors, forming.gif (the texture forms, gets a hole, and heals),
-texture.png (made), target.png (wanted), forming.png, healing.png and loss.png. Ctrl-C ends the training after the
-iteration at hand, with a checkpoint to resume from.)";
+texture.png (made), target.png (wanted), forming.png, healing.png and loss.png. Ctrl-C, or a closed terminal, ends
+the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("texture", s.texture, "Texture to make (PNG, any size; of a picture that is not square, the middle)");
   options.add("rule", s.rule, "large (5,856 parameters) or micro (588)", {"large", "micro"});
-  options.add("model", s.model, "Start from a trained automaton, .safetensors as --export writes it; needs its --rule");
-  options.add("export", s.export_to, "Write the automaton's parameters to this file, .safetensors");
+  options.add("model", s.model, "Start from a trained automaton, .safetensors as --export writes it; needs its --rule")
+      .of_this_run();
+  options.add("export", s.export_to, "Write the automaton's parameters to this file, .safetensors").of_this_run();
   options.add_resume(s.resume);
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training", {0, 100000000});
   options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit",
               {0.0, 1e6});
   options.add("texture-size", s.texture_size, "Larger textures are made smaller, to so many pixels a side", {8, 4096});
   options.add("size", s.size, "Cells along a side of the torus in training", {8, 4096});
-  options.add("run-size", s.run_size, "Cells along a side of the torus that is shown", {8, 4096});
-  options.add("steps", s.steps, "Steps of the run that is shown, before and after the hole", {1, 1000000});
+  options.add("run-size", s.run_size, "Cells along a side of the torus that is shown", {8, 4096}).of_this_run();
+  options.add("steps", s.steps, "Steps of the run that is shown, before and after the hole", {1, 1000000})
+      .of_this_run();
   options.add("batch", s.batch, "Samples an iteration", {1, 4096});
   options.add("pool", s.pool, "States in the pool that training goes on from", {1, 1000000});
   options.add("min-steps", s.min_steps, "Fewest steps of a rollout in training", {1, 100000});

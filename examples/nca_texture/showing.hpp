@@ -31,7 +31,7 @@ inline basin::Image picture_of(View<const float> z, Index scale = 1) {
   return image;
 }
 
-/// Pictures side by side, each with its step.
+/// Pictures in a row, each with its step.
 inline basin::Image strip_of(const std::vector<std::pair<Index, basin::Image>>& pictures) {
   constexpr Index letter = 22, gap = 6;
   const basin::Image& first = pictures.front().second;
@@ -54,15 +54,16 @@ class Show {
         trainer_(trainer),
         z_(Kind::start({features, {settings.run_size, settings.run_size, 1}, 1}, random(), 0)) {}
 
-  /// Runs on for `steps`. Frames become rarer as less happens; those at `strip` are kept for a sheet.
-  void run(Index steps, basin::GifWriter& film, std::vector<std::pair<Index, basin::Image>>& strip) {
+  /// Runs on for `steps`, and films it unless film is nullptr. Frames become rarer as less happens; some are kept for
+  /// a strip.
+  void run(Index steps, basin::GifWriter* film, std::vector<std::pair<Index, basin::Image>>& strip) {
     constexpr std::array<Index, 6> of_strip{0, 8, 32, 64, 128, 256};
     const auto look = [&](Index t) {
       const Index every = t < 64 ? 4 : t < 160 ? 8 : 24;
       const bool kept = t == steps || std::find(of_strip.begin(), of_strip.end(), t) != of_strip.end();
-      if (t % every != 0 && !kept) return;
+      if (!kept && (film == nullptr || t % every != 0)) return;
       const basin::Image picture = picture_of(z_.view(), 2);
-      film.add(picture, t == 0 || t == steps ? 80 : 8);
+      if (film != nullptr) film->add(picture, t == 0 || t == steps ? 80 : 8);
       if (kept) strip.emplace_back(t, picture);
     };
     Texture<Kind> model;
@@ -119,19 +120,47 @@ std::pair<double, double> floor_and_flat(const Settings& settings, const Trainer
           distance.value_and_gradient(View<const float>(flat.view()), 0, 1, View<float>{})};
 }
 
+inline constexpr const char* loss_title = "Training: distance of patches";
+
+/// What it makes so far on a small torus, where a training was stopped.
 template <class Kind>
-void show(const Settings& settings, const Trainer<Kind>& trainer) {
+void draw_forming(Settings settings, const Trainer<Kind>& trainer) {
+  settings.run_size = std::min(settings.run_size, 128);
+  Show<Kind> show(settings, trainer);
+  std::vector<std::pair<Index, basin::Image>> forming;
+  show.run(std::min(settings.max_steps, 128), nullptr, forming);
+  basin::write_png(settings.out + "/forming.png", strip_of(forming));
+}
+
+/// What a run of a trained automaton came to, in words; the numbers are those of the metrics.
+inline std::string verdict(const Settings& settings, const basin::OrderedJson& metrics) {
+  const auto number = [&](const char* key) {
+    std::array<char, 32> text{};
+    const double value = metrics[key];
+    std::snprintf(text.data(), text.size(), "%.3g", value);
+    return std::string(std::isfinite(value) ? text.data() : "without bound");
+  };
+  const std::string steps = std::to_string(settings.steps) + " steps";
+  if (metrics["final_loss"].is_null()) return steps + ", a hole, and " + steps + " more; ";
+  return "distance from the texture after " + steps + ": " + number("final_loss") +
+         "; with a hole: " + number("loss_damaged") + "; after " + steps + " more: " + number("loss_healed") +
+         " (the texture itself has " + number("loss_of_the_texture_itself") + ", its mean colour " +
+         number("loss_of_its_mean_colour") + "); ";
+}
+
+template <class Kind>
+void show(const Settings& settings, const Trainer<Kind>& trainer, const basin::Training& training) {
   const std::string out = settings.out + "/";
   basin::examples::Stopwatch watch;
   Show<Kind> show(settings, trainer);
   basin::GifWriter film(out + "forming.gif", {.delay = 8});
   std::vector<std::pair<Index, basin::Image>> forming, healing;
-  show.run(settings.steps, film, forming);
+  show.run(settings.steps, &film, forming);
   const basin::OrderedJson formed = show.loss();
   basin::write_png(out + "texture.png", picture_of(show.view(), 2));
   show.damage();
   const basin::OrderedJson damaged = show.loss();
-  show.run(settings.steps, film, healing);
+  show.run(settings.steps, &film, healing);
   const basin::OrderedJson healed = show.loss();
   const double seconds = watch.seconds();
   film.finish();
@@ -142,7 +171,7 @@ void show(const Settings& settings, const Trainer<Kind>& trainer) {
   metrics["texture"] = !trainer.has_target() ? "none" : settings.texture.empty() ? "drawn" : settings.texture;
   metrics["rule"] = Kind::name;
   metrics["parameters"] = Kind::Rule::param_count;
-  metrics["iterations"] = trainer.losses().size();
+  metrics["iterations"] = training.iteration();
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
   metrics["size"] = settings.size;
@@ -159,27 +188,16 @@ void show(const Settings& settings, const Trainer<Kind>& trainer) {
     metrics["loss_of_its_mean_colour"] = flat;
     basin::write_png(out + "target.png", picture_of(trainer.target().colour.view(), 2));
   }
-  if (!trainer.losses().empty()) {
-    basin::write_png(out + "loss.png",
-                     basin::examples::line_chart(
-                         {basin::examples::log_means("", trainer.losses())},
-                         {.title = "Training: distance of patches", .x_label = "iteration", .y_label = "log10"}));
-  }
+  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
   const double shown = 2.0 * settings.steps * settings.run_size * settings.run_size;
-  const bool trained = trainer.train_seconds() > 0;
-  metrics["train_seconds"] = trainer.train_seconds();
-  metrics["cell_steps_per_second"] = trained ? trainer.cell_steps() / trainer.train_seconds() : shown / seconds;
+  metrics["train_seconds"] = training.seconds();
+  metrics["training"] = training.described();
+  metrics["cell_steps_per_second"] =
+      training.seconds() > 0 ? trainer.cell_steps() / training.seconds() : shown / seconds;
   metrics["run_cell_steps_per_second"] = shown / seconds;
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(out + "metrics.json", metrics);
-  const auto number = [&](const char* key) {
-    return metrics[key].is_null() ? std::string("-")
-                                  : basin::examples::detail::tick_text(metrics[key].get<double>(), 1e-9);
-  };
-  std::printf("distance formed %s, damaged %s, healed %s (the texture itself %s, its mean colour %s); wrote %s\n",
-              number("final_loss").c_str(), number("loss_damaged").c_str(), number("loss_healed").c_str(),
-              number("loss_of_the_texture_itself").c_str(), number("loss_of_its_mean_colour").c_str(),
-              settings.out.c_str());
+  std::printf("%swrote %s\n", verdict(settings, metrics).c_str(), settings.out.c_str());
 }
 
 }  // namespace nca_texture

@@ -1,22 +1,21 @@
 #pragma once
 
-// Training of nca_texture, and its checkpoints. Everything random is a function of the seed and the iteration, so a run
-// resumes bit for bit.
+// Training of nca_texture. Everything random is a function of the seed and the iteration, so a run resumes bit for bit
+// (basin/io/training.hpp).
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "../support/process.hpp"
+#include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
-#include "basin/io/checkpoint.hpp"
 #include "basin/io/target_image.hpp"
+#include "basin/io/training.hpp"
 #include "basin/nca/pool.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/optimizer.hpp"
 #include "basin/train/patch_transport.hpp"
-#include "basin/train/schedule.hpp"
 #include "basin/train/state_loss.hpp"
 #include "basin/train/value_and_gradient.hpp"
 #include "model.hpp"
@@ -71,10 +70,8 @@ class Trainer {
         grid_{features, {settings.size, settings.size, 1}, 1},
         theta_(Kind::initial_theta(settings.seed)),
         moments_(adam().init(theta_)) {
-    basin::check(settings.min_steps < settings.max_steps, "--min-steps", settings.min_steps,
-                 "less than --max-steps, " + std::to_string(settings.max_steps));
-    basin::check(settings.batch <= settings.pool, "--batch", settings.batch,
-                 "at most --pool, " + std::to_string(settings.pool));
+    basin::examples::check_steps(settings.min_steps, settings.max_steps);
+    basin::examples::check_batch(settings.batch, settings.pool);
     if (!has_target()) return;
     const Index side = target_.colour.shape.space[0];
     basin::check(side >= patch, "side of the texture", side, "at least " + std::to_string(patch));
@@ -91,8 +88,6 @@ class Trainer {
   [[nodiscard]] bool has_target() const { return target_.colour.shape.features > 0; }
   [[nodiscard]] const Target& target() const { return target_; }
   [[nodiscard]] const Theta& parameters() const { return theta_; }
-  [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
-  [[nodiscard]] double train_seconds() const { return train_seconds_; }
   [[nodiscard]] double cell_steps() const { return cell_steps_; }
 
   /// The distance of pictures of a shape from the texture.
@@ -111,62 +106,25 @@ class Trainer {
 
   void take(const Theta& theta) { theta_ = theta; }
 
-  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end.
-  bool run() {
-    basin::examples::Stopwatch watch;
-    basin::examples::Progress progress;
-    const double before = train_seconds_;
-    const double limit = settings_.minutes > 0 ? 60 * settings_.minutes : 0;
-    bool stopped = false;
-    while (iteration_ < settings_.iterations && !stopped && (limit == 0 || train_seconds_ < limit)) {
-      iterate(rate_scale(std::max(share_of_iterations(), limit > 0 ? train_seconds_ / limit : 0)));
-      train_seconds_ = before + watch.seconds();
-      stopped = basin::examples::interrupted != 0;
-      progress.show_training(settings_.iterations, losses_, train_seconds_);
-    }
-    progress.end();
-    return !stopped;
+  /// Of a training that keeps its checkpoint in the output folder; of one that is only run, none is kept.
+  [[nodiscard]] basin::TrainingOptions options(const basin::examples::CommandLine& command_line) const {
+    return {.iterations = settings_.iterations,
+            .minutes = settings_.minutes,
+            .checkpoint = has_target() ? settings_.out + "/checkpoint.safetensors" : "",
+            .checkpoint_minutes = settings_.checkpoint_minutes,
+            .label = {.program = command_line.program(),
+                      .settings = command_line.settings(),
+                      .data = basin::examples::fingerprint("texture", target_.colour)}};
   }
 
-  /// Everything that the run goes on from.
-  void save(const std::string& path) const {
-    basin::CheckpointWriter file;
-    visit(file, *this);
-    pool_.save(file.under("pool"));
-    file.metadata("settings", {{"texture", settings_.texture},
-                               {"rule", settings_.rule},
-                               {"iterations", settings_.iterations},
-                               {"minutes", settings_.minutes},
-                               {"texture-size", settings_.texture_size},
-                               {"size", settings_.size},
-                               {"batch", settings_.batch},
-                               {"pool", settings_.pool},
-                               {"min-steps", settings_.min_steps},
-                               {"max-steps", settings_.max_steps},
-                               {"fire", settings_.fire},
-                               {"levels", settings_.levels},
-                               {"directions", settings_.directions},
-                               {"mean-weight", settings_.mean_weight},
-                               {"overflow", settings_.overflow},
-                               {"rate", settings_.rate},
-                               {"final-rate", settings_.final_rate},
-                               {"seed", settings_.seed}});
-    // Where time decides how the rate falls, a run goes on from its time; elsewhere it would make equal runs differ.
-    if (settings_.minutes > 0) file.metadata("train_seconds", train_seconds_);
-    file.write(path);
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate(i, training.share()); });
   }
 
-  /// Takes up what save() wrote. Throws basin::FileError if the file does not fit.
-  void load(const std::string& path) {
-    basin::CheckpointReader file(path);
-    visit(file, *this);
-    pool_.load(file.under("pool"));
-    file.finish();
-    if (file.has_metadata("train_seconds")) {
-      const basin::Json seconds = file.metadata("train_seconds");
-      basin::check_file(seconds.is_number(), path, "train_seconds", seconds.type_name(), "a number");
-      train_seconds_ = seconds;
-    }
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
   }
 
  private:
@@ -183,24 +141,12 @@ class Trainer {
   static void visit(File& file, Self& self) {
     file("", self.theta_);
     self.moments_.each(file.under("optimizer"));
-    file("iteration", self.iteration_);
-    file("losses", self.losses_);
-    file("cell_steps", self.cell_steps_);
+    file("cell_steps", self.cell_steps_, basin::Within{0.0, 1e300});
+    self.pool_.each(file.under("pool"));
   }
 
-  [[nodiscard]] double share_of_iterations() const {
-    return static_cast<double>(iteration_) / std::max(1, settings_.iterations);
-  }
-
-  /// Along half a cosine from 1 to final_rate / rate.
-  [[nodiscard]] double rate_scale(double done) const {
-    constexpr Index fine = 1 << 20;
-    return basin::Cosine{.total = fine, .final = settings_.final_rate / settings_.rate}(
-        static_cast<Index>(done * static_cast<double>(fine)));
-  }
-
-  void iterate(double rate_scale) {
-    const auto iteration = static_cast<std::uint64_t>(iteration_);
+  [[nodiscard]] double iterate(std::int64_t i, double share) {
+    const auto iteration = static_cast<std::uint64_t>(i);
     const auto loss = basin::SumOf(distance(grid_, random(patch_stream), iteration, settings_.directions),
                                    basin::Overflow{-1, 1, settings_.overflow});
     const std::vector<Index> drawn = pool_.draw(random(draw_stream), iteration << 20, settings_.batch);
@@ -218,12 +164,8 @@ class Trainer {
     const auto result = basin::value_and_gradient(model, theta_.template as<Texture<Kind>>(), batch.view(), loss,
                                                   {.samples_per_part = 1});
     auto gradient = result.gradient.template as<typename Kind::Rule>();
-    // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
-    if (!std::isfinite(basin::normalize_leaves(gradient))) {
-      throw std::runtime_error("the gradient is not finite in iteration " + std::to_string(iteration_ + 1) +
-                               ": try a lower --rate");
-    }
-    adam().step(theta_, gradient, moments_, rate_scale);
+    basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
+    adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
     // States that have run away are no use to go on from: their gradient would drown that of the others.
     State<float> next = result.output;
     for (Index n = 0; n < settings_.batch; ++n) {
@@ -232,9 +174,8 @@ class Trainer {
         sample = start(fresh(iteration) + 1 + static_cast<std::uint64_t>(n)).values;
     }
     pool_.put(drawn, next.view());
-    losses_.push_back(result.value);
     cell_steps_ += static_cast<double>(model.steps * grid_.cells() * settings_.batch);
-    ++iteration_;
+    return result.value;
   }
 
   /// The number of the first of the starts that an iteration may need, after those of the pool.
@@ -251,9 +192,7 @@ class Trainer {
   Theta theta_;
   basin::AdamState<typename Kind::Rule, float> moments_;
   basin::Pool<float> pool_;
-  std::int64_t iteration_ = 0;
-  std::vector<double> losses_;
-  double train_seconds_ = 0, cell_steps_ = 0;
+  double cell_steps_ = 0;
 };
 
 }  // namespace nca_texture

@@ -1,21 +1,11 @@
 #!/bin/sh
 # What a user of automata relies on: sh automata.sh <program> <folder to work in>
 # Each family runs and writes its files; counts are those that are known; a saved pattern goes on as the run that saved
-# it; one thread and two give the same; and what is wrong is refused with a message that says so.
-set -eu
+# it; one thread and two give the same; a run that is stopped and resumed ends as one that was not; and what is wrong is
+# refused with a message that says so.
+. "$(dirname "$0")/expect.sh"
 
-program=$1
-work=$2
-rm -rf "$work"
-mkdir -p "$work"
-cd "$work"
-
-fail() {
-  printf 'automata: %s\n' "$*" >&2
-  exit 1
-}
-
-# value <folder> <key>: a number of metrics.json
+# value <folder> <key>: a number of metrics.json, however deep
 value() {
   sed -n "s/^ *\"$2\": \\([^,]*\\),*$/\\1/p" "$1/metrics.json"
 }
@@ -25,16 +15,8 @@ is() {
   [ "$(value "$1" "$2")" = "$3" ] || fail "$1: $2 is $(value "$1" "$2"), expected $3"
 }
 
-has() {
-  folder=$1
-  shift
-  for file in "$@"; do
-    [ -s "$folder/$file" ] || fail "$folder/$file is missing or empty"
-  done
-}
-
 "$program" --steps 40 --out lenia >lenia.log
-has lenia metrics.json automata.gif automata.png population.png
+written lenia metrics.json automata.gif automata.png population.png
 grep -q '"mass": {' lenia/metrics.json || fail "metrics.json lacks mass"
 "$program" --steps 10 --pattern random --boundary reflect --size 40 --out soup >soup.log
 "$program" --steps 25 --size 10 --boundary unbounded --out orbium >orbium.log
@@ -42,7 +24,7 @@ awk -v mass="$(value orbium final_mass)" 'BEGIN { exit !(mass > 69 && mass < 74)
   fail "the mass of Orbium is $(value orbium final_mass)"
 
 "$program" --rule 90 --steps 15 --out sierpinski >sierpinski.log
-has sierpinski metrics.json automata.png population.png
+written sierpinski metrics.json automata.png population.png
 is sierpinski 14 8
 is sierpinski 15 16
 "$program" --rule 30 --steps 30 --boundary unbounded --out thirty >thirty.log
@@ -50,7 +32,7 @@ is sierpinski 15 16
 cmp thirty/automata.png thirty_grid/automata.png || fail "rule 30 differs without edges"
 
 "$program" --rule B3/S23 --out gun >gun.log
-has gun metrics.json automata.gif automata.png population.png
+written gun metrics.json automata.gif automata.png population.png
 is gun 30 41
 is gun 300 86
 "$program" --pattern gosper-gun --steps 60 --boundary unbounded --save gun.rle --out gun_plane >gun_plane.log
@@ -72,13 +54,36 @@ printf '{"rule": "B2/S", "size": 32, "steps": 5}\n' >seeds.json
 "$program" --settings seeds.json --out seeds >seeds.log
 grep -q '^B2/S, random' seeds.log || fail "the settings file is not heeded"
 
-# refused <what the message must say> <arguments>
-refused() {
-  wanted=$1
-  shift
-  if "$program" --out refused "$@" >refused.log 2>&1; then fail "took $*"; fi
-  grep -q -- "$wanted" refused.log || fail "$* was refused without '$wanted': $(cat refused.log)"
+# A run that is stopped goes on to the same end, to the last bit: state, counts, embers, rows of time.
+goes_on() {
+  folder=$1
+  signal=$2
+  shift 2
+  "$program" "$@" --out "$folder" >"$folder.log"
+  stopped_and_resumed $signal "$@"
+  same "$folder" stopped
+  cmp "$folder/population.png" stopped/population.png || fail "$folder, resumed: another chart of its counts"
 }
+goes_on long_life TERM --rule B3/S23 --pattern random --size 100 --steps 200
+goes_on long_plane KILL --rule B3/S23 --pattern acorn --boundary unbounded --steps 400
+goes_on long_lenia HUP --steps 40 --size 42 --boundary unbounded
+goes_on long_line TERM --rule 110 --size 201 --steps 800
+cmp long_line/automata.png stopped/automata.png || fail "rule 110, resumed, has another picture of all of time"
+
+# One that came to its end goes on for longer, as one that was never stopped.
+for run in "--rule B3/S23 --pattern acorn --boundary unbounded" "--size 64" "--size 64 --boundary unbounded" \
+  "--rule B36/S23 --pattern random --size 40" "--rule 30 --size 61"; do
+  "$program" $run --steps 30 --out whole >whole.log
+  "$program" $run --steps 13 --out part >part.log
+  "$program" --resume part --steps 30 --out part >part.log
+  same whole part
+done
+[ "$(value part 30)" = "$(value whole 30)" ] || fail "a run that went on counts other cells"
+grep -q '"to": 13' part/metrics.json || fail "metrics.json does not tell of all sessions"
+
+timeout -s INT 1 "$program" --rule B3/S23 --steps 100000 --size 200 --out cut >cut.log && fail "it was not stopped"
+written cut checkpoint.safetensors automata.gif automata.png population.png
+grep -q -- '--resume cut/checkpoint.safetensors' cut.log || fail "a run that was stopped does not say how to go on"
 
 refused 'number of an elementary rule is 256' --rule 256
 refused "Life-like rule is 'B9/S23'" --rule B9/S23
@@ -92,6 +97,12 @@ refused 'one row' --rule 30 --pattern acorn
 refused 'two states' --save end.rle
 refused 'boundary' --boundary mobius
 refused 'more than the border' --boundary reflect --size 12 --pattern random
+refused 'GB' --size 16384 --scale 64 --rule B3/S23
+refused "density is 'nan'" --rule B3/S23 --density nan
+refused 'no-such-folder' --rule B3/S23 --save no-such-folder/end.rle
+refused 'no checkpoint of basin' --resume high.rle
+refused 'data set of the checkpoint' --resume long_life --seed 2
+refused "'step' is 200, expected 0 to 20" --resume long_life --steps 20
 printf 'x = 2, y = 2\n3o!\n' >wide.rle
 "$program" --pattern wide.rle --size 8 --steps 2 --out wide >wide.log
 printf 'x = 3, y = 3, rule = B3/S23:T16,16\nbob$2bo$3o!\n' >torus.rle

@@ -83,7 +83,7 @@ stopped_and_resumed() {
   esac
   if [ -e stopped/metrics.json ]; then fail "a run that was stopped has written its results"; fi
   # Killed before its first checkpoint, it begins anew.
-  if [ -n "$(ls stopped 2>/dev/null | grep safetensors)" ]; then
+  if [ -n "$(ls stopped 2>/dev/null | grep 'safetensors$')" ]; then
     "$program" --resume stopped --out stopped >resumed.log
   else
     "$program" "$@" --out stopped >resumed.log

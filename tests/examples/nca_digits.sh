@@ -1,5 +1,7 @@
 #!/bin/sh
 # What a user of nca_digits relies on: sh nca_digits.sh <program> <folder to work in>
+# A run gives the same checkpoint, to the last bit, on one thread or two, and after a stop and a resume; it evaluates to
+# what it measured; and what is wrong is refused with a message that says so.
 . "$(dirname "$0")/expect.sh"
 
 small="--iterations 8 --steps 6 --batch 8 --pool 24 --test-images 20"
@@ -10,9 +12,13 @@ measured one dataset parameters iterations cell_accuracy_best agreement_best cel
   train_seconds peak_rss_bytes
 [ "$(value one parameters)" = 22499 ] || fail "$(value one parameters) parameters"
 "$program" $small --threads 2 --out two >two.log
-cmp one/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads give another checkpoint than one"
-stopped_and_resumed $small
-cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
+same one two
+for signal in TERM HUP KILL; do
+  stopped_and_resumed $signal $small
+  same one stopped
+  measured stopped train_seconds
+  grep -q '"end": "finished"' stopped/metrics.json || fail "metrics.json does not tell of all sessions"
+done
 "$program" --evaluate one/checkpoint.safetensors --test-images 20 --out evaluated >evaluated.log
 [ "$(value evaluated cell_accuracy_at_200)" = "$(value one cell_accuracy_at_200)" ] ||
   fail "evaluated: $(value evaluated cell_accuracy_at_200), in the run: $(value one cell_accuracy_at_200)"
@@ -21,4 +27,9 @@ refused 'iterations' --iterations 0
 refused 'no-such-folder' --data no-such-folder
 refused 'no-such-file' --resume no-such-file
 refused 'batch is 30, expected at most --pool, 24' --batch 30 --pool 24
+refused "rate is 'nan'" --resume one --rate nan
+refused "length of 'labels' is 24, expected 25" --resume one --pool 25
+refused 'one of them' --resume one --evaluate one
+printf '{}' >other.json
+refused 'no checkpoint of basin' --evaluate other.json
 printf 'nca_digits: all as expected\n'

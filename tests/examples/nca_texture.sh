@@ -1,11 +1,11 @@
 #!/bin/sh
 # What a user of nca_texture relies on: sh nca_texture.sh <program> <folder to work in>
-# A run of either rule gives the same checkpoint, to the last byte, on one thread or two, and after a stop and a resume; it
+# A run of either rule gives the same checkpoint, to the last bit, on one thread or two, and after a stop and a resume; it
 # learns; a model is exported, run on a larger torus and trained on, also to a PNG; and what is wrong is refused with a
 # message that says so.
 . "$(dirname "$0")/expect.sh"
 
-small="--size 16 --run-size 24 --iterations 60 --batch 2 --pool 6 --min-steps 4 --max-steps 10 --steps 4"
+small="--size 16 --run-size 24 --iterations 40 --batch 2 --pool 6 --min-steps 4 --max-steps 10 --steps 4"
 
 for rule in large micro; do
   "$program" $small --rule $rule --threads 1 --export $rule.safetensors --out $rule >$rule.log
@@ -13,10 +13,15 @@ for rule in large micro; do
   measured $rule texture rule parameters iterations final_loss loss_damaged loss_healed loss_of_the_texture_itself \
     loss_of_its_mean_colour train_seconds cell_steps_per_second peak_rss_bytes
   "$program" $small --rule $rule --threads 2 --out two >two.log
-  cmp $rule/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads give another checkpoint than one"
-  rm -rf stopped
-  stopped_and_resumed $small --rule $rule
-  cmp $rule/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
+  same $rule two
+  signals="TERM KILL"
+  [ $rule = large ] || signals=HUP
+  for signal in $signals; do
+    stopped_and_resumed $signal $small --rule $rule
+    same $rule stopped
+    measured stopped train_seconds
+    grep -q '"end": "finished"' stopped/metrics.json || fail "metrics.json does not tell of all sessions"
+  done
   "$program" --rule $rule --model $rule.safetensors --run-size 40 --steps 10 --out run >run.log
   [ "$(value run final_loss)" = null ] || fail "a model that is only run has a loss"
   [ "$(value run run_size)" = 40 ] || fail "a model runs on a torus of another size"
@@ -34,7 +39,20 @@ awk -v reached="$(value learnt final_loss)" -v grey="$(value learnt loss_of_its_
 "$program" $small --model large.safetensors --texture learnt/target.png --texture-size 20 --levels 1 --out on >on.log
 grep -q '"texture": "learnt/target.png"' on/metrics.json || fail "metrics.json does not name the texture"
 
+# One that is stopped shows how far it came, and says how to go on.
+timeout -s INT 1 "$program" --size 16 --iterations 1000000 --batch 2 --pool 6 --out cut >cut.log && fail "it was not stopped"
+written cut checkpoint.safetensors loss.png forming.png
+grep -q -- '--resume cut/checkpoint.safetensors' cut.log || fail "a run that was stopped does not say how to go on"
+
 refused 'tiny' --rule tiny
+refused "rate is 'nan'" --resume large --rate nan
+refused 'data set of the checkpoint' --resume large --texture learnt/target.png
+refused 'shape of the states of a saved pool is 12 16 16 1, expected 12 17 17 1' --resume large --size 17
+refused "'0.bias' is missing\|lacks" --resume micro --rule large
+refused 'no-such-folder' --export no-such-folder/model.safetensors
+refused 'no checkpoint of basin' --resume learnt/target.png
+refused 'program that wrote the checkpoint is not said' --resume large.safetensors
+refused 'GB' --size 4096 --pool 1000000
 refused 'no-such-file' --texture no-such-file.png
 refused 'no-such-file' --model no-such-file.safetensors
 refused 'one of them' --model large.safetensors --resume large/checkpoint.safetensors

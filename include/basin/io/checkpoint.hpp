@@ -28,12 +28,13 @@
 
 namespace basin {
 
-/// The parameters of one model and nothing else, as a state dict that other tools read. Throws FileError.
-template <class Model, class S>
-void save_parameters(const std::string& path, const Parameters<Model, S>& parameters,
-                     const CheckpointLabel& label = {}) {
+/// The parameters of one model and nothing else, as a state dict that other tools read. Throws FileError, and
+/// std::invalid_argument for NaN and infinities, unless AnyNumbers is given; what was at `path` is then as it was.
+template <class Model, class S, class... Checks>
+void save_parameters(const std::string& path, const Parameters<Model, S>& parameters, const CheckpointLabel& label = {},
+                     const Checks&... checks) {
   CheckpointWriter writer(label);
-  writer("", parameters);
+  writer("", parameters, checks...);
   writer.write(path);
 }
 
