@@ -33,7 +33,7 @@ inline void add_resume_folder(CommandLine& options, std::string& resume) {
 }
 
 /// Takes the settings that the trainings in the folder that --resume names were made with. Throws FileError if none is
-/// there, or if they are not of one run. Nothing, if `folder` is empty.
+/// there, or if their settings differ, but for those that the command line gives. Nothing, if `folder` is empty.
 inline void take_checkpoints(CommandLine& command_line, const std::string& folder) {
   if (folder.empty()) return;
   check_file(std::filesystem::is_directory(folder), folder, "--resume", "no folder",
@@ -47,13 +47,14 @@ inline void take_checkpoints(CommandLine& command_line, const std::string& folde
   if (error) throw FileError(folder, "cannot list this folder: " + error.message());
   if (files.empty()) throw FileError(folder, "has no checkpoint of " + command_line.program());
   std::sort(files.begin(), files.end());
-  const Json settings = CheckpointReader(files.front(), command_line.program()).label().settings;
-  for (const std::string& file : files) {
-    if (CheckpointReader(file, command_line.program()).label().settings == settings) continue;
-    throw FileError(file, "its training has other settings than that of " + files.front() +
-                              ": they are of two runs, expected those of one");
+  command_line.take(CheckpointReader(files.front(), command_line.program()).label().settings, files.front());
+  const Json settings = command_line.settings();
+  for (const std::string& path : files) {
+    const CheckpointReader file(path, command_line.program());
+    for (const auto& [key, value] : settings.items()) {
+      if (!command_line.given(key)) file.expect_setting(key, value);
+    }
   }
-  command_line.take(settings, files.front());
 }
 
 class Trainings {
