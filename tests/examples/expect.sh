@@ -59,6 +59,11 @@ digit_files() {
   done
 }
 
+# damage <checkpoint>: other bytes at the end of its last array
+damage() {
+  printf '\377\377\377\377' | dd of="$1" bs=1 seek=$(($(wc -c <"$1") - 4)) conv=notrunc 2>/dev/null
+}
+
 # same <folder> <folder> [<file>]: their checkpoints hold the same, to the last bit
 same() {
   "$SAME_CHECKPOINT" "$1/${3:-checkpoint.safetensors}" "$2/${3:-checkpoint.safetensors}" ||

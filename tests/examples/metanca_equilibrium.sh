@@ -22,7 +22,7 @@ for rule in settled updates; do
 done
 
 few="--iterations 3 --images 16 --architectures 4"
-measuring="--test-images 20"
+measuring="--threads 1 --test-images 20"
 "$program" $few $measuring --out few >few.log
 for signal in TERM HUP KILL; do
   stopped_and_resumed $signal $few $measuring
@@ -49,7 +49,7 @@ refused 'leaves that the model has and the checkpoint lacks' --resume wrong
 digit_files 16
 wrong few/checkpoint_settled.safetensors
 refused 'data set of the checkpoint' --resume wrong --data digits
-refused 'rate is nan' --rate nan
+refused "rate is 'nan'" --rate nan
 refused 'no-such-folder' --data no-such-folder
 refused 'iterations' --iterations 0
 printf 'metanca_equilibrium: all as expected\n'

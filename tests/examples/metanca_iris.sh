@@ -18,7 +18,7 @@ awk -v accuracy="$accuracy" 'BEGIN { exit !(accuracy > 0.6) }' || fail "it reach
 
 # Four trainings: stopped in one of them, or with some that have not begun, a run goes on to the same end.
 few="--iterations 12 --pool-iterations 12 --seeds 2"
-measuring="--samples 1 --updates 5 --horizon 10"
+measuring="--threads 1 --samples 1 --updates 5 --horizon 10"
 # as_few <folder>: holds what the run into the folder few holds
 as_few() {
   for training in seed1_with_pool seed1_without_pool seed2_with_pool seed2_without_pool; do
@@ -56,13 +56,13 @@ refused 'program that wrote the checkpoint is not said' --resume wrong
 wrong few/metrics.json
 refused 'no checkpoint of basin' --resume wrong
 wrong few/checkpoint_seed1_with_pool.safetensors
-printf '\377\377\377\377' | dd of=wrong/checkpoint_seed1_with_pool.safetensors bs=1 seek=20000 conv=notrunc 2>/dev/null
+damage wrong/checkpoint_seed1_with_pool.safetensors
 refused 'the checkpoint is damaged' --resume wrong
 wrong few/checkpoint_seed2_with_pool.safetensors
 refused 'data set of the checkpoint' --resume wrong
 cp one/checkpoint_seed1_without_pool.safetensors wrong
 refused "setting 'iterations' of the checkpoint is" --resume wrong
-refused 'noise is nan' --noise nan
+refused "noise is 'nan'" --noise nan
 refused 'horizon' --updates 20 --horizon 10
 refused 'seeds' --seeds 0
 refused 'noise' --noise -1

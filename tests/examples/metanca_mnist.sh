@@ -15,9 +15,9 @@ done
 "$program" $small --threads 2 --out two >two.log
 same one two
 [ "$(value one heatmap_mean)" = "$(value two heatmap_mean)" ] || fail "two threads give another heatmap than one"
-measuring="--samples 1 --updates 3 --step 90 --test-images 200"
+measuring="--threads 1 --samples 1 --updates 3 --step 90 --test-images 200"
 for signal in TERM HUP KILL; do
-  stopped_and_resumed $signal $small
+  stopped_and_resumed $signal $small --threads 1
   same one stopped
   [ "$(value one heatmap_mean)" = "$(value stopped heatmap_mean)" ] || fail "a resumed run gives another heatmap"
   measured stopped train_seconds
@@ -106,10 +106,10 @@ refused 'data set of the checkpoint' --resume one --held-back 10
 refused 'label is missing' --resume sampled/network.safetensors
 refused 'no checkpoint of basin' --resume one/metrics.json
 cp one/checkpoint.safetensors damaged.safetensors
-printf '\377\377\377\377' | dd of=damaged.safetensors bs=1 seek=20000 conv=notrunc 2>/dev/null
+damage damaged.safetensors
 refused 'the checkpoint is damaged' --evaluate damaged.safetensors
-refused 'rate is nan' --rate nan
-refused 'sample is -1' --evaluate one --architecture 784,10,10 --sample -1
+refused "rate is 'nan'" --rate nan
+refused "sample is '-1'" --evaluate one --architecture 784,10,10 --sample -1
 refused 'memory for --architecture' --evaluate one --architecture 784,100000,100000,10
 refused 'ablation' --without ablation
 refused 'no-such-folder' --data no-such-folder

@@ -19,7 +19,7 @@ awk -v accuracy="$accuracy" 'BEGIN { exit !(accuracy > 0.6) }' || fail "it reach
 cmp one/rule.safetensors two/rule.safetensors || fail "two threads give another rule than one"
 
 few="--iterations 8 --pool-iterations 8 --seed 3"
-measuring="--samples 1 --horizon 20"
+measuring="--threads 1 --samples 1 --horizon 20"
 "$program" $few $measuring --out few >few.log
 for signal in TERM HUP KILL; do
   stopped_and_resumed $signal $few $measuring
@@ -36,7 +36,7 @@ written digits metrics.json updates.png rule.safetensors
 written state metrics.json updates.png rule.safetensors
 
 refused 'task' --task letters
-refused 'rate is nan' --rate nan
+refused "rate is 'nan'" --rate nan
 refused 'program that wrote the checkpoint is not said' --resume few/rule.safetensors
 refused 'no checkpoint of basin' --resume few/metrics.json
 refused 'data set of the checkpoint' --resume few --seed 4
