@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/process.hpp"
 #include "basin/train/network_loss.hpp"
 #include "model.hpp"
 #include "settings.hpp"
