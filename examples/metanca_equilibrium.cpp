@@ -139,13 +139,13 @@ class Costs {
     }
   }
 
-  /// The least time of three of each; all of it as JSON, and drawn.
+  /// The least time of the repetitions of each; all of it as JSON, and drawn.
   [[nodiscard]] basin::OrderedJson measured(const Theta& theta) const {
     basin::OrderedJson json;
     std::array<basin::examples::Series, 2> time{{{"through updates", {}, {}}, {"implicit", {}, {}}}}, memory = time;
     for (std::size_t i = 0; i < counts.size(); ++i) {
       double seconds = std::numeric_limits<double>::infinity();
-      for (int repetition = 0; repetition < 3; ++repetition) {
+      for (int repetition = 0; repetition < settings_.repetitions; ++repetition) {
         const basin::examples::Stopwatch watch;
         gradient(theta, counts[i]);
         seconds = std::min(seconds, watch.seconds());
@@ -219,7 +219,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
   const Digits train(data.train), test(data.test);
   Costs costs(settings, train);
-  costs.measure_memory();
+  if (settings.repetitions > 0) costs.measure_memory();
   metanca_mnist::Trainer through_updates(settings_of_updates(settings), train);
   SettledTrainer through_equilibrium(settings, through_updates.architectures(), train);
   basin::examples::Trainings trainings(command_line, settings.out, settings.resume, settings.checkpoint_minutes);
@@ -256,7 +256,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   updated["train_seconds"] = second.seconds();
   updated["training"] = second.described();
 
-  metrics["cost_of_a_gradient"] = costs.measured(through_equilibrium.parameters());
+  if (settings.repetitions > 0) metrics["cost_of_a_gradient"] = costs.measured(through_equilibrium.parameters());
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
   std::printf("wrote %s\n", settings.out.c_str());

@@ -22,6 +22,7 @@ struct Settings {
   double tolerance = 1e-3;
   double adjoint_tolerance = 1e-2;
   int test_images = 0;
+  int repetitions = 3;
   std::uint64_t seed = 1;
   int threads = 0;
   double checkpoint_minutes = 2;
@@ -64,6 +65,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("tolerance", s.tolerance, "Of the equilibria, relative", {1e-7, 1.0});
   options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative", {1e-6, 1.0});
   options.add_test_images(s.test_images);
+  options
+      .add("repetitions", s.repetitions, "Gradients of each kind whose cost is compared; 0: none, and no cost.png",
+           {0, 1000})
+      .of_this_run();
   options.add_seed(s.seed);
   options.add_threads(s.threads);
 }

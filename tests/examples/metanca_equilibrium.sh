@@ -16,13 +16,13 @@ if grep '"not_converged": ' one/metrics.json | grep -qv ': 0,'; then fail "a sol
 # What the solver finds is what updates of random cells, half of the way, lead to.
 awk '/"distance_after_100_updates": / { seen += 1; gsub(",", ""); if ($2 > 1e-3) exit 1 }
      END { if (seen != 2) exit 1 }' one/metrics.json || fail "equilibria and updates differ: $(cat one/metrics.json)"
-"$program" $small --threads 2 --out two >two.log
+"$program" $small --repetitions 0 --threads 2 --out two >two.log
 for rule in settled updates; do
   cmp one/$rule.safetensors two/$rule.safetensors || fail "two threads give another rule $rule than one"
 done
 
 few="--iterations 3 --images 16 --architectures 4"
-measuring="--threads 1 --test-images 20"
+measuring="--threads 1 --test-images 20 --repetitions 0"
 "$program" $few $measuring --out few >few.log
 for signal in TERM HUP KILL; do
   stopped_and_resumed $signal $few $measuring
@@ -48,7 +48,7 @@ wrong few/checkpoint_updates.safetensors
 refused 'leaves that the model has and the checkpoint lacks' --resume wrong
 digit_files 16
 wrong few/checkpoint_settled.safetensors
-refused 'data set of the checkpoint' --resume wrong --data digits
+refused 'data set of the checkpoint' --resume wrong --data digits --repetitions 0
 refused "rate is 'nan'" --rate nan
 refused 'no-such-folder' --data no-such-folder
 refused 'iterations' --iterations 0
