@@ -40,7 +40,7 @@ refused "rate is 'nan'" --rate nan
 refused 'program that wrote the checkpoint is not said' --resume few/rule.safetensors
 refused 'no checkpoint of basin' --resume few/metrics.json
 refused 'data set of the checkpoint' --resume few --seed 4
-refused 'shape of' --resume few --task digits
+refused 'data set of the checkpoint' --resume few --task digits
 refused 'expected only with --task digits' --data mnist
 refused 'at most --horizon' --horizon 10
 refused 'no-such-folder' --task digits --data no-such-folder
