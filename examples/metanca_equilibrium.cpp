@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <filesystem>
 #include <limits>
 #include <span>
 #include <string>
@@ -24,6 +23,8 @@
 #include "basin/io/png.hpp"
 #include "metanca_equilibrium/settled.hpp"
 #include "support/plot.hpp"
+#include "support/process.hpp"
+#include "support/trainings.hpp"
 
 namespace metanca_equilibrium {
 
@@ -139,13 +140,13 @@ class Costs {
     }
   }
 
-  /// The least time of three of each; all of it as JSON, and drawn.
+  /// The least time of the repetitions of each; all of it as JSON, and drawn.
   [[nodiscard]] basin::OrderedJson measured(const Theta& theta) const {
     basin::OrderedJson json;
     std::array<basin::examples::Series, 2> time{{{"through updates", {}, {}}, {"implicit", {}, {}}}}, memory = time;
     for (std::size_t i = 0; i < counts.size(); ++i) {
       double seconds = std::numeric_limits<double>::infinity();
-      for (int repetition = 0; repetition < 3; ++repetition) {
+      for (int repetition = 0; repetition < settings_.repetitions; ++repetition) {
         const basin::examples::Stopwatch watch;
         gradient(theta, counts[i]);
         seconds = std::min(seconds, watch.seconds());
@@ -196,13 +197,8 @@ class Costs {
   std::vector<std::int64_t> bytes_;
 };
 
-inline int run(const Settings& settings) {
-  basin::set_threads(settings.threads);
-  std::filesystem::create_directories(settings.out);
-  const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
-  const Digits train(data.train), test(data.test);
-  Costs costs(settings, train);
-  costs.measure_memory();
+/// The training through updates, of as many iterations.
+inline metanca_mnist::Settings settings_of_updates(const Settings& settings) {
   metanca_mnist::Settings of_updates;
   of_updates.iterations = 2 * settings.iterations / 3;
   of_updates.pool_iterations = settings.iterations - of_updates.iterations;
@@ -212,7 +208,27 @@ inline int run(const Settings& settings) {
   of_updates.rate = settings.rate;
   of_updates.seed = settings.seed;
   of_updates.weight_decay = of_updates.distortion = 0;  // as the training through the equilibrium
-  metanca_mnist::Trainer through_updates(of_updates, train);
+  return of_updates;
+}
+
+inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  basin::examples::take_checkpoints(command_line, settings.resume);
+  metanca_mnist::check_training_memory(settings.architectures, settings.networks, settings.images);
+  basin::set_threads(settings.threads);
+  basin::examples::prepare_outputs(
+      settings.out, {"metrics.json", "cost.png", "loss.png", "settled.safetensors", "updates.safetensors",
+                     "checkpoint_settled.safetensors", "checkpoint_updates.safetensors"});
+  const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
+  const Digits train(data.train), test(data.test);
+  Costs costs(settings, train);
+  if (settings.repetitions > 0) costs.measure_memory();
+  metanca_mnist::Trainer through_updates(settings_of_updates(settings), train);
+  SettledTrainer through_equilibrium(settings, through_updates.architectures(), train);
+  basin::examples::Trainings trainings(command_line, settings.out, settings.resume, settings.checkpoint_minutes);
+  const std::string trained_on = basin::examples::fingerprint(data.name, train.images);
+  // Both are read before the first goes on: what does not fit is refused at once.
+  basin::Training first = trainings.take_up("settled", trained_on, through_equilibrium);
+  basin::Training second = trainings.take_up("updates", trained_on, through_updates);
 
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
@@ -220,29 +236,29 @@ inline int run(const Settings& settings) {
   metrics["iterations"] = settings.iterations;
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
-  basin::examples::watch_for_interrupt();
   std::printf("%s: through the equilibrium\n", data.name.c_str());
-  const Trained settled = train_settled(settings, through_updates.architectures(), train);
-  if (basin::examples::interrupted != 0) return basin::examples::interrupted_status;
-  basin::save_parameters(settings.out + "/settled.safetensors", settled.theta);
-  basin::OrderedJson& first = metrics["through_equilibrium"];
-  first = measured(settings, settled.theta, test);
-  first["training_solves"] = json_of(settled.report.forward);
-  first["training_adjoint_solves"] = json_of(settled.report.adjoint);
-  first["roll_backs"] = settled.roll_backs;
-  first["train_seconds"] = settled.seconds;
+  if (const int status = trainings.run(first, "settled", through_equilibrium); status != 0) return status;
+  basin::save_parameters(settings.out + "/settled.safetensors", through_equilibrium.parameters());
+  basin::OrderedJson& settled = metrics["through_equilibrium"];
+  settled = measured(settings, through_equilibrium.parameters(), test);
+  settled["training_solves"] = json_of(through_equilibrium.solves().forward);
+  settled["training_adjoint_solves"] = json_of(through_equilibrium.solves().adjoint);
+  settled["roll_backs"] = through_equilibrium.roll_backs();
+  settled["train_seconds"] = first.seconds();
+  settled["training"] = first.described();
 
   std::printf("through updates\n");
-  if (!through_updates.run()) return basin::examples::interrupted_status;
+  if (const int status = trainings.run(second, "updates", through_updates); status != 0) return status;
   basin::save_parameters(settings.out + "/updates.safetensors", through_updates.parameters());
-  basin::OrderedJson& second = metrics["through_updates"];
   Theta theta;
   theta.vector() = through_updates.parameters().vector();
-  second = measured(settings, theta, test);
-  second["roll_backs"] = through_updates.roll_backs();
-  second["train_seconds"] = through_updates.train_seconds();
+  basin::OrderedJson& updated = metrics["through_updates"];
+  updated = measured(settings, theta, test);
+  updated["roll_backs"] = through_updates.roll_backs();
+  updated["train_seconds"] = second.seconds();
+  updated["training"] = second.described();
 
-  metrics["cost_of_a_gradient"] = costs.measured(settled.theta);
+  if (settings.repetitions > 0) metrics["cost_of_a_gradient"] = costs.measured(through_equilibrium.parameters());
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
   std::printf("wrote %s\n", settings.out.c_str());
@@ -256,6 +272,6 @@ int main(int argc, char** argv) {
   basin::examples::CommandLine command_line("metanca_equilibrium", metanca_equilibrium::description,
                                             metanca_equilibrium::footer);
   metanca_equilibrium::describe(settings, command_line);
-  return basin::examples::main_of("metanca_equilibrium", command_line, argc, argv,
-                                  [&] { return metanca_equilibrium::run(settings); });
+  return basin::examples::main_of(command_line, argc, argv,
+                                  [&] { return metanca_equilibrium::run(settings, command_line); });
 }

@@ -7,7 +7,6 @@
 // measured; support/meta_trainer.hpp trains.
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -18,13 +17,87 @@
 #include "metanca_iris/settings.hpp"
 #include "support/meta_trainer.hpp"
 #include "support/plot.hpp"
+#include "support/trainings.hpp"
 
 namespace metanca_iris {
 
-inline int run(const Settings& settings) {
+using Trainer = basin::examples::MetaTrainer<Rule>;
+
+inline Trainer trainer_of(const Settings& settings, std::uint64_t seed, bool pool) {
+  return {{.iterations = settings.iterations,
+           .pool_iterations = settings.pool_iterations,
+           .networks = settings.networks,
+           .rate = settings.rate,
+           .pool_rate = settings.pool_rate,
+           .pool_step = pool_step,
+           .most_updates = 10,
+           .networks_in_pool = 16,
+           .pool = pool,
+           .explosion = 100,  // the mean comes close to 0
+           .seed = seed},
+          trained_architectures()};
+}
+
+inline std::string training_name(std::uint64_t seed, bool pool) {
+  return "seed" + std::to_string(seed) + (pool ? "_with_pool" : "_without_pool");
+}
+
+/// What a rule of the kind, such as "with pool", is worth on each architecture. If it is the `first` of its kind, the
+/// ways of two architectures go to `curves`.
+inline basin::OrderedJson measured(const Settings& settings, const Theta& theta,
+                                   const basin::examples::IrisSplit& split, std::uint64_t seed, const std::string& kind,
+                                   bool first, std::vector<basin::examples::Series>& curves) {
+  basin::OrderedJson json;
+  const auto held_out = held_out_architectures();
+  std::vector<Architecture> all = trained_architectures();
+  all.insert(all.end(), held_out.begin(), held_out.end());
+  for (std::size_t a = 0; a < all.size(); ++a) {
+    const std::vector<Way> each = ways<Rule>(settings, theta, all[a], split, seed, pool_step);
+    double accuracy = 0, later = 1;
+    std::vector<Index> least_at, within;
+    for (const Way& way : each) {
+      accuracy += way.accuracy / static_cast<double>(each.size());
+      least_at.push_back(way.least_at);
+      within.push_back(way.within);
+      later = std::min(later, way.later);
+    }
+    const std::string name = all[a].network.to_string();
+    const bool trained = a < all.size() - held_out.size();
+    json[name] = {{"trained", trained},
+                  {"test_accuracy", accuracy},
+                  {"updates_to_least_median", quantile(least_at, 0.5)},
+                  {"within_a_tenth_median", quantile(within, 0.5)},
+                  {"within_a_tenth_lower_quartile", quantile(within, 0.25)},
+                  {"least_of_all_the_way_as_a_share_of_the_least", later}};
+    std::printf(
+        "seed %s, %s, %s%s: test accuracy %.3f, least after %td updates, within a tenth for %td (lower quartile %td)\n",
+        std::to_string(seed).c_str(), kind.c_str(), name.c_str(), trained ? "" : " (held out)", accuracy,
+        quantile(least_at, 0.5), quantile(within, 0.5), quantile(within, 0.25));
+    if (first && (a == 2 || a == all.size() - 2)) {
+      basin::examples::Series curve{name + ", " + kind, {}, {}};
+      for (std::size_t t = 0; t < each[0].losses.size(); ++t) {
+        curve.x.push_back(std::log10(1.0 + static_cast<double>(t)));
+        curve.y.push_back(std::log10(each[0].losses[t]));
+      }
+      curves.push_back(curve);
+    }
+  }
+  return json;
+}
+
+inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  basin::examples::take_checkpoints(command_line, settings.resume);
   check_horizon(settings);
   basin::set_threads(settings.threads);
-  std::filesystem::create_directories(settings.out);
+  basin::examples::prepare_outputs(
+      settings.out, {"metrics.json", "updates.png", "loss.png", "with_pool.safetensors", "without_pool.safetensors"});
+  const auto seed_of = [&](int s) { return settings.seed + static_cast<std::uint64_t>(s); };
+  for (int s = 0; s < settings.seeds; ++s) {
+    for (const bool pool : {true, false}) {
+      basin::check_writable(settings.out + "/" + basin::examples::checkpoint_name(training_name(seed_of(s), pool)));
+    }
+  }
+  basin::examples::Trainings trainings(command_line, settings.out, settings.resume, settings.checkpoint_minutes);
   basin::OrderedJson metrics;
   metrics["parameters"] = Rule::Updates::param_count;
   metrics["iterations"] = settings.iterations;
@@ -32,70 +105,30 @@ inline int run(const Settings& settings) {
   metrics["samples"] = settings.samples;
   metrics["updates"] = settings.updates;
   std::vector<basin::examples::Series> curves;
-  basin::examples::watch_for_interrupt();
   for (int s = 0; s < settings.seeds; ++s) {
-    const std::uint64_t seed = settings.seed + static_cast<std::uint64_t>(s);
+    const std::uint64_t seed = seed_of(s);
     const basin::examples::IrisSplit split = basin::examples::split_iris(seed);
     for (const bool pool : {true, false}) {
-      const std::string kind = pool ? "with pool" : "without pool";
-      basin::examples::MetaTrainer<Rule> trainer({.iterations = settings.iterations,
-                                                  .pool_iterations = settings.pool_iterations,
-                                                  .networks = settings.networks,
-                                                  .rate = settings.rate,
-                                                  .pool_rate = settings.pool_rate,
-                                                  .pool_step = pool_step,
-                                                  .most_updates = 10,
-                                                  .networks_in_pool = 16,
-                                                  .pool = pool,
-                                                  .explosion = 100,  // the mean comes close to 0
-                                                  .seed = seed},
-                                                 trained_architectures());
-      const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
-        const basin::examples::IrisSet set = noisy(split.train, settings.noise, seed, number);
-        body(loss_of(of, set));
-      });
-      if (!finished) return basin::examples::interrupted_status;
+      const std::string name = training_name(seed, pool), kind = pool ? "with pool" : "without pool";
+      Trainer trainer = trainer_of(settings, seed, pool);
+      basin::Training training =
+          trainings.take_up(name, basin::examples::fingerprint("irises", split.train.features), trainer);
+      std::printf("seed %s, %s: %zu parameters, %d threads\n", std::to_string(seed).c_str(), kind.c_str(),
+                  Rule::Updates::param_count, basin::threads());
+      const int status =
+          trainings.run(training, name, trainer, [&](std::uint64_t number, const Architecture& of, const auto& body) {
+            const basin::examples::IrisSet set = noisy(split.train, settings.noise, seed, number);
+            body(loss_of(of, set));
+          });
+      if (status != 0) return status;
       if (s == 0) {
         basin::save_parameters(settings.out + (pool ? "/with_pool" : "/without_pool") + ".safetensors",
                                trainer.parameters());
       }
-      const auto held_out = held_out_architectures();
-      std::vector<Architecture> all = trained_architectures();
-      all.insert(all.end(), held_out.begin(), held_out.end());
-      for (std::size_t a = 0; a < all.size(); ++a) {
-        const std::vector<Way> each = ways<Rule>(settings, trainer.parameters(), all[a], split, seed, pool_step);
-        double accuracy = 0, later = 1;
-        std::vector<Index> least_at, within;
-        for (const Way& way : each) {
-          accuracy += way.accuracy / static_cast<double>(each.size());
-          least_at.push_back(way.least_at);
-          within.push_back(way.within);
-          later = std::min(later, way.later);
-        }
-        const std::string name = all[a].network.to_string();
-        const bool trained = a < all.size() - held_out.size();
-        metrics["seed " + std::to_string(seed)][kind][name] = {
-            {"trained", trained},
-            {"test_accuracy", accuracy},
-            {"updates_to_least_median", quantile(least_at, 0.5)},
-            {"within_a_tenth_median", quantile(within, 0.5)},
-            {"within_a_tenth_lower_quartile", quantile(within, 0.25)},
-            {"least_of_all_the_way_as_a_share_of_the_least", later}};
-        std::printf(
-            "seed %d, %s, %s%s: test accuracy %.3f, least after %td updates, within a tenth for %td (lower "
-            "quartile %td)\n",
-            static_cast<int>(seed), kind.c_str(), name.c_str(), trained ? "" : " (held out)", accuracy,
-            quantile(least_at, 0.5), quantile(within, 0.5), quantile(within, 0.25));
-        if (s == 0 && (a == 2 || a == all.size() - 2)) {
-          basin::examples::Series curve{name + ", " + kind, {}, {}};
-          for (std::size_t t = 0; t < each[0].losses.size(); ++t) {
-            curve.x.push_back(std::log10(1.0 + static_cast<double>(t)));
-            curve.y.push_back(std::log10(each[0].losses[t]));
-          }
-          curves.push_back(curve);
-        }
-      }
-      metrics["seed " + std::to_string(seed)][kind]["train_seconds"] = trainer.train_seconds();
+      basin::OrderedJson& json = metrics["seed " + std::to_string(seed)][kind];
+      json = measured(settings, trainer.parameters(), split, seed, kind, s == 0, curves);
+      json["train_seconds"] = training.seconds();
+      json["training"] = training.described();
     }
   }
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
@@ -114,6 +147,5 @@ int main(int argc, char** argv) {
   metanca_iris::Settings settings;
   basin::examples::CommandLine command_line("metanca_iris", metanca_iris::description, metanca_iris::footer);
   metanca_iris::describe(settings, command_line);
-  return basin::examples::main_of("metanca_iris", command_line, argc, argv,
-                                  [&] { return metanca_iris::run(settings); });
+  return basin::examples::main_of(command_line, argc, argv, [&] { return metanca_iris::run(settings, command_line); });
 }

@@ -10,7 +10,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -27,6 +26,8 @@
 #include "metanca_names/settings.hpp"
 #include "support/meta_trainer.hpp"
 #include "support/plot.hpp"
+#include "support/process.hpp"
+#include "support/trainings.hpp"
 
 namespace metanca_names {
 
@@ -141,29 +142,50 @@ basin::OrderedJson watched(const Settings& settings, const typename Rule::Theta&
   return json;
 }
 
-/// Returns whether it came to its end.
-inline bool irises(const Settings& settings, basin::OrderedJson& metrics,
-                   std::vector<basin::examples::Series>& curves) {
+/// What metanca_iris is told of the measuring.
+inline metanca_iris::Settings measuring_of(const Settings& settings) {
   metanca_iris::Settings measuring;
   measuring.samples = settings.samples;
   measuring.updates = settings.updates;
   measuring.horizon = settings.horizon;
-  metanca_iris::check_horizon(measuring);
+  return measuring;
+}
+
+/// Trains, and writes the rule. The exit status of the program if it was stopped, else 0.
+template <class Rule, class WithLoss>
+int train(const Settings& settings, basin::examples::Trainings& trainings, const std::string& trained_on,
+          basin::examples::MetaTrainer<Rule>& trainer, const WithLoss& with_loss, basin::OrderedJson& metrics) {
+  basin::Training training = trainings.take_up("", trained_on, trainer);
+  std::printf("%s: %zu architectures, %zu parameters, %d threads\n", settings.task.c_str(),
+              trainer.architectures().size(), Rule::Updates::param_count, basin::threads());
+  if (const int status = trainings.run(training, "", trainer, with_loss); status != 0) return status;
+  basin::save_parameters(settings.out + "/rule.safetensors", trainer.parameters());
+  metrics["parameters"] = Rule::Updates::param_count;
+  metrics["train_seconds"] = training.seconds();
+  metrics["training"] = training.described();
+  return 0;
+}
+
+/// The exit status of the program.
+inline int irises(const Settings& settings, basin::examples::Trainings& trainings, basin::OrderedJson& metrics,
+                  std::vector<basin::examples::Series>& curves) {
+  const metanca_iris::Settings measuring = measuring_of(settings);
   const basin::examples::IrisSplit split = basin::examples::split_iris(settings.seed);
   std::vector<Architecture> architectures;
   for (const std::vector<Index>& hidden : std::vector<std::vector<Index>>{
            {6}, {10}, {20}, {14}, {5, 10}, {8, 8}, {12, 6}, {16, 8}, {20, 12}, {10, 8}, {8, 16}, {14, 14}}) {
     architectures.push_back(iris_architecture(hidden));
   }
-  metrics["parameters"] = IrisRule::Updates::param_count;
   basin::examples::MetaTrainer<IrisRule> trainer(
       training(settings, {.iterations = 2000, .pool_iterations = 3000, .networks = 4}), architectures);
-  const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
+  const auto with_loss = [&](std::uint64_t number, const Architecture& of, const auto& body) {
     const basin::examples::IrisSet set = metanca_iris::noisy(split.train, 0.2, settings.seed, number);
     body(metanca_iris::loss_of(of, set));
-  });
-  if (!finished) return false;
-  basin::save_parameters(settings.out + "/rule.safetensors", trainer.parameters());
+  };
+  const std::string trained_on = basin::examples::fingerprint("irises", split.train.features);
+  if (const int status = train(settings, trainings, trained_on, trainer, with_loss, metrics); status != 0) {
+    return status;
+  }
   architectures.push_back(iris_architecture({12}));
   architectures.push_back(iris_architecture({10, 10}));
   for (std::size_t a = 0; a < architectures.size(); ++a) {
@@ -196,17 +218,16 @@ inline bool irises(const Settings& settings, basin::OrderedJson& metrics,
         [&](const State<float>& z) { return mean(metanca_iris::loss_of(of, split.test).accuracies(z.view())); }, curve);
     curves.push_back(std::move(curve));
   }
-  metrics["train_seconds"] = trainer.train_seconds();
-  return true;
+  return 0;
 }
 
 template <class Rule>
-bool digits(const Settings& settings, basin::OrderedJson& metrics, std::vector<basin::examples::Series>& curves) {
+int digits(const Settings& settings, basin::examples::Trainings& trainings, basin::OrderedJson& metrics,
+           std::vector<basin::examples::Series>& curves) {
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
-  const metanca_mnist::Digits train(data.train), test(data.test);
+  const metanca_mnist::Digits train_set(data.train), test(data.test);
   metrics["dataset"] = data.name;
   metrics["codes"] = settings.codes;
-  metrics["parameters"] = Rule::Updates::param_count;
   constexpr bool ends = std::is_same_v<Rule, DigitRule>;
   std::vector<Architecture> architectures;
   const basin::Random widths{settings.seed, 100};
@@ -220,12 +241,14 @@ bool digits(const Settings& settings, basin::OrderedJson& metrics, std::vector<b
   basin::examples::MetaTrainer<Rule> trainer(
       training(settings, {.iterations = 3000, .pool_iterations = 2000, .networks = 2, .hold_to_end = true}),
       architectures);
-  const bool finished = trainer.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
-    const auto [images, labels] = metanca_mnist::batch_of(train, 512, settings.seed, number);
+  const auto with_loss = [&](std::uint64_t number, const Architecture& of, const auto& body) {
+    const auto [images, labels] = metanca_mnist::batch_of(train_set, 512, settings.seed, number);
     body(metanca_mnist::loss_of(of, images.view(), labels));
-  });
-  if (!finished) return false;
-  basin::save_parameters(settings.out + "/rule.safetensors", trainer.parameters());
+  };
+  const std::string trained_on = basin::examples::fingerprint(data.name, train_set.images);
+  if (const int status = train(settings, trainings, trained_on, trainer, with_loss, metrics); status != 0) {
+    return status;
+  }
   const Index count = settings.test_images > 0 ? std::min<Index>(settings.test_images, test.images.shape.samples)
                                                : test.images.shape.samples;
   for (const auto& [x, y] : {std::pair<Index, Index>{0, 30}, {0, 50}, {0, 100}, {50, 50}, {90, 60}}) {
@@ -241,25 +264,37 @@ bool digits(const Settings& settings, basin::OrderedJson& metrics, std::vector<b
         curve);
     curves.push_back(std::move(curve));
   }
-  metrics["train_seconds"] = trainer.train_seconds();
-  return true;
+  return 0;
 }
 
-inline int run(const Settings& settings) {
+inline void check_sizes(const Settings& settings) {
+  if (settings.task == "iris") {
+    metanca_iris::check_horizon(measuring_of(settings));
+  } else {
+    // Of the largest architecture that is watched: settled, before an update and behind it.
+    basin::examples::check_memory(
+        "--samples " + std::to_string(settings.samples),
+        3 * metanca_mnist::bytes_of_networks(metanca_mnist::widths_of(90, 60), settings.samples, DigitRule::features));
+  }
+}
+
+inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   if (settings.task == "iris" && !settings.data.empty()) {
     throw std::invalid_argument("--data is " + settings.data + ", expected only with --task digits");
   }
+  check_sizes(settings);
   basin::set_threads(settings.threads);
-  std::filesystem::create_directories(settings.out);
-  basin::examples::watch_for_interrupt();
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "updates.png", "loss.png", "rule.safetensors"});
+  basin::examples::Trainings trainings(command_line, settings.out, from, settings.checkpoint_minutes);
   basin::OrderedJson metrics;
   metrics["task"] = settings.task;
   metrics["seed"] = settings.seed;
   std::vector<basin::examples::Series> curves;
-  const bool finished = settings.task == "iris"       ? irises(settings, metrics, curves)
-                        : settings.codes == "one-end" ? digits<DigitRule>(settings, metrics, curves)
-                                                      : digits<CodedDigitRule>(settings, metrics, curves);
-  if (!finished) return basin::examples::interrupted_status;
+  const int status = settings.task == "iris"       ? irises(settings, trainings, metrics, curves)
+                     : settings.codes == "one-end" ? digits<DigitRule>(settings, trainings, metrics, curves)
+                                                   : digits<CodedDigitRule>(settings, trainings, metrics, curves);
+  if (status != 0) return status;
   basin::write_png(settings.out + "/updates.png",
                    basin::examples::line_chart(curves, {.title = "Names found, weights made",
                                                         .x_label = "log10(1 + updates)",
@@ -278,6 +313,5 @@ int main(int argc, char** argv) {
   metanca_names::Settings settings;
   basin::examples::CommandLine command_line("metanca_names", metanca_names::description, metanca_names::footer);
   metanca_names::describe(settings, command_line);
-  return basin::examples::main_of("metanca_names", command_line, argc, argv,
-                                  [&] { return metanca_names::run(settings); });
+  return basin::examples::main_of(command_line, argc, argv, [&] { return metanca_names::run(settings, command_line); });
 }

@@ -5,12 +5,13 @@
 #include <cstdint>
 #include <string>
 
-#include "../support/command_line.hpp"
+#include "../support/trainings.hpp"
 
 namespace metanca_equilibrium {
 
 struct Settings {
   std::string data;
+  std::string resume;
   std::string out = "metanca_equilibrium_out";
   int iterations = 4000;
   int architectures = 256;
@@ -21,8 +22,10 @@ struct Settings {
   double tolerance = 1e-3;
   double adjoint_tolerance = 1e-2;
   int test_images = 0;
+  int repetitions = 3;
   std::uint64_t seed = 1;
   int threads = 0;
+  double checkpoint_minutes = 2;
 };
 
 inline constexpr const char* description =
@@ -35,11 +38,16 @@ inline constexpr const char* footer = R"(
 Examples:
   metanca_equilibrium                          digits drawn by the program
   metanca_equilibrium --data mnist             MNIST, from its four IDX files in the folder mnist
+  metanca_equilibrium --data mnist --resume metanca_equilibrium_out     go on where a run was stopped
 
-In the output folder: metrics.json, cost.png, settled.safetensors and updates.safetensors (the two rules).)";
+In the output folder: metrics.json, cost.png, loss.png, settled.safetensors and updates.safetensors (the two rules), and a
+checkpoint of each training, checkpoint_settled.safetensors and checkpoint_updates.safetensors. Ctrl-C, or a closed
+terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);
+  basin::examples::add_resume_folder(options, s.resume);
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add("iterations", s.iterations,
               "Of each training; of the one through updates, two thirds with one update and the rest from a pool",
@@ -57,6 +65,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("tolerance", s.tolerance, "Of the equilibria, relative", {1e-7, 1.0});
   options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative", {1e-6, 1.0});
   options.add_test_images(s.test_images);
+  options
+      .add("repetitions", s.repetitions, "Gradients of each kind whose cost is compared; 0: none, and no cost.png",
+           {0, 1000})
+      .of_this_run();
   options.add_seed(s.seed);
   options.add_threads(s.threads);
 }

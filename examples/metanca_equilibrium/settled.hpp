@@ -3,14 +3,11 @@
 // The rule of metanca_mnist as an equilibrium z = f(z): f replaces the state of every cell by the rule's answer. It has
 // the fixed points of every update that goes a part of the way, for all cells or for random ones in their mean.
 
-#include <cmath>
-#include <stdexcept>
+#include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "../metanca_mnist/trainer.hpp"
-#include "../support/process.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/fixed_point/anderson.hpp"
@@ -64,54 +61,70 @@ inline State<float> no_input(const Architecture& of, Index networks) {
   return State<float>(of.network.shape(0, networks));
 }
 
-struct Trained {
-  Theta theta{};
-  basin::Report report{};  ///< of all solves
-  double seconds = 0;
-  std::int64_t roll_backs = 0;
-};
-
 /// Trains the rule by implicit gradients: each iteration solves some networks, one an architecture.
-inline Trained train_settled(const Settings& settings, const std::vector<Architecture>& architectures,
-                             const Digits& digits) {
-  Trained trained{.theta = initial_theta(settings)};
-  const basin::Muon muon{.rate = settings.rate, .vectors = {.rate = settings.rate / 10}};
-  auto moments = muon.init(trained.theta);
-  basin::RollBack roll_back(trained.theta, moments);
-  const basin::WarmUp schedule{50, basin::Cosine{.total = settings.iterations, .final = 0.01}};
-  const basin::Random choice{settings.seed, 200};
-  std::vector<double> losses;
-  basin::examples::Stopwatch watch;
-  basin::examples::Progress progress;
-  for (Index iteration = 0; iteration < settings.iterations && basin::examples::interrupted == 0; ++iteration) {
-    std::vector<basin::ValueAndGradient<Settled, float>> each(static_cast<std::size_t>(settings.networks));
-    basin::parallel_for(settings.networks, [&](Index n) {
-      const auto number = static_cast<std::uint64_t>(iteration * settings.networks + n);
-      const Architecture& of = architectures[choice.below(number, architectures.size())];
-      const auto [images, labels] = metanca_mnist::batch_of(digits, settings.images, settings.seed, number);
+class SettledTrainer {
+ public:
+  SettledTrainer(const Settings& settings, const std::vector<Architecture>& architectures, const Digits& digits)
+      : settings_(settings), architectures_(architectures), digits_(digits), rule_(initial_theta(settings), muon()) {}
+
+  [[nodiscard]] std::int64_t iterations() const { return settings_.iterations; }
+  [[nodiscard]] const Theta& parameters() const { return rule_.parameters(); }
+  /// Of all solves.
+  [[nodiscard]] const basin::Report& solves() const { return solves_; }
+  [[nodiscard]] std::int64_t roll_backs() const { return rule_.roll_back().count(); }
+
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [this](std::int64_t iteration) { return iterate(iteration); });
+  }
+
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
+  }
+
+ private:
+  [[nodiscard]] basin::Muon muon() const { return {.rate = settings_.rate, .vectors = {.rate = settings_.rate / 10}}; }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    basin::examples::GuardedMuon<Settled>::visit(file, self.rule_);
+    self.solves_.forward.each(file.under("solves.forward"));
+    self.solves_.adjoint.each(file.under("solves.adjoint"));
+  }
+
+  [[nodiscard]] double iterate(std::int64_t iteration) {
+    const basin::WarmUp schedule{50, basin::Cosine{.total = settings_.iterations, .final = 0.01}};
+    const basin::Random choice{settings_.seed, 200};
+    std::vector<basin::ValueAndGradient<Settled, float>> each(static_cast<std::size_t>(settings_.networks));
+    basin::parallel_for(settings_.networks, [&](Index n) {
+      const auto number = static_cast<std::uint64_t>(iteration * settings_.networks + n);
+      const Architecture& of = architectures_[choice.below(number, architectures_.size())];
+      const auto [images, labels] = metanca_mnist::batch_of(digits_, settings_.images, settings_.seed, number);
       const State<float> none = no_input(of, 1);
       each[static_cast<std::size_t>(n)] =
-          basin::value_and_gradient(settled_of(of, settings), trained.theta, none.view(),
+          basin::value_and_gradient(settled_of(of, settings_), rule_.parameters(), none.view(),
                                     metanca_mnist::loss_of(of, images.view(), labels), {.samples_per_part = 1});
     });
     Theta gradient;
     double value = 0;
     for (const auto& one : each) {
-      value += one.value / settings.networks;
-      gradient.vector() += one.gradient.vector() / static_cast<float>(settings.networks);
-      trained.report += one.report;
+      value += one.value / settings_.networks;
+      gradient.vector() += one.gradient.vector() / static_cast<float>(settings_.networks);
     }
-    losses.push_back(value);
-    if (basin::examples::step_or_go_back(muon, schedule(iteration), losses, gradient, trained.theta, moments,
-                                         roll_back)) {
-      basin::limit_output_norms(trained.theta, "cell.cell", settings.state_limit);
+    if (rule_.step(muon(), schedule(iteration), iteration, value, gradient)) {
+      basin::limit_output_norms(rule_.parameters(), "cell.cell", settings_.state_limit);
     }
-    trained.seconds = watch.seconds();
-    progress.show_training(settings.iterations, losses, trained.seconds);
+    for (const auto& one : each) solves_ += one.report;
+    return value;
   }
-  progress.end();
-  trained.roll_backs = roll_back.count();
-  return trained;
-}
+
+  const Settings& settings_;
+  const std::vector<Architecture>& architectures_;
+  const Digits& digits_;
+  basin::examples::GuardedMuon<Settled> rule_;
+  basin::Report solves_{};
+};
 
 }  // namespace metanca_equilibrium

@@ -102,6 +102,16 @@ inline Architecture architecture_of(std::vector<Index> widths, bool coded = true
   }
   return of;
 }
+
+/// Bytes of the networks of `count` of an architecture's, with `numbers` in a cell.
+inline double bytes_of_networks(const std::vector<Index>& widths, double count, int numbers) {
+  double cells = 0;
+  for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
+    cells += (static_cast<double>(widths[l]) + 1) * static_cast<double>(widths[l + 1]);
+  }
+  return cells * count * numbers * sizeof(float);
+}
+
 inline std::vector<Index> widths_of(Index x, Index y) {
   return x == 0 ? std::vector<Index>{pixels, y, classes} : std::vector<Index>{pixels, x, y, classes};
 }

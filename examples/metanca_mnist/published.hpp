@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../support/plot.hpp"
+#include "../support/process.hpp"
 #include "attention_rule_file.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
@@ -96,7 +97,7 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
   const Published published(settings, data);
   if (!widths.empty()) {
     const AttentionRule rule = published.rule_for(widths);
-    State<float> z = published.fresh(rule, 1, static_cast<std::uint64_t>(settings.sample));
+    State<float> z = published.fresh(rule, 1, settings.sample);
     for (int t = 0; t < settings.updates; ++t) published.update(rule, z, t);
     save_network(settings, published.loss(rule), z, published.accuracy(rule, z));
     return;

@@ -3,6 +3,7 @@
 // What the user of metanca_mnist can choose.
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "../support/command_line.hpp"
@@ -23,7 +24,7 @@ struct Settings {
   int networks = 8;
   int samples = 10;
   int updates = 10;
-  int sample = 1;
+  std::uint64_t sample = 1;
   double rate = 8e-3;
   double pool_rate = 2.5e-3;
   double weight_decay = 0.05;
@@ -34,6 +35,7 @@ struct Settings {
   int step = 10;
   std::uint64_t seed = 1;
   int threads = 0;
+  double checkpoint_minutes = 2;
 };
 
 inline constexpr const char* description = R"(Trains one rule by which the weights of networks arrange themselves.
@@ -47,22 +49,27 @@ inline constexpr const char* footer = R"(
 Examples:
   metanca_mnist                                  digits drawn by the program
   metanca_mnist --data mnist                     MNIST, from its four IDX files in the folder mnist
+  metanca_mnist --data mnist --resume metanca_mnist_out      go on where a run was stopped
   metanca_mnist --data mnist --evaluate metanca_mnist_out/checkpoint.safetensors
   metanca_mnist --data mnist --rule rule.json    the published rule with attention, its numbers in rule.bin
   metanca_mnist --evaluate checkpoint.safetensors --architecture 784,50,50,10 --updates 20 --sample 7
 
 In the output folder: metrics.json, checkpoint.safetensors, heatmap.png and heatmap.json, updates.png,
 zero_out.png, loss.png; with --architecture only network.safetensors, one network of the rule's; with --rule metrics.json
-and updates.png. Ctrl-C ends the training
-after the iteration at hand, with a checkpoint to resume from.)";
+and updates.png. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume
+from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);
   options.add_resume(s.resume);
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_evaluate(s.evaluate);
-  options.add("rule", s.rule, "Do not train: run the attention rule that this JSON file and the .bin beside it hold");
-  options.add("architecture", s.architecture,
-              "With --evaluate or --rule: only sample one network of these widths, and save it");
+  options.add("rule", s.rule, "Do not train: run the attention rule that this JSON file and the .bin beside it hold")
+      .of_this_run();
+  options
+      .add("architecture", s.architecture,
+           "With --evaluate or --rule: only sample one network of these widths, and save it")
+      .of_this_run();
   options.add_out(s.out);
   options.add("iterations", s.iterations, "Of training with one update from a random network", {0, 100000000});
   options.add("pool-iterations", s.pool_iterations, "Of training with several updates from a pool, after those",
@@ -70,9 +77,12 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("architectures", s.architectures, "That training draws from, with random widths", {1, 10000});
   options.add("images", s.images, "An iteration", {1, 60000});
   options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself", {1, 64});
-  options.add("samples", s.samples, "Networks for each place of the heatmap", {1, 10000});
-  options.add("updates", s.updates, "Of a network before it is evaluated", {1, 100000});
-  options.add("sample", s.sample, "Seed of the network that --architecture samples");
+  options.add("samples", s.samples, "Networks for each place of the heatmap", {1, 10000}).of_this_run();
+  options.add("updates", s.updates, "Of a network before it is evaluated", {1, 100000}).of_this_run();
+  options
+      .add("sample", s.sample, "Seed of the network that --architecture samples",
+           {0, std::numeric_limits<std::uint64_t>::max()})
+      .of_this_run();
   options.add("rate", s.rate, "Highest rate of Muon, with one update", {1e-9, 1.0});
   options.add("pool-rate", s.pool_rate, "Highest rate of Muon, from the pool", {1e-9, 1.0});
   options.add("weight-decay", s.weight_decay,
@@ -89,7 +99,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
               "the test images, also with --evaluate: for the choice of settings",
               {0, 50000});
   options.add_test_images(s.test_images);
-  options.add("step", s.step, "Between the widths of the heatmap", {1, 90});
+  options.add("step", s.step, "Between the widths of the heatmap", {1, 90}).of_this_run();
   options.add_seed(s.seed);
   options.add_threads(s.threads);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// The task of metanca_mnist, and its training and checkpoints (support/meta_trainer.hpp).
+// The task of metanca_mnist, and its training (support/meta_trainer.hpp).
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +11,7 @@
 #include "../support/digits.hpp"
 #include "../support/distort.hpp"
 #include "../support/meta_trainer.hpp"
+#include "../support/process.hpp"
 #include "basin/train/network_loss.hpp"
 #include "model.hpp"
 #include "settings.hpp"
@@ -85,6 +86,15 @@ inline std::vector<Architecture> drawn_architectures(const Settings& settings) {
   return architectures;
 }
 
+/// Throws UsageError if the codes of so many architectures, and the images of an iteration's networks, do not fit into
+/// memory.
+inline void check_training_memory(int architectures, int networks, int images) {
+  constexpr double codes = 880 * row_codes;  // of the rows of an architecture, 880 on the average
+  basin::examples::check_memory("--architectures " + std::to_string(architectures) + ", --networks " +
+                                    std::to_string(networks) + " and --images " + std::to_string(images),
+                                sizeof(float) * (codes * architectures + 2.0 * networks * images * pixels));
+}
+
 class Trainer : public basin::examples::MetaTrainer<Rule> {
  public:
   Trainer(const Settings& settings, const Digits& train)
@@ -106,39 +116,11 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
                  "at most " + std::to_string(train.images.shape.samples));
   }
 
-  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end.
-  bool run() {
-    return MetaTrainer::run([&](std::uint64_t number, const Architecture& of, const auto& body) {
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
+    return MetaTrainer::run(training, [&](std::uint64_t number, const Architecture& of, const auto& body) {
       const auto [images, labels] = batch_of(train_, settings_.images, settings_.seed, number, settings_.distortion);
       body(loss_of(of, images.view(), labels));
     });
-  }
-
-  /// Everything that the run goes on from.
-  void save(const std::string& path) const {
-    basin::CheckpointWriter file;
-    visit(file, *this);
-    file.metadata("settings", {{"iterations", settings_.iterations},
-                               {"pool-iterations", settings_.pool_iterations},
-                               {"architectures", settings_.architectures},
-                               {"images", settings_.images},
-                               {"networks", settings_.networks},
-                               {"rate", settings_.rate},
-                               {"pool-rate", settings_.pool_rate},
-                               {"weight-decay", settings_.weight_decay},
-                               {"distortion", settings_.distortion},
-                               {"without", settings_.without},
-                               {"held-back", settings_.held_back},
-                               {"seed", settings_.seed}});
-    file.write(path);
-  }
-
-  /// Takes up what save() wrote. Throws basin::FileError if the file does not fit.
-  void load(const std::string& path) {
-    basin::CheckpointReader file(path);
-    visit(file, *this);
-    file.finish();
-    check_pool(path);
   }
 
  private:

@@ -2,44 +2,87 @@
 
 // The training of a rule by which the weights of networks arrange themselves, in two stages: one update from random
 // networks; then several updates from a pool of networks, fresh ones, kept ones and damaged ones. Everything random is
-// a function of the seed and the iteration, so a run resumes bit for bit.
+// a function of the seed and the iteration, so a run resumes bit for bit (basin/io/training.hpp).
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "basin/core/parallel.hpp"
-#include "basin/io/checkpoint.hpp"
+#include "basin/io/training.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/muon.hpp"
 #include "basin/train/roll_back.hpp"
 #include "basin/train/value_and_gradient.hpp"
 #include "metanca.hpp"
-#include "process.hpp"
 
 namespace basin::examples {
 
-/// A step of Muon along a gradient clipped to norm 1, unless the last of `losses` exploded: then the parameters of the
-/// last copy are back, and false is returned. Throws std::runtime_error if that has happened more than ten times since
-/// a copy was made. The gradient is changed.
+/// Parameters that Muon trains, and that go back when a loss explodes.
 template <class Model>
-bool step_or_go_back(const Muon& muon, double rate_scale, const std::vector<double>& losses,
-                     Parameters<Model, float>& gradient, Parameters<Model, float>& theta,
-                     MuonState<Model, float>& moments, RollBack<Model, float, MuonState<Model, float>>& roll_back) {
-  const double norm = clip_by_global_norm(gradient, 1.0);
-  if (roll_back.accepts(losses.back(), norm, theta, moments)) {
-    muon.step(theta, gradient, moments, rate_scale);
-    return true;
+class GuardedMuon {
+ public:
+  /// Explosions are losses of `explosion` times their running mean (train/roll_back.hpp).
+  GuardedMuon(const Parameters<Model, float>& theta, const Muon& muon, double explosion = RollBackOptions{}.factor)
+      : theta_(theta), moments_(muon.init(theta)), roll_back_(theta_, moments_, {.factor = explosion}) {}
+
+  [[nodiscard]] const Parameters<Model, float>& parameters() const { return theta_; }
+  /// For what a training does to its parameters beside the steps.
+  [[nodiscard]] Parameters<Model, float>& parameters() { return theta_; }
+  [[nodiscard]] const RollBack<Model, float, MuonState<Model, float>>& roll_back() const { return roll_back_; }
+
+  /// The losses to come are of another stage.
+  void forget() { roll_back_.forget(); }
+
+  /// A step along a gradient clipped to norm 1, unless the loss exploded: then the parameters of the last copy are
+  /// back, and false is returned. Throws std::runtime_error if that has happened more than ten times since a copy was
+  /// made. The gradient is changed.
+  bool step(const Muon& muon, double rate_scale, std::int64_t iteration, double loss,
+            Parameters<Model, float>& gradient) {
+    const double norm = clip_by_global_norm(gradient, 1.0);
+    if (roll_back_.accepts(loss, norm, theta_, moments_)) {
+      muon.step(theta_, gradient, moments_, rate_scale);
+      return true;
+    }
+    if (roll_back_.without_copy() > 10) {
+      throw std::runtime_error("the loss exploded again and again, last in iteration " + std::to_string(iteration + 1) +
+                               ": try a lower rate");
+    }
+    return false;
   }
-  if (roll_back.without_copy() > 10) {
-    throw std::runtime_error("the loss exploded again and again, last in iteration " + std::to_string(losses.size()) +
-                             ": try a lower rate");
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    visit_checked(file, "optimizer", self.moments_);
+    visit_checked(file, "roll_back", self.roll_back_);
   }
-  return false;
-}
+
+ private:
+  /// Counts have to be 0 or more, all else finite.
+  template <class File, class Part>
+  static void visit_checked(File& file, const char* group, Part& part) {
+    const auto under = file.under(group);
+    part.each([&](std::string_view name, auto& value) {
+      if constexpr (std::is_integral_v<std::remove_reference_t<decltype(value)>>) {
+        under(name, value, Within{std::int64_t{0}, std::int64_t{1} << 53});
+      } else {
+        under(name, value, Finite{});
+      }
+    });
+  }
+
+  Parameters<Model, float> theta_;
+  MuonState<Model, float> moments_;
+  RollBack<Model, float, MuonState<Model, float>> roll_back_;
+};
 
 struct MetaTraining {
   int iterations = 0;       ///< of the first stage
@@ -72,65 +115,32 @@ class MetaTrainer {
   MetaTrainer(const MetaTraining& options, std::vector<Architecture> architectures)
       : options_(options),
         architectures_(std::move(architectures)),
-        theta_(Rule::initial(options.seed)),
-        moments_(muon(options.rate).init(theta_)),
-        roll_back_(theta_, moments_, {.factor = options.explosion}) {
+        rule_(Rule::initial(options.seed), muon(options.rate), options.explosion) {
     check(options.least_updates <= options.most_updates, "least updates of a training", options.least_updates,
           "at most " + std::to_string(options.most_updates));
     if (options.pool && options.pool_iterations > 0) fill_pool();
   }
 
-  [[nodiscard]] const Theta& parameters() const { return theta_; }
+  [[nodiscard]] const Theta& parameters() const { return rule_.parameters(); }
   [[nodiscard]] const std::vector<Architecture>& architectures() const { return architectures_; }
-  [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
-  [[nodiscard]] double train_seconds() const { return train_seconds_; }
+  /// Of both stages.
+  [[nodiscard]] std::int64_t iterations() const {
+    return std::int64_t{options_.iterations} + std::int64_t{options_.pool_iterations};
+  }
   /// Iterations whose loss exploded, so that the training went back (train/roll_back.hpp).
-  [[nodiscard]] std::int64_t roll_backs() const { return roll_back_.count(); }
+  [[nodiscard]] std::int64_t roll_backs() const { return rule_.roll_back().count(); }
 
-  /// Trains to the last iteration, or until Ctrl-C. True if it came to the end. with_loss(number, architecture, body)
-  /// calls body(loss) with the loss of the task for the network of that number; several threads call it at once.
+  /// with_loss(number, architecture, body) calls body(loss) with the loss of the task for the network of that number;
+  /// several threads call it at once.
   template <class WithLoss>
-  bool run(const WithLoss& with_loss) {
-    Stopwatch watch;
-    Progress progress;
-    const double seconds_before = train_seconds_;
-    const auto done_before = iteration_;
-    const int total = options_.iterations + options_.pool_iterations;
-    bool stopped = false;
-    while (iteration_ < total && !stopped) {
-      iterate(with_loss);
-      train_seconds_ = seconds_before + watch.seconds();
-      stopped = interrupted != 0;
-      progress.show_training(total, losses_, watch.seconds(), done_before);
-    }
-    progress.end();
-    return !stopped;
+  [[nodiscard]] TrainingEnd run(Training& training, const WithLoss& with_loss) {
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t iteration) { return iterate(iteration, with_loss); });
   }
 
-  /// Throws FileError if the pool that was read from `path` is of other architectures.
-  void check_pool(const std::string& path) const {
-    for (std::size_t a = 0; a < pool_.size(); ++a) {
-      const auto size = static_cast<std::size_t>(architectures_[a].network.cells() * Rule::features);
-      for (std::size_t n = 0; n < pool_[a].size(); ++n) {
-        check_file(pool_[a][n].size() == size, path, "size of pool." + std::to_string(a) + "." + std::to_string(n),
-                   pool_[a][n].size(), std::to_string(size) + ", for " + architectures_[a].network.to_string());
-      }
-    }
-  }
-
-  /// What a checkpoint keeps, for reading and writing alike.
-  template <class File, class Self>
-  static void visit(File& file, Self& self) {
-    file("", self.theta_);
-    self.moments_.each(file.under("optimizer"));
-    self.roll_back_.each(file.under("roll_back"));
-    file("iteration", self.iteration_);
-    file("losses", self.losses_);
-    for (std::size_t a = 0; a < self.pool_.size(); ++a) {
-      for (std::size_t n = 0; n < self.pool_[a].size(); ++n) {
-        file("pool." + std::to_string(a) + "." + std::to_string(n), self.pool_[a][n]);
-      }
-    }
+  /// Takes up what a training kept.
+  void resume(Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
   }
 
  private:
@@ -140,6 +150,18 @@ class MetaTrainer {
     return {.rate = rate, .weight_decay = options_.weight_decay, .vectors = {.rate = rate / 10}};
   }
   [[nodiscard]] Random random(Stream stream) const { return {options_.seed, stream}; }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    GuardedMuon<Updates>::visit(file, self.rule_);
+    for (std::size_t a = 0; a < self.pool_.size(); ++a) {
+      const Index numbers = self.architectures_[a].network.cells() * Rule::features;
+      for (std::size_t n = 0; n < self.pool_[a].size(); ++n) {
+        file("pool." + std::to_string(a) + "." + std::to_string(n), self.pool_[a][n], Length{numbers}, Finite{});
+      }
+    }
+  }
 
   /// What one network of an iteration gives.
   struct Job {
@@ -151,14 +173,11 @@ class MetaTrainer {
   };
 
   template <class WithLoss>
-  void iterate(const WithLoss& with_loss) {
-    const bool first_stage = iteration_ < options_.iterations;
-    if (iteration_ == options_.iterations) roll_back_.forget();
+  [[nodiscard]] double iterate(std::int64_t iteration, const WithLoss& with_loss) {
+    const bool first_stage = iteration < options_.iterations;
+    if (iteration == options_.iterations) rule_.forget();
     std::vector<Job> jobs(static_cast<std::size_t>(options_.networks));
-    parallel_for(options_.networks, [&](Index n) {
-      const auto number = static_cast<std::uint64_t>(iteration_ * options_.networks + n);
-      jobs[static_cast<std::size_t>(n)] = job(number, first_stage, with_loss);
-    });
+    parallel_for(options_.networks, [&](Index n) { jobs[static_cast<std::size_t>(n)] = job(iteration, n, with_loss); });
     Theta gradient;
     double value = 0;
     const double share = 1.0 / static_cast<double>(jobs.size());
@@ -166,24 +185,25 @@ class MetaTrainer {
       value += share * one.value;
       gradient.vector() += static_cast<float>(share) * one.gradient.vector();
     }
-    losses_.push_back(value);
-    if (step_or_go_back(muon(first_stage ? options_.rate : options_.pool_rate), rate_scale(), losses_, gradient, theta_,
-                        moments_, roll_back_)) {
-      if constexpr (requires { Rule::hold(theta_); }) {
-        if (first_stage || options_.hold_to_end) Rule::hold(theta_);
+    if (rule_.step(muon(first_stage ? options_.rate : options_.pool_rate), rate_scale(iteration), iteration, value,
+                   gradient)) {
+      if constexpr (requires { Rule::hold(rule_.parameters()); }) {
+        if (first_stage || options_.hold_to_end) Rule::hold(rule_.parameters());
       }
       for (const Job& one : jobs) {
         if (!one.from_pool) continue;
         pool_[one.architecture][one.slot].assign(one.output.values.begin(), one.output.values.end());
       }
-    } else if (roll_back_.without_copy() % 3 == 0 && !pool_.empty()) {
+    } else if (rule_.roll_back().without_copy() % 3 == 0 && !pool_.empty()) {
       fill_pool();
     }
-    ++iteration_;
+    return value;
   }
 
   template <class WithLoss>
-  [[nodiscard]] Job job(std::uint64_t number, bool first_stage, const WithLoss& with_loss) const {
+  [[nodiscard]] Job job(std::int64_t iteration, Index n, const WithLoss& with_loss) const {
+    const bool first_stage = iteration < options_.iterations;
+    const auto number = static_cast<std::uint64_t>(iteration * options_.networks + n);
     Job one;
     one.architecture = static_cast<std::size_t>(random(choice_stream).below(number, architectures_.size()));
     one.from_pool = !first_stage && one.architecture < pool_.size();
@@ -194,10 +214,10 @@ class MetaTrainer {
     if (one.from_pool) one.slot = take_from_pool(one.architecture, number, start);
     // A single update is of every cell: one in five that stays random would be noise that no rule can help.
     const Updates model =
-        Rule::updates(of, first_stage ? 1 : updates_now(), first_stage ? 1.0 : options_.pool_step,
+        Rule::updates(of, first_stage ? 1 : updates_in(iteration), first_stage ? 1.0 : options_.pool_step,
                       random(fire_stream).bits(number), options_.neighbours, first_stage ? 1.0 : Rule::fire_rate);
     with_loss(number, of, [&](const auto& loss) {
-      auto result = value_and_gradient(model, theta_, start.view(), loss, {.samples_per_part = 1});
+      auto result = value_and_gradient(model, rule_.parameters(), start.view(), loss, {.samples_per_part = 1});
       one.value = result.value;
       one.gradient = std::move(result.gradient);
       one.output = std::move(result.output);
@@ -218,20 +238,20 @@ class MetaTrainer {
   }
 
   /// The most grow to most_updates over half of the second stage; up to two less are drawn, but at least least_updates.
-  [[nodiscard]] Index updates_now() const {
+  [[nodiscard]] Index updates_in(std::int64_t iteration) const {
     const Index most =
-        std::min<Index>(options_.most_updates, 1 + (iteration_ - options_.iterations) * options_.most_updates /
+        std::min<Index>(options_.most_updates, 1 + (iteration - options_.iterations) * options_.most_updates /
                                                        std::max<Index>(1, options_.pool_iterations / 2));
     const auto less = static_cast<Index>(
-        random(choice_stream).below((std::uint64_t{1} << 40) + static_cast<std::uint64_t>(iteration_), 3));
+        random(choice_stream).below((std::uint64_t{1} << 40) + static_cast<std::uint64_t>(iteration), 3));
     return std::max<Index>(options_.least_updates, most - less);
   }
 
   /// A warm-up, three tenths at the full rate, then a line to a hundredth, in each stage.
-  [[nodiscard]] double rate_scale() const {
-    const bool first = iteration_ < options_.iterations;
+  [[nodiscard]] double rate_scale(std::int64_t iteration) const {
+    const bool first = iteration < options_.iterations;
     const double total = first ? options_.iterations : options_.pool_iterations;
-    const double at = static_cast<double>(first ? iteration_ : iteration_ - options_.iterations);
+    const double at = static_cast<double>(first ? iteration : iteration - options_.iterations);
     return std::min(1.0, (at + 1) / 50) * std::min(1.0, 0.01 + 0.99 * (1 - at / total) / 0.7);
   }
 
@@ -253,14 +273,9 @@ class MetaTrainer {
 
   MetaTraining options_;
   std::vector<Architecture> architectures_;
-  Theta theta_;
-  MuonState<Updates, float> moments_;
-  RollBack<Updates, float, MuonState<Updates, float>> roll_back_;
+  GuardedMuon<Updates> rule_;
   std::vector<std::vector<std::vector<float>>> pool_;  // a list of networks for each of the first architectures; the
                                                        // others always begin at random
-  std::int64_t iteration_ = 0;
-  std::vector<double> losses_;
-  double train_seconds_ = 0;
 };
 
 }  // namespace basin::examples

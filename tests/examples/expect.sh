@@ -46,6 +46,24 @@ refused() {
   grep -q -- "$wanted" refused.log || fail "$* was refused without '$wanted': $(cat refused.log)"
 }
 
+# digit_files <count>: a folder digits with four files as MNIST has them, of so many blank images, all of them zeros; at
+# most 255
+digit_files() {
+  octal=$(printf '\\%03o' "$1")
+  mkdir digits
+  for set in train t10k; do
+    printf "\\0\\0\\010\\003\\0\\0\\0$octal\\0\\0\\0\\034\\0\\0\\0\\034" >digits/$set-images-idx3-ubyte
+    head -c $(($1 * 784)) /dev/zero >>digits/$set-images-idx3-ubyte
+    printf "\\0\\0\\010\\001\\0\\0\\0$octal" >digits/$set-labels-idx1-ubyte
+    head -c "$1" /dev/zero >>digits/$set-labels-idx1-ubyte
+  done
+}
+
+# damage <checkpoint>: other bytes at the end of its last array
+damage() {
+  printf '\377\377\377\377' | dd of="$1" bs=1 seek=$(($(wc -c <"$1") - 4)) conv=notrunc 2>/dev/null
+}
+
 # same <folder> <folder> [<file>]: their checkpoints hold the same, to the last bit
 same() {
   "$SAME_CHECKPOINT" "$1/${3:-checkpoint.safetensors}" "$2/${3:-checkpoint.safetensors}" ||
@@ -53,7 +71,8 @@ same() {
 }
 
 # stopped_and_resumed <signal> <arguments>: a run into the folder stopped, ended by a signal as soon as it says that it
-# begins to train, and then resumed. One that is killed writes a checkpoint as often as it can.
+# begins to train, and then resumed, with $measuring if that is set: options that a checkpoint does not keep. One that is
+# killed writes a checkpoint as often as it can.
 stopped_and_resumed() {
   signal=$1
   shift
@@ -84,7 +103,7 @@ stopped_and_resumed() {
   if [ -e stopped/metrics.json ]; then fail "a run that was stopped has written its results"; fi
   # Killed before its first checkpoint, it begins anew.
   if [ -n "$(ls stopped 2>/dev/null | grep 'safetensors$')" ]; then
-    "$program" --resume stopped --out stopped >resumed.log
+    "$program" --resume stopped ${measuring:-} --out stopped >resumed.log
   else
     "$program" "$@" --out stopped >resumed.log
   fi

@@ -13,21 +13,26 @@ for key in off_grid accuracy_after_updates zero_out ablation; do
   grep -q "\"$key\": {" one/metrics.json || fail "metrics.json lacks $key"
 done
 "$program" $small --threads 2 --out two >two.log
-cmp one/checkpoint.safetensors two/checkpoint.safetensors || fail "two threads give another checkpoint than one"
+same one two
 [ "$(value one heatmap_mean)" = "$(value two heatmap_mean)" ] || fail "two threads give another heatmap than one"
-stopped_and_resumed $small
-cmp one/checkpoint.safetensors stopped/checkpoint.safetensors || fail "a resumed run gives another checkpoint"
+measuring="--threads 1 --samples 1 --updates 3 --step 90 --test-images 200"
+for signal in TERM HUP KILL; do
+  stopped_and_resumed $signal $small --threads 1
+  same one stopped
+  [ "$(value one heatmap_mean)" = "$(value stopped heatmap_mean)" ] || fail "a resumed run gives another heatmap"
+  measured stopped train_seconds
+  grep -q '"end": "finished"' stopped/metrics.json || fail "metrics.json does not tell of all sessions"
+done
 
 for key in before damaged after_6 after_20; do
   [ "$(grep -c "\"$key\": " one/metrics.json)" = 6 ] || fail "zero_out lacks $key of a layer"
 done
 
-shown="--samples 1 --updates 3 --step 90 --test-images 200"
-"$program" --evaluate one/checkpoint.safetensors $shown --out evaluated >evaluated.log
+"$program" --evaluate one/checkpoint.safetensors $measuring --out evaluated >evaluated.log
 [ "$(value evaluated heatmap_mean)" = "$(value one heatmap_mean)" ] ||
   fail "evaluated: $(value evaluated heatmap_mean), in the run: $(value one heatmap_mean)"
 # Another seed is another evaluation of the same rule, which was trained on the same architectures.
-"$program" --evaluate one/checkpoint.safetensors $shown --seed 8 --out other >other.log
+"$program" --evaluate one/checkpoint.safetensors $measuring --seed 8 --out other >other.log
 for run in one other; do
   sed -n '/"trained"/,$p' $run/heatmap.json >$run.trained
 done
@@ -91,6 +96,21 @@ written zeros network.safetensors
   --held-back 100 --out held >held.log
 grep -q '"evaluated_on": "training images that were held back"' held/metrics.json || fail "held-back images are not used"
 
+# On other digits a checkpoint is evaluated, but not trained on.
+digit_files 64
+"$program" --evaluate one $measuring --data digits --out digits_out >digits.log
+[ "$(value digits_out dataset)" = '"mnist"' ] || fail "--evaluate does not take other digits"
+refused 'data set of the checkpoint' --resume one --data digits
+refused 'data set of the checkpoint' --resume one --held-back 10
+
+refused 'label is missing' --resume sampled/network.safetensors
+refused 'no checkpoint of basin' --resume one/metrics.json
+cp one/checkpoint.safetensors damaged.safetensors
+damage damaged.safetensors
+refused 'the checkpoint is damaged' --evaluate damaged.safetensors
+refused "rate is 'nan'" --rate nan
+refused "sample is '-1'" --evaluate one --architecture 784,10,10 --sample -1
+refused 'memory for --architecture' --evaluate one --architecture 784,100000,100000,10
 refused 'ablation' --without ablation
 refused 'no-such-folder' --data no-such-folder
 refused 'no-such-file' --evaluate no-such-file

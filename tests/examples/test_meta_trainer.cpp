@@ -1,7 +1,12 @@
 #include "../../examples/support/meta_trainer.hpp"
 
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <cstring>
+#include <iterator>
 #include <limits>
+#include <map>
+#include <string>
 
 #include "../../examples/metanca_names/rule.hpp"
 #include "basin/train/network_loss.hpp"
@@ -39,25 +44,26 @@ MetaTrainer<Rule> trainer(double explosion = 10) {
           {architecture({3, 4, 2}), architecture({3, 2, 2}), architecture({3, 5, 2})}};
 }
 
-/// Trains to recognize the sign of a number, until the end or until Ctrl-C comes in iteration `stop`.
-bool train(MetaTrainer<Rule>& trained, int stop = -1) {
+Training training(const std::string& checkpoint) {
+  return Training({.iterations = total, .checkpoint = checkpoint, .checkpoint_minutes = 0, .progress = nullptr});
+}
+
+/// Trains to recognize the sign of a number, until the end or until a signal comes in iteration `stop`.
+TrainingEnd train(Training& of, MetaTrainer<Rule>& trained, int stop = -1) {
   const State<float> inputs = test::random_state<float>(Shape{3, {1, 1, 1}, 32}, 8);
   std::vector<int> labels;
   for (Index n = 0; n < 32; ++n) labels.push_back(inputs.view().sample(n).vector()[0] > 0 ? 1 : 0);
-  interrupted = 0;
-  const bool finished = trained.run([&](std::uint64_t number, const Architecture& of, const auto& body) {
-    if (static_cast<int>(number) == 2 * stop) interrupted = 1;
-    body(NetworkLoss<float>{of.network, inputs.view(), labels});
+  return trained.run(of, [&](std::uint64_t number, const Architecture& architecture, const auto& body) {
+    if (static_cast<int>(number) == 2 * stop) std::raise(SIGTERM);
+    body(NetworkLoss<float>{architecture.network, inputs.view(), labels});
   });
-  interrupted = 0;
-  return finished;
 }
 
-std::vector<std::uint8_t> saved(const MetaTrainer<Rule>& trained, const test::TemporaryFolder& folder) {
-  CheckpointWriter file;
-  MetaTrainer<Rule>::visit(file, trained);
-  file.write(folder.file("state.safetensors"));
-  return read_file(folder.file("state.safetensors"));
+/// All arrays, by name.
+std::map<std::string, std::vector<std::uint8_t>> arrays(const std::string& path) {
+  std::map<std::string, std::vector<std::uint8_t>> all;
+  for (const auto& [name, entry] : read_safetensors(path).tensors) all[name] = entry.bytes;
+  return all;
 }
 
 /// Input and bias rows, and columns of the last layer, have no names.
@@ -72,25 +78,63 @@ using Naming = metanca_names::NamingRule<names, 2, 1, 1, Places>;
 
 TEST_CASE("a training that is stopped in any iteration goes on to the same end", "[repeatable]") {
   const test::TemporaryFolder folder;
+  const std::string path = folder.file("whole.safetensors"), stopped = folder.file("stopped.safetensors");
   MetaTrainer<Rule> whole = trainer();
-  REQUIRE(train(whole));
-  CHECK(whole.losses().size() == total);
-  CHECK(whole.losses().back() < 0.9 * whole.losses().front());
-  const std::vector<std::uint8_t> end = saved(whole, folder);
+  CHECK(whole.iterations() == total);
+  Training undisturbed = training(path);
+  REQUIRE(train(undisturbed, whole) == TrainingEnd::finished);
+  CHECK(undisturbed.losses().size() == total);
+  CHECK(undisturbed.losses().back() < 0.9 * undisturbed.losses().front());
+  const auto end = arrays(path);
   for (int stop = 0; stop + 1 < total; ++stop) {
     CAPTURE(stop);
-    MetaTrainer<Rule> first = trainer();
-    REQUIRE(!train(first, stop));
-    CHECK(first.losses().size() == static_cast<std::size_t>(stop + 1));
-    (void)saved(first, folder);
-    MetaTrainer<Rule> second = trainer();
-    CheckpointReader file(folder.file("state.safetensors"));
-    MetaTrainer<Rule>::visit(file, second);
-    file.finish();
-    second.check_pool("state.safetensors");
-    REQUIRE(train(second));
-    CHECK(saved(second, folder) == end);
+    MetaTrainer<Rule> first = trainer(), second = trainer();
+    Training before = training(stopped);
+    REQUIRE(train(before, first, stop) == TrainingEnd::stopped);
+    CHECK(before.losses().size() == static_cast<std::size_t>(stop + 1));
+    Training after = training(stopped);
+    second.resume(after, stopped);
+    REQUIRE(train(after, second) == TrainingEnd::finished);
+    CHECK(arrays(stopped) == end);
   }
+}
+
+TEST_CASE("a training takes up no networks of another size, no numbers that are not finite, no counts below 0",
+          "[unit]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("state.safetensors"), changed = folder.file("changed.safetensors");
+  MetaTrainer<Rule> trained = trainer();
+  Training whole = training(path);
+  REQUIRE(train(whole, trained) == TrainingEnd::finished);
+  const auto refused = [&](const std::string& name, const auto& change, const std::string& message) {
+    TensorFile file = read_safetensors(path);
+    for (auto at = file.metadata.begin(); at != file.metadata.end();) {  // without a label, and so without a checksum
+      at = at->first.starts_with("basin.") ? file.metadata.erase(at) : std::next(at);
+    }
+    change(file.tensors.at(name));
+    write_safetensors(changed, file);
+    MetaTrainer<Rule> other = trainer();
+    Training again = training(folder.file("again.safetensors"));
+    CHECK_THROWS_WITH(other.resume(again, changed), Catch::Contains("changed.safetensors: " + message));
+  };
+  const auto set = [](const auto& value) {
+    return [value](TensorEntry& entry) { std::memcpy(entry.bytes.data(), &value, sizeof value); };
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  refused("row", set(nan), "'row'[0] is nan, expected a finite number");
+  refused("pool.1.0", set(nan), "'pool.1.0'[0] is nan, expected a finite number");
+  refused("optimizer.momentum.row", set(nan), "'optimizer.momentum.row'[0] is nan, expected a finite number");
+  refused("optimizer.steps", set(std::int64_t{-1}), "'optimizer.steps' is -1, expected 0 to");
+  refused("roll_back.mean", set(std::numeric_limits<double>::infinity()),
+          "'roll_back.mean' is inf, expected a finite number");
+  refused("roll_back.since", set(std::numeric_limits<std::int64_t>::max()), "'roll_back.since' is 9223372036854775807");
+  refused(
+      "pool.0.1",
+      [](TensorEntry& entry) {
+        entry.shape[0] -= 1;
+        entry.bytes.resize(entry.bytes.size() - sizeof(float));
+      },
+      "length of 'pool.0.1' is 51, expected 52");
 }
 
 TEST_CASE("a training whose loss is not finite goes back, and says so", "[unit]") {
@@ -99,9 +143,11 @@ TEST_CASE("a training whose loss is not finite goes back, and says so", "[unit]"
   bad.values.setConstant(std::numeric_limits<float>::quiet_NaN());
   const std::vector<int> labels{0};
   const auto before = trained.parameters().vector();
-  CHECK_THROWS_WITH(trained.run([&](std::uint64_t, const Architecture& of, const auto& body) {
-    body(NetworkLoss<float>{of.network, bad.view(), labels});
-  }),
+  Training of_bad = training("");
+  CHECK_THROWS_WITH((void)trained.run(of_bad,
+                                      [&](std::uint64_t, const Architecture& of, const auto& body) {
+                                        body(NetworkLoss<float>{of.network, bad.view(), labels});
+                                      }),
                     Catch::Contains("the loss exploded again and again, last in iteration 11: try a lower rate"));
   CHECK(trained.roll_backs() == 11);
   CHECK(trained.parameters().vector() == before);

@@ -107,6 +107,12 @@ TEST_CASE("a training that a signal stopped goes on to the same, to the last bit
   CHECK(described["sessions"][1]["to"] == 9);
   CHECK(described["sessions"][1]["end"] == "SIGINT");
   CHECK(described["sessions"][3]["end"] == "finished");
+
+  // One that has nothing left to do adds no session.
+  Training again(options(path));
+  resume(again, walk, path);
+  CHECK(run(again, walk, nothing) == TrainingEnd::finished);
+  CHECK(again.sessions().size() == 4);
 }
 
 TEST_CASE("a training that was killed goes on from its last checkpoint, and says so", "[io]") {

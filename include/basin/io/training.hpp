@@ -141,6 +141,7 @@ class Training {
           : end == TrainingEnd::out_of_time ? "out of time"
           : end == TrainingEnd::early       ? "early"
                                             : signal_name(signal_));
+    if (end == TrainingEnd::finished && iteration_ == first_ && sessions_.size() > 1) sessions_.pop_back();
     save(keeps);
     return end;
   }
