@@ -191,7 +191,7 @@ TEST_CASE("unrolled: apply, solve and linearize go through the same states", "[u
   SolveLog applied, recorded;
   const Report report = begun.apply({}, u.view(), z.view(), Context{.log = &applied});
   const auto linear = begun.linearize({}, u.view(), taped.view(), Context{.log = &recorded});
-  const auto solution = layer.solve<double>({}, u.view(), start.view());
+  const auto solution = layer.solve<double>(std::span<const double, 0>{}, u.view(), start.view());
   CHECK(count(report.forward, Status::non_finite) >= 2);
   CHECK(count(report.forward, Status::converged) >= 1);
   REQUIRE((applied.records().size() == 4 && recorded.records().size() == 4));

@@ -17,7 +17,7 @@ awk -v accuracy="$(value one test_accuracy)" 'BEGIN { exit !(accuracy > 0.3) }' 
 "$program" $small --threads 2 --out two >two.log
 same one two
 
-for signal in TERM HUP KILL; do
+for signal in TERM KILL; do
   stopped_and_resumed $signal $small
   same one stopped
   measured stopped train_seconds

@@ -93,7 +93,7 @@ TEST_CASE("an option without its value does not take the next option for it", "[
 TEST_CASE("a word is one of those that there are", "[unit]") {
   CHECK(refusal({"--tape", "all"}) == "--tape is 'all', expected one of kept, recomputed");
   CHECK(refusal({"--tape", std::string(500, 'x')}).size() < 150);
-  CHECK(refusal({"--tape", "a\x1b[2J\n"}) == "--tape is 'a?[2J?', expected one of kept, recomputed");
+  CHECK(refusal({"--tape", "a\x1b[2J\n"}) == "--tape is 'a\\x1b[2J\\n', expected one of kept, recomputed");
 }
 
 TEST_CASE("settings files are checked as the command line is, which wins", "[unit]") {

@@ -18,7 +18,7 @@ static_assert(Chain::size == 5 && Chain::param_count == 57 + 16);
 static_assert(Chain::offset<0> == 0 && Chain::offset<1> == 57 && Chain::offset<3> == 57 && Chain::offset<4> == 73);
 static_assert(Chain::fused_end<0>() == 3 && Chain::fused_end<3>() == 5);
 static_assert(Chain::in_features == 2 && Chain::out_features == 4);
-static_assert(detail::features_through<2, Conv<2, 3, 3>, Tanh>() == 3 && detail::features_through<2>() == 2);
+static_assert(detail::features_taken<Tanh, Conv<2, 3, 3>>() == 2);
 static_assert(detail::Join<3, 3>::fits && detail::Join<any_features, 3>::fits && detail::Join<3, any_features>::fits);
 
 }  // namespace

@@ -27,6 +27,7 @@
 #include <utility>
 #include <vector>
 
+#include "basin/core/exceptions.hpp"
 #include "basin/core/state.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -85,14 +86,13 @@ class BufferStore {
     }
     in_use_.fetch_sub(piece.size, std::memory_order_relaxed);
     mark_unused(piece);
-    try {
-      Drawer& own = drawers_[drawer_of_this_thread()];
-      const std::lock_guard lock(own.mutex);
-      // Before its like: the last to come back is the first to go, as it may still lie in a cache.
-      own.idle.emplace_hint(own.idle.lower_bound(piece.size), piece.size, piece.memory);
-    } catch (...) {  // no memory for the entry
-      free(piece);
-    }
+    const bool kept = caught([&] {
+                        Drawer& own = drawers_[drawer_of_this_thread()];
+                        const std::lock_guard lock(own.mutex);
+                        // Before its like: the last to come back is the first to go, as it may still lie in a cache.
+                        own.idle.emplace_hint(own.idle.lower_bound(piece.size), piece.size, piece.memory);
+                      }) == nullptr;
+    if (!kept) free(piece);  // there was no memory for the entry
   }
 
   /// Gives idle pieces back to the system, large ones first, until no more than `most` bytes are held, in use or not.
