@@ -1,0 +1,87 @@
+#!/bin/sh
+# Kills the programs that train at random moments and resumes them, and compares what they come to with an undisturbed
+# run: sh tests/kills.sh KILLS [FOLDER WITH THE PROGRAMS]
+# So many kills of each program, each in a run that is killed again and again until it comes to its end. Prints how many
+# checkpoints were lost (none is there though one was), torn (one that cannot be read) or came to other bits.
+set -eu
+
+kills=${1:-}
+case $kills in
+  '' | *[!0-9]*)
+    printf 'kills.sh: the number of kills is "%s", expected a whole number\n' "$kills" >&2
+    exit 2
+    ;;
+esac
+programs=$(cd "${2:-build/tests/examples}" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+seed=${KILL_SEED:-$(date +%s)}
+total=0
+bad=0
+
+# kill_and_resume <checkpoints that are compared> <program> <arguments>
+kill_and_resume() {
+  compared=$1
+  name=$2
+  shift 2
+  rm -rf whole cut
+  begin=$(date +%s%N)
+  "$programs/$name" "$@" --out whole >log 2>&1 || { cat log; exit 1; }
+  took=$((($(date +%s%N) - begin) / 1000000))
+  done_kills=0
+  runs=0
+  failed=0
+  while [ "$done_kills" -lt "$kills" ]; do
+    rm -rf cut
+    was_there=
+    while :; do
+      resume=
+      if [ -n "$(find cut -name 'checkpoint*.safetensors' 2>/dev/null)" ]; then
+        resume='--resume cut'
+        was_there=yes
+      elif [ -n "$was_there" ]; then
+        printf '%s: a checkpoint is lost\n' "$name"
+        failed=$((failed + 1))
+      fi
+      # A run from a checkpoint takes its settings; what is said again wins, and is the same.
+      # shellcheck disable=SC2086
+      "$programs/$name" "$@" $resume --checkpoint-minutes 1e-9 --out cut >log 2>&1 &
+      process=$!
+      if [ "$done_kills" -lt "$kills" ]; then
+        sleep "$(awk -v s="$seed$done_kills$runs" -v most="$took" 'BEGIN { srand(s); printf "%.3f", rand() * most / 1000 }')"
+        if kill -s KILL "$process" 2>/dev/null; then done_kills=$((done_kills + 1)); fi
+      fi
+      status=0
+      wait "$process" 2>/dev/null || status=$?
+      if [ "$status" -eq 0 ]; then break; fi
+      if [ "$status" -ne 137 ]; then
+        printf '%s: cannot go on: %s\n' "$name" "$(cat log)"
+        failed=$((failed + 1))
+        break
+      fi
+    done
+    runs=$((runs + 1))
+    for file in $compared; do
+      "$programs/same_checkpoint" "whole/$file" "cut/$file" || failed=$((failed + 1))
+    done
+  done
+  printf '%-20s %4d kills in %d runs, %d bad\n' "$name" "$done_kills" "$runs" "$failed"
+  total=$((total + done_kills))
+  bad=$((bad + failed))
+}
+
+kill_and_resume checkpoint.safetensors deq_digits --images 1024 --epochs 2
+kill_and_resume checkpoint.safetensors nca_grow --size 10 --padding 4 --iterations 200 --batch 4 --pool 16 \
+  --min-steps 10 --max-steps 16 --steps 30 --regime regenerating
+kill_and_resume checkpoint.safetensors nca_texture --size 16 --iterations 60 --batch 2 --pool 8 --min-steps 4 \
+  --max-steps 8 --steps 4 --run-size 16
+kill_and_resume checkpoint.safetensors nca_digits --iterations 60 --steps 4 --batch 4 --pool 8 --test-images 4
+kill_and_resume 'checkpoint_seed1_with_pool.safetensors checkpoint_seed1_without_pool.safetensors' metanca_iris \
+  --seeds 1 --iterations 60 --pool-iterations 60 --networks 2 --samples 1 --updates 2 --horizon 4
+kill_and_resume checkpoint.safetensors metanca_mnist --networks 2 --iterations 40 --pool-iterations 40 --images 32 \
+  --architectures 4 --samples 1 --updates 1 --step 90 --test-images 20
+kill_and_resume checkpoint.safetensors metanca_names --iterations 60 --pool-iterations 60 --networks 2 --samples 1 \
+  --updates 2 --horizon 4
+printf '%d kills, %d bad\n' "$total" "$bad"
+[ "$bad" -eq 0 ]
