@@ -43,7 +43,7 @@ wrong one/metrics.json
 refused 'no checkpoint of basin' --resume wrong
 wrong one/checkpoint_updates.safetensors
 refused 'leaves that the model has and the checkpoint lacks' --resume wrong
-digit_files 16
+digit_files 64
 wrong one/checkpoint_settled.safetensors
 refused 'data set of the checkpoint' --resume wrong --data digits --repetitions 0
 refused "rate is 'nan'" --rate nan

@@ -40,7 +40,14 @@ awk -v reached="$(value learnt final_loss)" -v grey="$(value learnt loss_of_its_
 grep -q '"texture": "learnt/target.png"' on/metrics.json || fail "metrics.json does not name the texture"
 
 # One that is stopped shows how far it came, and says how to go on.
-timeout -s INT 1 "$program" --size 16 --iterations 1000000 --batch 2 --pool 6 --out cut >cut.log && fail "it was not stopped"
+"$program" --size 16 --iterations 1000000 --batch 2 --pool 6 --out cut >cut.log &
+# It prints when it begins to train, and can be stopped from then on.
+for second in $(seq 60); do
+  if [ -s cut.log ]; then break; fi
+  sleep 1
+done
+kill -TERM $!
+wait $! && fail "it was not stopped"
 written cut checkpoint.safetensors loss.png forming.png
 grep -q -- '--resume cut/checkpoint.safetensors' cut.log || fail "a run that was stopped does not say how to go on"
 
