@@ -15,6 +15,7 @@
 #include "deq_digits/settings.hpp"
 #include "deq_digits/trainer.hpp"
 #include "support/process.hpp"
+#include "support/training_parts.hpp"
 
 namespace deq_digits {
 
@@ -97,9 +98,7 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
-  if (!settings.evaluate.empty() && !settings.resume.empty()) {
-    throw std::invalid_argument("--evaluate and --resume are both given, expected one of them");
-  }
+  basin::examples::check_one_of("evaluate", settings.evaluate, "resume", settings.resume);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);

@@ -16,10 +16,10 @@
 //   });
 //
 // A checkpoint is written every two minutes, when save_after_this() asked for one, and at the end, however that comes:
-// after the last iteration, after a signal (io/stop_signals.hpp), when whoever reads the progress has gone, or when an
-// iteration throws. What a program draws at random should be a function of the number of the iteration
-// (core/random.hpp); then a training that was stopped or killed at any moment, and resumed, gives the same to the last
-// bit.
+// after the last iteration, after a signal (io/stop_signals.hpp), when an iteration throws, or when whoever reads the
+// progress has gone, which shows when the next line of it is due. What a program draws at random should be a function
+// of the number of the iteration (core/random.hpp); then a training that was stopped or killed at any moment, and
+// resumed, gives the same to the last bit.
 
 #include <algorithm>
 #include <array>
@@ -39,6 +39,7 @@
 #include "basin/io/checkpoint.hpp"
 #include "basin/io/progress.hpp"
 #include "basin/io/stop_signals.hpp"
+#include "basin/io/training_session.hpp"
 
 namespace basin {
 
@@ -57,14 +58,6 @@ enum class TrainingEnd {
   out_of_time,  ///< the minutes are over
   early,        ///< stop_after_this() was called
   stopped,      ///< by a signal, or because nobody reads its output any more; it can be resumed
-};
-
-/// One run of a program: a training has one session, and one more for every time that it was resumed.
-struct TrainingSession {
-  std::int64_t from = 0, to = 0;  ///< iterations: from the first until before the last
-  double seconds = 0;
-  int threads = 0;
-  std::string end{};  ///< "finished", "out of time", "early", "failed", the name of a signal, or "killed"
 };
 
 class Training {
@@ -98,7 +91,7 @@ class Training {
       throw FileError(path, error.what());
     }
     file.finish();
-    sessions_ = sessions_of(file.metadata("sessions"), path);
+    sessions_ = detail::sessions_of(file.metadata("sessions"), path);
     iteration_ = iteration;
     losses_ = std::move(losses);
   }
@@ -188,7 +181,7 @@ class Training {
     OrderedJson json;
     json["iterations"] = iteration_;
     json["seconds"] = seconds();
-    json["sessions"] = sessions_json<OrderedJson>();
+    json["sessions"] = detail::json_of<OrderedJson>(sessions_);
     return json;
   }
 
@@ -251,35 +244,10 @@ class Training {
     file("iteration", iteration_);
     file("losses", losses_);
     keeps(file);
-    file.metadata("sessions", sessions_json<Json>());
+    file.metadata("sessions", detail::json_of<Json>(sessions_));
     file.write(options_.checkpoint);
     saved_at_ = Clock::now();
     saved_ = iteration_;
-  }
-
-  template <class JsonValue>
-  [[nodiscard]] JsonValue sessions_json() const {
-    JsonValue json = JsonValue::array();
-    for (const TrainingSession& one : sessions_) {
-      json.push_back(
-          {{"from", one.from}, {"to", one.to}, {"seconds", one.seconds}, {"threads", one.threads}, {"end", one.end}});
-    }
-    return json;
-  }
-
-  [[nodiscard]] static std::vector<TrainingSession> sessions_of(const Json& json, const std::string& path) {
-    check_file(json.is_array(), path, "sessions", json.type_name(), "an array");
-    std::vector<TrainingSession> sessions;
-    for (const Json& one : json) {
-      const auto has = [&](const char* key, auto is) { return one.contains(key) && (one[key].*is)(); };
-      const bool whole = one.is_object() && has("from", &Json::is_number_integer) &&
-                         has("to", &Json::is_number_integer) && has("seconds", &Json::is_number) &&
-                         has("threads", &Json::is_number_integer) && has("end", &Json::is_string);
-      check_file(whole, path, "session of the training", one.type_name(),
-                 "an object with from, to, seconds, threads and end");
-      sessions.push_back({one["from"], one["to"], one["seconds"], one["threads"], one["end"]});
-    }
-    return sessions;
   }
 
   /// "iteration 120/2000  loss 0.0123  24.1 iterations/s  1:20 left": the mean of the last hundred losses; the time at
