@@ -70,27 +70,35 @@ same() {
     fail "$2 has another ${3:-checkpoint.safetensors} than $1"
 }
 
+# begun <program> <arguments>: starts it and waits for its first line, in $line; what else it writes can be read from said,
+# until file 3 is closed.
+begun() {
+  rm -f said
+  mkfifo said
+  exec 3<>said
+  "$@" >said 2>said.err &
+  read -r line <said || fail "a run said nothing"
+}
+
 # stopped_and_resumed <signal> <arguments>: a run into the folder stopped, ended by a signal as soon as it says that it
 # begins to train, and then resumed, with $measuring if that is set: options that a checkpoint does not keep. One that is
 # killed writes a checkpoint as often as it can.
 stopped_and_resumed() {
   signal=$1
   shift
-  rm -rf stopped said
-  mkfifo said
-  exec 3<>said
-  if [ "$signal" = KILL ]; then
-    "$program" "$@" --checkpoint-minutes 1e-9 --out stopped >said 2>stopped.err &
-  else
-    "$program" "$@" --out stopped >said 2>stopped.err &
-  fi
-  read -r line <said || fail "a run said nothing"
+  rm -rf stopped
+  often=
+  if [ "$signal" = KILL ]; then often='--checkpoint-minutes 1e-9'; fi
+  # shellcheck disable=SC2086  # two words or none
+  begun "$program" "$@" $often --out stopped
   if [ "$signal" = KILL ]; then
     for tenth in 1 2 3 4 5 6 7 8 9 10; do
       if [ -n "$(ls stopped 2>/dev/null)" ]; then break; fi
       sleep 0.1
     done
   fi
+  # Twice, as timeout(1) and a terminal that closes do.
+  kill -"$signal" $! 2>/dev/null || :
   kill -"$signal" $! 2>/dev/null || :
   status=0
   wait $! || status=$?
@@ -98,13 +106,15 @@ stopped_and_resumed() {
   case $status in
     0) return ;;  # it had come to its end
     129 | 137 | 143) ;;
-    *) fail "a run ended by SIG$signal has status $status: $(cat stopped.err)" ;;
+    *) fail "a run ended by SIG$signal has status $status: $(cat said.err)" ;;
   esac
   if [ -e stopped/metrics.json ]; then fail "a run that was stopped has written its results"; fi
   # Killed before its first checkpoint, it begins anew.
   if [ -n "$(ls stopped 2>/dev/null | grep 'safetensors$')" ]; then
     "$program" --resume stopped ${measuring:-} --out stopped >resumed.log
-  else
+  elif [ "$signal" = KILL ]; then
     "$program" "$@" --out stopped >resumed.log
+  else
+    fail "a run ended by SIG$signal left no checkpoint"
   fi
 }

@@ -1,5 +1,6 @@
 #include "basin/io/training.hpp"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -310,6 +311,8 @@ TEST_CASE("signals are noted while StopSignals is there, and afterwards do what 
     CHECK(signals.received() == 0);
     std::raise(SIGTERM);
     CHECK(signals.received() == SIGTERM);
+    std::raise(SIGTERM);  // as timeout(1) sends it, to the process and to its group
+    CHECK(signals.received() == SIGTERM);
     CHECK(own == 0);
     CHECK_THROWS_AS(StopSignals(), std::logic_error);
   }
@@ -321,4 +324,22 @@ TEST_CASE("signals are noted while StopSignals is there, and afterwards do what 
   }
   sigaction(SIGTERM, &before, nullptr);
   sigaction(SIGHUP, &hangup, nullptr);
+}
+
+TEST_CASE("a signal that comes again after a while ends a process that does not stop", "[io]") {
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGTERM, SIG_DFL);
+    const StopSignals signals;
+    std::raise(SIGTERM);
+    std::raise(SIGTERM);
+    sleep(2);
+    std::raise(SIGTERM);
+    _exit(0);
+  }
+  REQUIRE(child > 0);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGTERM);
 }

@@ -2,7 +2,10 @@
 
 // Signals that ask a process to end, as a request that a long computation looks at when it can be left.
 
+#include <time.h>  // clock_gettime
+
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <stdexcept>
@@ -12,7 +15,8 @@ namespace basin {
 
 /// As long as one of these is there,
 ///   - SIGINT (Ctrl-C), SIGTERM (kill, a shutdown) and SIGHUP (a closed terminal) are noted instead of ending the
-///     process; the same signal a second time ends it at once;
+///     process; the same signal again, two seconds or more later, ends it at once (not sooner: timeout(1) and a terminal
+///     that closes send a signal twice, to the process and to its group);
 ///   - SIGPIPE and SIGXFSZ are ignored: a write to a closed pipe, or beyond a limit of sizes, then fails with an error
 ///     that can be told from success.
 /// A signal that the process ignores already, as under nohup, stays ignored. Afterwards everything is as it was.
@@ -28,8 +32,7 @@ class StopSignals {
       sigaction(signals[i], nullptr, &before_[i]);
       if (before_[i].sa_handler == SIG_IGN) continue;
       struct sigaction action {};
-      action.sa_handler = i < asking ? static_cast<void (*)(int)>([](int number) { received_ = number; }) : SIG_IGN;
-      action.sa_flags = i < asking ? static_cast<int>(SA_RESETHAND) : 0;
+      action.sa_handler = i < asking ? &StopSignals::note : SIG_IGN;
       sigaction(signals[i], &action, nullptr);
     }
   }
@@ -46,7 +49,23 @@ class StopSignals {
  private:
   static constexpr std::size_t asking = 3;
   static constexpr std::array<int, 5> signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
-  static inline volatile std::sig_atomic_t received_ = 0, present_ = 0;
+  static inline volatile std::sig_atomic_t received_ = 0, received_at_ = 0, present_ = 0;
+
+  /// Runs as a handler: nothing here but what POSIX allows there.
+  static void note(int number) {
+    const int error = errno;
+    struct timespec now {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto seconds = static_cast<std::sig_atomic_t>(now.tv_sec);
+    if (received_ != number) {
+      received_at_ = seconds;
+      received_ = number;
+    } else if (seconds - received_at_ > 1) {
+      std::signal(number, SIG_DFL);
+      raise(number);  // held back until this returns
+    }
+    errno = error;
+  }
 
   std::array<struct sigaction, signals.size()> before_{};
 };
