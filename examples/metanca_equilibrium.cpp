@@ -30,21 +30,29 @@ namespace metanca_equilibrium {
 
 inline constexpr Index updates = 10;  // of networks that are not solved
 
-/// Over X = 0, 10, 30, 50, 90 and Y = 10, 30, 50, 100 of [784, X, Y, 10].
+/// Over [784, X, Y, 10], X and Y the first --widths of 0, 10, 30, 50, 90 and of 10, 30, 50, 100.
 struct Accuracies {
   double mean = 0, least = 1;
 };
 
 template <class AccuracyOf>
-Accuracies over_architectures(const AccuracyOf& accuracy_of) {
+Accuracies over_architectures(int widths, const AccuracyOf& accuracy_of) {
+  const auto first = [&](std::span<const Index> of) {
+    return of.first(std::min(of.size(), static_cast<std::size_t>(widths)));
+  };
+  constexpr std::array<Index, 5> all_x{0, 10, 30, 50, 90};
+  constexpr std::array<Index, 4> all_y{10, 30, 50, 100};
   Accuracies all;
-  for (const Index x : {0, 10, 30, 50, 90}) {
-    for (const Index y : {10, 30, 50, 100}) {
+  double sum = 0, count = 0;
+  for (const Index x : first(all_x)) {
+    for (const Index y : first(all_y)) {
       const double accuracy = accuracy_of(metanca_mnist::architecture_of(metanca_mnist::widths_of(x, y)));
-      all.mean += accuracy / 20;
+      sum += accuracy;
+      count += 1;
       all.least = std::min(all.least, accuracy);
     }
   }
+  all.mean = sum / count;
   return all;
 }
 
@@ -67,14 +75,14 @@ inline basin::OrderedJson measured(const Settings& settings, const Theta& theta,
         .front();
   };
   basin::Report report;
-  const Accuracies solved = over_architectures([&](const Architecture& of) {
+  const Accuracies solved = over_architectures(settings.widths, [&](const Architecture& of) {
     State<float> z(of.network.shape(Placed::features, 1));
     const State<float> none = no_input(of, 1);
     report += settled_of(of, settings).apply<float>(theta.span(), none.view(), z.view());
     return accuracy(of, z.view());
   });
   const auto rule = parameters_of<Placed::Updates>(theta);
-  const Accuracies updated = over_architectures([&](const Architecture& of) {
+  const Accuracies updated = over_architectures(settings.widths, [&](const Architecture& of) {
     const State<float> start = Placed::random_networks(of.network, 1, settings.seed, std::uint64_t{1} << 50);
     State<float> z(start.shape);
     const auto model = Placed::updates(of, updates, metanca_mnist::pool_step, settings.seed, true);

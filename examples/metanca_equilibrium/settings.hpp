@@ -22,6 +22,7 @@ struct Settings {
   double tolerance = 1e-3;
   double adjoint_tolerance = 1e-2;
   int test_images = 0;
+  int widths = 5;
   int repetitions = 3;
   std::uint64_t seed = 1;
   int threads = 0;
@@ -56,15 +57,18 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("images", s.images, "A network of an iteration", {1, 60000});
   options.add("networks", s.networks, "An iteration, the architecture of each drawn by itself", {1, 64});
   options.add("rate", s.rate, "Highest rate of Muon", {1e-9, 1.0});
-  options.add(
-      "state-limit", s.state_limit,
-      "Of the norm of what each gate takes of a cell's own state, in the training through the equilibrium: keeps "
-      "it "
-      "settling",
-      {1e-6, 1e6});
+  options.add("state-limit", s.state_limit,
+              "Of the norm of what each gate takes of a cell's own state, in the training through the equilibrium: "
+              "keeps it settling",
+              {1e-6, 1e6});
   options.add("tolerance", s.tolerance, "Of the equilibria, relative", {1e-7, 1.0});
   options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative", {1e-6, 1.0});
   options.add_test_images(s.test_images);
+  options
+      .add("widths", s.widths,
+           "Of each hidden layer whose accuracy is measured: the first so many of 0, 10, 30, 50, 90 and 10, 30, 50, 100",
+           {1, 5})
+      .of_this_run();
   options
       .add("repetitions", s.repetitions, "Gradients of each kind whose cost is compared; 0: none, and no cost.png",
            {0, 1000})

@@ -1,6 +1,6 @@
 # Compiles each header alone, syntax only.
 #
-#   COMPILER (if there is one), INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name),
+#   COMPILER, INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name),
 #   HEADERS (relative to INCLUDE), FLAGS, PRECOMPILED (headers, the largest first), DIRECTORY (where precompile.cmake
 #   left them)
 #
@@ -9,11 +9,6 @@
 # above that include is itself a header that is compiled alone.)
 
 cmake_minimum_required(VERSION 3.25)
-
-if(NOT COMPILER)
-  message(STATUS "basin: skipped, because there is no clang++ here")
-  return()
-endif()
 
 function(reaches header target result)
   get_property(found GLOBAL PROPERTY "${header} reaches ${target}")

@@ -6,7 +6,7 @@
 
 small="--iterations 6 --images 64 --architectures 4 --test-images 40"
 
-"$program" $small --threads 1 --out one >one.log
+"$program" $small --widths 2 --repetitions 1 --threads 1 --out one >one.log
 written one metrics.json cost.png loss.png settled.safetensors updates.safetensors
 measured one dataset parameters peak_rss_bytes
 for key in accuracy_solved spectral_radius smallest_singular_value training_adjoint_solves cost_of_a_gradient; do
@@ -16,13 +16,13 @@ if grep '"not_converged": ' one/metrics.json | grep -qv ': 0,'; then fail "a sol
 # What the solver finds is what updates of random cells, half of the way, lead to.
 awk '/"distance_after_100_updates": / { seen += 1; gsub(",", ""); if ($2 > 1e-3) exit 1 }
      END { if (seen != 2) exit 1 }' one/metrics.json || fail "equilibria and updates differ: $(cat one/metrics.json)"
-"$program" $small --repetitions 0 --threads 2 --out two >two.log
+"$program" $small --widths 1 --repetitions 0 --threads 2 --out two >two.log
 for rule in settled updates; do
   cmp one/$rule.safetensors two/$rule.safetensors || fail "two threads give another rule $rule than one"
 done
 
 # Its measurements take most of the time, so one signal stands for all; the programs beside it try each.
-measuring="--threads 1 --repetitions 0"
+measuring="--widths 1 --repetitions 0"
 stopped_and_resumed TERM $small $measuring
 for rule in settled updates; do
   same one stopped checkpoint_$rule.safetensors
