@@ -65,9 +65,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("adjoint-tolerance", s.adjoint_tolerance, "Of the gradients' equations, relative", {1e-6, 1.0});
   options.add_test_images(s.test_images);
   options
-      .add("widths", s.widths,
-           "Of each hidden layer whose accuracy is measured: the first so many of 0, 10, 30, 50, 90 and 10, 30, 50, 100",
-           {1, 5})
+      .add(
+          "widths", s.widths,
+          "Of each hidden layer whose accuracy is measured: the first so many of 0, 10, 30, 50, 90 and 10, 30, 50, 100",
+          {1, 5})
       .of_this_run();
   options
       .add("repetitions", s.repetitions, "Gradients of each kind whose cost is compared; 0: none, and no cost.png",

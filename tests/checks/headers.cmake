@@ -14,6 +14,7 @@ function(reaches header target result)
   get_property(found GLOBAL PROPERTY "${header} reaches ${target}")
   if("${found}" STREQUAL "")
     set(found OFF)
+    set_property(GLOBAL PROPERTY "${header} reaches ${target}" OFF)  # where two headers include each other
     file(STRINGS "${INCLUDE}/${header}" lines REGEX "^#include [<\"]")
     foreach(line IN LISTS lines)
       string(REGEX MATCH "[<\"]([^>\"]+)[>\"]" matched "${line}")

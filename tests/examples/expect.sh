@@ -118,3 +118,11 @@ stopped_and_resumed() {
     fail "a run ended by SIG$signal left no checkpoint"
   fi
 }
+
+# all_told: the results of stopped_and_resumed tell of its sessions up to the end. Of a run that was killed after its last
+# iteration there is no more to tell.
+all_told() {
+  grep -q '"end": "finished"' stopped/metrics.json ||
+    { [ "$signal" = KILL ] && grep -q '"end": "killed"' stopped/metrics.json; } ||
+    fail "metrics.json does not tell of all sessions: $(cat stopped/metrics.json)"
+}

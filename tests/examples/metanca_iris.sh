@@ -34,7 +34,9 @@ for signal in TERM HUP KILL; do
   stopped_and_resumed $signal $few $measuring
   as_few stopped
   written stopped loss.png
-  [ "$(grep -c '"end": "finished"' stopped/metrics.json)" -ge 4 ] || fail "metrics.json does not tell of all sessions"
+  # One that is killed after the last iteration of a training has no more to tell of it.
+  [ "$signal" = KILL ] || [ "$(grep -c '"end": "finished"' stopped/metrics.json)" -ge 4 ] ||
+    fail "metrics.json does not tell of all sessions"
 done
 mkdir part
 cp few/checkpoint_seed1_*.safetensors part

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/expect.sh"
 
 small="--size 8 --iterations 40 --unrolled-iterations 2 --reach-iterations 2"
+few="--size 8 --iterations 8 --unrolled-iterations 2 --reach-iterations 0"
 
 "$program" $small --threads 1 --out one >one.log
 written one metrics.json settling.safetensors equilibrium.png loss.png reach.png
@@ -29,9 +30,10 @@ cmp one/settling.safetensors two/settling.safetensors || fail "two threads give 
 same_stages() {
   for file in "$1"/checkpoint_*; do same "$1" "$2" "$(basename "$file")"; done
 }
+"$program" $few --out few >few.log
 for signal in TERM KILL; do
-  stopped_and_resumed $signal $small
-  same_stages one stopped
+  stopped_and_resumed $signal $few
+  same_stages few stopped
 done
 # Killed in a later training: when the first of the reach is there.
 "$program" $small --checkpoint-minutes 1e-9 --out later >later.log &
