@@ -83,5 +83,10 @@ kill_and_resume checkpoint.safetensors metanca_mnist --networks 2 --iterations 4
   --architectures 4 --samples 1 --updates 1 --step 90 --test-images 20
 kill_and_resume checkpoint.safetensors metanca_names --iterations 60 --pool-iterations 60 --networks 2 --samples 1 \
   --updates 2 --horizon 4
+kill_and_resume 'checkpoint_settled.safetensors checkpoint_unrolled.safetensors' nca_equilibrium --size 8 \
+  --iterations 40 --unrolled-iterations 4 --reach-iterations 0
+kill_and_resume 'checkpoint_settled.safetensors checkpoint_updates.safetensors' metanca_equilibrium --iterations 20 \
+  --images 64 --architectures 4 --test-images 20 --widths 1 --repetitions 0
+kill_and_resume checkpoint.safetensors automata --rule B3/S23 --pattern random --size 100 --steps 300
 printf '%d kills, %d bad\n' "$total" "$bad"
 [ "$bad" -eq 0 ]

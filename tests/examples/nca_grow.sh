@@ -30,6 +30,13 @@ for kind in safetensors json; do
   [ "$(value "run_$kind" boundary)" = '"torus"' ] || fail "a model is not run on a torus"
   [ "$(value "run_$kind" final_loss)" = null ] || fail "a model that is only run has a loss"
 done
+if grep -q 'error after\|healed' run.log; then fail "a model without a picture has an error: $(cat run.log)"; fi
+
+# A rule that has not learnt to keep its picture does not heal it either, whatever is less afterwards.
+"$program" $small --regime growing --rate 0.1 --final-rate 0.1 --steps 400 --damage circle --out lost >lost.log
+grep -q 'the picture is lost: the regime growing' lost.log || fail "a lost picture is not called lost: $(cat lost.log)"
+if grep -q 'healed' lost.log; then fail "a lost picture is said to be healed: $(cat lost.log)"; fi
+
 "$program" --model model.safetensors $small --regime persistent --loss along --tape kept --iterations 3 --out on >on.log
 "$program" $small --iterations 2 --loss random --overflow 1 --damage none --boundary torus --out random >random.log
 

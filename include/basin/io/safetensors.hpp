@@ -185,8 +185,11 @@ struct TensorRange {
   check_file(file.size() >= 8, path, "size in bytes", file.size(), "8 or more");
   std::uint64_t header_bytes = 0;
   for (int i = 7; i >= 0; --i) header_bytes = header_bytes << 8 | file[static_cast<std::size_t>(i)];
-  const std::uint64_t most = std::min<std::uint64_t>(file.size() - 8, max_header_bytes);
-  check_file(header_bytes <= most, path, "length of the header", header_bytes, "at most " + std::to_string(most));
+  check_file(header_bytes <= max_header_bytes, path, "length of the header", header_bytes,
+             "at most " + std::to_string(max_header_bytes));
+  check_file(
+      header_bytes <= file.size() - 8, path, "size in bytes", file.size(),
+      std::to_string(8 + header_bytes) + " or more, for its header: the file is cut off, or no safetensors file");
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, static_cast<std::size_t>(header_bytes));
   check_file(text.starts_with('{'), path, "start of the header", detail::safe_text(text.substr(0, 1)), "'{'");
   const Json header = parse_json(text, path, 4);
@@ -214,8 +217,8 @@ struct TensorRange {
     const std::string who = "tensor " + detail::safe_text(range.name);
     check_file(range.begin == covered, path, "begin of " + who, range.begin,
                std::to_string(covered) + ", where the one before it ends");
-    check_file(range.end <= data.size(), path, "end of " + who, range.end,
-               "at most the " + std::to_string(data.size()) + " bytes of data");
+    check_file(range.end <= data.size(), path, "number of bytes of data", data.size(),
+               std::to_string(range.end) + " or more, for " + who + ": the file is cut off");
     covered = range.end;
     const auto bytes =
         data.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.end - range.begin));
