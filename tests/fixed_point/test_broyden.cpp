@@ -3,6 +3,8 @@
 #include <Eigen/Dense>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "basin/fixed_point/solve.hpp"
@@ -104,5 +106,23 @@ TEST_CASE("Broyden with floats whose squares underflow or overflow", "[unit]") {
                                 {.tolerance = 1e-5, .absolute_tolerance = 0, .max_evaluations = 100});
     INFO("scale " << scale << ", " << name(solution.samples[0].status));
     CHECK(solution.converged());
+  }
+}
+
+TEST_CASE("Broyden starts again where a step cannot be measured", "[unit]") {
+  const Broyden<5> method;
+  Scratch scratch;
+  for (const float step :
+       {1e-40f, 0.0f, std::numeric_limits<float>::infinity()}) {  // no normal number, nothing, too much
+    auto memory = method.start<float>(2, scratch);
+    std::vector<float> z{0, 0}, f{0.5f, 0.25f};
+    method.step(memory, std::span(z), f);
+    REQUIRE(memory.count == 1);
+    z = {0, 1};
+    f = {step, 1};
+    memory.count = 0;
+    method.step(memory, std::span(z), f);
+    CHECK(memory.count == 0);
+    CHECK(z == f);
   }
 }

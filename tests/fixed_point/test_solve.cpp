@@ -469,6 +469,8 @@ TEST_CASE("options that make no sense are refused", "[unit]") {
                     Catch::StartsWith("ridge of Anderson is -1"));
   CHECK_THROWS_WITH(solve(half_plus_one, start, Broyden<5>{.min_denominator = 0}),
                     Catch::StartsWith("min_denominator of Broyden is 0"));
+  CHECK_THROWS_WITH(solve(half_plus_one, start, Broyden<5>{.min_denominator = 1}),
+                    Catch::StartsWith("min_denominator of Broyden is 1"));
   State<double> z(Shape{1, {1, 1, 1}, 2});
   std::vector<SampleResult> results(1);
   CHECK_THROWS_WITH(solve_tile(half_plus_one, z.view(), Picard{}, Stop{}, results),

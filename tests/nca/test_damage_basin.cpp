@@ -121,6 +121,7 @@ TEST_CASE("a basin of damage says what it cannot take", "[unit][damage]") {
                     "trials of DamageOptions is 0, expected 1 or more");
   CHECK_THROWS_WITH(basin_by_damage(cell, no_theta, u, found, {.steps = -1}),
                     "steps of DamageOptions is -1, expected 0 or more");
+  CHECK_NOTHROW(basin_by_damage(cell, no_theta, u, found, {.trials = 1, .steps = 1, .tolerance = 0}));
   CHECK_THROWS_WITH(basin_by_damage(cell, no_theta, u, found, {.tolerance = -1}),
                     "tolerance of DamageOptions is -1, expected 0 or more");
 }

@@ -1,6 +1,7 @@
 #include "basin/nca/perceive_radial.hpp"
 
 #include <catch2/catch.hpp>
+#include <vector>
 
 #include "basin/core/scratch.hpp"
 #include "stencil/naive_boundary.hpp"
@@ -77,6 +78,13 @@ TEST_CASE("radial perception: the weights", "[unit]") {
   CHECK(perceive.weight(0, 5) == 0);
   CHECK(perceive.weight(6, 0) == 0);
   CHECK(PerceiveRadial<1, Zero>().weight(0, 0) == 1);
+  std::vector<double> asked;
+  const PerceiveRadial<1, Zero> one(0, [&](double r) {
+    asked.push_back(r);
+    return 2.0;
+  });
+  CHECK(asked == std::vector<double>{0});  // the middle of a disc of one cell, not its edge
+  CHECK(one.weight(0, 0) == 1);
 }
 
 TEST_CASE("radial perception: against naive sums, and its transpose", "[unit]") {
