@@ -1,4 +1,6 @@
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "basin/basin.hpp"
@@ -10,4 +12,11 @@ TEST_CASE("the version has the same numbers in the text, as constants, and in CM
       std::to_string(version_major) + "." + std::to_string(version_minor) + "." + std::to_string(version_patch);
   CHECK(numbers == version_text);
   CHECK(version_text == BASIN_PROJECT_VERSION);  // of the project, as tests/CMakeLists.txt hands it on
+}
+
+TEST_CASE("what is cited has the version", "[unit]") {
+  std::ifstream file("CITATION.cff");  // ctest runs in the project's folder
+  REQUIRE(file);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  CHECK_THAT(text, Catch::Contains("version: " + std::string(version_text) + "\n"));
 }
