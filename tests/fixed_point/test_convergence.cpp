@@ -238,6 +238,15 @@ TEST_CASE("a point where f is not finite does not end a solve", "[unit]") {
   CHECK(shortened.samples[0].evaluations <= 30);
   CHECK(std::isfinite(shortened.value.values[0]));
 
+  // First from the best point by the map's own step, and where that fails too half of the way back to it.
+  std::vector<double> tried;
+  const auto far_off = [&](View<const double> z, View<double> out) {
+    tried.push_back(z.data()[0]);
+    out.data()[0] = z.data()[0] > 2 ? std::sqrt(-z.data()[0]) : z.data()[0] + 4;
+  };
+  (void)solve(far_off, constant(0), Picard{}, {.max_evaluations = 6, .max_retries = 4});
+  CHECK(tried == std::vector<double>{0, 4, 0, 4, 2, 6});
+
   // In a batch the others do not notice.
   const auto batch = [&](View<const double> z, View<double> out, std::span<const Index> samples) {
     f(z, out);
