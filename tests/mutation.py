@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Changes the library in one place at a time, and sees whether a test notices.
 
-    python3 tests/mutation.py [--sample 200] [--seed 1] [--jobs 2] [--tests 12] [--floor nca] [--log FILE]
+    python3 tests/mutation.py [--sample 200] [--seed 1] [--jobs 2] [--tests 12] [--floor nca] [--log FILE] [--again FILE]
 
 Each mutant is include/ with one operator or one number changed. It is compiled, without optimization, into the tests
 that cover its header, the closest first: that of its name, those that include it, those of its floor, and then others that
 come to include it, twelve at most. The first that fails kills it; one that compiles nowhere is no mutant, and another is drawn.
+What lives is asked again under the address and undefined behaviour sanitizers, by the three closest tests: a loop that
+reads one number too many often changes no result.
 Mutants that live are printed: each is a test that is missing, or a place where nothing can be seen (a size of blocks).
 
 Needs clang++ and Catch2 2 with its library for main(); takes about half a minute a mutant and core.
@@ -25,6 +27,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLAGS = ["-std=c++20", "-O0", "-w", "-ftrapping-math", f"-I{ROOT}/tests", "-isystem", "/usr/include/eigen3"]
+SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS"]
 LIBRARIES = ["-lz", "-lgif", "-lpng"]
 
 # clang-format puts spaces around binary operators, and none around the brackets of templates.
@@ -106,15 +109,17 @@ class Cover:
 
 
 class Builder:
-    def __init__(self, work):
+    def __init__(self, work, flags=()):
         self.work = pathlib.Path(work)
+        self.work.mkdir(exist_ok=True)
+        self.flags = [*FLAGS, *flags]
         (self.work / "pch.hpp").write_text("#include <catch2/catch.hpp>\n#include <Eigen/Core>\n")
         (self.work / "main.cpp").write_text("#define CATCH_CONFIG_MAIN\n#include <catch2/catch.hpp>\n")
-        self.call([*FLAGS, "-x", "c++-header", str(self.work / "pch.hpp"), "-o", str(self.work / "pch.pch")])
+        self.call([*self.flags, "-x", "c++-header", str(self.work / "pch.hpp"), "-o", str(self.work / "pch.pch")])
         self.objects = []
         for source in [self.work / "main.cpp", *sorted((ROOT / "tests/support").glob("*.cpp"))]:
             self.objects.append(str(self.work / (source.stem + ".o")))
-            self.call([*FLAGS, f"-I{ROOT}/include", "-c", str(source), "-o", self.objects[-1]])
+            self.call([*self.flags, f"-I{ROOT}/include", "-c", str(source), "-o", self.objects[-1]])
 
     @staticmethod
     def call(arguments):
@@ -124,22 +129,23 @@ class Builder:
         """'killed', 'lives' or 'no mutant'."""
         program = overlay / "test"
         built = subprocess.run(
-            ["clang++", *FLAGS, "-include-pch", str(self.work / "pch.pch"), f"-I{overlay}", f"-I{ROOT}/include",
+            ["clang++", *self.flags, "-include-pch", str(self.work / "pch.pch"), f"-I{overlay}", f"-I{ROOT}/include",
              str(ROOT / test), *self.objects, *LIBRARIES, "-o", str(program)], capture_output=True)
         if built.returncode != 0:
             return "no mutant"
 
-        def limits():  # what allocates or writes without end is noticed
-            resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        def limits():  # what allocates or writes without end is noticed; the sanitizers reserve terabytes of addresses
+            if self.flags == FLAGS:
+                resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
             resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
         try:
-            ran = subprocess.run([str(program)], cwd=overlay, capture_output=True, timeout=180, preexec_fn=limits)
+            ran = subprocess.run([str(program)], cwd=overlay, capture_output=True, timeout=180 if self.flags == FLAGS else 600, preexec_fn=limits)
         except subprocess.TimeoutExpired:
             return "killed"
         return "lives" if ran.returncode == 0 else "killed"
 
 
-def judge(builder, cover, site, most):
+def judge(builder, sanitized, cover, site, most):
     """(what became of the mutant, the test that killed it), by the `most` closest tests"""
     header, offset, token = site
     with tempfile.TemporaryDirectory(dir=builder.work) as folder:
@@ -151,7 +157,17 @@ def judge(builder, cover, site, most):
             verdict = builder.verdict(test, overlay)
             if verdict == "killed" or (verdict == "no mutant" and number == 0):
                 return verdict, test
+        for test in cover.of(header)[:3]:
+            if sanitized.verdict(test, overlay) == "killed":
+                return "killed", test + ", under the sanitizers"
     return "lives", ""
+
+
+def place(site):
+    """'include/basin/core/shape.hpp:12: '+' -> '-''"""
+    header, offset, token = site
+    line = (ROOT / "include" / header).read_text().count("\n", 0, offset) + 1
+    return f"include/{header}:{line}: '{token.strip()}' -> '{changed(token).strip()}'"
 
 
 def main():
@@ -162,15 +178,19 @@ def main():
     options.add_argument("--tests", type=int, default=12, help="the most that are asked about a mutant")
     options.add_argument("--floor", help="only headers of this folder of include/basin")
     options.add_argument("--log", help="every mutant and what became of it")
+    options.add_argument("--again", help="only those that live according to this log")
     chosen = options.parse_args()
     if shutil.which("clang++") is None:
         sys.exit("mutation.py: needs clang++")
     drawn = list(sites(chosen.floor))
     random.Random(chosen.seed).shuffle(drawn)
+    if chosen.again:
+        lived = re.findall(r"^lives: (.*?' -> '.*?')", pathlib.Path(chosen.again).read_text(), flags=re.M)
+        drawn = [site for site in drawn if place(site) in lived]
     cover, counts = Cover(), {"killed": 0, "lives": 0, "no mutant": 0}
     with tempfile.TemporaryDirectory() as work, open(chosen.log or os.devnull, "w") as log, \
             concurrent.futures.ThreadPoolExecutor(chosen.jobs) as pool:
-        builder = Builder(work)
+        builder, sanitized = Builder(work + "/plain"), Builder(work + "/sanitized", SANITIZED)
         waiting, todo = {}, iter(drawn)
         while counts["killed"] + counts["lives"] < chosen.sample:
             # No more at once than are still needed, so that which ones are judged does not depend on their time.
@@ -178,7 +198,7 @@ def main():
                 site = next(todo, None)
                 if site is None:
                     break
-                waiting[pool.submit(judge, builder, cover, site, chosen.tests)] = site
+                waiting[pool.submit(judge, builder, sanitized, cover, site, chosen.tests)] = site
             if not waiting:
                 break
             for done in concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED).done:
@@ -186,9 +206,8 @@ def main():
                 verdict, test = done.result()
                 counts[verdict] += 1
                 text = (ROOT / "include" / header).read_text()
-                line = text.count("\n", 0, offset) + 1
-                told = (f"{verdict}: include/{header}:{line}: '{token.strip()}' -> '{changed(token).strip()}'  "
-                        f"{text.splitlines()[line - 1].strip()}  {test}")
+                line = text.splitlines()[text.count("\n", 0, offset)].strip()
+                told = f"{verdict}: {place((header, offset, token))}  {line}  {test}"
                 print(told, file=log, flush=True)
                 if verdict == "lives":
                     print(told, flush=True)

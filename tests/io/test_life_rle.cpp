@@ -165,6 +165,9 @@ TEST_CASE("an RLE pattern may have up to 256 states", "[io]") {
   CHECK(drawn(glider).states() == 2);
   CHECK(LifePattern{}.states() == 2);
   CHECK(parsed("x = 0, y = 0\nA.C!").states() == 4);
+  // Two states are written as b and o, which every program knows, and three already by letters.
+  CHECK(life_rle_text(parsed("x = 3, y = 1\n.A.!")).ends_with("\nbo!\n"));
+  CHECK(life_rle_text(parsed("x = 3, y = 1\n.AB!")).ends_with("\n.AB!\n"));
 
   LifePattern all;
   all.width = 256;

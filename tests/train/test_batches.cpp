@@ -57,6 +57,8 @@ TEST_CASE("every order of a few numbers is as likely as any other", "[unit]") {
     ++counts[static_cast<std::size_t>(2 * order[0] + (order[1] > order[2] ? 1 : 0))];
   }
   for (const int count : counts) CHECK(std::abs(count - 1000) < 150);  // five standard deviations
+  CHECK(shuffled(0, {1, 5}).empty());
+  CHECK_THROWS_WITH(shuffled(-1, {1, 5}), "numbers to shuffle is -1, expected 0 or more");
 }
 
 TEST_CASE("what is held back is not trained on", "[unit]") {
