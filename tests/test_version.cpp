@@ -5,6 +5,10 @@
 
 #include "basin/basin.hpp"
 
+#ifndef BASIN_PROJECT_VERSION
+#error "tests/CMakeLists.txt hands on the version of the project as BASIN_PROJECT_VERSION"
+#endif
+
 using namespace basin;
 
 TEST_CASE("the version has the same numbers in the text, as constants, and in CMake", "[unit]") {
