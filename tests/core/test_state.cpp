@@ -72,6 +72,7 @@ TEST_CASE("no state, view or scratch memory has extents that are negative or too
   CHECK(Shape{most / 8}.fits(sizeof(double)));
   CHECK_FALSE(Shape{most / 8 + 1}.fits(sizeof(double)));
   CHECK(Shape{0, {5, 5, 1}, 0}.fits(8));
+  CHECK(Shape{0, {0, 0, 0}, 0}.fits(17));
   static_assert(!Shape{-1}.fits() && Shape{3, {4, 5, 6}, 7}.fits());
 
   // An operation that is given such a shape says the same.

@@ -1,6 +1,7 @@
 // What may call itself converged, and what may end a solve.
 
 #include <Eigen/LU>
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -246,6 +247,16 @@ TEST_CASE("a point where f is not finite does not end a solve", "[unit]") {
   };
   (void)solve(far_off, constant(0), Picard{}, {.max_evaluations = 6, .max_retries = 4});
   CHECK(tried == std::vector<double>{0, 4, 0, 4, 2, 6});
+  // Failures that others lie between are each the first.
+  tried.clear();
+  const auto at_first = [&](View<const double> z, View<double> out) {
+    const double at = z.data()[0];
+    const bool again = std::find(tried.begin(), tried.end(), at) != tried.end();
+    tried.push_back(at);
+    out.data()[0] = (at == 4 && !again) || at == 20 ? std::nan("") : at == 0 ? 4 : at == 4 ? 5 : 20;
+  };
+  (void)solve(at_first, constant(0), Picard{}, {.max_evaluations = 7});
+  CHECK(tried == std::vector<double>{0, 4, 0, 4, 5, 20, 4});
 
   // In a batch the others do not notice.
   const auto batch = [&](View<const double> z, View<double> out, std::span<const Index> samples) {

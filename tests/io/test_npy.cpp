@@ -100,6 +100,11 @@ TEST_CASE("NPY headers as NumPy and others write them are read", "[io]") {
   second.resize(second.size() + 24);
   write_file(path, second);
   CHECK(read_npy<float>(path).shape == Shape{3, {1, 1, 1}, 2});
+  // Longer than a byte can say.
+  Bytes wide = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1)}" + std::string(1000, ' ') + "\n", 1);
+  wide.back() = 7;
+  write_file(folder.file("wide.npy"), wide);
+  CHECK(read_npy<float>(folder.file("wide.npy")).values[0] == 7);
 }
 
 TEST_CASE("NPY headers with tabs, either quotes and the long integers of Python 2 are read, in all versions", "[io]") {

@@ -59,6 +59,8 @@ TEST_CASE("replacing, clipping and relaxing", "[unit][update]") {
   CHECK(out == std::array<double, C>{0.75, -4.75, 5.125, 0.5, -1});
   Relax{}.next<C>(z.data(), r.data(), 1.0, out.data());
   CHECK(out == r);
+  Relax{.rate = 0.5}.next<C>(z.data(), r.data(), 0.5, out.data());  // a quarter of the way
+  CHECK(out == std::array<double, C>{0.625, -2.125, 2.6875, -0.25, 0.5});
 }
 
 TEST_CASE("clipping lets a number that is none through", "[unit][update]") {
@@ -76,6 +78,7 @@ TEST_CASE("updates have the derivatives that they say", "[gradient][update]") {
     check_derivatives(Replace{}, factor, 1);
     check_derivatives(ClippedIncrement{.rate = 0.4}, factor, 1);
     check_derivatives(Relax{}, factor, 1);
+    check_derivatives(Relax{.rate = 0.4}, factor, 1);
   }
 }
 

@@ -39,6 +39,8 @@ TEST_CASE("schedules have their values at known steps", "[unit]") {
   CHECK(cycle(100) == Approx(0.01));
   CHECK(cycle(500) == Approx(0.01));
   for (Index step = 1; step <= 100; ++step) CHECK((cycle(step) > cycle(step - 1)) == (step <= 25));
+  CHECK(OneCycle{.total = 100, .warm_fraction = 0.5, .start = 0.1}(25) == Approx(0.55));  // half of the way up
+  CHECK(OneCycle{.total = 100, .warm_fraction = 0.5, .final = 0.2}(75) == Approx(0.6));   // and down
   CHECK(OneCycle{.total = 10, .warm_fraction = 0}(0) == 1.0);
   CHECK(OneCycle{.total = 10, .warm_fraction = 1}(10) == 1.0);
 }
