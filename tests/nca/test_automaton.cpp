@@ -291,6 +291,18 @@ TEST_CASE("a state that is no number does not die unseen", "[unit][automaton]") 
   CHECK(!stepped(A{}, theta, z).values.allFinite());
 }
 
+TEST_CASE("one dead neighbour that becomes alive keeps a cell", "[unit][automaton]") {
+  // On a line of (a, x), a decides about life and becomes x: the cell at 1 was alive, the one at 3 will be.
+  using A = Automaton<Perceive<2, Zero, Centre>, Dense<2, 2>, EveryCell, AliveMask<0>>;
+  Parameters<A, double> theta;
+  theta.vector() << -1, 0, 1, 0, 0, 0;  // of a in turn: -1 to a, 0 to x; of x: 1 to a; no biases
+  State<double> z(Shape{2, {7, 1, 1}, 1});
+  z.values << 0, 0, 1, 0, 0, 0.05, 0, 1, 0, 0, 0, 0, 0, 0;
+  Vector<double> expected = Vector<double>::Zero(14);
+  expected.segment(4, 2) << 0.05, 0.05;  // the cell at 2 alone has life around it both before and after
+  CHECK(stepped(A{}, theta, z).values == expected);
+}
+
 TEST_CASE("a step allocates nothing after the first", "[allocation][automaton]") {
   if (!basin_test::counts_allocations()) return;
   using A = Growing<Periodic>;

@@ -79,4 +79,5 @@ TEST_CASE("where a loss looks", "[unit][rollout]") {
   }
   for (const int count : seen) CHECK(std::abs(count - 100) < 35);  // deviation 8
   CHECK_THROWS_WITH(loss_along(5, 4), "first step of a loss is 5, expected 0 to 4");
+  CHECK_THROWS_WITH(loss_at_random({1, 1}, 0, 0, 4, 6), "number of steps of a loss is 0, expected at least 1");
 }
