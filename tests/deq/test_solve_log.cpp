@@ -1,6 +1,7 @@
 // What a log tells of every solve inside a model.
 
 #include <catch2/catch.hpp>
+#include <span>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -169,4 +170,24 @@ TEST_CASE("two threads log what is inside a rule through one linearization, each
   other.join();
   REQUIRE(log.records().size() == 4);
   for (std::size_t i = 0; i < 4; ++i) CHECK(told(log)[i] == once[i % 2]);
+}
+
+TEST_CASE("records of cells go nowhere where nobody asked for a log", "[unit]") {
+  SolveLog log;
+  const SolveRecord failed{.sample = 0, .result = {.status = Status::stalled}}, good{.sample = 0};
+  detail::WorstRecords worst;
+  worst.hand_on(&log, 1);
+  CHECK(log.records().empty());
+  for (const SolveRecord& record : {good, failed, good}) {
+    SolveLog of_cell;
+    of_cell.append(std::span(&record, 1));
+    worst.take(of_cell, 3);
+    CHECK(of_cell.records().empty());
+  }
+  worst.hand_on(nullptr, 1);
+  worst.hand_on(&log, 2);
+  REQUIRE(log.records().size() == 1);
+  CHECK(log.records()[0].sample == 3);
+  CHECK(log.records()[0].depth == 2);
+  CHECK(log.records()[0].result.status == Status::stalled);
 }

@@ -213,23 +213,3 @@ TEST_CASE("the worst of many results does not depend on their order", "[unit]") 
     for (std::size_t j = 0; j < rising.size(); ++j) CHECK(worse(rising[i], rising[j]) == (i > j));
   }
 }
-
-TEST_CASE("records of cells go nowhere where nobody asked for a log", "[unit]") {
-  SolveLog log;
-  const SolveRecord failed{.sample = 0, .result = {.status = Status::stalled}}, good{.sample = 0};
-  detail::WorstRecords worst;
-  worst.hand_on(&log, 1);
-  CHECK(log.records().empty());
-  for (const SolveRecord& record : {good, failed, good}) {
-    SolveLog of_cell;
-    of_cell.append(std::span(&record, 1));
-    worst.take(of_cell, 3);
-    CHECK(of_cell.records().empty());
-  }
-  worst.hand_on(nullptr, 1);
-  worst.hand_on(&log, 2);
-  REQUIRE(log.records().size() == 1);
-  CHECK(log.records()[0].sample == 3);
-  CHECK(log.records()[0].depth == 2);
-  CHECK(log.records()[0].result.status == Status::stalled);
-}
