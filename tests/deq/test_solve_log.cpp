@@ -10,6 +10,7 @@
 #include "basin/adjoint/phantom.hpp"
 #include "basin/core/context.hpp"
 #include "basin/core/parallel.hpp"
+#include "basin/core/solve_log.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/layers/activation.hpp"
