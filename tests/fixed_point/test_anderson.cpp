@@ -1,10 +1,12 @@
 #include "basin/fixed_point/anderson.hpp"
 
 #include <Eigen/Dense>
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 #include <random>
+#include <vector>
 
 #include "basin/fixed_point/mixing.hpp"
 #include "basin/fixed_point/picard.hpp"
@@ -233,4 +235,17 @@ TEST_CASE("Anderson's step alone is the same as with take_in before it", "[unit]
   CHECK(whole.samples[0].status == Status::converged);
   CHECK(whole.samples[0].evaluations == by_steps.samples[0].evaluations);
   CHECK(whole.value.values == by_steps.value.values);
+}
+
+TEST_CASE("a residual that stays the same says nothing, and the newest point takes the place of the last", "[unit]") {
+  // r is 1 up to 1, and then falls in a line to 0 at 3: the secant through 1 and 2 finds it, that through 0 and 2 does
+  // not.
+  std::vector<double> tried;
+  const auto f = [&](View<const double> z, View<double> out) {
+    tried.push_back(z.data()[0]);
+    out.data()[0] = z.data()[0] + std::min(1.0, (3 - z.data()[0]) / 2);
+  };
+  const Vector<double> start = Vector<double>::Zero(1);
+  CHECK(solve(f, start, Anderson<2>{}, {.tolerance = 1e-12}).samples[0].status == Status::converged);
+  CHECK(tried == std::vector<double>{0, 1, 2, 3});
 }
