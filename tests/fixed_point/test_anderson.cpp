@@ -249,3 +249,19 @@ TEST_CASE("a residual that stays the same says nothing, and the newest point tak
   CHECK(solve(f, start, Anderson<2>{}, {.tolerance = 1e-12}).samples[0].status == Status::converged);
   CHECK(tried == std::vector<double>{0, 1, 2, 3});
 }
+
+TEST_CASE("what is older stays where the newest point takes the place of the last", "[unit]") {
+  // Residuals at right angles, the second one twice: weights are as 1 / |r|^2, of the points that are left.
+  const std::vector<Vector<double>> r{Vector<double>{{4, 0, 0}}, Vector<double>{{0, 2, 0}}, Vector<double>{{0, 2, 0}},
+                                      Vector<double>{{0, 0, 1}}, Vector<double>{{0, 0, 1}}};
+  std::vector<Vector<double>> tried;
+  const auto f = [&](View<const double> z, View<double> out) {
+    tried.emplace_back(z.vector());
+    out.vector() = z.vector() + r[tried.size() - 1];
+  };
+  (void)solve(f, Vector<double>::Zero(3).eval(), Anderson<3>{}, {.tolerance = 1e-12, .max_evaluations = 5});
+  REQUIRE(tried.size() == 5);
+  const Vector<double> mixed =
+      ((tried[0] + r[0]) / 16 + (tried[2] + r[2]) / 4 + (tried[3] + r[3])) / (1.0 / 16 + 1.0 / 4 + 1);
+  CHECK((tried[4] - mixed).norm() < 1e-12 * mixed.norm());
+}
