@@ -70,8 +70,8 @@ same() {
     fail "$2 has another ${3:-checkpoint.safetensors} than $1"
 }
 
-# begun <program> <arguments>: starts it and waits for its first line, in $line; what else it writes can be read from said,
-# until file 3 is closed.
+# begun <program> <arguments>: starts it and waits for its first line, in $line; its process is $!, and what else it
+# writes can be read from said, until file 3 is closed.
 begun() {
   rm -f said
   mkfifo said

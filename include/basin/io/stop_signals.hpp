@@ -15,8 +15,8 @@ namespace basin {
 
 /// As long as one of these is there,
 ///   - SIGINT (Ctrl-C), SIGTERM (kill, a shutdown) and SIGHUP (a closed terminal) are noted instead of ending the
-///     process; the same signal again, two seconds or more later, ends it at once (not sooner: timeout(1) and a
-///     terminal that closes send a signal twice, to the process and to its group);
+///     process; within a second the same signal again is the same request (timeout(1) and a terminal that closes send
+///     it twice, to the process and to its group), and from two seconds on it ends the process at once;
 ///   - SIGPIPE and SIGXFSZ are ignored: a write to a closed pipe, or beyond a limit of sizes, then fails with an error
 ///     that can be told from success.
 /// A signal that the process ignores already, as under nohup, stays ignored. Afterwards everything is as it was.

@@ -80,8 +80,8 @@ struct Reglu {
   }
 
  private:
-  /// max(0, b), and NaN for NaN. Of values: std::max chooses between addresses, which g++ vectorizes with -O3
-  /// alone.
+  /// max(0, b), and NaN for NaN. Of values: std::max chooses between addresses, a loop that g++ 12 -O1
+  /// -ftree-vectorize leaves alone.
   template <class S>
   static S positive(S b) {
     return b < S(0) ? S(0) : b;
