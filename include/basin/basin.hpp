@@ -19,6 +19,7 @@
 #include "basin/core/overwritten.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/core/parameters.hpp"
+#include "basin/core/poison.hpp"
 #include "basin/core/random.hpp"
 #include "basin/core/scratch.hpp"
 #include "basin/core/solve_log.hpp"

@@ -123,3 +123,26 @@ TEST_CASE("each thread has scratch memory of its own", "[unit][scratch]") {
   CHECK(there != here);
   CHECK(std::accumulate(here, here + 16, 0) == 16);
 }
+
+TEST_CASE("the address sanitizer sees who uses scratch memory that nobody took", "[unit][scratch]") {
+  Scratch outer;
+  const auto* const kept = outer.take<char>(13);
+  const char* gone = nullptr;
+  {
+    Scratch inner;
+    const auto* const piece = inner.take<char>(128);
+    CHECK_FALSE(detail::is_unused(piece));
+    CHECK_FALSE(detail::is_unused(piece + 127));
+    CHECK(detail::is_unused(piece + 128) == detail::poisons);
+    CHECK(detail::is_unused(inner.take<double>(200'000) + 200'000) == detail::poisons);
+    gone = piece;
+  }
+  CHECK(detail::is_unused(gone) == detail::poisons);
+  CHECK_FALSE(detail::is_unused(kept + 12));
+  CHECK(detail::is_unused(kept + 13) == detail::poisons);
+  Scratch again;
+  const auto* const piece = again.take<char>(20);
+  CHECK(piece == gone);
+  CHECK_FALSE(detail::is_unused(piece + 19));
+  CHECK(detail::is_unused(piece + 20) == detail::poisons);
+}

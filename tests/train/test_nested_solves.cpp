@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <limits>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <vector>
@@ -191,6 +192,25 @@ TEST_CASE("of an equilibrium in a rule in a cell the depth is told", "[unit]") {
     CHECK(log.records()[i].sample == 30 + static_cast<Index>(i % 2));
   }
   CHECK(report.forward.results() > 4 * 6);
+}
+
+TEST_CASE("an equilibrium in a rule begins where its cell does, and keeps nothing", "[unit]") {
+  Alone automaton;
+  set_stop(automaton.rule);
+  const auto theta = weights<Alone>();
+  State<double> z(Shape{1, {3, 1, 1}, 2}), out(z.shape);
+  z.values.setConstant(2);
+  const auto evaluations = [&] { return automaton.apply(theta, z.view(), {}, out.view()).forward.evaluations; };
+  const auto from_zero = evaluations();
+  State<double> begin(Shape{1, {1, 1, 1}, 3});  // one for each cell of a grid
+  begin.values = (out.values - z.values).head(3);
+  automaton.rule.start = begin;
+  CHECK(evaluations() < from_zero);
+  automaton.rule.keep = begin;
+  const std::string refused =
+      "Equilibrium: keep is given, expected none in the rule of an automaton, whose cells are computed more than once";
+  CHECK_THROWS_WITH(evaluations(), refused);
+  CHECK_THROWS_WITH(automaton.linearize(theta, z.view(), {}, out.view()), refused);
 }
 
 TEST_CASE("the worst of many results does not depend on their order", "[unit]") {

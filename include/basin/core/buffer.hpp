@@ -28,21 +28,8 @@
 #include <vector>
 
 #include "basin/core/exceptions.hpp"
+#include "basin/core/poison.hpp"
 #include "basin/core/state.hpp"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define BASIN_ADDRESS_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define BASIN_ADDRESS_SANITIZER
-#endif
-#endif
-#ifdef BASIN_ADDRESS_SANITIZER
-extern "C" {  // gcc does not ship their header
-void __asan_poison_memory_region(const volatile void*, std::size_t);
-void __asan_unpoison_memory_region(const volatile void*, std::size_t);
-}
-#endif
 
 namespace basin {
 
@@ -85,7 +72,7 @@ class BufferStore {
       return;
     }
     in_use_.fetch_sub(piece.size, std::memory_order_relaxed);
-    mark_unused(piece);
+    mark_unused(piece.memory, piece.size);
     const bool kept = caught([&] {
                         Drawer& own = drawers_[drawer_of_this_thread()];
                         const std::lock_guard lock(own.mutex);
@@ -153,7 +140,7 @@ class BufferStore {
       memory = ::operator new (size, std::align_val_t{alignment});
     }
     held_.fetch_add(size, std::memory_order_relaxed);
-    mark_unused({memory, size});
+    mark_unused(memory, size);
     return {memory, size};
   }
 
@@ -162,15 +149,6 @@ class BufferStore {
     ::operator delete (piece.memory, std::align_val_t{alignment});
     held_.fetch_sub(piece.size, std::memory_order_relaxed);
   }
-
-  // So that the address sanitizer still sees who uses what was given back, or more than was taken.
-#ifdef BASIN_ADDRESS_SANITIZER
-  static void mark_used(void* memory, std::size_t bytes) { __asan_unpoison_memory_region(memory, bytes); }
-  static void mark_unused(const Piece& piece) { __asan_poison_memory_region(piece.memory, piece.size); }
-#else
-  static void mark_used(void*, std::size_t) {}
-  static void mark_unused(const Piece&) {}
-#endif
 
   std::array<Drawer, drawers> drawers_{};
   std::atomic<std::size_t> in_use_{0}, most_in_use_{0}, held_{0};

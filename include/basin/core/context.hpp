@@ -29,6 +29,9 @@ struct Context {
   /// If not null, takes what is overwritten where equilibria leave what they found, for who may call once more. As
   /// `log`.
   Overwritten* overwritten = nullptr;
+  /// False where states are computed more than once, or several have one number, as the cells of an automaton: nothing
+  /// can be kept by number there.
+  bool keeps = true;
 
   /// The number in its batch of sample i of the state.
   [[nodiscard]] Index sample(Index i) const { return samples != nullptr ? samples[i] : first_sample + i; }

@@ -14,6 +14,7 @@
 #include <new>
 #include <vector>
 
+#include "basin/core/poison.hpp"
 #include "basin/core/state.hpp"
 
 namespace basin {
@@ -35,18 +36,28 @@ class Arena {
   }
 
   [[nodiscard]] Mark mark() const { return top_; }
-  void release(const Mark& mark) { top_ = mark; }
+  void release(const Mark& mark) {
+    if constexpr (poisons) {
+      for (std::size_t i = mark.block; i < blocks_.size() && i <= top_.block; ++i) {
+        const std::size_t first = i == mark.block ? mark.used : 0, last = i == top_.block ? top_.used : blocks_[i].size;
+        mark_unused(blocks_[i].memory.get() + first, last - first);
+      }
+    }
+    top_ = mark;
+  }
 
-  void* take(std::size_t bytes) {
-    bytes = (bytes + alignment - 1) / alignment * alignment;
+  void* take(std::size_t wanted) {
+    const std::size_t bytes = (wanted + alignment - 1) / alignment * alignment + between;
     while (top_.block < blocks_.size() && top_.used + bytes > blocks_[top_.block].size) top_ = {top_.block + 1, 0};
     if (top_.block == blocks_.size()) {
       const std::size_t last = blocks_.empty() ? smallest_block / 2 : blocks_.back().size;
       const std::size_t size = std::max({smallest_block, 2 * last, bytes});
       blocks_.push_back({Memory(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}))), size});
+      mark_unused(blocks_.back().memory.get(), size);
     }
     void* piece = blocks_[top_.block].memory.get() + top_.used;
     top_.used += bytes;
+    mark_used(piece, wanted);
     return piece;
   }
 
@@ -60,6 +71,7 @@ class Arena {
     std::size_t size;
   };
   static constexpr std::size_t smallest_block = std::size_t{1} << 18;
+  static constexpr std::size_t between = poisons ? alignment : 0;  // so that a piece's end shows, whatever its length
 
   std::vector<Block> blocks_;
   Mark top_;

@@ -60,7 +60,7 @@ struct Equilibrium {
   Starts start{};
   /// Takes the equilibria that apply and linearize find, but those of solves that end as non_finite. The same memory as
   /// `start`: a warm start, each solve from what the sample's last one found. Context::overwritten takes what was
-  /// there.
+  /// there. Not in the rule of an automaton.
   Ends keep{};
 
   static void leaves(LeafList& list) { list.nested<C>("cell"); }
@@ -135,6 +135,8 @@ struct Equilibrium {
  private:
   template <class S>
   void begin(View<S> z, const Context& context) const {
+    check(!keep || context.keeps, "Equilibrium: keep", "given",
+          "none in the rule of an automaton, whose cells are computed more than once");
     z.vector().setZero();
     if (!start) return;
     for (Index n = 0; n < z.samples(); ++n) {

@@ -189,10 +189,13 @@ struct Automaton {
   static Shape block_shape(int features, Index cells) { return {features, {1, 1, 1}, cells}; }
 
   /// And so is its context: samples have the numbers of the cells, and each sample of the automaton is another draw.
+  /// Nothing can be kept by these numbers: all samples have cells of the same, a cell that may rise is looked at from
+  /// several bands at once, and a step of a rollout may be made again on the way back.
   /// `numbers`: memory, one for each cell, that is used if the cells are not counted from 0. `log`: takes the records
   /// of cells, which are not the caller's samples, if the caller wants records.
   static Context rule_context(const Context& context, Index n, const Cells& cells, Index* numbers, SolveLog& log) {
-    Context of_rule{.step = context.step, .draw = fold_in(context.draw, static_cast<std::uint64_t>(context.sample(n)))};
+    Context of_rule{.step = context.step, .draw = fold_in(context.draw, static_cast<std::uint64_t>(context.sample(n))),
+                    .keeps = false};
     if (context.log != nullptr) of_rule.log = &log;
     of_rule.samples = cells.data();
     if (context.first_cell != 0) {
