@@ -81,11 +81,15 @@ inline void check_memory(const std::string& what, double bytes) {
   throw UsageError("memory for " + what + " is " + text.data());
 }
 
-/// The file that --resume or --evaluate names: a checkpoint, or that of a folder. Takes the settings that it was made
-/// with. Empty, if `path` is.
+/// The checkpoint that a user names: a file, or the folder that a run has written.
+[[nodiscard]] inline std::string checkpoint_at(const std::string& path) {
+  return std::filesystem::is_directory(path) ? path + "/checkpoint.safetensors" : path;
+}
+
+/// The file that --resume or --evaluate names. Takes the settings that it was made with. Empty, if `path` is.
 [[nodiscard]] inline std::string take_checkpoint(CommandLine& command_line, const std::string& path) {
   if (path.empty()) return path;
-  const std::string file = std::filesystem::is_directory(path) ? path + "/checkpoint.safetensors" : path;
+  const std::string file = checkpoint_at(path);
   command_line.take(CheckpointReader(file, command_line.program()).label().settings, file);
   return file;
 }

@@ -1,7 +1,9 @@
 # Builds and runs tests/install/*.cpp as someone outside would who finds the library in one WAY: find_package or
-# add_subdirectory, with the project of that name in tests/install, or pkg_config.
+# add_subdirectory, with the project of that name in tests/install, or pkg_config, or single_header, the one file that
+# .packaging/single_header.cmake writes.
 #
-#   WAY, SOURCE and BUILD (of this project), WORK (an empty place), GENERATOR, COMPILER, PKGCONFIG_DIR (in a prefix)
+#   WAY, SOURCE and BUILD (of this project), WORK (an empty place), GENERATOR, COMPILER, PKGCONFIG_DIR (in a prefix),
+#   EIGEN (its folder)
 
 cmake_minimum_required(VERSION 3.25)
 
@@ -13,11 +15,21 @@ function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-if(NOT WAY STREQUAL "add_subdirectory")
+if(WAY MATCHES "^(find_package|pkg_config)$")
   run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${prefix}")
 endif()
 
-if(WAY STREQUAL "pkg_config")
+if(WAY STREQUAL "single_header")
+  file(MAKE_DIRECTORY "${WORK}/include/basin")
+  run("${CMAKE_COMMAND}" "-DOUTPUT=${WORK}/include/basin/basin.hpp" -P "${SOURCE}/.packaging/single_header.cmake")
+  file(GLOB left RELATIVE "${WORK}/include/basin" "${WORK}/include/basin/*")
+  if(NOT left STREQUAL "basin.hpp")
+    message(FATAL_ERROR "basin: beside basin.hpp there is ${left}")
+  endif()
+  run("${COMPILER}" -std=c++20 "-I${WORK}/include" -isystem "${EIGEN}" "${SOURCE}/tests/install/main.cpp" -o
+      "${WORK}/main")
+  run("${WORK}/main")
+elseif(WAY STREQUAL "pkg_config")
   find_program(pkg_config NAMES pkg-config pkgconf)
   if(NOT pkg_config)
     message(STATUS "basin: skipped, because there is no pkg-config here")

@@ -1,5 +1,6 @@
-// A program compiled with -fno-exceptions: the core works, and what would throw ends the program, with its message on
-// standard error. tests/CMakeLists.txt looks for both lines that this prints.
+// A program compiled with -fno-exceptions -fno-rtti: the core works, and what would throw ends the program, with its
+// message on standard error or, with an argument, in a handler of the program's. tests/CMakeLists.txt looks for the
+// lines that this prints.
 
 #include <csignal>
 #include <cstdlib>
@@ -9,6 +10,8 @@
 
 namespace {
 
+void handle(const char* message) { std::cerr << "handled: " << message << '\n'; }
+
 void aborted(int) {
   std::cerr << "aborted\n";
   std::_Exit(0);
@@ -16,7 +19,7 @@ void aborted(int) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char**) {
   using namespace basin;
   std::signal(SIGABRT, aborted);
 
@@ -33,6 +36,8 @@ int main() {
   if (!(value_and_gradient(model, theta, view(x), loss).value > 0)) return 1;
 
   std::cerr << "the core works\n";
+  if (set_error_handler(handle) != nullptr) return 1;
+  if (argc == 1 && set_error_handler(nullptr) != handle) return 1;
   check(false, "number of things", 3, "4 or more");
   return 1;
 }

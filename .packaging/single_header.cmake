@@ -1,0 +1,52 @@
+# Writes the library, without basin::io, as one header: cmake -DOUTPUT=basin.hpp -P .packaging/single_header.cmake
+# For a project that wants one file, and for sites that compile what is pasted or what a URL names. Each header of
+# include/basin stands once, where basin/basin.hpp first needs it, with its comments.
+
+cmake_minimum_required(VERSION 3.25)
+
+if(NOT OUTPUT)
+  message(FATAL_ERROR "basin: OUTPUT is not set, expected the file to write: "
+                      "cmake -DOUTPUT=basin.hpp -P .packaging/single_header.cmake")
+endif()
+cmake_path(ABSOLUTE_PATH OUTPUT)
+cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH project)
+file(READ "${project}/LICENSE" license)
+string(REGEX REPLACE "\n$" "" license "${license}")
+string(REPLACE "\n" "\n// " license "// ${license}")
+string(REGEX REPLACE " +\n" "\n" license "${license}")
+file(STRINGS "${project}/include/basin/version.hpp" version REGEX "version_text")
+string(REGEX MATCH "[0-9]+[.][0-9]+[.][0-9]+" version "${version}")
+
+# add(<header>): the header behind what it includes of the library, unless it stands already.
+function(add header)
+  get_property(added GLOBAL PROPERTY added)
+  if(header IN_LIST added)
+    return()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY added "${header}")
+  file(READ "${project}/include/${header}" rest)
+  set(own "\n// ${header}\n")
+  while(rest MATCHES "(^|\n)(#include \"(basin/[^\"]+)\"[^\n]*|#pragma once)\n")
+    set(included "${CMAKE_MATCH_3}")
+    string(FIND "${rest}" "${CMAKE_MATCH_0}" at)
+    string(LENGTH "${CMAKE_MATCH_0}" length)
+    string(SUBSTRING "${rest}" 0 ${at} before)
+    math(EXPR at "${at} + ${length}")
+    string(SUBSTRING "${rest}" ${at} -1 rest)
+    set(rest "\n${rest}")
+    string(STRIP "${before}" before)
+    if(before)
+      file(APPEND "${OUTPUT}.part" "${own}${before}\n")
+      set(own "")
+    endif()
+    if(included)
+      add("${included}")
+    endif()
+  endwhile()
+  string(STRIP "${rest}" rest)
+  file(APPEND "${OUTPUT}.part" "${own}${rest}\n")
+endfunction()
+
+file(WRITE "${OUTPUT}.part" "#pragma once\n\n// basin ${version} in one header. It needs Eigen alone.\n//\n${license}\n")
+add(basin/basin.hpp)
+file(RENAME "${OUTPUT}.part" "${OUTPUT}")

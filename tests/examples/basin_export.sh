@@ -1,0 +1,49 @@
+#!/bin/sh
+# What a user of basin_export relies on: sh basin_export.sh <program> <folder to work in>, with CXX (a compiler and its
+# flags), INCLUDES (its options for the headers of basin and Eigen) and SOURCE (the folder of this project).
+# The programs of docs/into_a_program.md, as they stand there, compile with what it writes, read a digit, and agree;
+# what is no checkpoint of a model that it knows is refused.
+. "$(dirname "$0")/expect.sh"
+
+# listed <language>: the last such program of the page
+listed() {
+  awk -v begin="\`\`\`$1" '$0 == begin { text = ""; on = 1; next } /^```/ { if (on && text ~ /int main/) all = text; on = 0 }
+    on { text = text $0 "\n" } END { printf "%s", all }' "$SOURCE/docs/into_a_program.md"
+}
+
+"$(dirname "$program")/deq_digits" --images 64 --batch 64 --epochs 1 --max-evaluations 8 --solver picard --adjoint jacobian_free --out trained >trained.log
+"$program" --checkpoint trained --name digits --interface c >exported.log
+grep -q 'wrote ./digits.hpp, digits.h, digits.cpp' exported.log || fail "says $(cat exported.log)"
+grep -q 'Picard, basin::JacobianFree' digits.hpp || fail "the header has not the solver of the checkpoint"
+grep -q 'tolerance = 0.01, .max_evaluations = 8' digits.hpp || fail "the header has not the options of the checkpoint"
+
+listed c++ >reader.cpp
+listed c >reader.c
+# shellcheck disable=SC2086  # words on purpose
+{
+  $CXX $INCLUDES -c digits.cpp -o digits.o
+  $CXX $INCLUDES reader.cpp -o reader_cpp
+  $CXX -x c -c reader.c -o reader.o
+  $CXX reader.o digits.o -o reader_c
+}
+# A stroke in the middle: whatever it is taken for, both say the same, and so they do of paper.
+awk 'BEGIN { for (y = 0; y < 28; ++y) for (x = 0; x < 28; ++x) printf (x > 12 && x < 16 && y > 4 && y < 24) ? "\177" : "@" }' >stroke
+head -c 784 /dev/zero >paper
+for image in stroke paper; do
+  ./reader_cpp <$image >answer_cpp
+  ./reader_c <$image >answer_c
+  grep -q '^[0-9]' answer_cpp || fail "$image: the answer is $(cat answer_cpp)"
+  cmp -s answer_cpp answer_c || fail "$image: C++ says $(cat answer_cpp), C says $(cat answer_c)"
+done
+
+"$(dirname "$program")/nca_grow" --iterations 1 --size 8 --padding 2 --steps 2 --batch 2 --pool 4 --out grown >grown.log
+"$program" --checkpoint grown/checkpoint.safetensors --name ladybird --steps 8 --out src >exported.log
+grep -q 'made.steps = 8;' src/ladybird.hpp || fail "src/ladybird.hpp has not the steps"
+
+refused 'checkpoint is missing'
+refused 'letters, digits and _' --checkpoint trained --name 1st
+refused 'digits.hpp: no checkpoint of basin' --checkpoint digits.hpp
+refused 'no-such-folder' --checkpoint no-such-folder
+sed 's/deq_digits/deq_digitz/' trained/checkpoint.safetensors >other.safetensors
+refused 'other.safetensors.*damaged' --checkpoint other.safetensors
+printf 'basin_export: all as expected\n'
