@@ -58,7 +58,7 @@ struct Product {
   /// Against the sums that the kernels stand for.
   bool right() {
     bool same = with_start.intact() && without.intact() && dw.intact() && over_lines.intact() && of_lines.intact();
-    const auto at = [](const std::vector<S>& numbers, Index i) { return numbers[static_cast<std::size_t>(i)]; };
+    const auto at = [](const std::vector<S>& numbers, Index i) { return numbers.data()[i]; };
     for (Index p = 0; p < cells; ++p) {
       for (Index o = 0; o < outputs; ++o) {
         S sum = 0;

@@ -44,10 +44,9 @@ struct NaiveConv {
   }
   Index param_count() const { return kernel * kernel * inputs * outputs + (bias ? outputs : 0); }
 
-  /// W(o, c, k, l), column-major.
-  Index weight(Index o, Index c, Index k, Index l) const { return o + outputs * (c + inputs * (k + kernel * l)); }
-
-  /// Calls each(index in y, index in theta, index in x) for every term of the sum; -1 in x for the bias.
+  /// Calls each(y, w, x) for every term of the sums: y and w are where the outputs of a cell and their weights begin,
+  /// and x is the number that all of them meet; -1 for the bias. Pointers are faster by far than Eigen's vectors where
+  /// nothing is optimized, and the address sanitizer watches over both.
   template <class Each>
   void terms(const Shape& x, const Each& each) const {
     const Shape y = out_shape(x);
@@ -61,92 +60,119 @@ struct NaiveConv {
               const Index at_x = source(stride * i + k - r, x.space[0]), at_y = source(stride * j + l - r, x.space[1]);
               if (at_x < 0 || at_y < 0) continue;
               const Index from = inputs * (at_x + x.space[0] * (at_y + x.space[1] * n));
-              for (Index c = 0; c < inputs; ++c) {
-                for (Index o = 0; o < outputs; ++o) each(to + o, weight(o, c, k, l), from + c);
-              }
+              // W(o, c, k, l), column-major.
+              for (Index c = 0; c < inputs; ++c) each(to, outputs * (c + inputs * (k + kernel * l)), from + c);
             }
           }
-          for (Index o = 0; bias && o < outputs; ++o) each(to + o, kernel * kernel * inputs * outputs + o, Index{-1});
+          if (bias) each(to, kernel * kernel * inputs * outputs, Index{-1});
         }
       }
     }
   }
 
-  State<double> apply(const Vector<double>& theta, const State<double>& x) const {
-    State<double> y(out_shape(x.shape));
-    terms(x.shape,
-          [&](Index to, Index w, Index from) { y.values[to] += theta[w] * (from < 0 ? 1.0 : x.values[from]); });
-    return y;
-  }
+  State<double> apply(const Vector<double>& theta, const State<double>& x) const { return sum(theta, x, 1.0); }
 
   /// J t: the same without bias.
-  State<double> jvp(const Vector<double>& theta, const State<double>& t) const {
-    State<double> out(out_shape(t.shape));
-    terms(t.shape,
-          [&](Index to, Index w, Index from) { out.values[to] += from < 0 ? 0.0 : theta[w] * t.values[from]; });
-    return out;
-  }
+  State<double> jvp(const Vector<double>& theta, const State<double>& t) const { return sum(theta, t, 0.0); }
 
   /// dx = J^T g; dtheta accumulates.
   State<double> pullback(const Vector<double>& theta, const State<double>& x, const State<double>& g,
                          Vector<double>& dtheta) const {
     State<double> dx(x.shape);
-    terms(x.shape, [&](Index to, Index w, Index from) {
-      dtheta[w] += g.values[to] * (from < 0 ? 1.0 : x.values[from]);
-      if (from >= 0) dx.values[from] += theta[w] * g.values[to];
+    const double *weights = theta.data(), *given = x.values.data(), *gradient = g.values.data();
+    double *of_x = dx.values.data(), *of_theta = dtheta.data();
+    terms(x.shape, [=, this](Index to, Index w, Index from) {
+      const double number = from < 0 ? 1.0 : given[from];
+      double back = 0;
+      for (Index o = 0; o < outputs; ++o) {
+        of_theta[w + o] += gradient[to + o] * number;
+        back += weights[w + o] * gradient[to + o];
+      }
+      if (from >= 0) of_x[from] += back;
     });
     return dx;
   }
+
+ private:
+  /// The sums at x, with a bias of so many times itself.
+  State<double> sum(const Vector<double>& theta, const State<double>& x, double bias_times) const {
+    State<double> y(out_shape(x.shape));
+    const double *weights = theta.data(), *given = x.values.data();
+    double* out = y.values.data();
+    terms(x.shape, [=, this](Index to, Index w, Index from) {
+      const double number = from < 0 ? bias_times : given[from];
+      for (Index o = 0; o < outputs; ++o) out[to + o] += weights[w + o] * number;
+    });
+    return y;
+  }
 };
 
-/// A layer's results against the naive ones at one x, exactly, with and without weights that were prepared. The buffers
-/// start as -77, so that what is overwritten and what accumulates shows.
+/// The naive results at one x, and those of a layer in scalar S beside them, whose buffers start as -77, so that what
+/// is overwritten and what accumulates shows.
+template <class S>
+struct BesideNaive {
+  Vector<S> theta, dtheta;
+  State<S> x, t, g, y, y_again, jt, dx, dx_again;
+  State<double> y_naive, jt_naive, dx_naive;
+  Vector<double> dtheta_naive;
+
+  BesideNaive(const NaiveConv& naive, const Shape& shape) {
+    const auto exact = whole_numbers<double>(naive.param_count(), 1);
+    const auto x_exact = whole_state<double>(shape, 2), t_exact = whole_state<double>(shape, 3),
+               g_exact = whole_state<double>(naive.out_shape(shape), 4);
+    theta = exact.template cast<S>();
+    x = whole_state<S>(shape, 2);
+    t = whole_state<S>(shape, 3);
+    g = whole_state<S>(g_exact.shape, 4);
+    dtheta_naive.setConstant(naive.param_count(), -77.0);
+    y_naive = naive.apply(exact, x_exact);
+    jt_naive = naive.jvp(exact, t_exact);
+    dx_naive = naive.pullback(exact, x_exact, g_exact, dtheta_naive);
+    y = y_again = jt = State<S>(g.shape);
+    dx = dx_again = State<S>(shape);
+    forget();
+  }
+
+  void forget() {
+    for (State<S>* out : {&y, &y_again, &jt, &dx, &dx_again}) out->values.setConstant(S(-77));
+    dtheta.setConstant(dtheta_naive.size(), S(-77));
+  }
+
+  [[nodiscard]] bool equal() const {
+    const auto same = [](const Vector<S>& a, const Vector<double>& b) {
+      return a.size() == b.size() && a.template cast<double>() == b;
+    };
+    return same(y.values, y_naive.values) && same(y_again.values, y_naive.values) && same(jt.values, jt_naive.values) &&
+           same(dx.values, dx_naive.values) && same(dx_again.values, dx_naive.values) && same(dtheta, dtheta_naive);
+  }
+};
+
+/// A layer's results against the naive ones at one x, exactly, with and without weights that were prepared.
 template <class S, class L>
 bool same_as_naive(const L& layer, const NaiveConv& naive, const Shape& shape) {
-  const auto theta = whole_numbers<double>(naive.param_count(), 1);
-  const auto x = whole_state<double>(shape, 2), t = whole_state<double>(shape, 3),
-             g = whole_state<double>(naive.out_shape(shape), 4);
-  const auto cast = [](const State<double>& from) {
-    State<S> out(from.shape);
-    for (Index i = 0; i < from.values.size(); ++i) out.values[i] = static_cast<S>(from.values[i]);
-    return out;
-  };
-  const auto equal = [](const Vector<S>& a, const Vector<double>& b) {
-    return a.size() == b.size() && a.template cast<double>() == b;
-  };
-  const Vector<S> theta_s = theta.template cast<S>();
-  const std::span<const S, L::param_count> parameters(theta_s.data(), L::param_count);
-  const State<S> x_s = cast(x), t_s = cast(t), g_s = cast(g);
-  State<S> y(g.shape), y_again(g.shape), jt(g.shape), dx(x.shape), dx_again(x.shape);
-  for (State<S>* out : {&y, &y_again, &jt, &dx, &dx_again}) out->values.setConstant(S(-77));
-  Vector<double> dtheta_naive = Vector<double>::Constant(naive.param_count(), -77.0);
-
-  if (layer.out_shape(shape) != g.shape || L::param_count != static_cast<std::size_t>(naive.param_count()))
-    return false;
-  const State<double> y_naive = naive.apply(theta, x), jt_naive = naive.jvp(theta, t),
-                      dx_naive = naive.pullback(theta, x, g, dtheta_naive);
+  if (layer.out_shape(shape) != naive.out_shape(shape)) return false;
+  if (L::param_count != static_cast<std::size_t>(naive.param_count())) return false;
+  BesideNaive<S> at(naive, shape);
+  const std::span<const S, L::param_count> parameters(at.theta.data(), L::param_count);
   const auto linearization_is_right = [&](const auto& j) {
-    Vector<S> dtheta = Vector<S>::Constant(naive.param_count(), S(-77));
-    j.jvp(t_s.view(), jt.view());
-    j.vjp(g_s.view(), dx.view());
-    j.pullback(g_s.view(), dx_again.view(), std::span<S, L::param_count>(dtheta.data(), L::param_count));
-    return equal(y.values, y_naive.values) && equal(y_again.values, y_naive.values) &&
-           equal(jt.values, jt_naive.values) && equal(dx.values, dx_naive.values) &&
-           equal(dx_again.values, dx_naive.values) && equal(dtheta, dtheta_naive);
+    j.jvp(at.t.view(), at.jt.view());
+    j.vjp(at.g.view(), at.dx.view());
+    j.pullback(at.g.view(), at.dx_again.view(), std::span<S, L::param_count>(at.dtheta.data(), L::param_count));
+    return at.equal();
   };
-  layer.apply(parameters, x_s.view(), y.view());
-  if (!linearization_is_right(layer.linearize(parameters, x_s.view(), y_again.view()))) return false;
+  layer.apply(parameters, at.x.view(), at.y.view());
+  if (!linearization_is_right(layer.linearize(parameters, at.x.view(), at.y_again.view()))) return false;
 
-  for (State<S>* out : {&y, &y_again, &jt, &dx, &dx_again}) out->values.setConstant(S(-77));
+  at.forget();
   const auto prepared = layer.prepare(parameters);
   if constexpr (requires {
-                  layer.apply_then(parameters, x_s.view(), y.view(), Context{}, prepared, detail::NoThen{});
+                  layer.apply_then(parameters, at.x.view(), at.y.view(), Context{}, prepared, detail::NoThen{});
                 }) {
-    layer.apply_then(parameters, x_s.view(), y.view(), Context{}, prepared, detail::NoThen{});
+    layer.apply_then(parameters, at.x.view(), at.y.view(), Context{}, prepared, detail::NoThen{});
   } else {
-    layer.apply(parameters, x_s.view(), y.view());
+    layer.apply(parameters, at.x.view(), at.y.view());
   }
-  return linearization_is_right(layer.linearize(parameters, x_s.view(), y_again.view(), {}, prepared));
+  return linearization_is_right(layer.linearize(parameters, at.x.view(), at.y_again.view(), {}, prepared));
 }
 
 template <class S, int Inputs, int Outputs, int Kernel, int Stride, Boundary Edge, Bias WithBias = Bias::yes>

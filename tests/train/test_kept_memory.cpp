@@ -44,9 +44,9 @@ template <class Tape>
 std::size_t of_rollout(Index steps) {
   const Rollout<Grows, Tape> rollout{.steps = steps};
   const auto theta = test::random_parameters<Rollout<Grows, Tape>, float>(1);
-  State<float> start = test::random_state<float>({4, {60, 60, 1}, 3}, 2);
+  State<float> start = test::random_state<float>({4, {48, 48, 1}, 2}, 2);
   start.values.array() = start.values.array().abs() + 1;
-  const LeadingFeaturesError<float> loss{State<float>(Shape{3, {60, 60, 1}, 1})};
+  const LeadingFeaturesError<float> loss{State<float>(Shape{3, {48, 48, 1}, 1})};
   return large_allocations([&] {
     static_cast<void>(value_and_gradient_along(rollout, theta, start, loss, {{steps / 2, 1}, {steps, 1}}));
   });
@@ -57,7 +57,7 @@ std::size_t of_equilibrium() {
   using Settle = Equilibrium<Injected<Sequential<Conv<16, 16, 3>, Tanh>>, Solver, Adjoint>;
   using Model = Sequential<Conv<1, 16, 3, 2>, Settle, GlobalAveragePool, Dense<16, 3>>;
   Model model;
-  model.template layer<1>().stop = {.tolerance = 0, .max_evaluations = 20, .stall_window = 0};
+  model.template layer<1>().stop = {.tolerance = 0, .max_evaluations = 10, .stall_window = 0};
   auto theta = test::random_parameters<Model, float>(1);
   theta.vector() *= 0.05f;
   const State<float> x = test::random_state<float>({1, {48, 48, 1}, 6}, 2);
@@ -72,9 +72,9 @@ std::size_t of_equilibrium() {
 TEST_CASE("an iteration of training through a rollout takes its tape from the last one", "[allocation]") {
   if (!basin_test::counts_allocations()) return;
   // One: the states that it returns.
-  CHECK(of_rollout<Kept>(20) == 1);
-  CHECK(of_rollout<Recomputed>(20) == 1);
-  CHECK(of_rollout<Checkpointed>(20) == 1);
+  CHECK(of_rollout<Kept>(10) == 1);
+  CHECK(of_rollout<Recomputed>(10) == 1);
+  CHECK(of_rollout<Checkpointed>(10) == 1);
 }
 
 TEST_CASE("a training step through an equilibrium takes its states from the last one", "[allocation]") {
