@@ -16,7 +16,8 @@
 #include <vector>
 
 #include "basin/core/state.hpp"
-#include "basin/fixed_point/solve.hpp"
+#include "basin/fixed_point/stop.hpp"
+#include "exam/elimination.hpp"
 
 namespace exam {
 
@@ -86,7 +87,7 @@ inline Vector by_newton(const std::function<void(In, Out)>& map, Vector z) {
       down[i] -= 1e-6;
       jacobian.col(i) = (g(up) - g(down)) / 2e-6;
     }
-    const Vector step = jacobian.partialPivLu().solve(g(z));
+    const Vector step = eliminated<double>(jacobian, g(z));
     z -= step;
     if (step.norm() < 1e-14 * (1 + z.norm())) break;
   }
@@ -122,7 +123,7 @@ inline Problem symmetric(Index n = 200) {
           on_vectors([affine](const Vector& z) { return Vector(affine.m * z + affine.b); }),
           Matrix::Zero(n, 1),
           absolute(1e-6, 100),
-          (Matrix::Identity(n, n) - affine.m).partialPivLu().solve(affine.b),
+          eliminated<double>(Matrix::Identity(n, n) - affine.m, affine.b),
           2e-6,  // |(I - M)^-1| = 1 / 0.51 times the residual
           [affine](const Vector&) { return affine.m; }};
 }

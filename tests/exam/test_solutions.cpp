@@ -5,16 +5,20 @@
 #include <functional>
 #include <map>
 
-#include "basin/fixed_point/anderson.hpp"
-#include "basin/fixed_point/broyden.hpp"
-#include "basin/fixed_point/newton_gmres.hpp"
-#include "basin/fixed_point/picard.hpp"
+#include "exam/methods.hpp"
 #include "exam/problems.hpp"
 #include "exam/table.hpp"
 
 using namespace basin;
 
+Solution<double> exam::solved(const Map& map, const basin::Matrix<double>& start, const Method& method,
+                              const Stop& stop) {
+  return solve(map, start, method, stop);
+}
+
 namespace {
+
+using exam::Method;
 
 struct Row {
   std::string problem, method;
@@ -23,18 +27,10 @@ struct Row {
   double residual, error;
 };
 
-template <class Method>
 Row run(const exam::Problem& problem, const std::string& name, const Method& method) {
-  const auto solution = solve(problem.map, problem.start, method, problem.stop);
+  const auto solution = exam::solved(problem.map, problem.start, method, problem.stop);
   const SampleResult& sample = solution.samples[0];
   return {problem.name, name, sample.status, sample.evaluations, sample.residual, problem.error(solution.value.values)};
-}
-
-using Solver = std::function<Row(const exam::Problem&, const std::string&)>;
-
-template <class Method>
-Solver with(Method method) {
-  return [method](const exam::Problem& problem, const std::string& name) { return run(problem, name, method); };
 }
 
 struct Claim {
@@ -43,14 +39,14 @@ struct Claim {
 };
 
 // In the order of the claims below.
-const std::vector<std::pair<std::string, Solver>>& solvers() {
-  static const std::vector<std::pair<std::string, Solver>> all{{"Picard", with(Picard{})},
-                                                               {"Picard, damping .5", with(Picard{.damping = 0.5})},
-                                                               {"Anderson<5>", with(Anderson<5>{})},
-                                                               {"Anderson<6>", with(Anderson<6>{})},
-                                                               {"Anderson<10>", with(Anderson<10>{})},
-                                                               {"Broyden<20>", with(Broyden<20>{})},
-                                                               {"Newton-GMRES", with(NewtonGmres<>{})}};
+const std::vector<std::pair<std::string, Method>>& solvers() {
+  static const std::vector<std::pair<std::string, Method>> all{{"Picard", Picard{}},
+                                                               {"Picard, damping .5", Picard{.damping = 0.5}},
+                                                               {"Anderson<5>", exam::anderson(5)},
+                                                               {"Anderson<6>", exam::anderson(6)},
+                                                               {"Anderson<10>", exam::anderson(10)},
+                                                               {"Broyden<20>", Broyden<20>{}},
+                                                               {"Newton-GMRES", NewtonGmres<>{}}};
   return all;
 }
 
@@ -93,7 +89,7 @@ TEST_CASE("exam: every problem by every method, with the status it deserves", "[
   for (const exam::Problem& problem : exam::problems()) {
     const std::vector<Claim>& claimed = claims.at(problem.name);
     for (std::size_t m = 0; m < solvers().size(); ++m) {
-      const Row row = solvers()[m].second(problem, solvers()[m].first);
+      const Row row = run(problem, solvers()[m].first, solvers()[m].second);
       INFO(row.problem << " by " << row.method << ": " << name(row.status) << " in " << row.evaluations
                        << " evaluations, residual " << row.residual << ", error " << row.error);
       CHECK(name(row.status) == name(claimed[m].status));
@@ -138,20 +134,20 @@ TEST_CASE("exam: the Jacobians of the problems are right", "[exam]") {
 
 TEST_CASE("exam 4: Anderson with a window of 4 where the slope is one in size", "[exam]") {
   const exam::Problem problem = exam::cosine();
-  const Row row = run(problem, "Anderson<4>", Anderson<4>{});
+  const Row row = run(problem, "Anderson<4>", exam::anderson(4));
   CHECK(row.status == Status::converged);
   CHECK(row.evaluations <= 100);
   CHECK(row.error <= 1e-6);
 }
 
 TEST_CASE("exam 9: square roots, each warm-started from the last", "[exam]") {
-  const auto sweep = [](const auto& method) {
+  const auto sweep = [](const Method& method) {
     int evaluations = 0;
     double u = 0.5;
     for (int k = 0; k < 200; ++k) {
       const double p = 0.01 + 1.99 * k / 199;
       const exam::Problem problem = exam::square_root(p, u);
-      const auto solution = solve(problem.map, problem.start, method, problem.stop);
+      const auto solution = exam::solved(problem.map, problem.start, method, problem.stop);
       REQUIRE(solution.converged());
       u = solution.value.values[0];
       REQUIRE(std::abs(u - std::sqrt(p)) < 1e-10);
@@ -159,7 +155,7 @@ TEST_CASE("exam 9: square roots, each warm-started from the last", "[exam]") {
     }
     return evaluations;
   };
-  const int picard = sweep(Picard{}), anderson = sweep(Anderson<5>{}), broyden = sweep(Broyden<20>{});
+  const int picard = sweep(Picard{}), anderson = sweep(exam::anderson(5)), broyden = sweep(Broyden<20>{});
   CHECK(anderson < 1200);  // about 5 a value
   CHECK(broyden < 1200);
   CHECK(anderson < picard / 2);
@@ -168,7 +164,7 @@ TEST_CASE("exam 9: square roots, each warm-started from the last", "[exam]") {
 TEST_CASE("exam 10: the counts of KINSOL", "[exam]") {
   const exam::Problem problem = exam::kinsol_analytic();
   CHECK(run(problem, "plain", Picard{}).evaluations == 5);
-  CHECK(run(problem, "m = 2", Anderson<2>{}).evaluations == 5);
+  CHECK(run(problem, "m = 2", exam::anderson(2)).evaluations == 5);
   CHECK(run(problem, "damping .5", Picard{.damping = 0.5}).evaluations == 21);
 }
 
@@ -176,7 +172,7 @@ TEST_CASE("exam 12: Anderson on differences finds the H function of physics", "[
   // For c = .9999 a second solution is 0.09 away at the far end. The window of 5 stays on this side of it.
   for (const double c : {0.9, 0.99, 0.9999}) {
     const exam::Problem problem = exam::chandrasekhar(10, c);
-    const auto solution = solve(problem.map, problem.start, Anderson<5>{}, problem.stop);
+    const auto solution = exam::solved(problem.map, problem.start, exam::anderson(5), problem.stop);
     CHECK((solution.value.values - problem.solution).norm() < problem.max_error);
     CHECK(solution.samples[0].evaluations <= 40);
   }
