@@ -61,6 +61,7 @@ template <int window = 5>
 struct Anderson {
   static_assert(window >= 1, "Anderson's window is the number of differences that it holds, at least one");
   static constexpr std::string_view name = "anderson";
+  static constexpr bool may_be_moved = true;
 
   double damping = 1;  ///< above 0; the mixed state is moved by damping times the mixed residual
   /// Above 1; 0.1 / epsilon of the scalar is put in its place if that is less, as it is in float. Far below 1 / epsilon
