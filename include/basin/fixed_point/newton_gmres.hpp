@@ -21,7 +21,8 @@
 // model said, and doubles where it fell by three quarters; a step is taken where |g|^2 fell by 1e-4 of it. The first
 // step is full.
 //
-// Where the map's linearization has a member precondition (fixed_point/sample_map.hpp), it is used from the right.
+// Where the map's linearization has a member precondition (fixed_point/sample_map.hpp), it is used from the right. So
+// is, with `recycle`, what the Krylov space of an earlier step says of the inverse (linear/krylov_space.hpp).
 //
 // Dembo, Eisenstat and Steihaug 1982, SIAM J. Numer. Anal. 19(2); Eisenstat and Walker 1996, SIAM J. Sci. Comput.
 // 17(1), section 2; the search: Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, chapter 8, with
@@ -63,6 +64,10 @@ struct NewtonGmres {
   int max_products = 60;       ///< with the Jacobian, in one step; 2 or more
   int max_shortenings = 12;    ///< of a step; 0 or more
   Globalization globalization = Globalization::line_search;
+  /// With a trust region: the basis of one step preconditions the next ones, until one of these needs half as many
+  /// products again. Costs restart + 1 vectors more and a pass over them for each product, and saves products where
+  /// they are many and J changes little (Bratu's problem next to its fold: 250 instead of 608).
+  bool recycle = false;
 
   template <class S>
   struct Memory {
@@ -73,6 +78,7 @@ struct NewtonGmres {
     double lowest;                       ///< |g| when it last fell by a tenth
     int since_lowest;                    ///< steps since then
     double radius;                       ///< of the ball that steps stay in
+    detail::KrylovSpace<S> kept;         ///< of an earlier step; no columns: none
   };
 
   template <class S>
@@ -81,6 +87,8 @@ struct NewtonGmres {
     check(first_forcing > 0 && first_forcing <= max_forcing, "first_forcing of NewtonGmres", first_forcing,
           "a number above 0, at most max_forcing");
     check(max_products >= 2, "max_products of NewtonGmres", max_products, "2 or more");
+    check(!recycle || globalization == Globalization::trust_region, "recycle of NewtonGmres with a line search",
+          recycle, "false, or a trust region");
     check(max_shortenings >= 0, "max_shortenings of NewtonGmres", max_shortenings, "0 or more");
     return {scratch.take<S>(size),
             scratch.take<S>(size),
@@ -92,7 +100,8 @@ struct NewtonGmres {
             {},
             0,
             0,
-            std::numeric_limits<double>::infinity()};
+            std::numeric_limits<double>::infinity(),
+            detail::KrylovSpace<S>::make(size, recycle ? restart : 0, scratch)};
   }
 
   template <class S, class Map>
@@ -167,15 +176,18 @@ struct NewtonGmres {
     const detail::ConstVectorMap<S> from(z.data(), size);
     detail::VectorMap<S> s(m.step, size);
     Scratch scratch;
-    auto space = detail::KrylovSpace<S>::make(size, restart, scratch);
+    const bool first = m.kept.columns == 0;
+    auto space = recycle && first ? m.kept : detail::KrylovSpace<S>::make(size, restart, scratch);
+    S* const moved = scratch.take<S>(size);
     double *const y = scratch.take<double>(space.limit), *const p = scratch.take<double>(space.limit),
                   *const image = scratch.take<double>(space.limit);
     const auto linear = map.linearize(z, f);
     s = detail::ConstVectorMap<S>(f.data(), size) - from;
     int products = 0;
     const auto op = [&](const S* v, S* out) {
-      return map.left() >= 2 && products++ < max_products &&
-             detail::apply_newton_operator<S>(linear, 0, {v, z.size()}, {out, z.size()});
+      if (map.left() < 2 || products++ == max_products) return false;
+      m.kept.approximate_inverse(v, moved);
+      return detail::apply_newton_operator<S>(linear, 0, {moved, z.size()}, {out, z.size()});
     };
     space.build(op, m.step, length, m.forcing);
     if (space.columns == 0) {  // nothing was found: the step of Picard
@@ -189,6 +201,8 @@ struct NewtonGmres {
       const detail::DoglegStep found = detail::dogleg(space, radius, y, p, image);
       s.setZero();
       space.add(y, space.columns, length, m.step);
+      m.kept.approximate_inverse(m.step, moved);
+      std::copy_n(moved, size, m.step);
       detail::precondition<S>(linear, {m.step, z.size()});
       detail::VectorMap<S>(m.trial, size) = from + s;
       double reached = 0;
@@ -198,6 +212,11 @@ struct NewtonGmres {
       if (gain > 0.75 && found.length >= 0.99 * radius) m.radius = 2 * found.length * length;
       if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * found.length * length;
       if (gain >= 1e-4) break;
+    }
+    if (recycle && first) {
+      m.kept = space;
+    } else if (2 * space.columns > m.kept.columns) {
+      m.kept.columns = 0;
     }
     return take_best(m, z, f, best);
   }

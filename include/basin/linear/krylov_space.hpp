@@ -10,7 +10,9 @@
 //   y = argmin |c - H y| = R^-1 (Q^T c)_k,    |c - H y| = |(Q^T c)_{k+1}|,    H^T (c - H y') = R^T ((Q^T c)_k - R y')
 //
 // so that Q^T c and R are all that a search in the space needs; with v = g this is GMRES (linear/gmres.hpp, which does
-// not keep H). Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd edition, 2003, sections 6.3 and 6.5.
+// not keep H). And as A V_k H^+ = V_{k+1} H H^+, the space has an inverse of A in it, which preconditions an A that is
+// nearly the same. Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd edition, 2003, sections 6.3 and 6.5;
+// preconditioning by a Krylov space: Erhel, Burrage and Pohl 1996, J. Comput. Appl. Math. 69.
 // Memory: limit + 1 vectors. It can be copied byte by byte, and copies share their memory.
 
 #include <algorithm>
@@ -93,6 +95,22 @@ struct KrylovSpace {
       for (int l = i + 1; l < columns; ++l) value -= r_column(l)[i] * y[l];
       y[i] = value / r_column(i)[i];
     }
+  }
+
+  /// out = V_k H^+ c + V_{k+1} (I - H H^+) c + (I - V V^T) v, c = V_{k+1}^T v: an inverse of A as far as the space
+  /// knows it, and the identity elsewhere. It has an inverse itself where H has full rank. Leaves nothing in `right` to
+  /// use.
+  void approximate_inverse(const S* v, S* out) const {
+    std::copy_n(v, size, out);
+    if (columns == 0) return;
+    project(v);
+    add(column, columns + 1, -1, out);
+    least_squares(column);
+    add(column, columns, 1, out);
+    std::fill_n(column, columns, 0.0);
+    column[columns] = right[columns];
+    for (int j = columns; j-- > 0;) rotate(cosine[j], -sine[j], column[j], column[j + 1]);
+    add(column, columns + 1, 1, out);
   }
 
   /// out = R y.
