@@ -49,7 +49,8 @@ struct Klement {
       S slope = S(-1);
       if (m.begun) {
         const S secant = (g - m.g[i]) / m.step[i];
-        slope = std::isfinite(secant) ? std::copysign(std::clamp(std::abs(secant), least, most), secant) : m.slope[i];
+        const S sign = secant == 0 ? m.slope[i] : secant;
+        slope = std::isfinite(secant) ? std::copysign(std::clamp(std::abs(secant), least, most), sign) : m.slope[i];
       }
       m.slope[i] = slope;
       m.g[i] = g;

@@ -64,9 +64,9 @@ struct NewtonGmres {
   int max_products = 60;       ///< with the Jacobian, in one step; 2 or more
   int max_shortenings = 12;    ///< of a step; 0 or more
   Globalization globalization = Globalization::line_search;
-  /// With a trust region: the basis of one step preconditions the next ones, until one of these needs half as many
-  /// products again. Costs restart + 1 vectors more and a pass over them for each product, and saves products where
-  /// they are many and J changes little (Bratu's problem next to its fold: 250 instead of 608).
+  /// With a trust region: the basis of one step preconditions the next ones, until one of these needs more
+  /// than half as many products. Costs restart + 1 vectors more and a pass over them for each product, and saves
+  /// products where they are many and J changes little (Bratu's problem next to its fold: 250 instead of 608).
   bool recycle = false;
 
   template <class S>

@@ -79,6 +79,9 @@ struct Projected {
 
   template <class Held, class S, class Map>
   bool step(Held& memory, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map) const {
+    Scratch scratch;
+    const std::span<S> before(scratch.take<S>(static_cast<Index>(z.size())), z.size());
+    std::copy(z.begin(), z.end(), before.begin());
     bool evaluated = false;
     if constexpr (detail::StepsWithMap<Method, S, Map>) {
       const Inside<S, Map> inside{*this, map.inner()};
@@ -86,8 +89,14 @@ struct Projected {
     } else {
       method.step(memory.inner, z, std::span<const S>(f));
     }
-    if (moved(z)) {
-      if constexpr (!requires { Method::may_be_moved; }) memory.inner = memory.fresh;
+    if (!moved(z)) return evaluated;
+    if constexpr (!requires { Method::may_be_moved; }) memory.inner = memory.fresh;
+    if (std::equal(z.begin(), z.end(), before.begin())) {  // nothing was learnt, and the same step would come again
+      memory.inner = memory.fresh;
+      if (!evaluated) {
+        std::copy(f.begin(), f.end(), z.begin());
+        project(z);
+      }
     }
     return evaluated;
   }

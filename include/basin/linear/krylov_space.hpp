@@ -34,8 +34,10 @@ struct KrylovSpace {
   double* right;              ///< Q^T c of the last right side, k + 1 numbers
   double* column;             ///< for what is being made, limit + 1 numbers
 
+  /// With a limit of 0 it has no columns and no memory.
   [[nodiscard]] static KrylovSpace make(Index size, int limit, Scratch& scratch) {
     limit = static_cast<int>(std::min<Index>(limit, size));
+    if (limit == 0) return {size, 0, 0, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
     const Index stride = column_stride<S>(size);
     return {size,
             stride,
