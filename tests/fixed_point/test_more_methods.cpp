@@ -374,5 +374,5 @@ TEST_CASE("options of these methods that make no sense are refused", "[unit]") {
   const std::vector<double> three(3, 0.0), two{0, 3};
   CHECK_THROWS_WITH(with(Bounded{.lower_of_each = three}), "number of lower_of_each of Projected is 3, expected 2");
   CHECK_THROWS_WITH(with(Bounded{.upper = 1, .lower_of_each = two}),
-                    Catch::StartsWith("a lower bound of Projected is 3"));
+                    Catch::StartsWith("lower bound of Projected is 3"));
 }

@@ -46,6 +46,13 @@ struct WrittenMap {
   [[nodiscard]] Linear linearize(View<const double> z, std::span<const Index>) const { return {*this, z.vector()}; }
 };
 
+/// The same method under a name of its own, so that one AnyMethod holds it beside others of its kind.
+template <class Method, char mark>
+struct Again : Method {
+  static constexpr char text[] = {mark, '\0'};
+  static constexpr std::string_view name = text;
+};
+
 /// A restart of 80, so that no problem here is too large for one basis.
 using MoreMethods =
     AnyMethod<NewtonGmres<80>, Chord<>, BroydenBad<4>, Klement, PseudoTransient<80>, Projected<Anderson<3>>>;

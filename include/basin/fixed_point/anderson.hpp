@@ -1,6 +1,7 @@
 #pragma once
 
-// Anderson acceleration, type II, on differences.
+// Anderson acceleration, type II, on differences. (Longer than other headers, as its passes over the vectors it keeps
+// are written out for each number of differences.)
 //
 // With r_i = f(z_i) - z_i and the damped Picard step m_i = z_i + damping r_i of the last k + 1 <= window + 1 iterates,
 //
@@ -34,7 +35,6 @@
 #include <functional>
 #include <limits>
 #include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -107,7 +107,8 @@ struct Anderson {
     check(damping > 0 && std::isfinite(damping), "damping of Anderson", damping, "a finite number above 0");
     check(max_condition > 1, "max_condition of Anderson", max_condition, "a number above 1");
     check(ridge >= 0 && std::isfinite(ridge), "ridge of Anderson", ridge, "a finite number, 0 or more");
-    check(depth >= 1 && depth <= window, "depth of Anderson", depth, "1 to " + std::to_string(window));
+    check(depth >= 1, "depth of Anderson", depth, "1 or more");
+    check(depth <= window, "depth of Anderson", depth, "at most its window");
     check(delay >= 0, "delay of Anderson", delay, "0 or more");
     check(max_rise > 0, "max_rise of Anderson", max_rise, "a number above 0");
     Memory<S> memory{};
