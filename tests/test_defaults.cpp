@@ -2,14 +2,18 @@
 // programs that rely on it, and belongs into the CHANGELOG.
 
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "basin/adjoint/implicit.hpp"
 #include "basin/adjoint/phantom.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/attractor.hpp"
 #include "basin/fixed_point/broyden.hpp"
+#include "basin/fixed_point/chord.hpp"
+#include "basin/fixed_point/klement.hpp"
 #include "basin/fixed_point/newton_gmres.hpp"
 #include "basin/fixed_point/picard.hpp"
+#include "basin/fixed_point/pseudo_transient.hpp"
 #include "basin/fixed_point/stop.hpp"
 #include "basin/layers/dropout.hpp"
 #include "basin/layers/group_norm.hpp"
@@ -41,12 +45,26 @@ TEST_CASE("defaults of solvers", "[unit]") {
   CHECK(Anderson<5>{}.damping == 1);
   CHECK(Anderson<5>{}.max_condition == 1e6);
   CHECK(Anderson<5>{}.ridge == 0);
+  CHECK(Anderson<5>{}.depth == 5);
+  CHECK(Anderson<5>{}.delay == 0);
+  CHECK(std::isinf(Anderson<5>{}.max_rise));
+  CHECK_FALSE(Anderson<5>{}.choose_depth);
+  CHECK_FALSE(Anderson<5>{}.choose_damping);
   CHECK(Broyden<5>{}.min_denominator == 0.01);
+  CHECK(Klement{}.min_slope == 0.01);
+  CHECK(Chord<>{}.max_ratio == 0.5);
+  CHECK(Chord<>{}.forcing == 0.01);
+  CHECK(PseudoTransient<>{}.first_step == 1);
+  CHECK(PseudoTransient<>{}.max_step == 1e8);
+  CHECK(PseudoTransient<>{}.forcing == 0.01);
+  CHECK(PseudoTransient<>{}.max_products == 60);
   const NewtonGmres<> newton;
   CHECK(newton.first_forcing == 0.1);
   CHECK(newton.max_forcing == 0.5);
   CHECK(newton.max_products == 60);
   CHECK(newton.max_shortenings == 12);
+  CHECK(newton.globalization == Globalization::line_search);
+  CHECK_FALSE(newton.recycle);
   CHECK(AttractorOptions{}.settle == 2000);
   CHECK(AttractorOptions{}.max_steps == 16000);
   CHECK(AttractorOptions{}.max_period == 64);

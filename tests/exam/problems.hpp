@@ -16,7 +16,8 @@
 #include <vector>
 
 #include "basin/core/state.hpp"
-#include "basin/fixed_point/solve.hpp"
+#include "basin/fixed_point/stop.hpp"
+#include "exam/elimination.hpp"
 
 namespace exam {
 
@@ -35,10 +36,20 @@ struct Problem {
   double max_error;                                 ///< |z - solution| that a converged z may have
   std::function<Matrix(const Vector&)> jacobian{};  ///< df/dz at z, where it is short to write
   Vector other_solution{};                          ///< where f has a second fixed point that a method may find
+  std::vector<double> each_solution{};              ///< where each number by itself may be any of these
 
   /// Distance from the fixed point, or from the nearer of two.
   [[nodiscard]] double error(const Vector& z) const {
     const double distance = (z - solution).norm();
+    if (!each_solution.empty()) {
+      double squares = 0;
+      for (const double number : z) {
+        double nearest = std::abs(number - each_solution[0]);
+        for (const double root : each_solution) nearest = std::min(nearest, std::abs(number - root));
+        squares += nearest * nearest;
+      }
+      return std::sqrt(squares);
+    }
     return other_solution.size() == 0 ? distance : std::min(distance, (z - other_solution).norm());
   }
 
@@ -86,7 +97,7 @@ inline Vector by_newton(const std::function<void(In, Out)>& map, Vector z) {
       down[i] -= 1e-6;
       jacobian.col(i) = (g(up) - g(down)) / 2e-6;
     }
-    const Vector step = jacobian.partialPivLu().solve(g(z));
+    const Vector step = eliminated<double>(jacobian, g(z));
     z -= step;
     if (step.norm() < 1e-14 * (1 + z.norm())) break;
   }
@@ -122,7 +133,7 @@ inline Problem symmetric(Index n = 200) {
           on_vectors([affine](const Vector& z) { return Vector(affine.m * z + affine.b); }),
           Matrix::Zero(n, 1),
           absolute(1e-6, 100),
-          (Matrix::Identity(n, n) - affine.m).partialPivLu().solve(affine.b),
+          eliminated<double>(Matrix::Identity(n, n) - affine.m, affine.b),
           2e-6,  // |(I - M)^-1| = 1 / 0.51 times the residual
           [affine](const Vector&) { return affine.m; }};
 }
@@ -168,8 +179,20 @@ inline Problem rotations() {
           [r](const Vector&) { return r; }};
 }
 
-/// 6. A tuple of three parts: x0^2 sin x0 (3 numbers), x1^3 (2) and -x2 (4). Newton's method goes to a fixed point
-/// that repels the others: x0^2 sin x0 = x0 at 1.114 in size, x1^3 = x1 at 1.
+/// Where x^3 = x, or x^2 sin x = x, up to 100 in size.
+inline std::vector<double> tuple_roots() {
+  std::vector<double> roots{0, 1, -1};
+  for (int k = 0; k < 32; ++k) {  // x sin x = 1 next to k pi, where sin x = 1 / x
+    double x = k == 0 ? 1.1 : k * std::numbers::pi + (k % 2 == 0 ? 1 : -1) / (k * std::numbers::pi);
+    for (int i = 0; i < 20; ++i) x -= (x * std::sin(x) - 1) / (std::sin(x) + x * std::cos(x));
+    roots.push_back(x);
+    roots.push_back(-x);
+  }
+  return roots;
+}
+
+/// 6. A tuple of three parts: x0^2 sin x0 (3 numbers), x1^3 (2) and -x2 (4). Newton's method goes to fixed points that
+/// repel the others: x0^2 sin x0 = x0 at 1.114 in size and further out, x1^3 = x1 at 1.
 inline Problem tuple() {
   return {"6 tuple state",
           on_vectors([](const Vector& z) {
@@ -191,7 +214,8 @@ inline Problem tuple() {
             slope.tail(4).setConstant(-1);
             return Matrix(slope.asDiagonal());
           },
-          Vector{{-1.1141571408719302, 0, 0, 1, 0, 0, 0, 0, 0}}};
+          {},
+          tuple_roots()};
 }
 
 /// 9. u^2 = p as u = u - (u^2 - p) / 2: the rate is 1 - sqrt p.

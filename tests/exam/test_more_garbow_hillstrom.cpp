@@ -3,12 +3,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "basin/fixed_point/anderson.hpp"
-#include "basin/fixed_point/any_method.hpp"
-#include "basin/fixed_point/broyden.hpp"
-#include "basin/fixed_point/newton_gmres.hpp"
-#include "basin/fixed_point/picard.hpp"
-#include "basin/fixed_point/solve.hpp"
+#include "exam/elimination.hpp"
+#include "exam/methods.hpp"
 #include "exam/more_garbow_hillstrom.hpp"
 
 using namespace basin;
@@ -18,41 +14,47 @@ using exam::mgh::System;
 
 namespace {
 
-/// One type for all, so that the loop is compiled once.
-struct Renamed : Anderson<2> {
-  static constexpr std::string_view name = "anderson, window 2";
-};
-struct Wide : Anderson<10> {
-  static constexpr std::string_view name = "anderson, window 10";
-};
-using Method = AnyMethod<Picard, Renamed, Anderson<5>, Wide, Broyden<20>, NewtonGmres<>>;
+using exam::Method;
 
-std::vector<std::pair<std::string, Method>> methods() {
-  std::vector<std::pair<std::string, Method>> all;
-  for (const std::string_view name : Method::names()) all.emplace_back(name, Method(name));
-  all.emplace_back("picard, damped", Picard{.damping = 0.5});
-  all.emplace_back("anderson, damped", Anderson<5>{.damping = 0.5});
+const std::vector<std::pair<std::string, Method>>& methods() {
+  static const std::vector<std::pair<std::string, Method>> all{{"picard", Picard{}},
+                                                               {"anderson, window 2", exam::anderson(2)},
+                                                               {"anderson", exam::anderson(5)},
+                                                               {"anderson, window 10", exam::anderson(10)},
+                                                               {"broyden", Broyden<20>{}},
+                                                               {"newton_gmres", NewtonGmres<>{}},
+                                                               {"newton_gmres, trust region", exam::newton_in_ball()},
+                                                               {"broyden_bad", BroydenBad<20>{}},
+                                                               {"klement", Klement{}},
+                                                               {"chord", Chord<>{}},
+                                                               {"pseudo_transient", PseudoTransient<>{}},
+                                                               {"anderson, delayed", exam::delayed_anderson(5)},
+                                                               {"picard, damped", Picard{.damping = 0.5}},
+                                                               {"anderson, damped", exam::anderson(5, 0.5)}};
   return all;
 }
 
 Solution<double> solved(const System& system, const Form& form, const Method& method, const Stop& stop) {
-  const std::function<void(View<const double>, View<double>)> map = [&](View<const double> z, View<double> out) {
+  const exam::Map map = [&](View<const double> z, View<double> out) {
     const Numbers<double> x = z.vector();
     out.vector() = form.apply(x, system.in_double(x));
   };
-  return solve(map, system.start, method, stop);
+  return exam::solved(map, system.start, method, stop);
 }
 
-/// Distance to a root of F near x, by Newton's method in long double; infinity if it finds none.
+/// Distance to a root of F near x, by Newton's method in long double, or to the published one if that finds none;
+/// infinity if there is none of either.
 long double distance_to_root(const System& system, const Numbers<long double>& x) {
   Numbers<long double> root = x;
   for (int i = 0; i < 100; ++i) {
     const Numbers<long double> f = system.in_long_double(root);
-    const Numbers<long double> step = exam::mgh::jacobian(system, root).colPivHouseholderQr().solve(f);
+    if (f.isZero(0)) return (root - x).norm();  // where the Jacobian may be singular
+    const Numbers<long double> step = exam::eliminated<long double>(exam::mgh::jacobian(system, root), f);
     root -= step;
     if (!root.allFinite()) break;
     if (step.norm() <= 1e-9L * (1 + root.norm())) return (root - x).norm();
   }
+  if (system.published.size() > 0) return (system.published.cast<long double>() - x).norm();
   return std::numeric_limits<long double>::infinity();
 }
 
@@ -84,8 +86,10 @@ TEST_CASE("no problem of More, Garbow and Hillstrom ends as converged where ther
           const double tolerance = stop.absolute() + stop.tolerance * scale;
           CHECK(residual <= 2 * tolerance);
           // A root is near, or as near as the tolerance can tell where F is all but singular.
-          const Matrix<double> j = form.factor * exam::mgh::jacobian(system, z).cast<double>();
-          const double told = tolerance / j.bdcSvd().singularValues().minCoeff();
+          const Matrix<long double> j = form.factor.cast<long double>() * exam::mgh::jacobian(system, z);
+          const Matrix<long double> inverse = exam::eliminated<long double>(j, j.Identity(j.rows(), j.rows()));
+          // At most |J^-1|.
+          const double told = tolerance * static_cast<double>(inverse.norm() / std::sqrt(j.rows()));
           CHECK(distance_to_root(system, z) <= std::max(0.1L * (1 + z.norm()), 10.0L * told));
         }
       }
@@ -95,7 +99,7 @@ TEST_CASE("no problem of More, Garbow and Hillstrom ends as converged where ther
 }
 
 TEST_CASE("the tests for stall and divergence end hardly a solve that would have converged", "[exam]") {
-  std::vector<std::string> lost;
+  std::vector<std::string> lost, lost_by_wanderers;
   int compared = 0;
   for (const System& system : exam::mgh::systems()) {
     for (const Form& form : exam::mgh::forms(system)) {
@@ -108,7 +112,9 @@ TEST_CASE("the tests for stall and divergence end hardly a solve that would have
         if (without.samples[0].status != Status::converged) continue;
         ++compared;
         if (with.samples[0].status == Status::converged) continue;
-        lost.push_back(system.name + " as " + form.name + " by " + method_name);
+        // What neither searches nor mixes from the first step on comes back from farther away.
+        const bool wanders = method_name == "klement" || method_name == "chord" || method_name == "anderson, delayed";
+        (wanders ? lost_by_wanderers : lost).push_back(system.name + " as " + form.name + " by " + method_name);
       }
     }
   }
@@ -118,4 +124,6 @@ TEST_CASE("the tests for stall and divergence end hardly a solve that would have
   INFO(compared);
   CAPTURE(lost);
   CHECK(lost.size() <= 3);
+  CAPTURE(lost_by_wanderers);
+  CHECK(lost_by_wanderers.size() <= 7);
 }

@@ -265,3 +265,115 @@ TEST_CASE("what is older stays where the newest point takes the place of the las
       ((tried[0] + r[0]) / 16 + (tried[2] + r[2]) / 4 + (tried[3] + r[3])) / (1.0 / 16 + 1.0 / 4 + 1);
   CHECK((tried[4] - mixed).norm() < 1e-12 * mixed.norm());
 }
+
+namespace {
+
+/// The iterates of a solve on m sin(z) + b, 15 numbers, by one compiled loop.
+std::vector<Vector<double>> sine_iterates(const Anderson<10>& method, int evaluations, double factor = 0.2) {
+  const Matrix<double> m = gaussian(15, 15, 3) * factor;
+  const Vector<double> b = gaussian(15, 1, 4);
+  std::vector<Vector<double>> all;
+  (void)solve([&](View<const double> at, View<double> out) { out.vector() = m * at.array().sin().matrix() + b; },
+              Matrix<double>::Zero(15, 1).eval(), method, {.tolerance = 0, .max_evaluations = evaluations},
+              [&](const Iterate<double>& iterate) { all.emplace_back(iterate.z.vector()); });
+  return all;
+}
+
+Vector<double> sine_map(const Vector<double>& z, double factor = 0.2) {
+  return gaussian(15, 15, 3) * factor * z.array().sin().matrix() + gaussian(15, 1, 4);
+}
+
+}  // namespace
+
+TEST_CASE("a depth that is chosen when the program runs gives the bits of that window", "[unit]") {
+  const auto by_depth = sine_iterates({.depth = 3}, 12);
+  const auto by_choice =
+      sine_iterates({.choose_depth = [](const AndersonMix& mix) { return std::min(mix.differences, 3); }}, 12);
+  const Matrix<double> m = gaussian(15, 15, 3) * 0.2;
+  const Vector<double> b = gaussian(15, 1, 4);
+  std::vector<Vector<double>> by_window;
+  (void)solve([&](View<const double> at, View<double> out) { out.vector() = m * at.array().sin().matrix() + b; },
+              Matrix<double>::Zero(15, 1).eval(), Anderson<3>{}, {.tolerance = 0, .max_evaluations = 12},
+              [&](const Iterate<double>& iterate) { by_window.emplace_back(iterate.z.vector()); });
+  CHECK(by_depth == by_window);
+  REQUIRE(by_choice.size() == by_window.size());
+  for (std::size_t k = 0; k < 12; ++k) CHECK((by_choice[k] - by_window[k]).norm() < 1e-9);
+}
+
+TEST_CASE("Anderson's delay is so many Picard steps, after which the history begins", "[unit]") {
+  const auto late = sine_iterates({.delay = 4}, 12);
+  Vector<double> z = Vector<double>::Zero(15);
+  for (std::size_t k = 1; k <= 5; ++k) {  // the fifth step has no difference yet
+    z = sine_map(z);
+    CHECK((late[k] - z).norm() < 1e-13);
+  }
+  CHECK((late[6] - sine_map(z)).norm() > 1e-3);
+  const auto plain = sine_iterates({.choose_depth = [](const AndersonMix&) { return 0; }}, 8);
+  CHECK((plain[7] - sine_map(plain[6])).norm() < 1e-13);
+}
+
+TEST_CASE("Anderson's damping of a step is what was chosen from its gain", "[unit]") {
+  // A constant choice gives the iterates of that damping, whatever damping the history was kept with.
+  const auto chosen = sine_iterates({.choose_damping = [](const AndersonMix&) { return 0.6; }}, 12);
+  const auto fixed = sine_iterates({.damping = 0.6}, 12);
+  for (std::size_t k = 0; k < 12; ++k) CHECK((chosen[k] - fixed[k]).norm() < 1e-9);
+
+  std::vector<AndersonMix> seen;
+  const auto watched = sine_iterates({.depth = 2,
+                                      .choose_damping =
+                                          [&](const AndersonMix& mix) {
+                                            seen.push_back(mix);
+                                            return 1.0;
+                                          }},
+                                     6);
+  REQUIRE(seen.size() == 5);
+  CHECK(seen[0].gain == 1);
+  CHECK(seen[0].differences == 0);
+  for (std::size_t k = 2; k < 5; ++k) {
+    CHECK(seen[k].steps == static_cast<int>(k));
+    CHECK(seen[k].differences == 2);
+    // The least of |r - D gamma| by a dense decomposition.
+    Matrix<double> r(15, 3);
+    for (Index j = 0; j < 3; ++j) {
+      const Vector<double>& z = watched[k - 2 + static_cast<std::size_t>(j)];
+      r.col(j) = sine_map(z) - z;
+    }
+    const Matrix<double> d = r.rightCols(2) - r.leftCols(2);
+    const Vector<double> rest = r.col(2) - d * (d.transpose() * d).ldlt().solve(d.transpose() * r.col(2));
+    CHECK(seen[k].residual == Approx(r.col(2).norm()));
+    CHECK(seen[k].last_residual == Approx(r.col(1).norm()));
+    CHECK(seen[k].gain == Approx(rest.norm() / r.col(2).norm()).epsilon(1e-6));
+  }
+  CHECK(damping_by_gain({0, 2, 1, 1, 0.4}) == Approx(0.7));
+}
+
+TEST_CASE("the safeguard takes f(z) in place of a mix that made the residual rise", "[unit]") {
+  // 1.6 of a random matrix: mixing overshoots.
+  const double factor = 0.45;
+  const auto free = sine_iterates({.depth = 2}, 30, factor);
+  const auto guarded = sine_iterates({.depth = 2, .max_rise = 1}, 30, factor);
+  const auto residual = [&](const Vector<double>& z) { return (sine_map(z, factor) - z).norm(); };
+  int undone = 0;
+  for (std::size_t k = 2; k + 1 < guarded.size(); ++k) {
+    const bool rose = residual(guarded[k]) > residual(guarded[k - 1]);
+    const bool was_mix = (guarded[k] - sine_map(guarded[k - 1], factor)).norm() > 1e-12;
+    const bool back = (guarded[k + 1] - sine_map(guarded[k - 1], factor)).norm() < 1e-12;
+    if (rose && was_mix && undone == 0) {
+      CHECK(back);
+      for (std::size_t i = 0; i <= k; ++i) CHECK(free[i] == guarded[i]);
+    }
+    undone += rose && was_mix && back;
+  }
+  CHECK(undone > 0);
+}
+
+TEST_CASE("options of Anderson that make no sense are refused", "[unit]") {
+  CHECK_THROWS_WITH(sine_iterates({.depth = 0}, 3), "depth of Anderson is 0, expected 1 or more");
+  CHECK_THROWS_WITH(sine_iterates({.depth = 11}, 3), "depth of Anderson is 11, expected at most its window");
+  CHECK_THROWS_WITH(sine_iterates({.delay = -1}, 3), "delay of Anderson is -1, expected 0 or more");
+  CHECK_THROWS_WITH(sine_iterates({.max_rise = 0}, 3), "max_rise of Anderson is 0, expected a number above 0");
+  CHECK_THROWS_WITH(sine_iterates({.choose_depth = [](const AndersonMix&) { return -1; }}, 3),
+                    Catch::StartsWith("depth that Anderson's choose_depth chose is -1"));
+  CHECK_THROWS_WITH(sine_iterates({.choose_damping = [](const AndersonMix&) { return 0.0; }}, 3),
+                    Catch::StartsWith("damping that Anderson's choose_damping chose is 0"));
+}

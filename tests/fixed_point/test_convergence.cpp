@@ -4,32 +4,56 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <vector>
 
-#include "basin/fixed_point/anderson.hpp"
-#include "basin/fixed_point/broyden.hpp"
-#include "basin/fixed_point/newton_gmres.hpp"
 #include "basin/fixed_point/picard.hpp"
-#include "basin/fixed_point/solve.hpp"
+#include "fixed_point/written_map.hpp"
 
 using namespace basin;
 
 namespace {
 
+/// All methods as one type, so that what loops over them is compiled once; and one type for all maps.
+using Method =
+    AnyMethod<Picard, Anderson<5>, Broyden<>, BroydenBad<>, Klement, NewtonGmres<>, Chord<>, PseudoTransient<>>;
+
 template <class Body>
 void for_each_method(const Body& body) {
-  body("Picard", Picard{});
-  body("Anderson<1>", Anderson<1>{});
-  body("Anderson<2>", Anderson<2>{});
-  body("Anderson<5>", Anderson<5>{});
-  body("Broyden", Broyden<>{});
-  body("Newton-GMRES", NewtonGmres<>{});
+  const auto with = [&](const char* name, const Method& method) { body(name, method); };
+  with("Picard", Picard{});
+  with("Anderson<1>", Anderson<5>{.depth = 1});
+  with("Anderson<2>", Anderson<5>{.depth = 2});
+  with("Anderson<5>", Anderson<5>{});
+  with("Anderson guarded", Anderson<5>{.delay = 3, .max_rise = 1, .choose_damping = damping_by_gain});
+  with("Broyden", Broyden<>{});
+  with("Broyden bad", BroydenBad<>{});
+  with("Klement", Klement{});
+  with("Newton-GMRES", NewtonGmres<>{});
+  with("Newton-GMRES, trust region", NewtonGmres<>{.globalization = Globalization::trust_region});
+  with("Chord", Chord<>{});
+  with("pseudo-transient", PseudoTransient<>{});
 }
 
-template <class F>
-auto on_numbers(F f) {
-  return [f](auto z, auto out) {
+/// One type for all maps. In float it is the map of double, rounded.
+struct Written {
+  std::function<void(View<const double>, View<double>)> f;
+
+  template <class F>
+  Written(F map) : f(std::move(map)) {}
+  void operator()(View<const double> z, View<double> out) const { f(z, out); }
+  void operator()(View<const float> z, View<float> out) const {
+    const Vector<double> wide = z.vector().cast<double>();
+    Vector<double> value(z.size());
+    f(View<const double>(wide.data(), z.shape()), View<double>(value.data(), z.shape()));
+    out.vector() = value.cast<float>();
+  }
+};
+
+/// Each number by itself.
+Written on_numbers(std::function<double(double)> f) {
+  return [f = std::move(f)](View<const double> z, View<double> out) {
     for (Index i = 0; i < z.size(); ++i) out.data()[i] = f(z.data()[i]);
   };
 }
@@ -51,7 +75,7 @@ TEST_CASE("an escape to infinity is no convergence", "[unit]") {
                                  .stall_window = 0,
                                  .divergence_factor = std::numeric_limits<double>::infinity()}};
   for (const Stop& stop : stops) {
-    for_each_method([&](const char* method_name, const auto& method) {
+    for_each_method([&](const char* method_name, const Method& method) {
       INFO(method_name << ", tolerance " << stop.tolerance);
       for (const double start : {0.0, 3.0, -20.0}) {
         const auto never = solve(plus_one, constant(start), method, stop);
@@ -80,7 +104,7 @@ TEST_CASE("an escape to infinity is no convergence", "[unit]") {
 TEST_CASE("a start near the scale where a residual would pass is no convergence either", "[unit]") {
   // 1 is a thousandth of 1000: the start fails the test, and a z that grows does not make up for it.
   const auto plus_one = on_numbers([](auto z) { return z + 1; });
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     for (const double start : {200.0, 500.0, 990.0}) {
       for (const int evaluations : {40, 2000}) {
@@ -101,7 +125,7 @@ TEST_CASE("a residual that rounding swallows at the start is none", "[unit]") {
   const auto minus_atan = on_numbers([](auto z) { return z - std::atan(z); });
   const auto cosine = on_numbers([](auto z) { return std::cos(z); });
   const Stop stop{.tolerance = 0, .absolute_tolerance = 1e-10};
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     for (const auto& solution :
          {solve(plus_one, constant(1e17), method, stop), solve(minus_atan, constant(3e16), method, stop)}) {
@@ -133,10 +157,10 @@ TEST_CASE("a residual that rounding swallows at the start is none", "[unit]") {
 
 TEST_CASE("an equation without a solution, relative to its right side, does not converge", "[unit]") {
   // w <- w + g, as the adjoint of a map whose Jacobian is the identity.
-  for_each_method([](const char* method_name, const auto& method) {
+  for_each_method([](const char* method_name, const Method& method) {
     for (const double size : {1.0, 1e-170, 1e150}) {
       INFO(method_name << ", " << size);
-      const auto f = [size](View<const double> w, View<double> out) { out.array() = w.array() + size; };
+      const Written f = [size](View<const double> w, View<double> out) { out.array() = w.array() + size; };
       State<double> w(Shape{2});
       w.values.setConstant(size);
       const double reference = size * std::sqrt(2.0);
@@ -146,7 +170,7 @@ TEST_CASE("an equation without a solution, relative to its right side, does not 
       CHECK(result.status != Status::converged);
       CHECK(result.residual > 0.9);
       // And one with: w = 2 g, to the tolerance, however small g is.
-      const auto solvable = [size](View<const double> v, View<double> out) { out.array() = 0.5 * v.array() + size; };
+      const Written solvable = [size](View<const double> v, View<double> out) { out.array() = 0.5 * v.array() + size; };
       w.values.setConstant(size);
       solve_tile(solvable, w.view(), method, {.tolerance = 1e-6}, std::span<SampleResult>(&result, 1), &reference);
       CHECK(result.status == Status::converged);
@@ -168,7 +192,7 @@ TEST_CASE("a state may grow far from its start and converge", "[unit]") {
 TEST_CASE("numbers whose squares underflow or overflow in double are solved too", "[unit]") {
   for (const double scale : {1e-170, 1e-300, 1e170, 1e300}) {
     const auto f = on_numbers([scale](auto z) { return z / 2 + scale; });
-    for_each_method([&](const char* method_name, const auto& method) {
+    for_each_method([&](const char* method_name, const Method& method) {
       INFO(method_name << ", " << scale);
       const auto solution =
           solve(f, constant(0, 3), method, {.tolerance = 1e-8, .absolute_tolerance = 0, .max_evaluations = 60});
@@ -185,10 +209,10 @@ TEST_CASE("numbers whose squares underflow or overflow in double are solved too"
 TEST_CASE("the defaults solve maps whose fixed point is 0", "[unit]") {
   const auto half = on_numbers([](auto z) { return z / 2; });
   const auto squashed = on_numbers([](auto z) { return std::tanh(z / 2); });
-  const auto diagonal = [](View<const double> z, View<double> out) {
+  const Written diagonal = [](View<const double> z, View<double> out) {
     out.vector() = Vector<double>{{0.9, 0.5, 0.1}}.cwiseProduct(z.vector());
   };
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     for (const double start : {1.0, 3.0}) {
       for (const auto& solution : {solve(half, constant(start), method), solve(squashed, constant(start), method)}) {
@@ -211,7 +235,7 @@ TEST_CASE("a point where f is not finite does not end a solve", "[unit]") {
   // Defined for n > 1, with the fixed point 1.3; what accelerates steps to the left of 1.
   const auto f = on_numbers([](auto n) { return std::log(3 / n) / std::log(3.7477525683 * n / (n - 1)) + 1; });
   const Stop stop{.tolerance = 1e-8};
-  const auto check_found = [&](const char* method_name, const auto& method, bool fails) {
+  const auto check_found = [&](const char* method_name, const Method& method, bool fails) {
     INFO(method_name);
     const auto solution = solve(f, constant(1.001), method, stop);
     CHECK(solution.samples[0].status == Status::converged);
@@ -224,7 +248,7 @@ TEST_CASE("a point where f is not finite does not end a solve", "[unit]") {
 
   // Newton's line search shortens its step where f is not finite, and says so.
   int failed = 0;
-  const auto counted = [&](View<const double> z, View<double> out) {
+  const Written counted = [&](View<const double> z, View<double> out) {
     f(z, out);
     if (!std::isfinite(out.data()[0])) ++failed;
   };
@@ -241,7 +265,7 @@ TEST_CASE("a point where f is not finite does not end a solve", "[unit]") {
 
   // First from the best point by the map's own step, and where that fails too half of the way back to it.
   std::vector<double> tried;
-  const auto far_off = [&](View<const double> z, View<double> out) {
+  const Written far_off = [&](View<const double> z, View<double> out) {
     tried.push_back(z.data()[0]);
     out.data()[0] = z.data()[0] > 2 ? std::sqrt(-z.data()[0]) : z.data()[0] + 4;
   };
@@ -249,7 +273,7 @@ TEST_CASE("a point where f is not finite does not end a solve", "[unit]") {
   CHECK(tried == std::vector<double>{0, 4, 0, 4, 2, 6});
   // Failures that others lie between are each the first.
   tried.clear();
-  const auto at_first = [&](View<const double> z, View<double> out) {
+  const Written at_first = [&](View<const double> z, View<double> out) {
     const double at = z.data()[0];
     const bool again = std::find(tried.begin(), tried.end(), at) != tried.end();
     tried.push_back(at);
@@ -291,7 +315,7 @@ TEST_CASE("a method that wanders or comes back from far is left alone", "[unit]"
     jacobian.col(i) = (wood(up) - wood(down)) / 2e-5;
   }
   const Matrix<double> inverse = jacobian.inverse();
-  const auto f = [&](View<const double> z, View<double> out) {
+  const Written f = [&](View<const double> z, View<double> out) {
     out.vector() = z.vector() - inverse * wood(z.vector());
   };
   Stop stop{.tolerance = 1e-8, .max_evaluations = 500};
@@ -306,7 +330,7 @@ TEST_CASE("a method that wanders or comes back from far is left alone", "[unit]"
 
 TEST_CASE("each norm and its weights decide what has converged", "[unit]") {
   // 1e-12 (1 + error) beside 1e12: the large one is there at once, the small one falls by half.
-  const auto f = [](View<const double> z, View<double> out) { out.vector() << 0.5 * z.data()[0] + 0.5e-12, 1e12; };
+  const Written f = [](View<const double> z, View<double> out) { out.vector() << 0.5 * z.data()[0] + 0.5e-12, 1e12; };
   Matrix<double> start(2, 1);
   start << 0, 1e12;
   Stop stop{.tolerance = 1e-10, .absolute_tolerance = 0, .max_evaluations = 100};
@@ -316,7 +340,7 @@ TEST_CASE("each norm and its weights decide what has converged", "[unit]") {
   stop.weights = weights;
   for (const Norm norm : {Norm::euclidean, Norm::root_mean_square, Norm::maximum}) {
     stop.norm = norm;
-    for_each_method([&](const char* method_name, const auto& method) {
+    for_each_method([&](const char* method_name, const Method& method) {
       INFO(method_name);
       const auto solution = solve(f, start, method, stop);
       CHECK(solution.converged());

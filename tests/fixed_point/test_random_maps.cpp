@@ -19,12 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include "basin/fixed_point/anderson.hpp"
-#include "basin/fixed_point/any_method.hpp"
-#include "basin/fixed_point/broyden.hpp"
-#include "basin/fixed_point/newton_gmres.hpp"
 #include "basin/fixed_point/picard.hpp"
-#include "basin/fixed_point/solve.hpp"
+#include "fixed_point/written_map.hpp"
 
 using namespace basin;
 
@@ -195,21 +191,22 @@ bool fixed_point_near(const RandomMap& map, const Vector<Wide>& z, Wide toleranc
   return false;
 }
 
-/// The same method under a name of its own, so that one AnyMethod holds it beside others of its kind.
-constexpr std::array<std::string_view, 5> own_names{"Picard, damped", "Anderson<1>", "Anderson<2>", "Anderson, damped",
-                                                    "Broyden<2>"};
-template <class M, int number>
-struct Named : M {
-  static constexpr std::string_view name = own_names[number];
-};
-using Method = AnyMethod<Picard, Named<Picard, 0>, Named<Anderson<1>, 1>, Named<Anderson<2>, 2>, Anderson<5>,
-                         Named<Anderson<5>, 3>, Broyden<20>, Named<Broyden<2>, 4>, NewtonGmres<>>;
+using Method = AnyMethod<Picard, Anderson<5>, Broyden<20>, test::Again<Broyden<2>, 'a'>, BroydenBad<>, Klement,
+                         NewtonGmres<>, Chord<>, PseudoTransient<>>;
 
 Method random_method(Draw& draw) {
-  const int chosen = draw.below(static_cast<int>(Method::names().size()));
-  Method method{Method::names()[static_cast<std::size_t>(chosen)]};
-  if (auto* const picard = method.get<Named<Picard, 0>>()) picard->damping = 0.5;
-  if (auto* const anderson = method.get<Named<Anderson<5>, 3>>()) anderson->damping = 0.5;
+  Method method{Method::names()[static_cast<std::size_t>(draw.below(static_cast<int>(Method::names().size())))]};
+  const int variant = draw.below(5);
+  if (auto* const picard = method.get<Picard>(); picard != nullptr && variant < 2) picard->damping = 0.5;
+  if (auto* const newton = method.get<NewtonGmres<>>(); newton != nullptr && variant < 2) {
+    newton->globalization = Globalization::trust_region;
+    newton->recycle = variant == 0;
+  }
+  if (auto* const anderson = method.get<Anderson<5>>()) {
+    if (variant == 0) anderson->damping = 0.5;
+    if (variant == 1 || variant == 2) anderson->depth = variant;
+    if (variant == 3) *anderson = {.delay = 3, .max_rise = 1, .choose_damping = damping_by_gain};
+  }
   return method;
 }
 

@@ -7,9 +7,8 @@
 #include <unsupported/Eigen/CXX11/Tensor>
 #include <vector>
 
-#include "basin/fixed_point/anderson.hpp"
-#include "basin/fixed_point/broyden.hpp"
 #include "basin/fixed_point/picard.hpp"
+#include "fixed_point/written_map.hpp"
 #include "support/counting_allocator.hpp"
 
 using namespace basin;
@@ -76,15 +75,37 @@ Stop absolute(double tolerance, int max_evaluations) {
   return {.tolerance = 0, .absolute_tolerance = tolerance, .max_evaluations = max_evaluations};
 }
 
+/// All methods as one type, so that what loops over them is compiled once.
+using Method = AnyMethod<Picard, Anderson<5>, Broyden<20>, test::Again<Broyden<2>, 'a'>, BroydenBad<20>,
+                         test::Again<BroydenBad<2>, 'b'>, Klement, NewtonGmres<>, Chord<>, PseudoTransient<>,
+                         test::Again<Projected<Anderson<5>>, 'c'>>;
+
 template <class Body>
 void for_each_method(const Body& body) {
-  body("Picard", Picard{});
-  body("Picard damped", Picard{.damping = 0.7});
-  body("Anderson", Anderson<5>{});
-  body("Anderson damped", Anderson<3>{.damping = 0.7});
-  body("Anderson with a ridge", Anderson<5>{.ridge = 1e-6});
-  body("Broyden", Broyden<20>{});
-  body("Broyden restarted", Broyden<2>{});
+  const auto with = [&](const char* name, const Method& method) { body(name, method); };
+  with("Picard", Picard{});
+  with("Picard damped", Picard{.damping = 0.7});
+  with("Anderson", Anderson<5>{});
+  with("Anderson damped", Anderson<5>{.damping = 0.7, .depth = 3});
+  with("Anderson with a ridge", Anderson<5>{.ridge = 1e-6});
+  with("Anderson guarded", Anderson<5>{.delay = 3, .max_rise = 1});
+  with("Anderson as it goes", Anderson<5>{.choose_depth = [](const AndersonMix& mix) { return 1 + mix.steps % 5; },
+                                          .choose_damping = damping_by_gain});
+  with("Broyden", Broyden<20>{});
+  with("Broyden restarted", test::Again<Broyden<2>, 'a'>{});
+  with("Broyden bad", BroydenBad<20>{});
+  with("Broyden bad restarted", test::Again<BroydenBad<2>, 'b'>{});
+  with("Newton-GMRES", NewtonGmres<>{});
+  with("Newton-GMRES, trust region", NewtonGmres<>{.globalization = Globalization::trust_region, .recycle = true});
+  with("Chord", Chord<>{});
+  with("pseudo-transient", PseudoTransient<>{});
+  with("Anderson projected", test::Again<Projected<Anderson<5>>, 'c'>{{.lower = -1e6, .upper = 1e6}});
+}
+
+/// Whether a method evaluates f at its iterates alone.
+bool only_mixes(const Method& method) {
+  return method.get<NewtonGmres<>>() == nullptr && method.get<Chord<>>() == nullptr &&
+         method.get<PseudoTransient<>>() == nullptr;
 }
 
 }  // namespace
@@ -112,7 +133,7 @@ TEST_CASE("solve takes whatever holds a state", "[unit]") {
 TEST_CASE("solve returns the iterate whose residual it reports", "[unit]") {
   // Converging: the residual of the returned z, evaluated anew, is the reported one.
   const Batch f(12, 30);
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     const auto solution = solve(f, Matrix<double>::Zero(12, 30).eval(), method,
                                 {.tolerance = 1e-9, .absolute_tolerance = 0, .max_evaluations = 500});
@@ -127,7 +148,7 @@ TEST_CASE("solve returns the iterate whose residual it reports", "[unit]") {
       const SampleResult& sample = solution.samples[static_cast<std::size_t>(n)];
       CHECK(residual == Approx(sample.residual).margin(1e-15));
       CHECK(sample.residual <= 1e-9);
-      CHECK(sample.iterations == sample.evaluations - 1);
+      if (only_mixes(method)) CHECK(sample.iterations == sample.evaluations - 1);
     }
   });
 }
@@ -176,7 +197,7 @@ TEST_CASE("solve_tile measures against a reference where one is given", "[unit]"
 }
 
 TEST_CASE("a start that is already there takes no step", "[unit]") {
-  for_each_method([](const char* method_name, const auto& method) {
+  for_each_method([](const char* method_name, const Method& method) {
     INFO(method_name);
     const auto solution = solve(half_plus_one, Matrix<double>::Constant(3, 2, 2).eval(), method, {.tolerance = 0});
     CHECK(solution.converged());
@@ -190,7 +211,7 @@ TEST_CASE("a start that is already there takes no step", "[unit]") {
 TEST_CASE("a good guess saves evaluations", "[unit]") {
   const Batch f(8, 10);
   const Stop stop{.tolerance = 1e-8, .max_evaluations = 300};
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     const auto cold = solve(f, Matrix<double>::Zero(8, 10).eval(), method, stop);
     State<double> near = cold.value;
@@ -310,7 +331,7 @@ TEST_CASE("a sample that fails leaves the others alone", "[unit]") {
       out.data()[i] = factor * z.data()[i] + 1;
     }
   };
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     const auto solution =
         solve(f, Matrix<double>::Zero(1, 5).eval(), method, {.tolerance = 1e-10, .max_evaluations = 90});
@@ -348,7 +369,7 @@ TEMPLATE_TEST_CASE("a batch gives each sample what it gets alone", "[unit]", flo
   const Batch f(20, 40);
   // Products of matrices round differently for other numbers of columns, and the iterations carry that on.
   const double tolerance = std::is_same_v<S, float> ? 1e-4 : 1e-8, agreement = 20 * tolerance;
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     const Stop stop{.tolerance = tolerance, .max_evaluations = 400};
     const auto together = solve(f, Matrix<S>::Zero(20, 40).eval(), method, stop);
@@ -368,7 +389,7 @@ TEMPLATE_TEST_CASE("a solve is the same twice, and on one and two threads", "[re
   using S = TestType;
   const Batch f(24, 300);  // several tiles
   const int before = threads();
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     const Matrix<S> start = Matrix<S>::Constant(24, 300, S(0.25));
     const Stop stop{.tolerance = 1e-5, .max_evaluations = 100};
@@ -390,7 +411,7 @@ TEMPLATE_TEST_CASE("the loop allocates nothing after set-up", "[allocation]", fl
   if (!basin_test::counts_allocations()) return;
   // Long enough for Anderson to drop columns and Broyden to restart.
   const Vector<S> rates = Vector<S>::LinSpaced(3000, S(-0.99), S(0.99));
-  for_each_method([&](const char* method_name, const auto& method) {
+  for_each_method([&](const char* method_name, const Method& method) {
     INFO(method_name);
     std::size_t at_first_call = 0, at_last_call = 0;
     int calls = 0;
@@ -404,7 +425,7 @@ TEMPLATE_TEST_CASE("the loop allocates nothing after set-up", "[allocation]", fl
     State<S> z(Shape{3000, {1, 1, 1}, 3});
     std::vector<SampleResult> results(3);
     solve_tile(f, z.view(), method, {.tolerance = 0, .max_evaluations = 60}, results);
-    CHECK(calls == 60);
+    if (only_mixes(method)) CHECK(calls == 60);
     CHECK(at_last_call == at_first_call);
     // With the memory of the thread grown, not even the set-up does.
     const basin_test::AllocationCount count;

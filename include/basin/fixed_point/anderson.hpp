@@ -1,6 +1,7 @@
 #pragma once
 
-// Anderson acceleration, type II, on differences.
+// Anderson acceleration, type II, on differences. (Longer than other headers, as its passes over the vectors it keeps
+// are written out for each number of differences.)
 //
 // With r_i = f(z_i) - z_i and the damped Picard step m_i = z_i + damping r_i of the last k + 1 <= window + 1 iterates,
 //
@@ -19,12 +20,19 @@
 // Columns leave, oldest first, while the condition number of R exceeds max_condition; a difference too small to mean
 // anything is not taken up. Where the squares of residuals are out of the range of double, a step is Picard's.
 //
+// Depth and damping may be chosen at each step from what the step is worth: its gain |r_k - D gamma| / |r_k|, which is
+// sqrt(1 - |Q^T r_k|^2 / |r_k|^2). A damping b of one step gives z_{k+1} = m_k - M gamma + (b - damping) (r_k - D
+// gamma). The safeguard undoes a mix that was no good: where |r_{k+1}| > max_rise |r_k|, the next iterate is m_k, which
+// is still held, and z_{k+1} is forgotten.
+//
 // Anderson 1965, J. ACM 12(4); Walker and Ni 2011, SIAM J. Numer. Anal. 49(4); Fang and Saad 2009, Numer. Linear
-// Algebra Appl. 16. Memory of a sample: 2 window + 2 vectors.
+// Algebra Appl. 16; the gain: Evans, Pollock, Rebholz and Xiao 2020, SIAM J. Numer. Anal. 58(1); delay, depth and
+// damping as it goes: the user guide of SUNDIALS KINSOL 7. Memory of a sample: 2 window + 2 vectors.
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -36,10 +44,24 @@
 
 namespace basin {
 
+/// A mix that Anderson is about to make, for what chooses its depth or its damping.
+struct AndersonMix {
+  int steps;             ///< of this sample before this one, since the method last began
+  int differences;       ///< that the mix is made of
+  double residual;       ///< |r| of the newest iterate
+  double last_residual;  ///< |r| of the one before; 0 if there is none
+  double gain;           ///< |r - D gamma| / |r| without a ridge, in [0, 1]: 1 where there is nothing to mix
+};
+
+/// A damping that grows where mixing is worth much: 0.9 - gain / 2. See the choose_damping of Anderson.
+[[nodiscard]] inline double damping_by_gain(const AndersonMix& mix) { return 0.9 - 0.5 * mix.gain; }
+
+/// window: differences held at most.
 template <int window = 5>
 struct Anderson {
   static_assert(window >= 1, "Anderson's window is the number of differences that it holds, at least one");
   static constexpr std::string_view name = "anderson";
+  static constexpr bool may_be_moved = true;
 
   double damping = 1;  ///< above 0; the mixed state is moved by damping times the mixed residual
   /// Above 1; 0.1 / epsilon of the scalar is put in its place if that is less, as it is in float. Far below 1 / epsilon
@@ -48,6 +70,16 @@ struct Anderson {
   /// 0 or more, relative to the mean square of the residuals held. 0.01 halves the evaluations where many slow rates
   /// are spread out (affine, 0.99 in size, at every tolerance), and costs a tenth to a half more on easy problems.
   double ridge = 0;
+  int depth = window;  ///< differences held at most, as `window`, but when the program runs; 1 to window
+  int delay = 0;       ///< damped Picard steps before the first difference is taken; 0 or more
+  /// Above 0; where a mix leads to a residual of more than max_rise times the one before it, the damped Picard step is
+  /// taken from there instead. That costs the evaluation. Infinity: never.
+  double max_rise = std::numeric_limits<double>::infinity();
+  /// If given, how many of the differences the next mix is made of, the newest ones, 0 or more. The others are dropped.
+  /// Several threads call this and choose_damping at once.
+  std::function<int(const AndersonMix&)> choose_depth{};
+  /// If given, the damping of the next mix, finite and above 0, in place of `damping`.
+  std::function<double(const AndersonMix&)> choose_damping{};
 
   template <class S>
   struct Memory {
@@ -56,6 +88,8 @@ struct Anderson {
     Index stride;  ///< between columns
     int limit;     ///< differences at most: no more than the sample has numbers
     int newest;    ///< column
+    int steps;     ///< so far
+    bool mixed;    ///< whether the last step mixed, so that it can be undone
     bool begun;
     bool taken;           ///< whether the newest column is of the z and f of the step to come
     bool out_of_range;    ///< whether their squares overflow or underflow even in double
@@ -73,11 +107,15 @@ struct Anderson {
     check(damping > 0 && std::isfinite(damping), "damping of Anderson", damping, "a finite number above 0");
     check(max_condition > 1, "max_condition of Anderson", max_condition, "a number above 1");
     check(ridge >= 0 && std::isfinite(ridge), "ridge of Anderson", ridge, "a finite number, 0 or more");
+    check(depth >= 1, "depth of Anderson", depth, "1 or more");
+    check(depth <= window, "depth of Anderson", depth, "at most its window");
+    check(delay >= 0, "delay of Anderson", delay, "0 or more");
+    check(max_rise > 0, "max_rise of Anderson", max_rise, "a number above 0");
     Memory<S> memory{};
     memory.stride = detail::column_stride<S>(size);
     memory.r = scratch.take<S>(memory.stride * (window + 1));
     memory.m = scratch.take<S>(memory.stride * (window + 1));
-    memory.limit = static_cast<int>(std::min<Index>(window, size));
+    memory.limit = static_cast<int>(std::min<Index>(depth, size));
     return memory;
   }
 
@@ -106,10 +144,16 @@ struct Anderson {
     if (!memory.taken) static_cast<void>(take_in(memory, std::span<const S>(z), f));
     memory.taken = false;
     auto& problem = memory.problem;
-    if (memory
-            .out_of_range) {  // nothing to accelerate with: the damped Picard step, from which the history begins anew
-      memory.begun = false;
+    const int steps = memory.steps++;
+    if (memory.out_of_range || steps < delay) {  // the damped Picard step, from which the history begins anew
+      memory.begun = memory.mixed = false;
       problem.clear();
+      std::copy_n(memory.m + memory.column(0), size, z.data());
+      return;
+    }
+    if (memory.mixed && std::sqrt(memory.products[0]) > max_rise * std::sqrt(memory.last_squared)) {
+      memory.newest = (memory.newest + window) % (window + 1);
+      memory.mixed = false;
       std::copy_n(memory.m + memory.column(0), size, z.data());
       return;
     }
@@ -117,9 +161,26 @@ struct Anderson {
       const double limit = std::min(max_condition, 0.1 / static_cast<double>(std::numeric_limits<S>::epsilon()));
       while (problem.columns() > 1 && problem.condition() > limit) problem.drop_oldest();
     }
+    AndersonMix about{steps, problem.columns(), std::sqrt(memory.products[0]), std::sqrt(memory.last_squared), 1};
+    if (choose_depth) {
+      about.gain = gain(memory);
+      const int chosen = choose_depth(about);
+      check(chosen >= 0, "depth that Anderson's choose_depth chose", chosen, "0 or more");
+      while (problem.columns() > chosen) problem.drop_oldest();
+    }
+    double factor = damping;
+    if (choose_damping) {
+      about.differences = problem.columns();
+      about.gain = gain(memory);
+      factor = choose_damping(about);
+      check(factor > 0 && std::isfinite(factor), "damping that Anderson's choose_damping chose", factor,
+            "a finite number above 0");
+    }
     memory.begun = true;
+    memory.mixed = problem.columns() > 0;
     memory.last_squared = memory.products[0];
     with_static(problem.columns(), [&]<int columns>() { mix<columns>(memory, size, z.data()); });
+    if (factor != damping) add_mixed_residual(memory, size, factor - damping, z.data());
     // Room for the next difference.
     if (problem.columns() == memory.limit) problem.drop_oldest();
   }
@@ -263,6 +324,30 @@ struct Anderson {
     const Column correction = memory.problem.project(inner);
     for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) h[j] += correction[j];
     return {of_e[0] - product(correction, correction, k), of_e[1] - product(correction, c, k)};
+  }
+
+  template <class S>
+  static double gain(const Memory<S>& memory) {
+    const double held = memory.problem.projection_squared(), all = memory.products[0];
+    return all > 0 ? std::sqrt(std::max(0.0, 1 - held / all)) : 1;
+  }
+
+  /// z += factor (r_k - D gamma).
+  template <class S>
+  void add_mixed_residual(const Memory<S>& memory, Index size, double factor, S* z) const {
+    const Column gamma = memory.problem.solve(ridge);
+    const int k = memory.problem.columns();
+    detail::for_chunks(size, [&](Index first, Index count) {
+      const auto r = [&](int before) {
+        return detail::ConstVectorMap<S>(memory.r + memory.column(before) + first, count);
+      };
+      detail::VectorMap<S> chunk(z + first, count);
+      chunk += static_cast<S>(factor) * r(0);
+      for (int j = 0; j < k; ++j) {
+        const S part = static_cast<S>(factor * gamma[static_cast<std::size_t>(j)]);
+        chunk -= part * (r(k - 1 - j) - r(k - j));
+      }
+    });
   }
 
   static double product(const Column& a, const Column& b, int k) {

@@ -60,6 +60,13 @@ class AnyMethod : public detail::Choice<Methods...> {
     });
   }
 
+  template <class S>
+  void project(std::span<S> z) const {
+    visit([&]<std::size_t i>(const auto& method) {
+      if constexpr (requires { method.project(z); }) method.project(z);
+    });
+  }
+
   template <class... Held, class S, class Map>
   bool step(std::variant<Held...>& memory, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map) const {
     return visit([&]<std::size_t i>(const auto& method) {

@@ -26,6 +26,15 @@
 // rest move up; and a copy of what start gave is a method that begins anew, whatever its arrays hold by then. f and z
 // are finite when step is called, though not when take_in is. None of them allocates.
 //
+// A method may say where z is allowed to be:
+//
+//   method.project(z)                              moves z there. The loop calls it for the start, and for each step
+//   that
+//                                                  it takes without the method
+//
+// and `static constexpr bool may_be_moved = true` says that what it remembers stays right where z is moved after its
+// step: it never takes for granted that z is where its step led.
+//
 // `static constexpr std::string_view name` is what AnyMethod (fixed_point/any_method.hpp) knows the method by.
 
 #include <span>

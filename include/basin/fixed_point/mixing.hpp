@@ -37,6 +37,13 @@ class MixingProblem {
   /// c = Q^T r of the newest residual, for the columns held.
   void set_projection(const Column& c) { c_ = c; }
 
+  /// |c|^2: what the columns held can take off |r|^2 of the newest residual.
+  [[nodiscard]] double projection_squared() const {
+    double sum = 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(columns_); ++i) sum += c_[i] * c_[i];
+    return sum;
+  }
+
   /// Q^T v from D^T v, by R^T x = D^T v.
   [[nodiscard]] Column project(const Column& inner_products) const {
     Column x{};

@@ -14,9 +14,20 @@
 // first local minimum of |g|. Otherwise lambda becomes the minimum of the parabola through what is known, within [0.1,
 // 0.5] of itself, or a tenth where f is not finite. When max_shortenings are used up, the best of the trials is taken.
 //
+// With a trust region it is not a full step that is shortened, but the model |g - (I - J) s| that is minimised in a
+// ball, nearly, over the Krylov space that GMRES has built: by a dogleg (fixed_point/dogleg.hpp), so that a shorter
+// step also turns, towards the steepest descent of |g|, and costs an evaluation but no product. The radius is what the
+// model was good for before: it shrinks to a quarter of the step where |g|^2 fell by less than a quarter of what the
+// model said, and doubles where it fell by three quarters; a step is taken where |g|^2 fell by 1e-4 of it. The first
+// step is full.
+//
+// Where the map's linearization has a member precondition (fixed_point/sample_map.hpp), it is used from the right. So
+// is, with `recycle`, what the Krylov space of an earlier step says of the inverse (linear/krylov_space.hpp).
+//
 // Dembo, Eisenstat and Steihaug 1982, SIAM J. Numer. Anal. 19(2); Eisenstat and Walker 1996, SIAM J. Sci. Comput.
 // 17(1), section 2; the search: Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, chapter 8, with
-// memory: Grippo, Lampariello and Lucidi 1986, SIAM J. Numer. Anal. 23(4). All norms are Euclidean.
+// memory: Grippo, Lampariello and Lucidi 1986, SIAM J. Numer. Anal. 23(4); the trust region: Brown
+// and Saad 1990, SIAM J. Sci. Stat. Comput. 11(3), section 5. All norms are Euclidean.
 // Memory of a sample: 5 vectors, and restart + 5 while it steps. Derivatives: fixed_point/sample_map.hpp.
 
 #include <algorithm>
@@ -28,16 +39,22 @@
 #include <utility>
 
 #include "basin/core/scratch.hpp"
+#include "basin/fixed_point/dogleg.hpp"
+#include "basin/fixed_point/newton_equation.hpp"
 #include "basin/fixed_point/sample_map.hpp"
-#include "basin/linear/gmres.hpp"
+#include "basin/linear/krylov_space.hpp"
 #include "basin/linear/vector_passes.hpp"
 
 namespace basin {
 
-/// restart: vectors in the basis of GMRES.
+/// How NewtonGmres keeps a step from leading astray.
+enum class Globalization { line_search, trust_region };
+
+/// restart: vectors in the basis of GMRES; with a trust region, of the only basis of a step.
 template <int restart = 20>
 struct NewtonGmres {
   static constexpr std::string_view name = "newton_gmres";
+  static constexpr bool may_be_moved = true;
   static constexpr int memory = 5;     ///< residuals that the line search looks back on
   static constexpr int patience = 10;  ///< steps without a tenth less, after which come leaps
   static constexpr int leaps = 5;      ///< full steps in a row
@@ -46,6 +63,11 @@ struct NewtonGmres {
   double max_forcing = 0.5;    ///< in (0, 1)
   int max_products = 60;       ///< with the Jacobian, in one step; 2 or more
   int max_shortenings = 12;    ///< of a step; 0 or more
+  Globalization globalization = Globalization::line_search;
+  /// With a trust region: the basis of one step preconditions the next ones, until one of these needs more
+  /// than half as many products. Costs restart + 1 vectors more and a pass over them for each product, and saves
+  /// products where they are many and J changes little (Bratu's problem next to its fold: 250 instead of 608).
+  bool recycle = false;
 
   template <class S>
   struct Memory {
@@ -55,6 +77,8 @@ struct NewtonGmres {
     std::array<double, memory> lengths;  ///< |g| of the last iterates, a ring
     double lowest;                       ///< |g| when it last fell by a tenth
     int since_lowest;                    ///< steps since then
+    double radius;                       ///< of the ball that steps stay in
+    detail::KrylovSpace<S> kept;         ///< of an earlier step; no columns: none
   };
 
   template <class S>
@@ -63,6 +87,8 @@ struct NewtonGmres {
     check(first_forcing > 0 && first_forcing <= max_forcing, "first_forcing of NewtonGmres", first_forcing,
           "a number above 0, at most max_forcing");
     check(max_products >= 2, "max_products of NewtonGmres", max_products, "2 or more");
+    check(!recycle || globalization == Globalization::trust_region, "recycle of NewtonGmres with a line search",
+          recycle, "false, or a trust region");
     check(max_shortenings >= 0, "max_shortenings of NewtonGmres", max_shortenings, "0 or more");
     return {scratch.take<S>(size),
             scratch.take<S>(size),
@@ -73,7 +99,9 @@ struct NewtonGmres {
             0,
             {},
             0,
-            0};
+            0,
+            std::numeric_limits<double>::infinity(),
+            detail::KrylovSpace<S>::make(size, recycle ? restart : 0, scratch)};
   }
 
   template <class S, class Map>
@@ -93,7 +121,8 @@ struct NewtonGmres {
     if (m.since_lowest == patience + leaps) m.since_lowest = 0;
     const bool leap = m.since_lowest >= patience;
     if (leap) m.forcing = 1e-8;
-    solve_for_step(m, z, f, map);
+    if (globalization == Globalization::trust_region) return search_in_ball(m, z, f, map, length, leap);
+    detail::solve_newton_equation<restart, S>(map, z, f, 0, m.forcing, max_products, m.step);
     return search(m, z, f, map, length, leap);
   }
 
@@ -112,29 +141,6 @@ struct NewtonGmres {
     m.lengths[static_cast<std::size_t>(m.count++ % memory)] = length;
   }
 
-  /// m.step = s; g itself, the step of Picard, where GMRES found nothing.
-  template <class S, class Map>
-  void solve_for_step(Memory<S>& m, std::type_identity_t<std::span<const S>> z,
-                      std::type_identity_t<std::span<const S>> f, const SampleMap<S, Map>& map) const {
-    const Index size = static_cast<Index>(z.size());
-    const Shape shape{size};
-    Scratch scratch;
-    const View<S> g = scratch.state<S>(shape), s(m.step, shape);
-    g.vector() = detail::ConstVectorMap<S>(f.data(), size) - detail::ConstVectorMap<S>(z.data(), size);
-    s.vector().setZero();
-    const auto linear = map.linearize(z, f);
-    const auto op = [&](View<const S> v, View<S> out) {
-      if (!linear.jvp({v.data(), z.size()}, {out.data(), z.size()})) out.vector().setZero();
-      out.vector() = v.vector() - out.vector();
-    };
-    SampleResult result;
-    // One evaluation is kept for the line search.
-    const LinearStop stop{.tolerance = m.forcing, .max_evaluations = std::min(max_products, map.left() - 1)};
-    Gmres<restart>{}.template solve_tile<S>(op, View<const S>(g), s, stop, std::span<SampleResult>(&result, 1));
-    const double found = detail::norm(m.step, size);
-    if (!(found > 0) || !std::isfinite(found)) s.vector() = g.vector();
-  }
-
   /// z and f become those of the end of the search. True if any trial was made.
   template <class S, class Map>
   bool search(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map, double length,
@@ -148,24 +154,95 @@ struct NewtonGmres {
     double lambda = 1, best = std::numeric_limits<double>::infinity();
     for (int tries = 0; tries <= max_shortenings; ++tries) {
       detail::VectorMap<S>(m.trial, size) = from + static_cast<S>(lambda) * along;
-      if (!map({m.trial, z.size()}, {m.trial_value, z.size()})) break;
-      const ResidualNorms norms = detail::residual_norms<S>(m.trial, m.trial_value, size);
-      const bool finite = norms.finite() && norms.residual < std::numeric_limits<double>::max();
-      if (finite && norms.residual < best) {
-        best = norms.residual;
-        std::swap(m.trial, m.best);
-        std::swap(m.trial_value, m.best_value);
-      }
-      if (finite && (leap || norms.residual <= (1 - 1e-4 * lambda) * highest)) break;
-      if (!finite) {
-        map.count_failed_trial();
+      double reached = 0;
+      if (!attempt(m, z.size(), map, best, reached)) break;
+      if (std::isinf(reached)) {
         lambda *= 0.1;
+      } else if (leap || reached <= (1 - 1e-4 * lambda) * highest) {
+        break;
       } else {  // the parabola of |g|^2 whose slope at 0 is that of an exact step, -2 |g|^2
-        const double ratio = norms.residual / length;
+        const double ratio = reached / length;
         lambda = std::clamp(lambda / (ratio * ratio - 1 + 2 * lambda), 0.1, 0.5) * lambda;
       }
     }
+    return take_best(m, z, f, best);
+  }
+
+  /// The same, of dogleg steps within a ball.
+  template <class S, class Map>
+  bool search_in_ball(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map, double length,
+                      bool leap) const {
+    const Index size = static_cast<Index>(z.size());
+    const detail::ConstVectorMap<S> from(z.data(), size);
+    detail::VectorMap<S> s(m.step, size);
+    Scratch scratch;
+    const bool first = m.kept.columns == 0;
+    auto space = recycle && first ? m.kept : detail::KrylovSpace<S>::make(size, restart, scratch);
+    S* const moved = scratch.take<S>(size);
+    double *const y = scratch.take<double>(space.limit), *const p = scratch.take<double>(space.limit),
+                  *const image = scratch.take<double>(space.limit);
+    const auto linear = map.linearize(z, f);
+    s = detail::ConstVectorMap<S>(f.data(), size) - from;
+    int products = 0;
+    const auto op = [&](const S* v, S* out) {
+      if (map.left() < 2 || products++ == max_products) return false;
+      m.kept.approximate_inverse(v, moved);
+      return detail::apply_newton_operator<S>(linear, 0, {moved, z.size()}, {out, z.size()});
+    };
+    space.build(op, m.step, length, m.forcing);
+    if (space.columns == 0) {  // nothing was found: the step of Picard
+      std::copy_n(f.data(), size, z.data());
+      return false;
+    }
+    for (int j = 0; j <= space.columns; ++j) space.right[j] /= length;  // y is in units of |g|
+    double best = std::numeric_limits<double>::infinity();
+    for (int tries = 0; tries <= max_shortenings; ++tries) {
+      const double radius = leap ? std::numeric_limits<double>::infinity() : m.radius / length;
+      const detail::DoglegStep found = detail::dogleg(space, radius, y, p, image);
+      s.setZero();
+      space.add(y, space.columns, length, m.step);
+      m.kept.approximate_inverse(m.step, moved);
+      std::copy_n(moved, size, m.step);
+      detail::precondition<S>(linear, {m.step, z.size()});
+      detail::VectorMap<S>(m.trial, size) = from + s;
+      double reached = 0;
+      if (!attempt(m, z.size(), map, best, reached) || leap) break;
+      // What |g|^2 lost, beside what the model said.
+      const double ratio = reached / length, gain = (1 - ratio * ratio) / (1 - found.residual * found.residual);
+      if (gain > 0.75 && found.length >= 0.99 * radius) m.radius = 2 * found.length * length;
+      if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * found.length * length;
+      if (gain >= 1e-4) break;
+    }
+    if (recycle && first) {
+      m.kept = space;
+    } else if (2 * space.columns > m.kept.columns) {
+      m.kept.columns = 0;
+    }
+    return take_best(m, z, f, best);
+  }
+
+  /// Evaluates f at m.trial, which becomes m.best if |g| there, `reached`, is the least so far; infinity where f is not
+  /// finite. False if no evaluation is left.
+  template <class S, class Map>
+  static bool attempt(Memory<S>& m, std::size_t size, const SampleMap<S, Map>& map, double& best, double& reached) {
+    if (!map({m.trial, size}, {m.trial_value, size})) return false;
+    const ResidualNorms norms = detail::residual_norms<S>(m.trial, m.trial_value, static_cast<Index>(size));
+    const bool finite = norms.finite() && norms.residual < std::numeric_limits<double>::max();
+    reached = finite ? norms.residual : std::numeric_limits<double>::infinity();
+    if (!finite) map.count_failed_trial();
+    if (reached < best) {
+      best = reached;
+      std::swap(m.trial, m.best);
+      std::swap(m.trial_value, m.best_value);
+    }
+    return true;
+  }
+
+  /// z and f become the best of the trials, if there is one.
+  template <class S>
+  static bool take_best(const Memory<S>& m, std::span<S> z, std::span<S> f, double best) {
     if (std::isinf(best)) return true;
+    const Index size = static_cast<Index>(z.size());
     std::copy_n(m.best, size, z.data());  // not z + lambda s once more, which may be rounded otherwise
     std::copy_n(m.best_value, size, f.data());
     return true;

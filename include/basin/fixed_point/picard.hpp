@@ -18,6 +18,7 @@ namespace basin {
 
 struct Picard {
   static constexpr std::string_view name = "picard";
+  static constexpr bool may_be_moved = true;
 
   double damping = 1;  ///< above 0; below 1 damps, above 1 relaxes beyond f(z)
 

@@ -8,6 +8,9 @@
 //   map.linearize(z, f) -> linear     the derivative J = df/dz at z, where f = f(z) is known. Needs left() >= 1
 //     linear.jvp(t, out) -> bool      out = J t
 //     linear.vjp(w, out) -> bool      out = J^T w; there only if the map says so (linear.has_vjp)
+//     linear.precondition(v, out)     out = about (I - J)^-1 v; there only if the map has one (linear.has_precondition)
+//   map.through(other)                the same sample and counts, of another map
+//   map.inner()                       the map as the caller of solve gave it
 //
 // z, out and the rest are std::span of one sample. Each evaluation of f and each product counts as one evaluation of
 // the sample. Nothing here checks that values are finite.
@@ -18,7 +21,8 @@
 //                                                                  and, if it likes, vjp(w, out); sample i of z is
 //                                                                  number samples[i] of the batch
 //
-// which counts as one evaluation, for it evaluates f in most cases. Any other map gets a forward difference,
+// which counts as one evaluation, for it evaluates f in most cases. precondition is what the caller knows of the
+// inverse of I - J, linear and the same each time; it counts as nothing. Any other map gets a forward difference,
 //
 //   J t = (f(z + h t) - f(z)) / h        h = sqrt(epsilon) (1 + |z|) / |t|
 //
@@ -75,6 +79,9 @@ struct Budget {
 template <class S, class Linear>
 struct GivenLinearization {
   static constexpr bool has_vjp = requires(const Linear& linear, View<const S> w, View<S> out) { linear.vjp(w, out); };
+  static constexpr bool has_precondition = requires(const Linear& linear, View<const S> v, View<S> out) {
+    linear.precondition(v, out);
+  };
 
   Budget budget;
   Shape shape;
@@ -90,13 +97,16 @@ struct GivenLinearization {
     static_cast<void>(linear.vjp(View<const S>(w.data(), shape), View<S>(out.data(), shape)));
     return true;
   }
+  void precondition(std::span<const S> v, std::span<S> out) const requires has_precondition {
+    static_cast<void>(linear.precondition(View<const S>(v.data(), shape), View<S>(out.data(), shape)));
+  }
 };
 
 /// Forward differences.
 template <class S, class SampleMap>
 class DifferenceLinearization {
  public:
-  static constexpr bool has_vjp = false;
+  static constexpr bool has_vjp = false, has_precondition = false;
 
   DifferenceLinearization(const SampleMap& map, std::span<const S> z, std::span<const S> f)
       : map_(map),
@@ -141,6 +151,13 @@ class SampleMap {
       : f_(f), shape_(shape), number_(number, 1), budget_{used, most}, failed_trials_(failed_trials) {}
 
   [[nodiscard]] int left() const { return budget_.left(); }
+
+  [[nodiscard]] const Map& inner() const { return f_; }
+
+  template <class Other>
+  [[nodiscard]] SampleMap<S, Other> through(const Other& other) const {
+    return {other, shape_, number_.data(), budget_.used, budget_.most, failed_trials_};
+  }
 
   void count_failed_trial() const {
     if (failed_trials_ != nullptr) ++*failed_trials_;

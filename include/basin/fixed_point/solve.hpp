@@ -76,6 +76,12 @@ ResidualNorms take_in(const Method& method, Memory& memory, View<const S> z, Vie
   }
 }
 
+/// Moves z to where the method allows it to be.
+template <class S, class Method>
+void project(const Method& method, View<S> z) {
+  if constexpr (requires { method.project(span_of(z)); }) method.project(span_of(z));
+}
+
 /// One sample of a tile. Trivially copyable: samples move up when others leave.
 template <class S, class Memory>
 struct Solving {
@@ -126,6 +132,7 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
     s.watch.count_step();
     if (s.watch.takes_plain_step()) {
       std::copy_n(value.data(), value.size(), s.z);
+      project(method, View<S>(s.z, shape));
       return true;
     }
     if constexpr (StepsWithMap<Method, S, Map>) {
@@ -161,6 +168,7 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
                                                          static_cast<double>(std::numeric_limits<S>::epsilon()))});
   }
   std::copy_n(z.data(), z.size(), current.data());
+  for (Index n = 0; n < samples; ++n) project(method, current.sample(n));
 
   for (Index active = samples; active > 0;) {
     evaluate<S>(f, current.samples(0, active), value.samples(0, active),
