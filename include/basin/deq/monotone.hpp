@@ -84,7 +84,7 @@ struct Monotone {
     return taps;
   }
 
-  /// A proved bound of |I - W|, at most some 1.3 times as large.
+  /// A proved bound of |I - W|: of convolutions for planes of any size, on large ones at most some 1.3 times as large.
   [[nodiscard]] static double lipschitz(std::span<const double> one_minus_w) {
     return convolution_norm_bound(one_minus_w, Features, Features, Weights::wide,
                                   {.squarings = 4, .points_per_degree = 8});
@@ -145,7 +145,8 @@ struct Monotone {
     finish<S>(static_cast<S>(prepared->alpha), z, u, out);
   }
 
-  /// J = D ((1 - alpha) I + alpha W), D = 1 where f > 0 and else 0. Refers to theta, z and what was prepared, or owns it.
+  /// J = D ((1 - alpha) I + alpha W), D = 1 where f > 0 and else 0. Refers to theta, z and what was prepared, or owns
+  /// it.
   template <class S>
   class Linearization {
    public:
@@ -193,7 +194,8 @@ struct Monotone {
       Buffer<S> dw(Weights::composed_count);
       dw.vector().setZero();
       linear_.pullback(View<const S>(g), View<S>{}, std::span<S, Linear::param_count>(dw.data(), Linear::param_count));
-      Weights::pull_back(theta_.data(), static_cast<const S*>(dw.data()), dtheta.data(), dtheta.data() + Weights::count);
+      Weights::pull_back(theta_.data(), static_cast<const S*>(dw.data()), dtheta.data(),
+                         dtheta.data() + Weights::count);
     }
 
    private:

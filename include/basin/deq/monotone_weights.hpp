@@ -29,7 +29,7 @@ template <int Features, int Kernel>
 struct MonotoneWeights {
   static constexpr int radius = (Kernel - 1) / 2, wide = 2 * Kernel - 1;  // W has wide x wide taps
   static constexpr Index tap_size = Index{Features} * Features;
-  static constexpr Index count = tap_size * Kernel * Kernel;        // numbers of A, and of B
+  static constexpr Index count = tap_size * Kernel * Kernel;       // numbers of A, and of B
   static constexpr Index composed_count = tap_size * wide * wide;  // of W
 
   template <class S>

@@ -12,8 +12,8 @@
 // and statuses, starts, adjoints and everything else are those of any equilibrium. |v| = 2 relu(v) - v is the reflected
 // resolvent of relu, 2 V (. + alpha u) - I that of z - W z - u; the first does not lengthen distances, the second
 // shortens them, so T is a contraction for every alpha > 0 and every theta, as I - W is strongly monotone. Picard
-// iteration of T converges from anywhere. E. Winston, J. Z. Kolter 2020, arXiv 2006.08591, algorithm 2; P. Giselsson, S. Boyd
-// 2017, IEEE Trans. Automatic Control 62(2), for the rate:
+// iteration of T converges from anywhere. E. Winston, J. Z. Kolter 2020, arXiv 2006.08591, algorithm 2; P. Giselsson,
+// S. Boyd 2017, IEEE Trans. Automatic Control 62(2), for the rate:
 //
 //   sqrt(1 - 4 alpha m / (1 + alpha L)^2) or better        L >= |I - W|
 //
@@ -37,8 +37,9 @@ namespace basin {
 
 template <class C, int... Plane>
 struct PeacemanRachford {
-  static_assert(C::periodic, "PeacemanRachford: there is no fast resolvent with zeros beyond the edge: take the cell "
-                             "itself, which is forward-backward splitting");
+  static_assert(C::periodic,
+                "PeacemanRachford: there is no fast resolvent with zeros beyond the edge: take the cell "
+                "itself, which is forward-backward splitting");
   static_assert(sizeof...(Plane) == (C::kernel == 1 ? 0 : 2),
                 "PeacemanRachford: a convolution's resolvent is of one plane: write PeacemanRachford<Cell, Width, "
                 "Height>; a dense one's is of any: PeacemanRachford<Cell>");
@@ -48,7 +49,7 @@ struct PeacemanRachford {
   static constexpr std::size_t param_count = C::param_count;
   using Linear = typename C::Linear;
 
-  C cell{};          ///< its m counts; its alpha, that of forward-backward splitting, does not
+  C cell{};  ///< its m counts; its alpha, that of forward-backward splitting, does not
   /// Of this splitting. 0: 1 / sqrt(m L), with L a bound of |I - W| found once a theta: the best for a symmetric W.
   /// relu(v) does not depend on it at the fixed point, so that the gradient in theta takes it for constant.
   double alpha = 0;
@@ -59,9 +60,11 @@ struct PeacemanRachford {
   [[nodiscard]] Shape state_shape(const Shape& u) const {
     if constexpr (sizeof...(Plane) == 2) {
       constexpr std::array<Index, 2> plane{Plane...};
-      check(u.space[0] == plane[0] && u.space[1] == plane[1] && u.space[2] == 1,
-            "PeacemanRachford: shape of an injection", u.to_string(),
-            "a plane of " + std::to_string(plane[0]) + " x " + std::to_string(plane[1]));
+      const bool fits = u.space == std::array<Index, 3>{plane[0], plane[1], 1};
+      if (!fits) {  // before the message takes memory: this is on hot paths
+        check(fits, "PeacemanRachford: shape of an injection", u.to_string(),
+              "a plane of " + std::to_string(plane[0]) + " x " + std::to_string(plane[1]));
+      }
     }
     return cell.state_shape(u);
   }

@@ -14,9 +14,9 @@
 // Fourier transforms here are products with matrices of cosines and sines: features lie together, so that all of them
 // pass at once through the kernel that layers use; planes of neural networks have some tens of lines; and a plan for
 // fast transforms holds memory that threads cannot share. As numbers are real, half of the frequencies of the first
-// axis are enough. A complex vector stands as [real; imaginary], a complex matrix P + i Q as the real [P -Q; Q P], whose
-// transpose is that of its conjugate. The cost of an application, in multiply-adds a sample: about
-// 2 F W H (W + 2 H) for the transforms and 2 F^2 W H for the products. Memory: 2 F^2 W H numbers.
+// axis are enough. A complex vector stands as [real; imaginary], a complex matrix P + i Q as the real [P -Q; Q P],
+// whose transpose is that of its conjugate. The cost of an application, in multiply-adds a sample: about 2 F W H (W + 2
+// H) for the transforms and 2 F^2 W H for the products. Memory: 2 F^2 W H numbers.
 
 #include <Eigen/LU>
 #include <algorithm>
@@ -50,8 +50,8 @@ class DenseResolvent {
  public:
   DenseResolvent(std::span<const double> one_minus_w, double alpha)
       : v_(Index{Features} * Features), turned_(v_.size()) {
-    const Matrix<double> v = detail::resolvent_of<double>(
-        Eigen::Map<const Matrix<double>>(one_minus_w.data(), Features, Features), alpha);
+    const Matrix<double> v =
+        detail::resolvent_of<double>(Eigen::Map<const Matrix<double>>(one_minus_w.data(), Features, Features), alpha);
     Eigen::Map<Matrix<S>>(v_.data(), Features, Features) = v.cast<S>();
     Eigen::Map<Matrix<S>>(turned_.data(), Features, Features) = v.transpose().cast<S>();
   }
@@ -79,7 +79,10 @@ class PeriodicResolvent {
  public:
   /// Taps of `kernel` x `kernel`.
   PeriodicResolvent(std::span<const double> one_minus_w, Index kernel, double alpha)
-      : v_(block * block * half * Height), along_x_(Width, 2 * half), back_x_(2 * half, Width), cosines_(Height, Height),
+      : v_(block * block * half * Height),
+        along_x_(Width, 2 * half),
+        back_x_(2 * half, Width),
+        cosines_(Height, Height),
         sines_(Height, Height) {
     for (Index l = 0; l < Height; ++l) {
       for (Index k = 0; k < half; ++k) {

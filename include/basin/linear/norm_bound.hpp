@@ -68,8 +68,8 @@ struct NormBoundOptions {
   }
 }
 
-/// F(s, t) above as a real matrix of twice the size, [P -Q; Q P]. taps: outputs x inputs x kernel x kernel, column-major
-/// as in a Conv's leaf.
+/// F(s, t) above as a real matrix of twice the size, [P -Q; Q P]. taps: outputs x inputs x kernel x kernel,
+/// column-major as in a Conv's leaf.
 [[nodiscard]] inline Matrix<double> symbol(std::span<const double> taps, Index outputs, Index inputs, Index kernel,
                                            double s, double t) {
   const double r = static_cast<double>(kernel - 1) / 2;
