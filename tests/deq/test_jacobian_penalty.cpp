@@ -105,6 +105,32 @@ TEST_CASE("the Jacobian penalty is |J^T v|^2 / size, in the mean |J|^2 / size", 
   CHECK(penalty({}, 1) != penalty({}, 0));
 }
 
+TEST_CASE("the penalty's gradient at a given state is that of the formula, to nine digits and more", "[unit]") {
+  // f = tanh(W z + b + u), D = 1 - f^2, q = W^T D v: d<v, J q>/dz = W^T (-2 f D v (W q)), in theta with v D q^T
+  // besides.
+  const Smooth cell;
+  const auto theta = test::random_parameters<Smooth>(3, 0.5);
+  const Shape one = shape.with_samples(1);
+  const State<double> z = test::random_state(one, 4), u = test::random_state(one, 5);
+  State<double> f(one), dz(one), du(one);
+  Parameters<Smooth, double> dtheta;
+  std::vector<double> values(1);
+  jacobian_penalty<Smooth, double>(cell, theta.span(), z.view(), u.view(), values, 1.0, dz.view(), du.view(),
+                                   dtheta.span(), {}, 5);
+  (void)cell.apply(theta, z.view(), u.view(), f.view());
+  const Matrix<double> w = Eigen::Map<const Matrix<double>>(theta.vector().data(), 4, 4);
+  const Random random{fold_in(5, 0), std::uint64_t{1} << 60};
+  Vector<double> v(4);
+  for (Index i = 0; i < 4; ++i) v[i] = random.normal(static_cast<std::uint64_t>(i));
+  const Vector<double> d = 1 - f.values.array().square(), d_v = d.cwiseProduct(v), q = w.transpose() * d_v;
+  const Vector<double> inner = -2 * f.values.array() * d_v.array() * (w * q).array();
+  CHECK(values[0] == Approx(q.squaredNorm() / 4).epsilon(1e-13));
+  CHECK(test::relative_error(du.values, Vector<double>(inner / 2)) < 1e-9);
+  CHECK(test::relative_error(dz.values, Vector<double>(w.transpose() * inner / 2)) < 1e-9);
+  const Matrix<double> dw = (inner * z.values.transpose() + d_v * q.transpose()) / 2;
+  CHECK(test::relative_error(dtheta.vector().head(16), Eigen::Map<const Vector<double>>(dw.data(), 16)) < 1e-9);
+}
+
 TEST_CASE("a kink next to the equilibrium does not make the penalty's gradient large", "[unit]") {
   const Kinked cell;
   auto theta = test::random_parameters<Kinked>(3, 0.25);
