@@ -5,7 +5,7 @@
 //   P = sum over samples of |J^T v|^2 / size        J = df/dz at z = f(z, u),  v normal,  size = numbers of a z
 //
 // S. Bai, V. Koltun, J. Z. Kolter, "Stabilizing equilibrium models by Jacobian regularization", ICML 2021 (arXiv
-// 2106.14342), section 4. P is an unbiased estimate of |J|_F^2 / size (Hutchinson 1989), and |J|_F bounds the spectral
+// 2106.14342). P is an unbiased estimate of |J|_F^2 / size (Hutchinson 1989), and |J|_F bounds the spectral
 // radius. v is a function of (seed, context.draw, number of the sample, number within it).
 //
 // The gradient is that of P as a function of theta and of what is injected, exact: also through z, the equilibrium,

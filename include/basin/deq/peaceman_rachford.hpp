@@ -10,12 +10,13 @@
 //   Sequential<Equilibrium<PeacemanRachford<MonotoneDense<87>>, Picard>, Relu>
 //
 // and statuses, starts, adjoints and everything else are those of any equilibrium. |v| = 2 relu(v) - v is the reflected
-// resolvent of relu, 2 V (. + alpha u) - I that of z - W z - u; the first does not lengthen distances, the second
-// shortens them, so T is a contraction for every alpha > 0 and every theta, as I - W is strongly monotone. Picard
-// iteration of T converges from anywhere. E. Winston, J. Z. Kolter 2020, arXiv 2006.08591, algorithm 2; P. Giselsson,
-// S. Boyd 2017, IEEE Trans. Automatic Control 62(2), for the rate:
+// resolvent of relu, 2 V (. + alpha u) - I that of z - W z - u. The first does not lengthen distances. The second makes
+// them shorter: with p the difference of two points after V, x = p + alpha (I - W) p that before it,
 //
-//   sqrt(1 - 4 alpha m / (1 + alpha L)^2) or better        L >= |I - W|
+//   |2 p - x|^2 = |x|^2 - 4 alpha <p, (I - W) p>  <=  (1 - 4 alpha m / (1 + alpha L)^2) |x|^2        L = |I - W|
+//
+// So T is a contraction for every alpha > 0 and every theta, and Picard iteration of it converges from anywhere.
+// E. Winston, J. Z. Kolter 2020, arXiv 2006.08591, algorithm 2; D. W. Peaceman, H. H. Rachford 1955, J. SIAM 3(1).
 //
 // An evaluation costs one product with V, as one of the cell costs one with W; what prepares V costs a factorization.
 // With D = sign(v) (-1 at 0), dT/dv = (2 V - I) D and its transpose D (2 V^T - I), which is as short: the adjoint

@@ -8,8 +8,8 @@
 // All values of f are positive, so that a step from anywhere leads to z > 0. f is increasing and concave there, and at
 // least tanh(floor) > 0, which makes it a standard interference mapping; it is bounded by 1, so that it has a fixed
 // point, which is the only one, and to which Picard iteration converges: M. Gabor, T. Piotrowski, R. L. G. Cavalcante,
-// "Positive concave deep equilibrium models", ICML 2024 (arXiv 2402.04029), proposition 1 and section 3 (there weights
-// are cut off at 0 after each step; here no theta gives another). They are the case of degree at most 1 of
+// "Positive concave deep equilibrium models", ICML 2024 (arXiv 2402.04029; there weights are cut off at 0 after each
+// step, here no theta gives others). They are the case of degree at most 1 of
 // subhomogeneous operators: P. Sittoni, F. Tudisco, "Subhomogeneous deep equilibrium models", ICML 2024 (arXiv
 // 2403.00720).
 //

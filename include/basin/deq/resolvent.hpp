@@ -7,7 +7,7 @@
 //   DenseResolvent<S, Features>                     W a matrix, on every cell by itself: V is its explicit inverse
 //   PeriodicResolvent<S, Features, Width, Height>   W a convolution on a torus: it does not mix frequencies, so that V
 //                                                   is a complex matrix of Features x Features for each of them
-//                                                   (E. Winston, J. Z. Kolter 2020, arXiv 2006.08591, section 3.3)
+//                                                   (E. Winston, J. Z. Kolter 2020, arXiv 2006.08591, section 4)
 //
 // W is given by the taps of I - W in double, column-major as in a Conv's leaf. The inverses are made in double.
 //

@@ -8,14 +8,14 @@
 //
 // as |G_k+1| = |G_k|^2 and no spectral norm exceeds Frobenius' norm, which is at most sqrt(rank) times as large: the
 // bound is so close to |A| as a factor of rank^(1 / 2^(p+1)). B. Delattre, Q. Barthelemy, A. Araujo, A. Allauzen,
-// "Efficient bound of Lipschitz constant for convolutional layers by Gram iteration", ICML 2023, theorem 1.
+// "Efficient bound of Lipschitz constant for convolutional layers by Gram iteration", ICML 2023.
 //
 // Of a convolution with taps W_kl, matrices of outputs x inputs, on a plane of any size, periodic or with zeros beyond
 // the edge, of any stride: its norm is at most the largest |F(s, t)| over all angles s and t,
 //
 //   F(s, t) = sum_{k, l} W_kl e^{i (s (k - r) + t (l - r))}        r = (K - 1) / 2
 //
-// (H. Sedghi, V. Gupta, P. Long, "The singular values of convolutional layers", ICLR 2019, section 2, for a torus; with
+// (H. Sedghi, V. Gupta, P. Long, "The singular values of convolutional layers", ICLR 2019, for a torus; with
 // zeros beyond the edge it is a part of that on a larger torus). x^* F y is a trigonometric polynomial of degree r in
 // each angle, and one of degree r is at most its largest value at N > 2 r equally spaced points over cos(pi r / N)
 // (M. Riesz 1914, Jahresbericht der DMV 23: at t from its maximum M it is at least M cos(r t) while |t| <= pi / r). So
