@@ -28,6 +28,7 @@
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/equilibrium_linearization.hpp"
 #include "basin/deq/equilibrium_map.hpp"
+#include "basin/deq/hutchinson.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/deq/jacobian_penalty.hpp"
 #include "basin/deq/monotone.hpp"

@@ -129,6 +129,17 @@ TEST_CASE("the penalty's gradient at a given state is that of the formula, to ni
   CHECK(test::relative_error(dz.values, Vector<double>(w.transpose() * inner / 2)) < 1e-9);
   const Matrix<double> dw = (inner * z.values.transpose() + d_v * q.transpose()) / 2;
   CHECK(test::relative_error(dtheta.vector().head(16), Eigen::Map<const Vector<double>>(dw.data(), 16)) < 1e-9);
+
+  // In a model of float it is computed in double all the same.
+  const State<float> z_single = test::cast<float>(z), u_single = test::cast<float>(u);
+  const Parameters<Smooth, float> theta_single = theta.cast<float>();
+  State<float> dz_single(one), du_single(one);
+  Parameters<Smooth, float> dtheta_single;
+  jacobian_penalty<Smooth, float>(cell, theta_single.span(), z_single.view(), u_single.view(), values, 1.0,
+                                  dz_single.view(), du_single.view(), dtheta_single.span(), {}, 5);
+  CHECK(test::relative_error(dz_single.values, dz.values) < 1e-6);
+  CHECK(test::relative_error(du_single.values, du.values) < 1e-6);
+  CHECK(test::relative_error(dtheta_single.vector(), dtheta.vector()) < 1e-6);
 }
 
 TEST_CASE("a kink next to the equilibrium does not make the penalty's gradient large", "[unit]") {
