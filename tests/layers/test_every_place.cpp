@@ -18,6 +18,7 @@
 #include "basin/layers/pool.hpp"
 #include "basin/layers/reglu.hpp"
 #include "basin/layers/residual.hpp"
+#include "basin/layers/scale.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/nca/gated.hpp"
 #include "basin/nca/lenia.hpp"
@@ -165,6 +166,8 @@ TEST_CASE("layers give a sample the same bits at every place", "[unit]") {
   check_layer(Conv<3, 6, 3, 2>{}, Shape{3, {7, 5, 1}});
   check_layer(Conv<7, 9, 1>{}, Shape{7, {3, 3, 1}});
   check_layer(LayerNorm<13>{}, Shape{13, {3, 1, 1}});
+  check_layer(RmsNorm<13>{}, Shape{13, {3, 1, 1}});
+  check_layer(Scale<13>{}, Shape{13, {3, 1, 1}});
   check_layer(LayerNorm<1031>{}, Shape{1031, {3, 1, 1}});  // more than Eigen unrolls
   check_layer(GroupNorm<6, 3>{}, Shape{6, {5, 5, 1}});
   check_layer(GroupNorm<16, 4>{}, Shape{16, {9, 9, 1}});
