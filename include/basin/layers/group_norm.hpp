@@ -20,7 +20,8 @@
 
 namespace basin {
 
-/// Normalizes each sample by itself, so a batch couples nothing. InstanceNorm is the case of one feature a group. Bias layers before it are lost: Bias::no is enough.
+/// Normalizes each sample by itself, so a batch couples nothing. InstanceNorm is the case of one feature a group. Bias
+/// layers before it are lost: Bias::no is enough.
 template <int C, int G>
 struct GroupNorm {
   static_assert(C > 0 && G > 0, "GroupNorm: the numbers of features and groups must be positive");
