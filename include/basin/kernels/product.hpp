@@ -247,19 +247,22 @@ struct Outer {
     }
   }
 
-  /// The numbers k from `from` on, R at a time, the remainder in smaller tiles.
-  template <bool ragged, int R>
-  static void numbers(int from, Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
-    for (; from + R * pair <= depth; from += R * pair) tile<ragged, R>(from, lines, cells, in, g, first, dw);
-    if constexpr (depth % (R * pair) != 0) {
-      if (from < depth) numbers<ragged, R / 2>(from, lines, cells, in, g, first, dw);
+  /// The last `left` numbers k, R at a time, the remainder in smaller tiles.
+  template <bool ragged, int R, int left>
+  static void numbers(Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
+    constexpr int rest = left % (R * pair);
+    if constexpr (left >= R * pair) {
+      for (int from = depth - left; from < depth - rest; from += R * pair) {
+        tile<ragged, R>(from, lines, cells, in, g, first, dw);
+      }
     }
+    if constexpr (rest != 0) numbers<ragged, R / 2, rest>(lines, cells, in, g, first, dw);
   }
 
   template <bool ragged>
   static void block(Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
     constexpr int V = C::vectors_of(ragged), sums = register_count == 32 ? 24 : 13 - shared;
-    numbers<ragged, std::max(1, sums / (V * shared))>(0, lines, cells, in, g, first, dw);
+    numbers<ragged, std::max(1, sums / (V * shared)), depth>(lines, cells, in, g, first, dw);
   }
 };
 
