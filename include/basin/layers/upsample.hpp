@@ -28,12 +28,12 @@ struct FinerCell {
   double weight;
 };
 
-struct Nearest {
+struct NearestCells {
   static constexpr const char* name = "UpsampleNearest";
   static FinerCell source(Index i, Index factor, Index) { return {i / factor, i / factor, 0}; }
 };
 
-struct Linear {
+struct LinearCells {
   static constexpr const char* name = "UpsampleLinear";
   static FinerCell source(Index i, Index factor, Index n) {
     const Index halves = 2 * i + 1 + factor;  // 2 F (p + 1), never negative
@@ -181,9 +181,9 @@ struct Upsample {
 }  // namespace detail
 
 template <int Factor, int Axes = 2>
-using UpsampleNearest = detail::Upsample<detail::Nearest, Factor, Axes>;
+using UpsampleNearest = detail::Upsample<detail::NearestCells, Factor, Axes>;
 
 template <int Factor, int Axes = 2>
-using UpsampleLinear = detail::Upsample<detail::Linear, Factor, Axes>;
+using UpsampleLinear = detail::Upsample<detail::LinearCells, Factor, Axes>;
 
 }  // namespace basin
