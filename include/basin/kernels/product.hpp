@@ -135,12 +135,17 @@ struct Gather {
     }
   }
 
-  /// The cells of a line from p on in tiles of P, the remainder in smaller ones.
+  /// The cells of a line from p on in tiles of P; the remainder in one tile that is large enough. A tile takes as long
+  /// as its chains of sums for any few cells, so it covers once more some cells that are done, where there are such.
   template <bool ragged, int P>
   static void line(Index p, Index cells, int rows, const S* const* in, const S* w, int first, const S* start, S* out) {
     for (; p + P <= cells; p += P) tile<ragged, P>(rows, in, p * Step, w, first, start, out + p * OutStep);
     if constexpr (P > 1) {
-      if (p < cells) line<ragged, P / 2>(p, cells, rows, in, w, first, start, out);
+      if (cells - p > P / 2 && cells >= P) {
+        tile<ragged, P>(rows, in, (cells - P) * Step, w, first, start, out + (cells - P) * OutStep);
+      } else if (p < cells) {
+        line<ragged, P / 2>(p, cells, rows, in, w, first, start, out);
+      }
     }
   }
 

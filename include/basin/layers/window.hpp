@@ -87,9 +87,11 @@ struct DenseTaps {
   static void gather(Index cells, int rows, const S* const* in, const S* w, const S* start, S* out) {
     kernels::gather<Taps * From, Step * From, To, OutStep * To>(cells, rows, in, w, start, out);
   }
-  template <int Taps, int Step, class S>
+  template <int Rows, int Taps, int Step, class S>
   static void outer(Index lines, Index cells, const S* const* in, const S* g, S* dw) {
-    kernels::outer<Taps * From, Step * From, To>(lines, cells, in, g, dw);
+    for (int r = 0; r < Rows; ++r) {
+      kernels::outer<Taps * From, Step * From, To>(lines, cells, in + r * lines, g, dw + r * Taps * weights);
+    }
   }
   template <class S>
   static void turn(const S* w, S* turned) {
@@ -115,9 +117,9 @@ struct DepthwiseTaps {
   static void gather(Index cells, int rows, const S* const* in, const S* w, const S* start, S* out) {
     kernels::depthwise_gather<C, Taps, Step, OutStep>(cells, rows, in, w, start, out);
   }
-  template <int Taps, int Step, class S>
+  template <int Rows, int Taps, int Step, class S>
   static void outer(Index lines, Index cells, const S* const* in, const S* g, S* dw) {
-    kernels::depthwise_outer<C, Taps, Step>(lines, cells, in, g, dw);
+    kernels::depthwise_outer<C, Rows, Taps, Step>(lines, cells, in, g, dw);
   }
   template <class S>
   static void turn(const S* w, S* turned) {

@@ -123,27 +123,24 @@ struct WindowLines {
     const Index slots = (band - 1) * Z::stride + Z::span;
     Scratch scratch;
     LineRing<S, decltype(load)> ring(scratch.take<S>(bordered.slab * slots), bordered.slab, slots, -Z::before, load);
-    const S** under = scratch.take<const S*>(band * out.y);
+    constexpr int rows = Z::kernel * Y::kernel * runs;
+    const S** under = scratch.take<const S*>(rows * band * out.y);
     for (Index first = 0; first < out.z; first += band) {
       const Index count = std::min(band, out.z - first), top = first * Z::stride - Z::before;
       ring.reach(top, top + (count - 1) * Z::stride + Z::span);
-      S* of_tap = dweights;
-      for (int m = 0; m < Z::kernel; ++m) {
-        for (int l = 0; l < Y::kernel; ++l) {
-          for (int k = 0; k < runs; ++k, of_tap += run * Taps::weights) {
-            for (Index j = 0; j < count; ++j) {
-              const Index z = top + j * Z::stride + m * Z::dilation;
-              const bool seen = Edge::source(z, in.z) != nothing;
-              for (Index line = 0; line < out.y; ++line) {
-                const Index at = line * Y::stride + l * Y::dilation - Y::before;
-                under[j * out.y + line] =
-                    (seen ? bordered.line_at(ring.slot(z), at) : bordered.zeros) + k * X::dilation * from;
-              }
-            }
-            Taps::template outer<run, X::stride>(count * out.y, out.x, under, g + first * out.y * out.x * to, of_tap);
+      const S** next = under;
+      for (int row = 0; row < rows; ++row) {
+        const int m = row / (Y::kernel * runs), l = row / runs % Y::kernel, k = row % runs;
+        for (Index j = 0; j < count; ++j) {
+          const Index z = top + j * Z::stride + m * Z::dilation;
+          const bool seen = Edge::source(z, in.z) != nothing;
+          for (Index line = 0; line < out.y; ++line) {
+            const Index at = line * Y::stride + l * Y::dilation - Y::before;
+            *next++ = (seen ? bordered.line_at(ring.slot(z), at) : bordered.zeros) + k * X::dilation * from;
           }
         }
       }
+      Taps::template outer<rows, run, X::stride>(count * out.y, out.x, under, g + first * out.y * out.x * to, dweights);
     }
   }
 
