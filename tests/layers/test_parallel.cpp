@@ -8,8 +8,12 @@
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/dropout.hpp"
+#include "basin/layers/grouped.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/layers/split.hpp"
+#include "basin/layers/transposed_conv.hpp"
+#include "basin/layers/upsample.hpp"
+#include "support/counting_allocator.hpp"
 #include "support/layer_checks.hpp"
 
 using namespace basin;
@@ -80,6 +84,22 @@ TEST_CASE("layers side by side get the context, and name their leaves", "[unit][
   const auto leaves = leaves_of<Beside>();
   REQUIRE(leaves.size() == 2);
   CHECK((leaves[0].name == "1.weight" && leaves[1].name == "1.bias"));
+}
+
+TEST_CASE("what is prepared once is applied without an allocation", "[unit][parallel]") {
+  if (!basin_test::counts_allocations()) return;
+  using Model = Sequential<Concat<DepthwiseConv<4>, UpsampleLinear<1>>, Grouped<2, Dense<4, 3>>,
+                           Sum<TransposedConv<6, 6>, UpsampleNearest<2>>>;
+  const Model model;
+  const auto theta = random_parameters<Model>(1);
+  const auto prepared = model.prepare(theta.span());
+  const auto x = random_state(Shape{4, {5, 3, 1}, 2}, 2);
+  State<double> y(model.out_shape(x.shape));
+  const auto apply = [&] { static_cast<void>(model.apply(theta, x.view(), y.view(), {}, prepared)); };
+  apply();
+  const basin_test::AllocationCount later;
+  apply();
+  CHECK(later.allocations() == 0);
 }
 
 TEST_CASE("layers side by side have to give the same cells", "[unit][parallel]") {
