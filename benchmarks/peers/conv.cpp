@@ -1,11 +1,15 @@
-// 3x3 convolutions that keep the size, without bias: batch 32, 28 x 28 cells, as many features out as in. Milliseconds
-// of the forward pass, of the gradient in the input and of the gradient in the weights; GFLOP/s count the taps beyond
-// the edge, as is the custom. "Weights prepared" is what a solve does, which transforms them once
-// (kernels/winograd.hpp); the transform is left out of the time, and the GFLOP/s are those that the direct sum would
-// need. The peers are oneDNN (onednn.cpp) and torch (torch_conv.py).
+// Convolutions without bias. "conv": 3x3, batch 32, 28 x 28 cells, as many features out as in; the others are in main.
+// Milliseconds of the forward pass, of the gradient in the input and of the gradient in the weights; GFLOP/s count the
+// taps beyond the edge, as is the custom, and no zeros between the cells of a transposed convolution. "Weights
+// prepared" is what a solve does, which transforms them once (kernels/winograd.hpp); the transform is left out of the
+// time, and the GFLOP/s are those that the direct sum would need. The peers are oneDNN (onednn.cpp) and torch
+// (torch_conv.py).
 
 #include "basin/layers/conv.hpp"
 
+#include "basin/layers/grouped.hpp"
+#include "basin/layers/transposed_conv.hpp"
+#include "basin/layers/window_conv.hpp"
 #include "measuring.hpp"
 
 namespace {
@@ -13,14 +17,14 @@ namespace {
 using namespace basin;
 using namespace basin::benchmarks;
 
-template <int C>
-void measure(const Options& options, double peak) {
-  using Layer = Conv<C, C, 3, 1, Zero, Bias::no>;
-  using Linear = typename Layer::template Linearization<float>;
+/// `kind` begins the names of its works, C ends them.
+template <class Layer>
+void measure(const Options& options, double peak, const std::string& kind, const Shape& shape) {
+  using Linear = LinearizationOf<Layer, float>;
   const Layer layer;
-  State<float> x(Shape{C, {28, 28, 1}, 32});
-  State<float> y(x.shape);
-  State<float> w(x.shape);
+  State<float> x(shape);
+  State<float> y(layer.out_shape(shape));
+  State<float> w(y.shape);
   State<float> dx(x.shape);
   Parameters<Layer, float> theta;
   fill_uniform(x.values, 1, -1, 1);
@@ -37,12 +41,16 @@ void measure(const Options& options, double peak) {
 
   const auto forward = [&] {
     for_parts(x.shape.samples, [&](Index, Index first, Index count) {
-      layer.apply(theta, x.view().samples(first, count), y.view().samples(first, count));
+      static_cast<void>(report_of(
+          [&] { return layer.apply(theta, x.view().samples(first, count), y.view().samples(first, count)); }));
     });
   };
   const auto input_gradient = [&] {
     for_parts(x.shape.samples, [&](Index part, Index first, Index count) {
-      linear[static_cast<std::size_t>(part)].vjp(w.view().samples(first, count), dx.view().samples(first, count));
+      static_cast<void>(report_of([&] {
+        return linear[static_cast<std::size_t>(part)].vjp(w.view().samples(first, count),
+                                                          dx.view().samples(first, count));
+      }));
     });
   };
   Parameters<Layer, float> gradient;
@@ -50,23 +58,28 @@ void measure(const Options& options, double peak) {
     for_parts(x.shape.samples, [&](Index part, Index first, Index count) {
       Parameters<Layer, float>& own = gradients[static_cast<std::size_t>(part)];
       own.vector().setZero();
-      linear[static_cast<std::size_t>(part)].pullback(w.view().samples(first, count), View<float>{}, own.span());
+      static_cast<void>(report_of([&] {
+        return linear[static_cast<std::size_t>(part)].pullback(w.view().samples(first, count), View<float>{},
+                                                               own.span());
+      }));
     });
     gradient.vector().setZero();
     for (const Parameters<Layer, float>& own : gradients) gradient.vector() += own.vector();
   };
 
-  const double flops = 2.0 * static_cast<double>(y.shape.cells()) * 9 * C * C;
+  // Each weight meets each cell of the coarser grid.
+  const auto cells = static_cast<double>(std::min(x.shape.cells(), y.shape.cells()));
+  const double flops = 2.0 * cells * static_cast<double>(Layer::param_count);
   const auto report = [&](const std::string& name, const auto& work, const auto& result) {
     const double seconds = seconds_of(options, work);
     const double gflops = flops / seconds * 1e-9;
-    print_result(name + ", C = " + std::to_string(C), "", "ms", seconds * 1e3,
+    print_result(kind + " " + name + ", C = " + std::to_string(shape.features), "", "ms", seconds * 1e3,
                  {{"gflops", gflops}, {"share_of_peak", gflops / peak}, {"check", length_of(result)}});
   };
-  report("conv forward", forward, y.values);
-  report("conv input gradient", input_gradient, dx.values);
-  report("conv weight gradient", weight_gradient, gradient.vector());
-  if constexpr (Layer::winograd) {
+  report("forward", forward, y.values);
+  report("input gradient", input_gradient, dx.values);
+  report("weight gradient", weight_gradient, gradient.vector());
+  if constexpr (requires { requires Layer::winograd; }) {
     const auto prepared = layer.prepare(std::as_const(theta).span());
     linear.clear();
     for (Index part = 0; part < parts_of_batch; ++part) {
@@ -80,8 +93,8 @@ void measure(const Options& options, double peak) {
                          [](float*, Index, Index) {});
       });
     };
-    report("conv forward, weights prepared", forward_prepared, y.values);
-    report("conv input gradient, weights prepared", input_gradient, dx.values);
+    report("forward, weights prepared", forward_prepared, y.values);
+    report("input gradient, weights prepared", input_gradient, dx.values);
   }
 }
 
@@ -91,9 +104,18 @@ int main(int argc, char** argv) {
   const Options options = read_options(argc, argv);
   set_threads(options.threads);
   const double peak = peak_gflops() * options.threads;
-  measure<8>(options, peak);
-  measure<16>(options, peak);
-  measure<32>(options, peak);
-  measure<48>(options, peak);
-  measure<64>(options, peak);
+  const Shape plane{0, {28, 28, 1}, 32};
+  measure<Conv<8, 8, 3, 1, Zero, Bias::no>>(options, peak, "conv", plane.with_features(8));
+  measure<Conv<16, 16, 3, 1, Zero, Bias::no>>(options, peak, "conv", plane.with_features(16));
+  measure<Conv<32, 32, 3, 1, Zero, Bias::no>>(options, peak, "conv", plane.with_features(32));
+  measure<Conv<48, 48, 3, 1, Zero, Bias::no>>(options, peak, "conv", plane.with_features(48));
+  measure<Conv<64, 64, 3, 1, Zero, Bias::no>>(options, peak, "conv", plane.with_features(64));
+  measure<Conv1d<32, 32, 5, 1, Zero, Bias::no>>(options, peak, "conv over 1 axis", Shape{32, {784, 1, 1}, 32});
+  measure<Conv3d<16, 16, 3, 1, Zero, Bias::no>>(options, peak, "conv over 3 axes", Shape{16, {16, 16, 16}, 8});
+  measure<ConvNd<32, 32, Window{.dilation = 2}, Zero, Bias::no>>(options, peak, "dilated conv",
+                                                                 plane.with_features(32));
+  measure<DepthwiseConv<32, Window{}, Zero, Bias::no>>(options, peak, "depthwise conv", plane.with_features(32));
+  measure<Grouped<4, Conv<16, 16, 3, 1, Zero, Bias::no>>>(options, peak, "grouped conv", plane.with_features(64));
+  measure<TransposedConv<32, 32, Window{.kernel = 4, .stride = 2}, Zero, Bias::no>>(options, peak, "transposed conv",
+                                                                                    Shape{32, {14, 14, 1}, 32});
 }

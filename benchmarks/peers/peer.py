@@ -85,21 +85,26 @@ def uniform_numbers(seed, shape, low, high):
     return (low + (high - low) * (bits * 2.0**-32)).astype(numpy.float32).reshape(shape)
 
 
-def uniform_images(seed, samples, features, height, width, low, high):
-    """A torch tensor (samples, features, height, width) with the numbers of a state of basin's, in torch's own
-    layout."""
+def uniform_images(seed, samples, features, *extents_and_range):
+    """A torch tensor (samples, features, [depth, height,] width) with the numbers of a state of basin's, in torch's own
+    layout. After the extents come the lowest and the highest number."""
     import torch
 
-    numbers = uniform_numbers(seed, (samples, height, width, features), low, high)
-    return torch.from_numpy(numbers).permute(0, 3, 1, 2).contiguous()
+    *extents, low, high = extents_and_range
+    numbers = uniform_numbers(seed, (samples, *extents, features), low, high)
+    return torch.from_numpy(numbers).movedim(-1, 1).contiguous()
 
 
-def uniform_kernel(seed, outputs, inputs, size, low, high):
-    """A torch tensor (outputs, inputs, size, size) with the numbers of the weights of basin's Conv."""
+def uniform_kernel(seed, outputs, inputs, size, low, high, axes=2, groups=1):
+    """A torch tensor (outputs, inputs / groups, size, ...) with the numbers of the weights of basin's convolutions."""
     import torch
 
-    numbers = uniform_numbers(seed, (size, size, inputs, outputs), low, high)
-    return torch.from_numpy(numbers).permute(3, 2, 0, 1).contiguous()
+    if 1 < groups == inputs:  # depthwise: features lie together
+        numbers = torch.from_numpy(uniform_numbers(seed, (*(size,) * axes, inputs), low, high))
+        return numbers.movedim(-1, 0).unsqueeze(1).contiguous()
+    shape = (groups, *(size,) * axes, inputs // groups, outputs // groups)
+    numbers = torch.from_numpy(uniform_numbers(seed, shape, low, high))
+    return numbers.movedim(-1, 1).movedim(-1, 2).flatten(0, 1).contiguous()
 
 
 def uniform_matrix(seed, outputs, inputs, low, high):

@@ -16,7 +16,22 @@ TEST_CASE("products take every run and step", "[unit][kernels]") {
   check_product<12, 4, 10, float>();  // a kernel of 3 cells over 4 features
   check_product<12, 8, 16, float>();  // the same with a stride of 2
   check_product<5, 15, 3, float>();   // a stride beyond the run: numbers between are skipped
+  check_product<12, 6, 2, double>();  // a kernel of 4 cells over 3 features with a stride of 2
   check_product<7, 1, 9, double>();
+}
+
+TEST_CASE("products leave what lies between the cells of their result", "[unit][kernels]") {
+  constexpr int run = 6, outputs = 5, apart = 13, cells = 9;
+  const auto in = test::whole_numbers<float>(cells * run, 1), w = test::whole_numbers<float>(run * outputs, 2);
+  const float* line = in.data();
+  std::vector<float> dense(cells * outputs), spread(cells * apart, -7.0f), expected = spread;
+  kernels::gather<run, run, outputs>(cells, 1, &line, w.data(), static_cast<const float*>(nullptr), dense.data());
+  kernels::gather<run, run, outputs, apart>(cells, 1, &line, w.data(), static_cast<const float*>(nullptr),
+                                            spread.data());
+  for (std::size_t p = 0; p < cells; ++p) {
+    std::copy_n(dense.data() + p * outputs, outputs, expected.data() + p * apart);
+  }
+  CHECK(spread == expected);
 }
 
 TEST_CASE("a vector is as wide as the registers and the numbers allow", "[unit][kernels]") {

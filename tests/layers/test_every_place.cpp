@@ -14,11 +14,16 @@
 #include "basin/layers/dense.hpp"
 #include "basin/layers/flatten.hpp"
 #include "basin/layers/group_norm.hpp"
+#include "basin/layers/grouped.hpp"
 #include "basin/layers/layer_norm.hpp"
+#include "basin/layers/parallel.hpp"
 #include "basin/layers/pool.hpp"
 #include "basin/layers/reglu.hpp"
 #include "basin/layers/residual.hpp"
+#include "basin/layers/scale.hpp"
 #include "basin/layers/sequential.hpp"
+#include "basin/layers/transposed_conv.hpp"
+#include "basin/layers/upsample.hpp"
 #include "basin/nca/gated.hpp"
 #include "basin/nca/lenia.hpp"
 #include "basin/nca/perceive.hpp"
@@ -164,7 +169,14 @@ TEST_CASE("layers give a sample the same bits at every place", "[unit]") {
   check_layer(Conv<4, 16, 3>{}, Shape{4, {8, 8, 1}});
   check_layer(Conv<3, 6, 3, 2>{}, Shape{3, {7, 5, 1}});
   check_layer(Conv<7, 9, 1>{}, Shape{7, {3, 3, 1}});
+  check_layer(ConvNd<3, 5, Window{.axes = 3, .stride = 2, .dilation = 2}>{}, Shape{3, {5, 3, 4}});
+  check_layer(DepthwiseConv<13>{}, Shape{13, {5, 3, 1}});
+  check_layer(TransposedConv<3, 6>{}, Shape{3, {5, 3, 1}});
+  check_layer(UpsampleLinear<2>{}, Shape{5, {3, 4, 1}});
+  check_layer(Concat<Identity, Grouped<2, Dense<3, 5>>>{}, Shape{6, {3, 1, 1}});
   check_layer(LayerNorm<13>{}, Shape{13, {3, 1, 1}});
+  check_layer(RmsNorm<13>{}, Shape{13, {3, 1, 1}});
+  check_layer(Scale<13>{}, Shape{13, {3, 1, 1}});
   check_layer(LayerNorm<1031>{}, Shape{1031, {3, 1, 1}});  // more than Eigen unrolls
   check_layer(GroupNorm<6, 3>{}, Shape{6, {5, 5, 1}});
   check_layer(GroupNorm<16, 4>{}, Shape{16, {9, 9, 1}});

@@ -59,6 +59,23 @@ void check_sizes() {
 
 }  // namespace
 
+TEST_CASE("instance norm normalizes each feature of a sample over its cells", "[unit]") {
+  const InstanceNorm<3> layer;
+  auto theta = test::random_parameters<InstanceNorm<3>>(3, 1.0);
+  const State<double> x = test::random_state(Shape{3, {4, 5, 1}, 2}, 11, 2.0);
+  State<double> y(x.shape), expected(x.shape);
+  for (Index n = 0; n < 2; ++n) {
+    for (Index c = 0; c < 3; ++c) {
+      const auto line = x.view().sample(n).matrix().row(c).array();
+      const double mean = line.mean(), variance = (line - mean).square().mean();
+      expected.view().sample(n).matrix().row(c) =
+          theta.vector()[c] * (line - mean) / std::sqrt(variance + layer.epsilon) + theta.vector()[3 + c];
+    }
+  }
+  layer.apply(theta, x.view(), y.view());
+  CHECK(test::relative_error(y.values, expected.values) <= 1e-13);
+}
+
 TEST_CASE("group norm matches its equations at ragged sizes", "[unit]") {
   check_sizes<1, 1>();
   check_sizes<3, 1>();

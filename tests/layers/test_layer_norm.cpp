@@ -46,6 +46,28 @@ TEST_CASE("layer norm matches its equations at ragged sizes", "[unit]") {
   check_size<200>();
 }
 
+TEST_CASE("root mean square norm matches its equation", "[unit]") {
+  const RmsNorm<5> layer{.epsilon = 0.1};
+  const auto theta = test::random_parameters<RmsNorm<5>>(3, 1.0);
+  const State<double> x = test::random_state(Shape{5, {4, 3, 1}, 2}, 11, 2.0);
+  State<double> y(layer.out_shape(x.shape)), expected(x.shape);
+  for (Index cell = 0; cell < x.shape.cells(); ++cell) {
+    const double squares = x.view().matrix().col(cell).squaredNorm() / 5;
+    expected.view().matrix().col(cell) =
+        theta.vector().cwiseProduct(x.view().matrix().col(cell)) / std::sqrt(squares + 0.1);
+  }
+  layer.apply(theta, x.view(), y.view());
+  CHECK(test::relative_error(y.values, expected.values) <= 1e-14);
+  const auto leaves = leaves_of<RmsNorm<5>>();
+  REQUIRE(leaves.size() == 1);
+  CHECK((leaves[0].name == "scale" && leaves[0].size == 5));
+  CHECK_THROWS_WITH(RmsNorm<6>{}.out_shape(Shape{5}), "RmsNorm: number of features is 5, expected 6");
+}
+
+TEST_CASE("root mean square norm has the right derivatives", "[gradient]") {
+  test::check_linearization(RmsNorm<5>{}, Shape{5, {3, 3, 1}, 3}, {.tolerance = 1e-8});
+}
+
 TEST_CASE("layer norm has the right derivatives", "[gradient]") {
   // With one feature, x cancels and only dtheta is left.
   test::check_linearization(LayerNorm<1>{}, Shape{1, {3, 2, 1}, 2}, {.tolerance = 1e-8});

@@ -5,6 +5,7 @@
 // registers.
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <numeric>
@@ -76,6 +77,29 @@ void for_each_cell(Eigen::Index count, S* out, const Term& term) {
   }
   for (Eigen::Index i = whole; i < count; i += C) {
     for (int c = 0; c < C; ++c) store<1>(out + i + c, term.template operator()<1>(i + c, c));
+  }
+}
+
+/// y = x a, or y = x a + b, with the numbers of each feature, on cells of several samples: `count` numbers from the
+/// first feature of a cell on. What fills no period goes through the registers of a filled-up one, so that a number
+/// gets the same bits wherever it stands. y may be x.
+template <int C, bool add, class S>
+void scale_features(Eigen::Index count, const S* x, const PerFeature<C, S>& a, const PerFeature<C, S>& b, S* y) {
+  using Layout = PerFeature<C, S>;
+  constexpr int lanes = Layout::lanes;
+  alignas(64) std::array<S, static_cast<std::size_t>(Layout::period)> rest{};
+  const auto period = [&](const S* from, S* to) {
+    for (int j = 0; j < Layout::period; j += lanes) {
+      Lanes<S, lanes> value = load<lanes>(from + j) * load<lanes>(a.numbers.data() + j);
+      if constexpr (add) value += load<lanes>(b.numbers.data() + j);
+      store<lanes>(to + j, value);
+    }
+  };
+  for (Eigen::Index i = 0; i < count; i += Layout::period) {
+    const bool whole = count - i >= Layout::period;
+    if (!whole) std::copy(x + i, x + count, rest.data());
+    period(whole ? x + i : rest.data(), whole ? y + i : rest.data());
+    if (!whole) std::copy_n(rest.data(), count - i, y + i);
   }
 }
 

@@ -60,8 +60,8 @@ constexpr int numbers_a_vector(int outputs, int depth) {
   return std::is_same_v<S, float> && half && depth % 2 == 0 ? 2 : 1;
 }
 
-/// How a gather of one shape is computed.
-template <int Run, int Step, int Outputs, class S>
+/// How a gather of one shape is computed. OutStep: numbers from one cell of out to the next.
+template <int Run, int Step, int Outputs, class S, int OutStep = Outputs>
 struct Gather {
   /// Where cells share numbers, tiles are one vector wide, and a number is loaded once for all of its cells.
   static constexpr int shared = cells_a_number(Run, Step);
@@ -123,24 +123,29 @@ struct Gather {
       for (int p = 0; p < P; p += 2) {
         S both[lanes];
         store<lanes>(both, sum_pairs<lanes, S>(sum[p][0], sum[std::min(p + 1, P - 1)][0]));
-        store<Outputs>(out + p * Outputs, load<Outputs>(both) + begin);
-        if (p + 1 < P) store<Outputs>(out + (p + 1) * Outputs, load<Outputs>(both + Outputs) + begin);
+        store<Outputs>(out + p * OutStep, load<Outputs>(both) + begin);
+        if (p + 1 < P) store<Outputs>(out + (p + 1) * OutStep, load<Outputs>(both + Outputs) + begin);
       }
     } else {
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) store<lanes>(out + p * Outputs + at(v), sum[p][v]);
+        for (int v = 0; v < V; ++v) store<lanes>(out + p * OutStep + at(v), sum[p][v]);
       }
     }
   }
 
-  /// The cells of a line from p on in tiles of P, the remainder in smaller ones.
+  /// The cells of a line from p on in tiles of P; the remainder in one tile that is large enough. A tile takes as long
+  /// as its chains of sums for any few cells, so it covers once more some cells that are done, where there are such.
   template <bool ragged, int P>
   static void line(Index p, Index cells, int rows, const S* const* in, const S* w, int first, const S* start, S* out) {
-    for (; p + P <= cells; p += P) tile<ragged, P>(rows, in, p * Step, w, first, start, out + p * Outputs);
+    for (; p + P <= cells; p += P) tile<ragged, P>(rows, in, p * Step, w, first, start, out + p * OutStep);
     if constexpr (P > 1) {
-      if (p < cells) line<ragged, P / 2>(p, cells, rows, in, w, first, start, out);
+      if (cells - p > P / 2 && cells >= P) {
+        tile<ragged, P>(rows, in, (cells - P) * Step, w, first, start, out + (cells - P) * OutStep);
+      } else if (p < cells) {
+        line<ragged, P / 2>(p, cells, rows, in, w, first, start, out);
+      }
     }
   }
 
@@ -247,29 +252,33 @@ struct Outer {
     }
   }
 
-  /// The numbers k from `from` on, R at a time, the remainder in smaller tiles.
-  template <bool ragged, int R>
-  static void numbers(int from, Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
-    for (; from + R * pair <= depth; from += R * pair) tile<ragged, R>(from, lines, cells, in, g, first, dw);
-    if constexpr (depth % (R * pair) != 0) {
-      if (from < depth) numbers<ragged, R / 2>(from, lines, cells, in, g, first, dw);
+  /// The last `left` numbers k, R at a time, the remainder in smaller tiles.
+  template <bool ragged, int R, int left>
+  static void numbers(Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
+    constexpr int rest = left % (R * pair);
+    if constexpr (left >= R * pair) {
+      for (int from = depth - left; from < depth - rest; from += R * pair) {
+        tile<ragged, R>(from, lines, cells, in, g, first, dw);
+      }
     }
+    if constexpr (rest != 0) numbers<ragged, R / 2, rest>(lines, cells, in, g, first, dw);
   }
 
   template <bool ragged>
   static void block(Index lines, Index cells, const S* const* in, const S* g, int first, S* dw) {
     constexpr int V = C::vectors_of(ragged), sums = register_count == 32 ? 24 : 13 - shared;
-    numbers<ragged, std::max(1, sums / (V * shared))>(0, lines, cells, in, g, first, dw);
+    numbers<ragged, std::max(1, sums / (V * shared)), depth>(lines, cells, in, g, first, dw);
   }
 };
 
 }  // namespace micro
 
-/// out[p][o] for a line of `cells` cells, as above. start holds Outputs numbers, or is null for zeros.
-template <int Run, int Step, int Outputs, class S>
+/// out[p][o] for a line of `cells` cells, as above. start holds Outputs numbers, or is null for zeros. Cells of out lie
+/// OutStep numbers apart: more than Outputs where other calls fill those between.
+template <int Run, int Step, int Outputs, int OutStep = Outputs, class S>
 void gather(Index cells, int rows, const S* const* in, const S* w, const S* start, S* out) {
   if (cells == 0) return;  // pointers may then be null
-  using Way = micro::Gather<Run, Step, Outputs, S>;
+  using Way = micro::Gather<Run, Step, Outputs, S, OutStep>;
   using C = typename Way::C;
   for (int b = 0; b < C::full_blocks; ++b) {
     Way::template block<false>(cells, rows, in, w, b * C::block * C::lanes, start, out);

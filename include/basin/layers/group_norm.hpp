@@ -20,7 +20,8 @@
 
 namespace basin {
 
-/// Normalizes each sample by itself, so a batch couples nothing. Bias layers before it are lost: Bias::no is enough.
+/// Normalizes each sample by itself, so a batch couples nothing. InstanceNorm is the case of one feature a group. Bias
+/// layers before it are lost: Bias::no is enough.
 template <int C, int G>
 struct GroupNorm {
   static_assert(C > 0 && G > 0, "GroupNorm: the numbers of features and groups must be positive");
@@ -230,5 +231,10 @@ class GroupNorm<C, G>::Linearization {
   View<const S> x_;
   std::vector<Statistics> statistics_;  // of each sample
 };
+
+/// Instance normalization, over the cells of a sample for each of C features (Ulyanov, Vedaldi & Lempitsky 2016,
+/// equation 3, with a scale and a shift).
+template <int C>
+using InstanceNorm = GroupNorm<C, C>;
 
 }  // namespace basin

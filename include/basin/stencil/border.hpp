@@ -11,6 +11,22 @@
 
 namespace basin {
 
+/// A line of `width` cells with cells before and after it: to(c, x + before) = row(c, source(x)) for x in
+/// [-before, width + after).
+template <Boundary B, class S>
+void bordered_cells(const S* row, Index features, Index width, Index before, Index after, S* to) {
+  std::copy_n(row, features * width, to + before * features);
+  for (Index i = 0; i < before + after; ++i) {
+    const Index x = i < before ? i - before : width + i - before, column = B::source(x, width);
+    S* cell = to + (x + before) * features;
+    if (column == nothing) {
+      std::fill_n(cell, features, S(0));
+    } else {
+      std::copy_n(row + column * features, features, cell);
+    }
+  }
+}
+
 /// Line y of the bordered plane, counted as in the plane, from -r to Y + r - 1:
 /// line(c, x + r) = plane(c, source(x), source(y)) for x in [-r, X + r).
 template <Boundary B, class S>
@@ -18,20 +34,8 @@ void bordered_line(const S* plane, Index features, Index width, Index height, In
   const Index from = B::source(y, height);
   if (from == nothing) {
     std::fill_n(line, features * (width + 2 * border), S(0));
-    return;
-  }
-  const S* row = plane + from * features * width;
-  std::copy_n(row, features * width, line + border * features);
-  for (Index i = 0; i < border; ++i) {
-    for (const Index x : {i - border, width + i}) {
-      const Index column = B::source(x, width);
-      S* cell = line + (x + border) * features;
-      if (column == nothing) {
-        std::fill_n(cell, features, S(0));
-      } else {
-        std::copy_n(row + column * features, features, cell);
-      }
-    }
+  } else {
+    bordered_cells<B>(plane + from * features * width, features, width, border, border, line);
   }
 }
 
