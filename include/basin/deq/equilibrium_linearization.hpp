@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "basin/deq/equilibrium.hpp"
@@ -46,86 +49,154 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
 
   [[nodiscard]] Report report() const { return report_; }
 
-  Report jvp(View<const S> t, View<S> out) const {
-    check_jvp<S>("Equilibrium", u_.shape(), z_.shape(), t, out);
-    Inside inside;
-    std::vector<SampleResult> results(static_cast<std::size_t>(z_.samples()));
+  Report jvp(View<const S> t, View<S> out) const { return jvp_each({&t, 1}, {&out, 1}); }
+
+  Report vjp(View<const S> w, View<S> du) const { return vjp_each({&w, 1}, {&du, 1}); }
+
+  Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
+    const std::span<S, param_count> gradient = dtheta;
+    return pullback_each({&w, 1}, {&du, 1}, {&gradient, 1});
+  }
+
+  /// The same for many right sides, as the rows or columns of a Jacobian: the cell is linearized once for all of them
+  /// (through steps of an iteration once for each). They are solved one after the other, with the bits that each gets
+  /// by itself, and reported together. Throws std::invalid_argument if the spans differ in length.
+  Report jvp_each(std::span<const View<const S>> t, std::span<const View<S>> out) const {
+    check_count("out", out.size(), t.size());
+    for (std::size_t i = 0; i < t.size(); ++i) check_jvp<S>("Equilibrium", u_.shape(), z_.shape(), t[i], out[i]);
+    Sides sides(t.size(), z_.samples());
     if constexpr (unrolled) {
-      each_sample(inside, [&](const auto& steps, Index n, const auto& noted) {
-        results[static_cast<std::size_t>(n)] = steps.forward(t.sample(n), out.sample(n), noted);
+      each_sample(sides, [&](const auto& steps, std::size_t i, Index n, const auto& noted) {
+        return steps.forward(t[i].sample(n), out[i].sample(n), noted);
       });
     } else {
       each_tile([&](const auto& linear, Index first, Index count, SolveLog& log) {
         Scratch scratch;
         const View<S> from_u = scratch.state<S>(z_.shape().with_samples(count));
-        inside.report += detail::report_of([&] { return linear.jvp_input(t.samples(first, count), from_u); });
-        inside.take(log);
-        const auto apply_a = [&](View<const S> v, View<S> a_v) {
-          inside.report += detail::report_of([&] { return linear.jvp(v, a_v); });
-          log.clear();
-        };
-        model_.adjoint.solve_tile(apply_a, View<const S>(from_u), out.samples(first, count),
-                                  part(results, first, count));
+        for (std::size_t i = 0; i < t.size(); ++i) {
+          Inside& inside = sides[i].inside;
+          inside.report += detail::report_of([&] { return linear.jvp_input(t[i].samples(first, count), from_u); });
+          inside.take(log);
+          model_.adjoint.solve_tile(Tangent<std::remove_cvref_t<decltype(linear)>>{linear, inside, log},
+                                    View<const S>(from_u), out[i].samples(first, count), sides[i].part(first, count));
+        }
       });
     }
-    Model::record(results, Pass::adjoint, context_, inside);
-    return inside.report;
+    return sides.record(context_);
   }
 
-  Report vjp(View<const S> w, View<S> du) const {
-    check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w, du);
+  Report vjp_each(std::span<const View<const S>> w, std::span<const View<S>> du) const {
     return pull_back(
-        w, du, [](const auto& linear, View<const S> step, View<S> du_step) { return linear.vjp_input(step, du_step); },
-        [](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
+        w, du,
+        [](const auto& linear, std::size_t, View<const S> step, View<S> du_step) {
+          return linear.vjp_input(step, du_step);
+        },
+        [](const auto& linear, std::size_t, View<const S> step, View<S> dz, View<S> du_step) {
           Report report = detail::report_of([&] { return linear.vjp(step, dz); });
           report += detail::report_of([&] { return linear.vjp_input(step, du_step); });
           return report;
         });
   }
 
-  Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w, du);
+  Report pullback_each(std::span<const View<const S>> w, std::span<const View<S>> du,
+                       std::span<const std::span<S, param_count>> dtheta) const {
+    check_count("dtheta", dtheta.size(), w.size());
     return pull_back(
         w, du,
-        [&](const auto& linear, View<const S> step, View<S> du_step) {
-          return linear.pullback(step, View<S>{}, du_step, dtheta);
+        [&](const auto& linear, std::size_t i, View<const S> step, View<S> du_step) {
+          return linear.pullback(step, View<S>{}, du_step, dtheta[i]);
         },
-        [&](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
-          return linear.pullback(step, dz, du_step, dtheta);
+        [&](const auto& linear, std::size_t i, View<const S> step, View<S> dz, View<S> du_step) {
+          return linear.pullback(step, dz, du_step, dtheta[i]);
         });
   }
 
  private:
-  /// The two ways back: at_end(linearization, w, du) through one evaluation of the cell, where w solves the adjoint
-  /// equation, or at_step(linearization, w, dz, du) through each step of the iteration.
+  /// What the right sides of one call did.
+  struct Side {
+    Inside inside{};
+    std::vector<SampleResult> results{};
+
+    [[nodiscard]] std::span<SampleResult> part(Index first, Index count) {
+      return Linearization::part(results, first, count);
+    }
+  };
+  struct Sides : std::vector<Side> {
+    Sides(std::size_t count, Index samples) : std::vector<Side>(count) {
+      for (Side& side : *this) side.results.resize(static_cast<std::size_t>(samples));
+    }
+    Report record(const Context& context) {
+      Report report;
+      for (Side& side : *this) {
+        Model::record(side.results, Pass::adjoint, context, side.inside);
+        report += side.inside.report;
+      }
+      return report;
+    }
+  };
+
+  /// J and J^T of the cell as an adjoint method sees them (adjoint/adjoint_method.hpp).
+  template <class Linear>
+  struct Tangent {
+    const Linear& linear;
+    Inside& inside;
+    SolveLog& log;
+
+    void operator()(View<const S> v, View<S> out) const {
+      inside.report += detail::report_of([&] { return linear.jvp(v, out); });
+      log.clear();
+    }
+    void precondition(View<const S> v, View<S> out) const requires requires { linear.precondition(v, out); }
+    { static_cast<void>(linear.precondition(v, out)); }
+  };
+  template <class Linear>
+  struct Transposed {
+    const Linear& linear;
+    Inside& inside;
+    SolveLog& log;
+
+    void operator()(View<const S> v, View<S> out) const {
+      inside.report += detail::report_of([&] { return linear.vjp(v, out); });
+      log.clear();
+    }
+    void precondition(View<const S> v, View<S> out) const requires requires { linear.precondition_transposed(v, out); }
+    { static_cast<void>(linear.precondition_transposed(v, out)); }
+  };
+
+  static void check_count(std::string_view what, std::size_t given, std::size_t expected) {
+    if (given != expected) check(false, "Equilibrium: number of " + std::string(what), given, expected);
+  }
+
+  /// The two ways back for right side i: at_end(linearization, i, w, du) through one evaluation of the cell, where w
+  /// solves the adjoint equation, or at_step(linearization, i, w, dz, du) through each step of the iteration.
   template <class AtEnd, class AtStep>
-  Report pull_back(View<const S> w, View<S> du, [[maybe_unused]] const AtEnd& at_end,
+  Report pull_back(std::span<const View<const S>> w, std::span<const View<S>> du, [[maybe_unused]] const AtEnd& at_end,
                    [[maybe_unused]] const AtStep& at_step) const {
-    Inside inside;
-    std::vector<SampleResult> results(static_cast<std::size_t>(z_.samples()));
+    check_count("du", du.size(), w.size());
+    for (std::size_t i = 0; i < w.size(); ++i) check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w[i], du[i]);
+    Sides sides(w.size(), z_.samples());
     if constexpr (unrolled) {
-      each_sample(inside, [&](const auto& steps, Index n, const auto& noted) {
+      each_sample(sides, [&](const auto& steps, std::size_t i, Index n, const auto& noted) {
         const auto pull = [&](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
-          noted([&] { return at_step(linear, step, dz, du_step); });
+          noted([&] { return at_step(linear, i, step, dz, du_step); });
         };
-        results[static_cast<std::size_t>(n)] = steps.back(w.sample(n), du ? du.sample(n) : du, pull);
+        return steps.back(w[i].sample(n), du[i] ? du[i].sample(n) : du[i], pull);
       });
     } else {
       each_tile([&](const auto& linear, Index first, Index count, SolveLog& log) {
         Scratch scratch;
         const View<S> solved = scratch.state<S>(z_.shape().with_samples(count));
-        const auto apply_a = [&](View<const S> v, View<S> a_v) {
-          inside.report += detail::report_of([&] { return linear.vjp(v, a_v); });
-          log.clear();
-        };
-        model_.adjoint.solve_tile(apply_a, w.samples(first, count), solved, part(results, first, count));
-        inside.report += detail::report_of(
-            [&] { return at_end(linear, View<const S>(solved), du ? du.samples(first, count) : du); });
-        inside.take(log);
+        for (std::size_t i = 0; i < w.size(); ++i) {
+          Inside& inside = sides[i].inside;
+          model_.adjoint.solve_tile(Transposed<std::remove_cvref_t<decltype(linear)>>{linear, inside, log},
+                                    w[i].samples(first, count), solved, sides[i].part(first, count));
+          inside.report += detail::report_of(
+              [&] { return at_end(linear, i, View<const S>(solved), du[i] ? du[i].samples(first, count) : du[i]); });
+          inside.take(log);
+        }
       });
     }
-    Model::record(results, Pass::adjoint, context_, inside);
-    return inside.report;
+    return sides.record(context_);
   }
 
   static std::span<SampleResult> part(std::vector<SampleResult>& results, Index first, Index count) {
@@ -156,25 +227,29 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     }
   }
 
-  /// Calls body(the steps of the iteration, sample, noted) for each sample, in order, where noted(call) makes a call on
-  /// a step's linearization, and notes what solves inside the cell did.
+  /// For each right side i and sample n, in order, what body(the steps of the iteration, i, n, noted) did, where
+  /// noted(call) makes a call on a step's linearization, and notes what solves inside the cell did.
   template <class Body>
-  void each_sample(Inside& inside, const Body& body) const {
-    for (Index n = 0; n < z_.samples(); ++n) {
-      const Steps& steps = steps_[static_cast<std::size_t>(n)];
-      SolveLog log, worst_of_steps;
-      detail::WorstRecords worst;
-      const auto noted = [&](const auto& call) {
-        log.clear();
-        inside.report += detail::report_of(call);
-        worst.take(log);
-      };
-      body(detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n, log),
-                               states_.part(steps.first, steps.count), model_.solver.damping, steps.settled,
-                               model_.stop.tolerance, model_.stop.max_evaluations},
-           n, noted);
-      worst.hand_on(&worst_of_steps, 0);
-      inside.take(worst_of_steps);
+  void each_sample(Sides& sides, const Body& body) const {
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      Inside& inside = sides[i].inside;
+      for (Index n = 0; n < z_.samples(); ++n) {
+        const Steps& steps = steps_[static_cast<std::size_t>(n)];
+        SolveLog log, worst_of_steps;
+        detail::WorstRecords worst;
+        const auto noted = [&](const auto& call) {
+          log.clear();
+          inside.report += detail::report_of(call);
+          worst.take(log);
+        };
+        sides[i].results[static_cast<std::size_t>(n)] =
+            body(detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n, log),
+                                     states_.part(steps.first, steps.count), model_.solver.damping, steps.settled,
+                                     model_.stop.tolerance, model_.stop.max_evaluations},
+                 i, n, noted);
+        worst.hand_on(&worst_of_steps, 0);
+        inside.take(worst_of_steps);
+      }
     }
   }
 
