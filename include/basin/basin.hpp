@@ -4,6 +4,7 @@
 
 #include "basin/adjoint/adjoint_method.hpp"
 #include "basin/adjoint/any_adjoint.hpp"
+#include "basin/adjoint/cell_operators.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/adjoint/jacobian_free.hpp"
 #include "basin/adjoint/neumann.hpp"
@@ -30,6 +31,9 @@
 #include "basin/deq/equilibrium_linearization.hpp"
 #include "basin/deq/equilibrium_map.hpp"
 #include "basin/deq/injected.hpp"
+#include "basin/deq/recorded_steps.hpp"
+#include "basin/deq/reversible_equilibrium.hpp"
+#include "basin/deq/reversible_linearization.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/any_method.hpp"
 #include "basin/fixed_point/attractor.hpp"

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "basin/adjoint/cell_operators.hpp"
 #include "basin/deq/equilibrium.hpp"
+#include "basin/deq/recorded_steps.hpp"
 
 namespace basin {
 
@@ -29,8 +32,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         u_(u),
         z_(z),
         context_(with_own_samples(context, z.samples(), numbers_)),
-        prepared_(prepared),
-        states_(z.shape().sample_size()) {
+        prepared_(prepared) {
     if (prepared_ == nullptr) {
       owned_ = std::make_unique<const Prepared<S>>(model.template prepare<S>(theta));
       prepared_ = owned_.get();
@@ -77,8 +79,10 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
           Inside& inside = sides[i].inside;
           inside.report += detail::report_of([&] { return linear.jvp_input(t[i].samples(first, count), from_u); });
           inside.take(log);
-          model_.adjoint.solve_tile(Tangent<std::remove_cvref_t<decltype(linear)>>{linear, inside, log},
-                                    View<const S>(from_u), out[i].samples(first, count), sides[i].part(first, count));
+          const auto note = sides[i].noting_without(log);
+          const detail::TangentOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note)> a{linear, note};
+          model_.adjoint.solve_tile(a, View<const S>(from_u), out[i].samples(first, count),
+                                    sides[i].part(first, count));
         }
       });
     }
@@ -120,6 +124,13 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     [[nodiscard]] std::span<SampleResult> part(Index first, Index count) {
       return Linearization::part(results, first, count);
     }
+    /// Makes a call, and takes what it reports but not what it logs.
+    [[nodiscard]] auto noting_without(SolveLog& log) {
+      return [this, &log](const auto& call) {
+        inside.report += detail::report_of(call);
+        log.clear();
+      };
+    }
   };
   struct Sides : std::vector<Side> {
     Sides(std::size_t count, Index samples) : std::vector<Side>(count) {
@@ -133,34 +144,6 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
       }
       return report;
     }
-  };
-
-  /// J and J^T of the cell as an adjoint method sees them (adjoint/adjoint_method.hpp).
-  template <class Linear>
-  struct Tangent {
-    const Linear& linear;
-    Inside& inside;
-    SolveLog& log;
-
-    void operator()(View<const S> v, View<S> out) const {
-      inside.report += detail::report_of([&] { return linear.jvp(v, out); });
-      log.clear();
-    }
-    void precondition(View<const S> v, View<S> out) const requires requires { linear.precondition(v, out); }
-    { static_cast<void>(linear.precondition(v, out)); }
-  };
-  template <class Linear>
-  struct Transposed {
-    const Linear& linear;
-    Inside& inside;
-    SolveLog& log;
-
-    void operator()(View<const S> v, View<S> out) const {
-      inside.report += detail::report_of([&] { return linear.vjp(v, out); });
-      log.clear();
-    }
-    void precondition(View<const S> v, View<S> out) const requires requires { linear.precondition_transposed(v, out); }
-    { static_cast<void>(linear.precondition_transposed(v, out)); }
   };
 
   static void check_count(std::string_view what, std::size_t given, std::size_t expected) {
@@ -188,8 +171,9 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         const View<S> solved = scratch.state<S>(z_.shape().with_samples(count));
         for (std::size_t i = 0; i < w.size(); ++i) {
           Inside& inside = sides[i].inside;
-          model_.adjoint.solve_tile(Transposed<std::remove_cvref_t<decltype(linear)>>{linear, inside, log},
-                                    w[i].samples(first, count), solved, sides[i].part(first, count));
+          const auto note = sides[i].noting_without(log);
+          const detail::TransposedOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note)> a{linear, note};
+          model_.adjoint.solve_tile(a, w[i].samples(first, count), solved, sides[i].part(first, count));
           inside.report += detail::report_of(
               [&] { return at_end(linear, i, View<const S>(solved), du[i] ? du[i].samples(first, count) : du[i]); });
           inside.take(log);
@@ -234,7 +218,6 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     for (std::size_t i = 0; i < sides.size(); ++i) {
       Inside& inside = sides[i].inside;
       for (Index n = 0; n < z_.samples(); ++n) {
-        const Steps& steps = steps_[static_cast<std::size_t>(n)];
         SolveLog log, worst_of_steps;
         detail::WorstRecords worst;
         const auto noted = [&](const auto& call) {
@@ -242,48 +225,53 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
           inside.report += detail::report_of(call);
           worst.take(log);
         };
-        sides[i].results[static_cast<std::size_t>(n)] =
-            body(detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n, log),
-                                     states_.part(steps.first, steps.count), model_.solver.damping, steps.settled,
-                                     model_.stop.tolerance, model_.stop.max_evaluations},
-                 i, n, noted);
+        sides[i].results[static_cast<std::size_t>(n)] = body(steps_of(n, log), i, n, noted);
         worst.hand_on(&worst_of_steps, 0);
         inside.take(worst_of_steps);
       }
     }
   }
 
-  /// Solves sample by sample and keeps the states up to the one that is returned.
+  /// Those of a sample, with a log of the solves inside the cell.
+  [[nodiscard]] detail::Steps<S, C> steps_of(Index n, SolveLog& log) const {
+    const int last_steps = model_.adjoint.last_steps;
+    return {model_.cell,
+            theta_,
+            *prepared_,
+            u_.sample(n),
+            context_of_cell(n, log),
+            steps_->places(n),
+            steps_->states(),
+            steps_->linears(n),
+            model_.solver,
+            model_.stop.tolerance,
+            last_steps > 0 ? last_steps : model_.stop.max_evaluations,
+            last_steps > 0};
+  }
+
+  /// Solves sample by sample and keeps the steps.
   void record_steps(View<S> z) {
     Inside inside;
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
-    const Stop whole_steps = model_.stop_here();
-    steps_.resize(results.size());
+    steps_.emplace(model_.adjoint, z.shape().sample_size());
     for (Index n = 0; n < z.samples(); ++n) {
-      Steps& steps = steps_[static_cast<std::size_t>(n)];
-      steps.first = states_.size();
-      const auto append = [&](View<const S> state) { std::copy_n(state.data(), state.size(), states_.append()); };
-      const auto watch = [&](const Iterate<S>& iterate) { append(iterate.z); };
-      const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &inside);
-      solve_tile(map, z.sample(n), model_.solver, whole_steps, part(results, n, 1), nullptr, watch);
-      map.log_solves_at(z.sample(n));
-      steps.settled = results[static_cast<std::size_t>(n)].status == Status::converged;
-      if (states_.size() == steps.first) append(View<const S>(z.sample(n)));
-      const auto is_last = [&](const S* state) {
-        return std::equal(state, state + states_.length(), z.sample(n).data());
+      const Context context = context_.from_sample(n);
+      const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context, &inside);
+      const auto linearize = [&](View<const S> at, View<S> value) {
+        auto linear = detail::linearize_with<C, S>(model_.cell, theta_, prepared_, context.with_log(nullptr), at,
+                                                   u_.sample(n), value);
+        inside.report += forward_report(linear);
+        return linear;
       };
-      while (states_.size() > steps.first + 1 && !is_last(states_[states_.size() - 1])) states_.pop_back();
-      steps.count = states_.size() - steps.first;
+      steps_->solve(map, linearize, z.sample(n), model_.solver, model_.stop_here(), part(results, n, 1));
+      map.log_solves_at(z.sample(n));
     }
+    // Solves on the way back are to be logged: kept linearizations do not know where.
+    if (context_.log != nullptr && inside.report.forward.results() > 0) steps_->forget_linearizations();
     model_.tell_steps(results);
     model_.template finish<S>(z, results, context_, inside);
     report_ = inside.report;
   }
-
-  struct Steps {
-    std::size_t first = 0, count = 0;  // of states_
-    bool settled = false;
-  };
 
   Model model_;
   std::span<const S, param_count> theta_;
@@ -293,8 +281,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   std::unique_ptr<const Prepared<S>> owned_;
   const Prepared<S>* prepared_;
   Report report_;
-  std::vector<Steps> steps_;  // only if unrolled
-  ArrayList<S> states_;       // of the steps of all samples, one sample after the other
+  struct None {};
+  std::conditional_t<unrolled, std::optional<detail::RecordedSteps<S, C>>, None> steps_;
 };
 
 }  // namespace basin
