@@ -16,7 +16,12 @@
 //   precondition_transposed(w, out)    out = M^-T w
 //
 // (each of them linear, sample by sample), apply_a.precondition(v, out) is the one that goes with A, for a method that
-// likes to use it, as Implicit with a linear solver does.
+// likes to use it, as Implicit with a linear solver does. A method with
+//
+//   static constexpr bool uses_inverse_of_solve = true
+//
+// makes the equilibrium keep what its solver knows of (I - J)^-1 (fixed_point/inverse_estimate.hpp), and finds it as
+// apply_a.estimate(v, out), transposed where A is.
 //
 // results holds one SampleResult a sample, with the residual |g - (I - A) w| / |g| that was really reached. A method
 // that solves nothing says Status::approximated. Whatever fails, w is never a zero for a g that is none; and where g or
@@ -52,6 +57,21 @@ template <class Operator, class S>
 concept HasPreconditioner = requires(const Operator& apply_a, View<const S> v, View<S> out) {
   apply_a.precondition(v, out);
 };
+
+template <class Operator, class S>
+concept HasInverseEstimate = requires(const Operator& apply_a, View<const S> v, View<S> out) {
+  apply_a.estimate(v, out);
+};
+
+/// Whether an adjoint method wants that.
+template <class M>
+inline constexpr bool uses_inverse_of_solve = [] {
+  if constexpr (requires { M::uses_inverse_of_solve; }) {
+    return static_cast<bool>(M::uses_inverse_of_solve);
+  } else {
+    return false;
+  }
+}();
 
 /// What solve_tile begins with. Throws std::invalid_argument if w has not the shape of g, or the number of results is
 /// not that of its samples.

@@ -18,7 +18,8 @@
 namespace basin {
 
 /// dz/du and dz/dtheta at the equilibrium. Refers to theta, u and z; owns what the cell prepared, or refers to the
-/// caller's. What an adjoint method reached is in the Report of each call; what the forward solves did, in report().
+/// caller's, and what Unrolled or Shine need of the solve. What an adjoint method reached is in the Report of each
+/// call; what the forward solves did, in report().
 template <class C, class Solver, class Adjoint>
 template <class S>
 class Equilibrium<C, Solver, Adjoint>::Linearization {
@@ -41,12 +42,12 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     if constexpr (unrolled) {
       record_steps(z);
     } else {
-      report_ = model.template settle<S>(theta, u, z, *prepared_, context_);
+      if constexpr (keeps_inverses) inverses_.resize(static_cast<std::size_t>(z.samples()));
+      report_ = model.template settle<S>(theta, u, z, *prepared_, context_, inverses_);
     }
   }
 
-  /// Moves, but does not copy: it refers to what it owns.
-  Linearization(Linearization&&) = default;
+  Linearization(Linearization&&) = default;  // and does not copy: it refers to what it owns
   Linearization& operator=(Linearization&&) = default;
 
   [[nodiscard]] Report report() const { return report_; }
@@ -80,7 +81,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
           inside.report += detail::report_of([&] { return linear.jvp_input(t[i].samples(first, count), from_u); });
           inside.take(log);
           const auto note = sides[i].noting_without(log);
-          const detail::TangentOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note)> a{linear, note};
+          const detail::TangentOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note), Estimates> a{
+              linear, note, estimates(first)};
           model_.adjoint.solve_tile(a, View<const S>(from_u), out[i].samples(first, count),
                                     sides[i].part(first, count));
         }
@@ -146,6 +148,14 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     }
   };
 
+  struct None {};
+  using Estimates = std::conditional_t<keeps_inverses, std::span<const InverseEstimate<S>>, None>;
+  /// Of the samples from `first` on.
+  [[nodiscard]] Estimates estimates([[maybe_unused]] Index first) const {
+    if constexpr (keeps_inverses) return Estimates(inverses_).subspan(static_cast<std::size_t>(first));
+    if constexpr (!keeps_inverses) return {};
+  }
+
   static void check_count(std::string_view what, std::size_t given, std::size_t expected) {
     if (given != expected) check(false, "Equilibrium: number of " + std::string(what), given, expected);
   }
@@ -172,7 +182,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         for (std::size_t i = 0; i < w.size(); ++i) {
           Inside& inside = sides[i].inside;
           const auto note = sides[i].noting_without(log);
-          const detail::TransposedOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note)> a{linear, note};
+          const detail::TransposedOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note), Estimates> a{
+              linear, note, estimates(first)};
           model_.adjoint.solve_tile(a, w[i].samples(first, count), solved, sides[i].part(first, count));
           inside.report += detail::report_of(
               [&] { return at_end(linear, i, View<const S>(solved), du[i] ? du[i].samples(first, count) : du[i]); });
@@ -234,7 +245,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
 
   /// Those of a sample, with a log of the solves inside the cell.
   [[nodiscard]] detail::Steps<S, C> steps_of(Index n, SolveLog& log) const {
-    const int last_steps = model_.adjoint.last_steps;
+    const int last_steps = model_.adjoint.last_steps, most = model_.stop.max_evaluations;
     return {model_.cell,
             theta_,
             *prepared_,
@@ -245,7 +256,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
             steps_->linears(n),
             model_.solver,
             model_.stop.tolerance,
-            last_steps > 0 ? last_steps : model_.stop.max_evaluations,
+            last_steps > 0 ? last_steps : most,
             last_steps > 0};
   }
 
@@ -281,7 +292,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   std::unique_ptr<const Prepared<S>> owned_;
   const Prepared<S>* prepared_;
   Report report_;
-  struct None {};
+  std::vector<InverseEstimate<S>> inverses_;  // only if the adjoint method wants them
   std::conditional_t<unrolled, std::optional<detail::RecordedSteps<S, C>>, None> steps_;
 };
 
