@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "basin/adjoint/any_adjoint.hpp"
@@ -29,6 +30,15 @@ using Any = AnyAdjoint<Implicit<>, Implicit<BiCgStab>, Neumann, Phantom, Shine, 
 using Layer8 = Equilibrium<Cell8, Broyden<30>, Any>;
 
 }  // namespace
+
+TEST_CASE("every adjoint method has a name of its own", "[unit]") {
+  std::string names;
+  for (const std::string_view name : Any::names()) {
+    names += std::string(name) + " ";
+    CHECK(Any(name).name() == name);
+  }
+  CHECK(names == "implicit implicit_bicgstab neumann phantom shine jacobian_free ");
+}
 
 TEST_CASE("the error of each adjoint method beside its cost", "[gradient]") {
   const Index samples = 5, size = 8;

@@ -163,5 +163,21 @@ TEST_CASE("the memory of an unrolled iteration is what was chosen", "[allocation
   CHECK(root < 0.45 * all);
   CHECK(last == Approx(last_of_some).epsilon(1e-3));
   CHECK(last < 40);
+
+  // What one pass took the next takes again: large is z alone.
+  for (const auto adjoint :
+       {Unrolled{}, Unrolled{.tape = Kept{}}, Unrolled{.tape = Checkpointed{}}, Unrolled{.last_steps = 3}}) {
+    const Layer8 layer{.stop = {.tolerance = 0, .max_evaluations = 20}, .adjoint = adjoint};
+    std::size_t large = 0;
+    for (int pass = 0; pass < 3; ++pass) {
+      const basin_test::AllocationCount count;
+      State<double> z(u.shape);
+      Parameters<Layer8, double> dtheta;
+      const auto linear = layer.linearize(theta, u.view(), z.view());
+      (void)linear.pullback(u.view(), View<double>(), dtheta.span());
+      large = count.large();
+    }
+    CHECK(large == 1);
+  }
   set_threads(0);
 }

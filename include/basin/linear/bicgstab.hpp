@@ -209,6 +209,7 @@ struct BiCgStab {
   template <class S>
   static void end(Sample<S>& s, Status status, const LinearStop& stop, SampleResult& result) {
     if (!(s.lowest < 1)) {
+      if (s.best <= stop.tolerance * s.g_norm) return detail::end_sample(s, Status::converged, result);
       const bool last = result.evaluations + 2 > stop.max_evaluations;
       return detail::end_sample(s, status == Status::max_iterations && !last ? Status::stalled : status, result);
     }
