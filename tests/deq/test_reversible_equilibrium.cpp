@@ -171,6 +171,11 @@ TEST_CASE("what rounding costs the way back of a reversible equilibrium is told,
       }
     }
   }
+  // More anchors than steps.
+  const Layer6 few{.steps = 3, .beta = 0.5}, all{.steps = 3, .beta = 0.5, .anchors = 8};
+  const Outcome of_all = run<double>(all, theta, u);
+  CHECK(error(of_all, plainly_unrolled(few, theta, u)) < 1e-14);
+  CHECK(of_all.adjoint.adjoint.worst_residual < 1e-14);
   CHECK(lost == 6);  // without anchors: all of 50 and 100 steps, but 50 of 0.2, and 20 of 0.8
   CHECK_THROWS_WITH(Layer6{.anchors = -1}.out_shape(shape), "ReversibleEquilibrium: anchors is -1, expected 0 or more");
 }

@@ -8,7 +8,7 @@
 // Each sample is its own solve with its own status. A batch is cut into tiles of samples, small enough that a tile
 // stays in cache for its whole solve; nothing couples tiles. The linearization keeps u, z and what the cell prepared
 // only: each jvp, vjp and pullback linearizes the cell anew, tile by tile, so that the memory of a training step does
-// not depend on the number of iterations.
+// not depend on the number of iterations. (Unrolled keeps what its tape says of the steps, Shine the solver's vectors.)
 //
 // Where f(z0, u) is not finite there is nothing to iterate, and z becomes NaN: a NaN in u, in theta or in the start
 // reaches the loss. A solve that fails later returns the best finite state that it found. The status says which.

@@ -14,8 +14,8 @@
 
 namespace basin {
 
-/// The derivative of the T steps. Refers to theta and u; owns y_T, z_T and the anchors, and what the cell
-/// prepared.
+/// The derivative of the T steps. Refers to theta and u; owns y_T, z_T and the anchors, and what the
+/// cell prepared.
 template <class C>
 template <class S>
 class ReversibleEquilibrium<C>::Linearization {
@@ -174,7 +174,8 @@ class ReversibleEquilibrium<C>::Linearization {
     });
   }
 
-  /// How far off y and z are at an anchor, number 0 being the start; they become those of the anchor.
+  /// How far off y and z are at an anchor; they become those of the anchor. Number 0 is the start, and so are others
+  /// if there are more of them than steps.
   void measure(int k, Index first, View<double> y, View<double> z, View<const S> a, View<const S> b, View<const S> w,
                double* left, std::span<SampleResult> results) const {
     Scratch scratch;
@@ -216,7 +217,7 @@ class ReversibleEquilibrium<C>::Linearization {
     return anchors_.data() + 2 * shape_.size() * (k - 1) + sample * shape_.sample_size();
   }
   void copy_anchor(int k, Index first, bool is_z, View<double> to) const {
-    if (k == 0) {
+    if (model_.anchor_step(k) == 0) {
       to.vector().setZero();
     } else {
       std::copy_n(anchors_.data() + shape_.size() * (2 * (k - 1) + (is_z ? 1 : 0)) + first * shape_.sample_size(),

@@ -11,9 +11,10 @@
 //
 // as Broyden does. Its arrays end with the solve, so that solve_keeping_inverses, which runs a solve, copies them.
 
+#include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "basin/core/buffer.hpp"
