@@ -8,9 +8,9 @@
 // above: it is measured, by one application of A more, and reported. Nothing is solved, so the status is approximated
 // unless the residual is 0, as where A^{k+1} = 0.
 //
-// k = 0 is JacobianFree. Neumann{k} is Phantom{k + 1, 1}, which counts terms, not powers, and may damp; for
-// I - A of a slow or growing iteration a damped series is the better one. J. Lorraine, P. Vicol, D. Duvenaud,
-// "Optimizing millions of hyperparameters by implicit differentiation", AISTATS 2020, section 4.1.
+// k = 0 is JacobianFree. Neumann{k} is Phantom{k + 1, 1}: Phantom counts terms, not powers, and may damp, so that it
+// converges for eigenvalues of A below -1, too. J. Lorraine, P. Vicol, D. Duvenaud, "Optimizing millions of
+// hyperparameters by implicit differentiation", AISTATS 2020.
 
 #include <span>
 #include <string_view>

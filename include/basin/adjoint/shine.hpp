@@ -6,10 +6,10 @@
 //
 // with the factors of a quasi-Newton method (fixed_point/inverse_estimate.hpp) at the end of its solve, and one product
 // with each of their vectors, no equation. Z. Ramzi, F. Mannel, S. Bai, J.-L. Starck, P. Ciuciu, T. Moreau, "SHINE:
-// Sharing the inverse estimate from the forward pass for bi-level optimization and implicit models", ICLR 2022, section
-// 2.1. The estimate is good along the steps that the solve took; along g it may be anything. So the residual is
-// measured, and that of w = g, JacobianFree's, too: where the latter is lower, w is g, and SampleResult::adjusted is
-// set (the paper falls back by the length of w). Two applications of A. Nothing is solved: approximated.
+// Sharing the inverse estimate from the forward pass for bi-level optimization and implicit models", ICLR 2022. The
+// estimate is good along the steps that the solve took; along g it may be anything. So the residual is measured, and
+// that of w = g, JacobianFree's, too: where the latter is lower, w is g, and SampleResult::adjusted is set (the paper
+// falls back by the length of w). Two applications of A. Nothing is solved: approximated.
 //
 // The linearization of the equilibrium keeps the factors, the vectors of the method's memory for each sample.
 
