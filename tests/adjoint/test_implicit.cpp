@@ -11,6 +11,7 @@
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/broyden.hpp"
 #include "basin/fixed_point/picard.hpp"
+#include "basin/linear/bicgstab.hpp"
 
 using namespace basin;
 using namespace basin::test;
@@ -34,6 +35,7 @@ TEST_CASE("implicit solves (I - A) w = g by every solver, sample by sample, and 
   };
   check(Implicit<>{.tolerance = 1e-10, .max_evaluations = 200});
   check(Implicit<Gmres<3>>{.tolerance = 1e-10, .max_evaluations = 200});
+  check(Implicit<BiCgStab>{.tolerance = 1e-10, .max_evaluations = 200});
   check(Implicit<Anderson<4>>{.tolerance = 1e-10, .max_evaluations = 200});
   check(Implicit<Broyden<20>>{.tolerance = 1e-10, .max_evaluations = 200});
   check(Implicit<Picard>{.tolerance = 1e-10, .max_evaluations = 200});
@@ -131,6 +133,7 @@ TEST_CASE("implicit solves for gradients of any size", "[unit]") {
     }
   };
   check(Implicit<>{});
+  check(Implicit<BiCgStab>{});
   check(Implicit<Anderson<4>>{});
   check(Implicit<Broyden<20>>{});
   check(Implicit<Picard>{});
@@ -155,6 +158,7 @@ TEST_CASE("no adjoint method hides a NaN", "[unit]") {
   };
   check(Implicit<>{});
   check(Implicit<Gmres<2>>{});
+  check(Implicit<BiCgStab>{});
   check(Implicit<Anderson<4>>{});
   check(Implicit<Broyden<20>>{});
   check(Implicit<Picard>{});

@@ -6,41 +6,19 @@
 #include <limits>
 #include <vector>
 
+#include "linear/matrices.hpp"
 #include "support/counting_allocator.hpp"
 
 using namespace basin;
+using namespace basin::test;
 
 static_assert(LinearSolver<Gmres<>> && LinearSolver<Gmres<5>, double>);
 static_assert(!LinearSolver<LinearStop>, "options without solve_tile are no solver");
 
 namespace {
 
-Matrix<double> entries(Index rows, Index columns, double phase) {
-  Matrix<double> m(rows, columns);
-  for (Index j = 0; j < columns; ++j) {
-    for (Index i = 0; i < rows; ++i) m(i, j) = std::sin(phase + static_cast<double>(i * i + 3 * j + i * j));
-  }
-  return m;
-}
-
-// out_n = A_n v_n, a matrix for each sample.
-struct Dense {
-  std::vector<Matrix<double>> a;
-  int calls = 0;
-
-  auto op() {
-    return [this](auto v, auto out) {
-      ++calls;
-      using S = std::remove_pointer_t<decltype(out.data())>;
-      for (Index n = 0; n < v.samples(); ++n) {
-        out.sample(n).vector().noalias() = a[static_cast<std::size_t>(n)].template cast<S>() * v.sample(n).vector();
-      }
-    };
-  }
-};
-
 SampleResult one(const Matrix<double>& a, const Vector<double>& g, Vector<double>& w, const LinearStop& stop) {
-  Dense dense{{a}};
+  Matrices dense{{a}};
   const auto solution = solve(dense.op(), Matrix<double>(g), Gmres<>{}, stop);
   w = solution.value.values;
   CHECK(dense.calls == solution.samples[0].evaluations);
@@ -52,7 +30,7 @@ SampleResult one(const Matrix<double>& a, const Vector<double>& g, Vector<double
 TEMPLATE_TEST_CASE("GMRES solves each sample of a tile, each with its own stop", "[unit]", float, double) {
   using S = TestType;
   const Index n = 30, samples = 6;
-  Dense dense;
+  Matrices dense;
   for (Index k = 0; k < samples; ++k) {
     // Farther and farther from the identity.
     dense.a.push_back(Matrix<double>::Identity(n, n) +
@@ -80,13 +58,13 @@ TEMPLATE_TEST_CASE("GMRES solves each sample of a tile, each with its own stop",
 }
 
 TEST_CASE("a batch gives GMRES's samples what they get alone", "[unit]") {
-  Dense dense;
+  Matrices dense;
   for (int k = 0; k < 4; ++k) dense.a.push_back(Matrix<double>::Identity(25, 25) + 0.1 * (k + 1) * entries(25, 25, k));
   const Matrix<double> g = entries(25, 4, 5);
   const LinearStop stop{.tolerance = 1e-9, .max_evaluations = 300};
   const auto together = solve(dense.op(), g, Gmres<10>{}, stop);
   for (Index k = 0; k < 4; ++k) {
-    Dense single{{dense.a[static_cast<std::size_t>(k)]}};
+    Matrices single{{dense.a[static_cast<std::size_t>(k)]}};
     const auto alone = solve(single.op(), g.col(k).eval(), Gmres<10>{}, stop);
     CHECK(alone.samples[0].evaluations == together.samples[static_cast<std::size_t>(k)].evaluations);
     CHECK(alone.samples[0].status == together.samples[static_cast<std::size_t>(k)].status);
@@ -147,13 +125,6 @@ TEST_CASE("a singular system is a stall, and the best w is returned with its res
 }
 
 TEST_CASE("where a cycle stalls GMRES keeps its basis and lets it grow", "[unit]") {
-  // A shift in a circle, as well conditioned as can be: no Krylov space of less than n vectors holds anything of the
-  // solution.
-  const auto circle = [](Index n) {
-    Matrix<double> shift = Matrix<double>::Zero(n, n);
-    for (Index i = 0; i < n; ++i) shift((i + 1) % n, i) = 1;
-    return shift;
-  };
   Vector<double> w;
   SampleResult sample = one(circle(40), Vector<double>::Unit(40, 0), w, {.tolerance = 1e-8, .max_evaluations = 60});
   CHECK(sample.status == Status::converged);  // restart is 20
@@ -170,7 +141,7 @@ TEST_CASE("where a cycle stalls GMRES keeps its basis and lets it grow", "[unit]
 
   // Beside others, and with a restart that has to grow many times.
   const Matrix<double> easy = Matrix<double>::Identity(40, 40) + 0.1 * entries(40, 40, 3);
-  Dense both{{circle(40), easy}}, alone{{easy}};
+  Matrices both{{circle(40), easy}}, alone{{easy}};
   Matrix<double> g = entries(40, 2, 5);
   g.col(0) = Vector<double>::Unit(40, 0);
   const LinearStop stop{.tolerance = 1e-10, .max_evaluations = 100};
@@ -203,7 +174,7 @@ TEST_CASE("GMRES says when it ran out of evaluations, and how far it came", "[un
 TEST_CASE("GMRES starts from a guess", "[unit]") {
   const Matrix<double> a = Matrix<double>::Identity(20, 20) + 0.1 * entries(20, 20, 1);
   const Vector<double> exact = entries(20, 1, 2), g = a * exact;
-  Dense dense{{a}};
+  Matrices dense{{a}};
   State<double> right(Shape{20}), w(Shape{20});
   right.values = g;
   std::vector<SampleResult> results(1);
@@ -250,7 +221,7 @@ TEST_CASE("what is not finite is told, and shows in w", "[unit]") {
   }
 
   // The samples beside it are not touched.
-  Dense dense{{a, 2 * Matrix<double>::Identity(3, 3)}};
+  Matrices dense{{a, 2 * Matrix<double>::Identity(3, 3)}};
   const auto both = solve(dense.op(), Matrix<double>::Ones(3, 2).eval(), Gmres<>{});
   CHECK(both.samples[0].status == Status::non_finite);
   CHECK(both.samples[1].status == Status::converged);
@@ -269,7 +240,7 @@ TEMPLATE_TEST_CASE("GMRES solves for right sides of any size", "[unit]", float, 
   using S = TestType;
   const Matrix<double> a = Matrix<double>::Identity(20, 20) + 0.1 * entries(20, 20, 1);
   const Vector<S> unit = entries(20, 1, 2).cast<S>();
-  Dense dense{{a}};
+  Matrices dense{{a}};
   const auto wanted = solve(dense.op(), unit, Gmres<>{});
   const std::vector<double> sizes = std::is_same_v<S, float> ? std::vector{1e-40, 1e-37, 1e-25, 1e25, 1e37}
                                                              : std::vector{1e-311, 1e-170, 1e-160, 1e160, 1e306};
@@ -299,7 +270,7 @@ TEST_CASE("GMRES converges where the fixed-point form of the adjoint cannot", "[
 }
 
 TEMPLATE_TEST_CASE("GMRES is the same twice", "[repeatable]", float, double) {
-  Dense dense;
+  Matrices dense;
   for (int k = 0; k < 3; ++k) dense.a.push_back(Matrix<double>::Identity(40, 40) + 0.2 * (k + 1) * entries(40, 40, k));
   const Matrix<TestType> g = entries(40, 3, 5).cast<TestType>();
   const auto first = solve(dense.op(), g, Gmres<8>{}), second = solve(dense.op(), g, Gmres<8>{});
@@ -331,7 +302,7 @@ TEST_CASE("GMRES allocates nothing after set-up", "[allocation]") {
 }
 
 TEST_CASE("GMRES refuses what makes no sense", "[unit]") {
-  Dense dense{{Matrix<double>::Identity(2, 2)}};
+  Matrices dense{{Matrix<double>::Identity(2, 2)}};
   const Matrix<double> g = Matrix<double>::Ones(2, 1);
   CHECK_THROWS_WITH(solve(dense.op(), g, Gmres<>{}, {.tolerance = -1}),
                     Catch::StartsWith("tolerance of LinearStop is -1"));

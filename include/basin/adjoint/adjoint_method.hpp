@@ -9,7 +9,20 @@
 //
 //   method.solve_tile<S>(apply_a, g, w, results)     w with (I - A) w = g, exactly or not
 //
-// where apply_a(v, out) writes A v for the whole tile: A = J^T for gradients, A = J for tangents. w is overwritten.
+// where apply_a(v, out) writes A v for the whole tile: A = J^T for gradients, A = J for tangents. w is overwritten. If
+// the cell's linearization has
+//
+//   precondition(v, out)               out = M^-1 v, with an M close to I - J that is easy to solve for
+//   precondition_transposed(w, out)    out = M^-T w
+//
+// (each of them linear, sample by sample), apply_a.precondition(v, out) is the one that goes with A, for a method that
+// likes to use it, as Implicit with a linear solver does. A method with
+//
+//   static constexpr bool uses_inverse_of_solve = true
+//
+// makes the equilibrium keep what its solver knows of (I - J)^-1 (fixed_point/inverse_estimate.hpp), and finds it as
+// apply_a.estimate(v, out), transposed where A is.
+//
 // results holds one SampleResult a sample, with the residual |g - (I - A) w| / |g| that was really reached. A method
 // that solves nothing says Status::approximated. Whatever fails, w is never a zero for a g that is none; and where g or
 // A is not finite, w is NaN.
@@ -39,6 +52,26 @@ concept AdjointMethod = requires(const M& method, View<const S> g, View<S> w, st
 };
 
 namespace detail {
+
+template <class Operator, class S>
+concept HasPreconditioner = requires(const Operator& apply_a, View<const S> v, View<S> out) {
+  apply_a.precondition(v, out);
+};
+
+template <class Operator, class S>
+concept HasInverseEstimate = requires(const Operator& apply_a, View<const S> v, View<S> out) {
+  apply_a.estimate(v, out);
+};
+
+/// Whether an adjoint method wants that.
+template <class M>
+inline constexpr bool uses_inverse_of_solve = [] {
+  if constexpr (requires { M::uses_inverse_of_solve; }) {
+    return static_cast<bool>(M::uses_inverse_of_solve);
+  } else {
+    return false;
+  }
+}();
 
 /// What solve_tile begins with. Throws std::invalid_argument if w has not the shape of g, or the number of results is
 /// not that of its samples.

@@ -27,6 +27,8 @@ class AnyAdjoint : public detail::Choice<Methods...> {
   using Base = detail::Choice<Methods...>;
 
  public:
+  static constexpr bool uses_inverse_of_solve = (detail::uses_inverse_of_solve<Methods> || ...);
+
   /// The first method with its default options.
   AnyAdjoint() = default;
 

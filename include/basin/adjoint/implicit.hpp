@@ -1,7 +1,8 @@
 #pragma once
 
-// The implicit gradient: (I - A) w = g solved to a tolerance, by a linear solver (GMRES) or by one of the fixed-point
-// methods on w <- A w + g.
+// The implicit gradient: (I - A) w = g solved to a tolerance, by a linear solver (GMRES, BiCGStab) or by one of the
+// fixed-point methods on w <- A w + g. A linear solver is preconditioned where the cell's linearization has a
+// preconditioner (adjoint/adjoint_method.hpp), or if it is a RightPreconditioned<...> itself.
 //
 // The stop is relative to the incoming gradient, |g - (I - A) w| <= tolerance |g|, sample by sample, so that gradients
 // of any size are equally good; the error of w is at most |(I - A)^-1| times the residual. S. Bai, J. Z. Kolter,
@@ -26,6 +27,7 @@
 #include "basin/adjoint/adjoint_method.hpp"
 #include "basin/fixed_point/solve.hpp"
 #include "basin/linear/gmres.hpp"
+#include "basin/linear/preconditioned.hpp"
 
 namespace basin {
 
@@ -33,7 +35,7 @@ namespace detail {
 
 inline constexpr std::string_view implicit_name = "implicit";
 
-/// "implicit_" and the name of a fixed-point method.
+/// "implicit_" and the name of a solver.
 template <class Solver>
 inline constexpr auto implicit_name_of = [] {
   std::array<char, implicit_name.size() + 1 + Solver::name.size()> text{};
@@ -52,7 +54,7 @@ struct Implicit {
   int max_evaluations = 60;  ///< applications of A
   double max_growth = 1e3;   ///< of |w| over |g| where the solve failed; at least 1; infinity: any
 
-  /// "implicit", or "implicit_picard" and the like for a fixed-point method that has a name.
+  /// "implicit", or "implicit_picard", "implicit_bicgstab" and the like for a solver that has a name.
   static constexpr std::string_view name = [] {
     if constexpr (requires { Solver::name; }) {
       constexpr auto& text = detail::implicit_name_of<Solver>;
@@ -85,9 +87,15 @@ struct Implicit {
         apply_a(v, out);
         out.vector() = v.vector() - out.vector();
       };
+      const LinearStop stop{.tolerance = tolerance, .max_evaluations = max_evaluations};
       w.vector().setZero();
-      solver.template solve_tile<S>(subtract, unit, w, {.tolerance = tolerance, .max_evaluations = max_evaluations},
-                                    results);
+      if constexpr (detail::HasPreconditioner<Operator, S>) {
+        const auto inverse = [&](View<const S> v, View<S> out) { apply_a.precondition(v, out); };
+        RightPreconditioned<Solver, decltype(inverse)>{solver, inverse}.template solve_tile<S>(subtract, unit, w, stop,
+                                                                                               results);
+      } else {
+        solver.template solve_tile<S>(subtract, unit, w, stop, results);
+      }
     }
     look_over<S>(apply_a, unit, w, results, sizes);
     for (Index n = 0; n < g.samples(); ++n) shift(View<const S>(w.sample(n)), exponents[n], w.sample(n));

@@ -16,6 +16,26 @@
 
 namespace basin {
 
+namespace detail {
+
+/// w = tau sum_{j < terms} (tau A + (1 - tau) I)^j g for terms >= 1, and what it reached, by as many applications of A.
+template <class S, class Operator>
+void damped_series(const Operator& apply_a, View<const S> g, View<S> w, int terms, double tau,
+                   std::span<SampleResult> results) {
+  check_adjoint(g, w, results);
+  Scratch scratch;
+  const View<S> a_w = scratch.state<S>(g.shape());
+  const S step = static_cast<S>(tau);
+  w.vector() = step * g.vector();
+  for (int j = 1; j <= terms; ++j) {
+    apply_a(View<const S>(w), a_w);
+    if (j < terms) w.vector() += step * (g.vector() + a_w.vector() - w.vector());
+  }
+  approximated<S>(g, w, a_w, terms - 1, results);
+}
+
+}  // namespace detail
+
 struct Phantom {
   static constexpr std::string_view name = "phantom";
 
@@ -24,18 +44,9 @@ struct Phantom {
 
   template <class S, class Operator>
   void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results) const {
-    detail::check_adjoint(g, w, results);
     check(k >= 1, "Phantom: k", k, "at least 1");
     check(tau > 0 && tau <= 1, "Phantom: tau", tau, "more than 0 and at most 1");
-    Scratch scratch;
-    const View<S> a_w = scratch.state<S>(g.shape());
-    const S step = static_cast<S>(tau);
-    w.vector() = step * g.vector();
-    for (int j = 1; j <= k; ++j) {
-      apply_a(View<const S>(w), a_w);
-      if (j < k) w.vector() += step * (g.vector() + a_w.vector() - w.vector());
-    }
-    detail::approximated<S>(g, w, a_w, k - 1, results);
+    detail::damped_series(apply_a, g, w, k, tau, results);
   }
 };
 

@@ -8,7 +8,7 @@
 // Each sample is its own solve with its own status. A batch is cut into tiles of samples, small enough that a tile
 // stays in cache for its whole solve; nothing couples tiles. The linearization keeps u, z and what the cell prepared
 // only: each jvp, vjp and pullback linearizes the cell anew, tile by tile, so that the memory of a training step does
-// not depend on the number of iterations.
+// not depend on the number of iterations. (Unrolled keeps what its tape says of the steps, Shine the solver's vectors.)
 //
 // Where f(z0, u) is not finite there is nothing to iterate, and z becomes NaN: a NaN in u, in theta or in the start
 // reaches the loss. A solve that fails later returns the best finite state that it found. The status says which.
@@ -25,6 +25,7 @@
 #include "basin/core/parallel.hpp"
 #include "basin/deq/batch_states.hpp"
 #include "basin/fixed_point/anderson.hpp"
+#include "basin/fixed_point/inverse_estimate.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "basin/fixed_point/solve.hpp"
 
@@ -42,6 +43,10 @@ struct Equilibrium {
   static_assert(unrolled || AdjointMethod<Adjoint>, "Equilibrium: the third argument must be an adjoint method");
   static_assert(!unrolled || std::is_same_v<Solver, Picard>,
                 "Unrolled differentiates Picard iteration: write Equilibrium<Cell, Picard, Unrolled>");
+  static constexpr bool keeps_inverses = detail::uses_inverse_of_solve<Adjoint>;
+  static_assert(
+      !keeps_inverses || HandsOutInverse<Solver>,
+      "Equilibrium: Shine needs a solver that estimates the inverse: write Equilibrium<Cell, Broyden<>, Shine>");
 
   static constexpr int in_features = C::input_features;
   static constexpr int out_features = C::state_features;
@@ -144,10 +149,11 @@ struct Equilibrium {
     }
   }
 
-  /// z from its start to the equilibrium.
+  /// z from its start to the equilibrium. `inverses` takes what the solver knows of (I - J)^-1, a sample each, if it is
+  /// not empty.
   template <class S>
   Report settle(std::span<const S, param_count> theta, View<const S> u, View<S> z, const Prepared<S>& prepared,
-                const Context& context) const {
+                const Context& context, [[maybe_unused]] std::span<InverseEstimate<S>> inverses = {}) const {
     const Index tile = detail::samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
     std::vector<Inside> inside(static_cast<std::size_t>(tiles));
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
@@ -155,8 +161,22 @@ struct Equilibrium {
       const Index first = i * tile, count = std::min(tile, z.samples() - first);
       const Map<S> map(*this, theta, prepared, u.samples(first, count), context.from_sample(first),
                        &inside[static_cast<std::size_t>(i)]);
-      solve_tile(map, z.samples(first, count), solver, stop_here(),
-                 std::span(results).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+      const auto part = [&](auto all) {
+        return all.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+      };
+      const auto solve_part = [&] {
+        solve_tile(map, z.samples(first, count), solver, stop_here(), part(std::span(results)));
+      };
+      if constexpr (keeps_inverses) {
+        if (inverses.empty()) {
+          solve_part();
+        } else {
+          detail::solve_keeping_inverses(map, z.samples(first, count), solver, stop_here(), part(std::span(results)),
+                                         part(inverses));
+        }
+      } else {
+        solve_part();
+      }
       map.log_solves_at(z.samples(first, count));
     });
     Inside sum;

@@ -4,15 +4,22 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "basin/adjoint/cell_operators.hpp"
 #include "basin/deq/equilibrium.hpp"
+#include "basin/deq/recorded_steps.hpp"
 
 namespace basin {
 
 /// dz/du and dz/dtheta at the equilibrium. Refers to theta, u and z; owns what the cell prepared, or refers to the
-/// caller's. What an adjoint method reached is in the Report of each call; what the forward solves did, in report().
+/// caller's, and what Unrolled or Shine need of the solve. What an adjoint method reached is in the Report of each
+/// call; what the forward solves did, in report().
 template <class C, class Solver, class Adjoint>
 template <class S>
 class Equilibrium<C, Solver, Adjoint>::Linearization {
@@ -26,8 +33,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         u_(u),
         z_(z),
         context_(with_own_samples(context, z.samples(), numbers_)),
-        prepared_(prepared),
-        states_(z.shape().sample_size()) {
+        prepared_(prepared) {
     if (prepared_ == nullptr) {
       owned_ = std::make_unique<const Prepared<S>>(model.template prepare<S>(theta));
       prepared_ = owned_.get();
@@ -36,96 +42,156 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     if constexpr (unrolled) {
       record_steps(z);
     } else {
-      report_ = model.template settle<S>(theta, u, z, *prepared_, context_);
+      if constexpr (keeps_inverses) inverses_.resize(static_cast<std::size_t>(z.samples()));
+      report_ = model.template settle<S>(theta, u, z, *prepared_, context_, inverses_);
     }
   }
 
-  /// Moves, but does not copy: it refers to what it owns.
-  Linearization(Linearization&&) = default;
+  Linearization(Linearization&&) = default;  // and does not copy: it refers to what it owns
   Linearization& operator=(Linearization&&) = default;
 
   [[nodiscard]] Report report() const { return report_; }
 
-  Report jvp(View<const S> t, View<S> out) const {
-    check_jvp<S>("Equilibrium", u_.shape(), z_.shape(), t, out);
-    Inside inside;
-    std::vector<SampleResult> results(static_cast<std::size_t>(z_.samples()));
+  Report jvp(View<const S> t, View<S> out) const { return jvp_each({&t, 1}, {&out, 1}); }
+
+  Report vjp(View<const S> w, View<S> du) const { return vjp_each({&w, 1}, {&du, 1}); }
+
+  Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
+    const std::span<S, param_count> gradient = dtheta;
+    return pullback_each({&w, 1}, {&du, 1}, {&gradient, 1});
+  }
+
+  /// The same for many right sides, as the rows or columns of a Jacobian: the cell is linearized once for all of them
+  /// (through steps of an iteration once for each). They are solved one after the other, with the bits that each gets
+  /// by itself, and reported together. Throws std::invalid_argument if the spans differ in length.
+  Report jvp_each(std::span<const View<const S>> t, std::span<const View<S>> out) const {
+    check_count("out", out.size(), t.size());
+    for (std::size_t i = 0; i < t.size(); ++i) check_jvp<S>("Equilibrium", u_.shape(), z_.shape(), t[i], out[i]);
+    Sides sides(t.size(), z_.samples());
     if constexpr (unrolled) {
-      each_sample(inside, [&](const auto& steps, Index n, const auto& noted) {
-        results[static_cast<std::size_t>(n)] = steps.forward(t.sample(n), out.sample(n), noted);
+      each_sample(sides, [&](const auto& steps, std::size_t i, Index n, const auto& noted) {
+        return steps.forward(t[i].sample(n), out[i].sample(n), noted);
       });
     } else {
       each_tile([&](const auto& linear, Index first, Index count, SolveLog& log) {
         Scratch scratch;
         const View<S> from_u = scratch.state<S>(z_.shape().with_samples(count));
-        inside.report += detail::report_of([&] { return linear.jvp_input(t.samples(first, count), from_u); });
-        inside.take(log);
-        const auto apply_a = [&](View<const S> v, View<S> a_v) {
-          inside.report += detail::report_of([&] { return linear.jvp(v, a_v); });
-          log.clear();
-        };
-        model_.adjoint.solve_tile(apply_a, View<const S>(from_u), out.samples(first, count),
-                                  part(results, first, count));
+        for (std::size_t i = 0; i < t.size(); ++i) {
+          Inside& inside = sides[i].inside;
+          inside.report += detail::report_of([&] { return linear.jvp_input(t[i].samples(first, count), from_u); });
+          inside.take(log);
+          const auto note = sides[i].noting_without(log);
+          const detail::TangentOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note), Estimates> a{
+              linear, note, estimates(first)};
+          model_.adjoint.solve_tile(a, View<const S>(from_u), out[i].samples(first, count),
+                                    sides[i].part(first, count));
+        }
       });
     }
-    Model::record(results, Pass::adjoint, context_, inside);
-    return inside.report;
+    return sides.record(context_);
   }
 
-  Report vjp(View<const S> w, View<S> du) const {
-    check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w, du);
+  Report vjp_each(std::span<const View<const S>> w, std::span<const View<S>> du) const {
     return pull_back(
-        w, du, [](const auto& linear, View<const S> step, View<S> du_step) { return linear.vjp_input(step, du_step); },
-        [](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
+        w, du,
+        [](const auto& linear, std::size_t, View<const S> step, View<S> du_step) {
+          return linear.vjp_input(step, du_step);
+        },
+        [](const auto& linear, std::size_t, View<const S> step, View<S> dz, View<S> du_step) {
           Report report = detail::report_of([&] { return linear.vjp(step, dz); });
           report += detail::report_of([&] { return linear.vjp_input(step, du_step); });
           return report;
         });
   }
 
-  Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w, du);
+  Report pullback_each(std::span<const View<const S>> w, std::span<const View<S>> du,
+                       std::span<const std::span<S, param_count>> dtheta) const {
+    check_count("dtheta", dtheta.size(), w.size());
     return pull_back(
         w, du,
-        [&](const auto& linear, View<const S> step, View<S> du_step) {
-          return linear.pullback(step, View<S>{}, du_step, dtheta);
+        [&](const auto& linear, std::size_t i, View<const S> step, View<S> du_step) {
+          return linear.pullback(step, View<S>{}, du_step, dtheta[i]);
         },
-        [&](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
-          return linear.pullback(step, dz, du_step, dtheta);
+        [&](const auto& linear, std::size_t i, View<const S> step, View<S> dz, View<S> du_step) {
+          return linear.pullback(step, dz, du_step, dtheta[i]);
         });
   }
 
  private:
-  /// The two ways back: at_end(linearization, w, du) through one evaluation of the cell, where w solves the adjoint
-  /// equation, or at_step(linearization, w, dz, du) through each step of the iteration.
+  /// What the right sides of one call did.
+  struct Side {
+    Inside inside{};
+    std::vector<SampleResult> results{};
+
+    [[nodiscard]] std::span<SampleResult> part(Index first, Index count) {
+      return Linearization::part(results, first, count);
+    }
+    /// Makes a call, and takes what it reports but not what it logs.
+    [[nodiscard]] auto noting_without(SolveLog& log) {
+      return [this, &log](const auto& call) {
+        inside.report += detail::report_of(call);
+        log.clear();
+      };
+    }
+  };
+  struct Sides : std::vector<Side> {
+    Sides(std::size_t count, Index samples) : std::vector<Side>(count) {
+      for (Side& side : *this) side.results.resize(static_cast<std::size_t>(samples));
+    }
+    Report record(const Context& context) {
+      Report report;
+      for (Side& side : *this) {
+        Model::record(side.results, Pass::adjoint, context, side.inside);
+        report += side.inside.report;
+      }
+      return report;
+    }
+  };
+
+  struct None {};
+  using Estimates = std::conditional_t<keeps_inverses, std::span<const InverseEstimate<S>>, None>;
+  /// Of the samples from `first` on.
+  [[nodiscard]] Estimates estimates([[maybe_unused]] Index first) const {
+    if constexpr (keeps_inverses) return Estimates(inverses_).subspan(static_cast<std::size_t>(first));
+    if constexpr (!keeps_inverses) return {};
+  }
+
+  static void check_count(std::string_view what, std::size_t given, std::size_t expected) {
+    if (given != expected) check(false, "Equilibrium: number of " + std::string(what), given, expected);
+  }
+
+  /// The two ways back for right side i: at_end(linearization, i, w, du) through one evaluation of the cell, where w
+  /// solves the adjoint equation, or at_step(linearization, i, w, dz, du) through each step of the iteration.
   template <class AtEnd, class AtStep>
-  Report pull_back(View<const S> w, View<S> du, [[maybe_unused]] const AtEnd& at_end,
+  Report pull_back(std::span<const View<const S>> w, std::span<const View<S>> du, [[maybe_unused]] const AtEnd& at_end,
                    [[maybe_unused]] const AtStep& at_step) const {
-    Inside inside;
-    std::vector<SampleResult> results(static_cast<std::size_t>(z_.samples()));
+    check_count("du", du.size(), w.size());
+    for (std::size_t i = 0; i < w.size(); ++i) check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w[i], du[i]);
+    Sides sides(w.size(), z_.samples());
     if constexpr (unrolled) {
-      each_sample(inside, [&](const auto& steps, Index n, const auto& noted) {
+      each_sample(sides, [&](const auto& steps, std::size_t i, Index n, const auto& noted) {
         const auto pull = [&](const auto& linear, View<const S> step, View<S> dz, View<S> du_step) {
-          noted([&] { return at_step(linear, step, dz, du_step); });
+          noted([&] { return at_step(linear, i, step, dz, du_step); });
         };
-        results[static_cast<std::size_t>(n)] = steps.back(w.sample(n), du ? du.sample(n) : du, pull);
+        return steps.back(w[i].sample(n), du[i] ? du[i].sample(n) : du[i], pull);
       });
     } else {
       each_tile([&](const auto& linear, Index first, Index count, SolveLog& log) {
         Scratch scratch;
         const View<S> solved = scratch.state<S>(z_.shape().with_samples(count));
-        const auto apply_a = [&](View<const S> v, View<S> a_v) {
-          inside.report += detail::report_of([&] { return linear.vjp(v, a_v); });
-          log.clear();
-        };
-        model_.adjoint.solve_tile(apply_a, w.samples(first, count), solved, part(results, first, count));
-        inside.report += detail::report_of(
-            [&] { return at_end(linear, View<const S>(solved), du ? du.samples(first, count) : du); });
-        inside.take(log);
+        for (std::size_t i = 0; i < w.size(); ++i) {
+          Inside& inside = sides[i].inside;
+          const auto note = sides[i].noting_without(log);
+          const detail::TransposedOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note), Estimates> a{
+              linear, note, estimates(first)};
+          model_.adjoint.solve_tile(a, w[i].samples(first, count), solved, sides[i].part(first, count));
+          inside.report += detail::report_of(
+              [&] { return at_end(linear, i, View<const S>(solved), du[i] ? du[i].samples(first, count) : du[i]); });
+          inside.take(log);
+        }
       });
     }
-    Model::record(results, Pass::adjoint, context_, inside);
-    return inside.report;
+    return sides.record(context_);
   }
 
   static std::span<SampleResult> part(std::vector<SampleResult>& results, Index first, Index count) {
@@ -156,59 +222,67 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     }
   }
 
-  /// Calls body(the steps of the iteration, sample, noted) for each sample, in order, where noted(call) makes a call on
-  /// a step's linearization, and notes what solves inside the cell did.
+  /// For each right side i and sample n, in order, what body(the steps of the iteration, i, n, noted) did, where
+  /// noted(call) makes a call on a step's linearization, and notes what solves inside the cell did.
   template <class Body>
-  void each_sample(Inside& inside, const Body& body) const {
-    for (Index n = 0; n < z_.samples(); ++n) {
-      const Steps& steps = steps_[static_cast<std::size_t>(n)];
-      SolveLog log, worst_of_steps;
-      detail::WorstRecords worst;
-      const auto noted = [&](const auto& call) {
-        log.clear();
-        inside.report += detail::report_of(call);
-        worst.take(log);
-      };
-      body(detail::Steps<S, C>{model_.cell, theta_, *prepared_, u_.sample(n), context_of_cell(n, log),
-                               states_.part(steps.first, steps.count), model_.solver.damping, steps.settled,
-                               model_.stop.tolerance, model_.stop.max_evaluations},
-           n, noted);
-      worst.hand_on(&worst_of_steps, 0);
-      inside.take(worst_of_steps);
+  void each_sample(Sides& sides, const Body& body) const {
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      Inside& inside = sides[i].inside;
+      for (Index n = 0; n < z_.samples(); ++n) {
+        SolveLog log, worst_of_steps;
+        detail::WorstRecords worst;
+        const auto noted = [&](const auto& call) {
+          log.clear();
+          inside.report += detail::report_of(call);
+          worst.take(log);
+        };
+        sides[i].results[static_cast<std::size_t>(n)] = body(steps_of(n, log), i, n, noted);
+        worst.hand_on(&worst_of_steps, 0);
+        inside.take(worst_of_steps);
+      }
     }
   }
 
-  /// Solves sample by sample and keeps the states up to the one that is returned.
+  /// Those of a sample, with a log of the solves inside the cell.
+  [[nodiscard]] detail::Steps<S, C> steps_of(Index n, SolveLog& log) const {
+    const int last_steps = model_.adjoint.last_steps, most = model_.stop.max_evaluations;
+    return {model_.cell,
+            theta_,
+            *prepared_,
+            u_.sample(n),
+            context_of_cell(n, log),
+            steps_->places(n),
+            steps_->states(),
+            steps_->linears(n),
+            model_.solver,
+            model_.stop.tolerance,
+            last_steps > 0 ? last_steps : most,
+            last_steps > 0};
+  }
+
+  /// Solves sample by sample and keeps the steps.
   void record_steps(View<S> z) {
     Inside inside;
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
-    const Stop whole_steps = model_.stop_here();
-    steps_.resize(results.size());
+    steps_.emplace(model_.adjoint, z.shape().sample_size());
     for (Index n = 0; n < z.samples(); ++n) {
-      Steps& steps = steps_[static_cast<std::size_t>(n)];
-      steps.first = states_.size();
-      const auto append = [&](View<const S> state) { std::copy_n(state.data(), state.size(), states_.append()); };
-      const auto watch = [&](const Iterate<S>& iterate) { append(iterate.z); };
-      const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context_.from_sample(n), &inside);
-      solve_tile(map, z.sample(n), model_.solver, whole_steps, part(results, n, 1), nullptr, watch);
-      map.log_solves_at(z.sample(n));
-      steps.settled = results[static_cast<std::size_t>(n)].status == Status::converged;
-      if (states_.size() == steps.first) append(View<const S>(z.sample(n)));
-      const auto is_last = [&](const S* state) {
-        return std::equal(state, state + states_.length(), z.sample(n).data());
+      const Context context = context_.from_sample(n);
+      const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context, &inside);
+      const auto linearize = [&](View<const S> at, View<S> value) {
+        auto linear = detail::linearize_with<C, S>(model_.cell, theta_, prepared_, context.with_log(nullptr), at,
+                                                   u_.sample(n), value);
+        inside.report += forward_report(linear);
+        return linear;
       };
-      while (states_.size() > steps.first + 1 && !is_last(states_[states_.size() - 1])) states_.pop_back();
-      steps.count = states_.size() - steps.first;
+      steps_->solve(map, linearize, z.sample(n), model_.solver, model_.stop_here(), part(results, n, 1));
+      map.log_solves_at(z.sample(n));
     }
+    // Solves on the way back are to be logged: kept linearizations do not know where.
+    if (context_.log != nullptr && inside.report.forward.results() > 0) steps_->forget_linearizations();
     model_.tell_steps(results);
     model_.template finish<S>(z, results, context_, inside);
     report_ = inside.report;
   }
-
-  struct Steps {
-    std::size_t first = 0, count = 0;  // of states_
-    bool settled = false;
-  };
 
   Model model_;
   std::span<const S, param_count> theta_;
@@ -218,8 +292,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   std::unique_ptr<const Prepared<S>> owned_;
   const Prepared<S>* prepared_;
   Report report_;
-  std::vector<Steps> steps_;  // only if unrolled
-  ArrayList<S> states_;       // of the steps of all samples, one sample after the other
+  std::vector<InverseEstimate<S>> inverses_;  // only if the adjoint method wants them
+  std::conditional_t<unrolled, std::optional<detail::RecordedSteps<S, C>>, None> steps_;
 };
 
 }  // namespace basin

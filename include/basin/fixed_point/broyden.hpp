@@ -111,6 +111,14 @@ struct Broyden {
       detail::VectorMap<S>(z.data() + first, count) += step_length * u_chunk;
     });
   }
+
+  /// -B^-1 ~ (I - J)^-1 as it was before the last step (fixed_point/inverse_estimate.hpp).
+  template <class S, class Visit>
+  void each_factor(const Memory<S>& m, const Visit& visit) const {
+    for (int k = 0; k + 1 < m.count; ++k) {
+      visit(m.coefficients[static_cast<std::size_t>(k)], m.steps + (k + 1) * m.stride, m.steps + k * m.stride);
+    }
+  }
 };
 
 }  // namespace basin

@@ -27,11 +27,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <span>
 
 #include "basin/core/scratch.hpp"
-#include "basin/linear/linear_solver.hpp"
+#include "basin/linear/lockstep.hpp"
 #include "basin/linear/vector_passes.hpp"
 
 namespace basin {
@@ -44,67 +43,37 @@ struct Gmres {
   template <class S, class Op>
   void solve_tile(const Op& op, std::type_identity_t<View<const S>> g, std::type_identity_t<View<S>> w,
                   const LinearStop& stop, std::span<SampleResult> results) const {
-    detail::check_linear_stop(stop);
-    check(g.shape() == w.shape(), "shape of w", w.shape(), g.shape());
-    check(results.size() == static_cast<std::size_t>(g.samples()), "number of results", results.size(), g.samples());
-    const Index samples = g.samples();
-    Scratch scratch;
-    const View<S> in = scratch.state<S>(g.shape()), out = scratch.state<S>(g.shape());
-    Sample<S>* const tile = scratch.take<Sample<S>>(samples);
-    Index active = 0;
-    for (Index n = 0; n < samples; ++n) {
-      Sample<S>& s = *std::construct_at(tile + n);
-      s.size = g.shape().sample_size();
-      s.g = g.sample(n).data();
-      s.w = w.sample(n).data();
-      s.in = in.sample(n).data();
-      s.out = out.sample(n).data();
-      grow(s, scratch);
-      begin(s, results[static_cast<std::size_t>(n)]);
-      active += s.phase != Phase::done;
-    }
-    while (active > 0) {
-      static_cast<void>(op(View<const S>(in), out));
-      active = 0;
-      for (Index n = 0; n < samples; ++n) {
-        Sample<S>& s = tile[n];
-        if (s.phase == Phase::done) continue;
-        SampleResult& result = results[static_cast<std::size_t>(n)];
-        ++result.evaluations;
-        if (s.phase == Phase::arnoldi) {
-          extend(s, stop, result);
-        } else {
-          judge(s, stop, result, scratch);
-        }
-        active += s.phase != Phase::done;
-      }
-    }
+    detail::solve_in_lockstep<Sample<S>, S>(
+        op, g, w, stop, results,
+        [](Sample<S>& s, SampleResult& result, Scratch& scratch) {
+          grow(s, scratch);
+          if (detail::begins_at_zero(s, result)) start_cycle(s, s.g, s.g_norm);
+        },
+        [&](Sample<S>& s, SampleResult& result, Scratch& scratch) {
+          if (s.phase == Phase::arnoldi) {
+            extend(s, stop, result);
+          } else {
+            judge(s, stop, result, scratch);
+          }
+        });
   }
 
  private:
   enum class Phase {
     arnoldi,   ///< op is applied to the last basis vector
     residual,  ///< op is applied to a candidate w
-    done,      ///< op is applied to zero
   };
 
   template <class S>
-  struct Sample {
-    Index size = 0;
-    const S* g = nullptr;
-    S *w = nullptr, *in = nullptr, *out = nullptr;  // op is applied to `in`
-    int limit = 0;                                  // columns at most: no more than there are unknowns
-    int columns = 0;                                // of the Hessenberg matrix so far
-    S** basis = nullptr;                            // limit + 1 vectors
+  struct Sample : detail::LockstepSample<S> {
+    int limit = 0;        // columns at most: no more than there are unknowns
+    int columns = 0;      // of the Hessenberg matrix so far
+    S** basis = nullptr;  // limit + 1 vectors
     // H, rotated: column j has j + 1 numbers, and they follow one another. Then the rotations, the rotated |r| e_1, and
     // the column that is being made, which serves for y too.
     double *h = nullptr, *cosine = nullptr, *sine = nullptr, *right = nullptr, *column = nullptr;
     double next_length = 0;  // of the last vector of the basis, before it is made a unit; 0: there is none
     Phase phase = Phase::residual;
-    bool judged = false;  // a residual has been measured
-    bool empty = false;   // w is the zero of the start
-    double g_norm = 0;    // |g|
-    double best = 0;      // |g - A w| of the w held
 
     [[nodiscard]] double* h_column(int j) const { return h + j * (j + 1) / 2; }
   };
@@ -129,37 +98,6 @@ struct Gmres {
     S* const vectors = scratch.take<S>(stride * (limit + 1 - old_vectors));
     for (int j = old_vectors; j <= limit; ++j) s.basis[j] = vectors + (j - old_vectors) * stride;
     s.limit = limit;
-  }
-
-  template <class S>
-  static void finish(Sample<S>& s, Status status, SampleResult& result) {
-    if (status == Status::non_finite && s.empty) {
-      std::fill_n(s.w, s.size, std::numeric_limits<S>::quiet_NaN());
-      s.best = std::numeric_limits<double>::infinity();
-    }
-    result.status = status;
-    result.residual = s.g_norm > 0 ? s.best / s.g_norm : s.best;
-    s.phase = Phase::done;
-    std::fill_n(s.in, s.size, S(0));
-  }
-
-  template <class S>
-  static void begin(Sample<S>& s, SampleResult& result) {
-    result = {};
-    s.g_norm = s.best = detail::norm(s.g, s.size);
-    if (!std::isfinite(s.g_norm)) {
-      s.empty = true;
-      s.g_norm = 0;
-      finish(s, Status::non_finite, result);
-    } else if (s.g_norm == 0) {
-      std::fill_n(s.w, s.size, S(0));
-      finish(s, Status::converged, result);
-    } else if (detail::norm(s.w, s.size) == 0) {
-      s.judged = s.empty = true;
-      start_cycle(s, s.g, s.g_norm);
-    } else {
-      std::copy_n(s.w, s.size, s.in);
-    }
   }
 
   /// The basis begins with the residual r, of this length.
@@ -191,7 +129,7 @@ struct Gmres {
     S* const next = s.basis[j + 1];
     std::copy_n(s.out, s.size, next);
     const double before = detail::norm(next, s.size);
-    if (!std::isfinite(before)) return finish(s, Status::non_finite, result);
+    if (!std::isfinite(before)) return detail::end_sample(s, Status::non_finite, result);
     orthogonalise(s, next);
     double length = detail::norm(next, s.size);
     if (length < 0.1 * before) {
@@ -225,7 +163,7 @@ struct Gmres {
         s.best = std::abs(s.right[j + 1]);
         std::copy_n(s.in, s.size, s.w);
       }
-      finish(s, Status::max_iterations, result);
+      detail::end_sample(s, Status::max_iterations, result);
     }
   }
 
@@ -249,13 +187,8 @@ struct Gmres {
   /// The true residual of the candidate in `in`, of which out is the image.
   template <class S>
   static void judge(Sample<S>& s, const LinearStop& stop, SampleResult& result, Scratch& scratch) {
-    detail::VectorMap<S> r(s.out, s.size);
-    r = detail::ConstVectorMap<S>(s.g, s.size) - r;
-    const double residual = detail::norm(s.out, s.size), before = s.best;
-    if (!std::isfinite(residual)) {
-      if (!s.judged) s.best = std::numeric_limits<double>::infinity();
-      return finish(s, Status::non_finite, result);
-    }
+    const double before = s.best, residual = detail::measure_residual(s, result);
+    if (s.ended) return;
     // A cycle needs two evaluations at least: one to move, one to measure.
     const bool last = result.evaluations + 2 > stop.max_evaluations;
     const bool stuck = s.judged && residual > 0.999 * before;
@@ -271,9 +204,9 @@ struct Gmres {
       s.empty = s.empty && s.columns == 0;
       std::copy_n(s.in, s.size, s.w);
     }
-    if (s.best <= stop.tolerance * s.g_norm) return finish(s, Status::converged, result);
-    if (stuck && (s.next_length == 0 || !last)) return finish(s, Status::stalled, result);
-    if (last) return finish(s, Status::max_iterations, result);
+    if (s.best <= stop.tolerance * s.g_norm) return detail::end_sample(s, Status::converged, result);
+    if (stuck && (s.next_length == 0 || !last)) return detail::end_sample(s, Status::stalled, result);
+    if (last) return detail::end_sample(s, Status::max_iterations, result);
     s.judged = true;
     start_cycle(s, s.out, residual);
   }

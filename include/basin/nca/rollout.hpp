@@ -6,13 +6,8 @@
 //
 // where f_t differs from step to step only by its random mask and noise: it is the automaton at step context.step + t
 // (core/context.hpp). So a rollout is one map wherever it stands, in the cell of an equilibrium too. Its gradient runs
-// the steps backward. What is kept for that is chosen by the type Tape; the gradients are equal to rounding:
-//
-//   Kept           every step's state and the rule's inner values       fastest backward, most memory
-//   Recomputed     every step's state; inner values are computed anew, block by block, while they are in cache
-//   Checkpointed   every k-th state; the steps between two are made again first     k + T / k states at a time
-//                                                     (A. Griewank, A. Walther 2000; k = sqrt(T) after Chen et al.
-//                                                     2016)
+// the steps backward. What is kept for that is chosen by the type Tape, one of core/tape.hpp: the inner values are
+// those of the rule, and are computed anew block by block, while they are in cache.
 //
 // A loss that looks at more than z_T has pullback_along, which takes its gradients on the way.
 
@@ -23,15 +18,10 @@
 #include <vector>
 
 #include "basin/core/layer.hpp"
+#include "basin/core/tape.hpp"
 #include "basin/nca/automaton.hpp"
 
 namespace basin {
-
-struct Kept {};
-struct Recomputed {};
-struct Checkpointed {
-  Index every = 0;  ///< steps from one kept state to the next; 0 for about the root of their number
-};
 
 template <class A, class Tape = Recomputed>
 struct Rollout {
