@@ -12,8 +12,8 @@ struct FeatureScales {
   static constexpr std::size_t param_count = 2 * std::size_t{C};
 
   static void leaves(LeafList& list) {
-    list.scale("scale", C);
-    list.bias("shift", C);
+    list.scale("scale", C, "weight");
+    list.bias("shift", C, "bias");
   }
 };
 
