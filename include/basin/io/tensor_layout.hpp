@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -98,14 +99,14 @@ inline constexpr std::string_view not_in_torch =
     "layer can be in torch's layout";
 
 /// The layout among what stands behind parameters, if one does.
-template <class... Checks>
-[[nodiscard]] std::optional<TensorLayout> layout_among(const Checks&... checks) {
-  std::optional<TensorLayout> layout;
-  const auto look = [&](const auto& check) {
-    if constexpr (std::is_same_v<decltype(check), const TensorLayout&>) layout = check;
-  };
-  (look(checks), ...);
-  return layout;
+[[nodiscard]] inline std::optional<TensorLayout> layout_among() { return std::nullopt; }
+template <class First, class... Rest>
+[[nodiscard]] std::optional<TensorLayout> layout_among(const First& first, const Rest&... rest) {
+  if constexpr (std::is_same_v<First, TensorLayout>) {
+    return first;
+  } else {
+    return layout_among(rest...);
+  }
 }
 
 }  // namespace detail
