@@ -124,8 +124,10 @@ def write_for_basin(folder):
     x = torch.randn(2, 2, 6, 8)
     y, dx = compute(model, x)
     marked = {"layout": "torch"}
-    tensor_file.write(folder / "model_torch.safetensors", {name: p.detach().numpy() for name, p in model.state_dict().items()}, marked)
-    tensor_file.write(folder / "gradient_torch.safetensors", {name: p.grad.numpy() for name, p in model.named_parameters()}, marked)
+    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    gradient = {name: parameter.grad.numpy() for name, parameter in model.named_parameters()}
+    tensor_file.write(folder / "model_torch.safetensors", weights, marked)
+    tensor_file.write(folder / "gradient_torch.safetensors", gradient, marked)
     np.save(folder / "x_torch.npy", channels_last(x))
     np.save(folder / "y_torch.npy", y)
     np.save(folder / "dx_torch.npy", dx)
