@@ -41,9 +41,9 @@ void save_parameters(const std::string& path, const Parameters<Model, S>& parame
 }
 
 /// Reads what save_parameters wrote, or a state dict of another tool whose leaves have names, types and shapes of ours
-/// or of PyTorch (docs/files.md). Throws FileError if a leaf is missing, extra, or of another shape or type, if it holds
-/// NaN or an infinity, unless AnyNumbers is given, and if its layout is neither said in the file, nor by a TensorLayout
-/// among the checks, nor to be known by shapes and names.
+/// or of PyTorch (docs/files.md). Throws FileError if a leaf is missing, extra, or of another shape or type, if it
+/// holds NaN or an infinity, unless AnyNumbers is given, and if its layout is neither said in the file, nor by a
+/// TensorLayout among the checks, nor to be known by shapes and names.
 template <class Model, class S, class... Checks>
 [[nodiscard]] Parameters<Model, S> load_parameters(const std::string& path, const Checks&... checks) {
   CheckpointReader reader(path);

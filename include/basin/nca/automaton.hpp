@@ -195,7 +195,8 @@ struct Automaton {
   /// `numbers`: memory, one for each cell, that is used if the cells are not counted from 0. `log`: takes the records
   /// of cells, which are not the caller's samples, if the caller wants records.
   static Context rule_context(const Context& context, Index n, const Cells& cells, Index* numbers, SolveLog& log) {
-    Context of_rule{.step = context.step, .draw = fold_in(context.draw, static_cast<std::uint64_t>(context.sample(n))),
+    Context of_rule{.step = context.step,
+                    .draw = fold_in(context.draw, static_cast<std::uint64_t>(context.sample(n))),
                     .keeps = false};
     if (context.log != nullptr) of_rule.log = &log;
     of_rule.samples = cells.data();
