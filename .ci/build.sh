@@ -2,8 +2,8 @@
 # where that can be done, and presets are built.
 
 # Packages by their Debian names, each with what shows that it is there: one of some commands; a header, or one of some
-# with commas between them, and the name under which pkg-config, or a folder, has it; or a compiler and flags with which
-# it links a program.
+# with commas between them, and the name under which pkg-config, or a folder, has it; a compiler and flags with which it
+# links a program; or a module of the system's Python.
 build_packages="
 g++                 command  ${CXX:-c++}
 cmake               command  cmake
@@ -23,7 +23,9 @@ libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 # Where these are missing, some tests are skipped.
 check_packages="
 pkg-config          command  pkg-config pkgconf
-clang-format        command  clang-format-14 clang-format"
+clang-format        command  clang-format-14 clang-format
+python3-numpy       python   numpy
+python3-torch       python   torch"
 
 fail() {
   printf '%s: %s\n' "$0" "$*" >&2
@@ -33,6 +35,7 @@ fail() {
 # there command <name>...        whether one of these commands is there
 # there header <header>[,<header>...] <name>  whether the compiler finds one of these headers
 # there links <compiler> <flag>...  whether it links
+# there python <module>          whether /usr/bin/python3 has it
 there() {
   kind=$1
   shift
@@ -45,6 +48,8 @@ there() {
         "-I/usr/local/include/$2" "-I/usr/include/$2" - >/dev/null 2>&1
   elif [ "$kind" = links ]; then
     printf 'int main() {}\n' | "$@" -x c++ -o /dev/null - >/dev/null 2>&1
+  elif [ "$kind" = python ]; then
+    /usr/bin/python3 -c "import importlib.util as find; exit(find.find_spec('$1') is None)" >/dev/null 2>&1
   else
     for name in "$@"; do
       if command -v "$name" >/dev/null 2>&1; then return 0; fi

@@ -66,6 +66,16 @@ struct MoreLeaves {
   }
 };
 
+/// Says what its axes are, and one of them too few.
+struct Axes {
+  static constexpr std::size_t param_count = 2 * 3;
+  static void leaves(LeafList& list) { list.weight("weight", {2, 3}, 2, 3, {LeafAxis::in, LeafAxis::out}); }
+};
+struct FewAxes {
+  static constexpr std::size_t param_count = 2 * 3;
+  static void leaves(LeafList& list) { list.weight("weight", {2, 3}, 2, 3, {LeafAxis::in}); }
+};
+
 Parameters<Model, double> counted() {
   Parameters<Model, double> theta;
   for (Index i = 0; i < theta.vector().size(); ++i) theta.vector()[i] = static_cast<double>(i);
@@ -107,6 +117,16 @@ TEST_CASE("leaves cover theta in order, with names that are paths", "[unit][para
   CHECK(leaves[5].fan_in == 7);
   CHECK(leaves[5].fan_out == 8);
   CHECK(leaves_of<NoParameters>().empty());
+}
+
+TEST_CASE("leaves say what their axes run over", "[unit][parameters]") {
+  const std::vector<Leaf> leaves = leaves_of<Model>();
+  CHECK(leaves[0].axes == std::vector<LeafAxis>{LeafAxis::out});
+  CHECK(leaves[1].axes == std::vector<LeafAxis>{LeafAxis::out, LeafAxis::in});
+  CHECK(leaves[5].axes == std::vector<LeafAxis>{LeafAxis::out, LeafAxis::in, LeafAxis::kernel});
+  CHECK(leaves_of<Axes>()[0].axes == std::vector<LeafAxis>{LeafAxis::in, LeafAxis::out});
+  CHECK_THROWS_WITH(leaves_of<FewAxes>(), "number of axes of leaf 'weight' is 1, expected 2");
+  CHECK(leaves[1].torch_name == "first.weight");
 }
 
 TEST_CASE("parameters start as zeros and own their numbers", "[unit][parameters]") {

@@ -144,7 +144,8 @@ TEST_CASE("a reader that runs out of memory loses nothing and has changed nothin
   Parameters<Toy, float> theta;
   theta.vector().setLinSpaced(1, 8);
   CheckpointWriter writer(CheckpointLabel{.program = "a program whose name is long enough to be allocated",
-                                          .settings = {{"a setting whose name is long", {1, 2, 3}}}});
+                                          .settings = {{"a setting whose name is long", {1, 2, 3}}},
+                                          .layout = GENERATE(TensorLayout::basin, TensorLayout::torch)});
   writer("", theta);
   writer(list, std::vector<double>{1, 2, 3});
   writer.write(path);

@@ -113,11 +113,11 @@ TEST_CASE("a checkpoint of another program, or of a newer format, is refused wit
         path + ": setting 'size' of the checkpoint is missing, expected '3'");
 
   TensorFile file = read_safetensors(path);
-  file.metadata["basin.format_version"] = "2";
+  file.metadata["basin.format_version"] = "3";
   file.metadata["basin.version"] = "7.1.0";
   write_safetensors(path, file);
   CHECK(message_of([&] { CheckpointReader read(path); }) ==
-        path + ": version of the checkpoint's format is 2 (basin '7.1.0' wrote it), expected at most 1, which basin " +
+        path + ": version of the checkpoint's format is 3 (basin '7.1.0' wrote it), expected at most 2, which basin " +
             std::string(version_text) + " reads");
   for (const std::string wrong : {"", "0", "-1", "1x", "one", "99999999999999999999"}) {
     file.metadata["basin.format_version"] = wrong;
@@ -206,26 +206,30 @@ TEST_CASE("arrays that change places, names or shapes, and lost text, are damage
   damaged([](TensorFile& file) { file.metadata.erase("basin.checksum"); });
 }
 
-TEST_CASE("the checkpoint of format 1 that is kept here still reads", "[io]") {
-  const std::string path =
-      std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) + "/golden/format_1.safetensors";
-  CheckpointReader reader(path, "toy_training");
-  Parameters<Toy, float> theta;
-  std::int64_t iteration = 0;
-  std::vector<double> losses;
-  reader("", theta);
-  reader("iteration", iteration, Within{0, 100});
-  reader("losses", losses, Length{2}, Finite{});
-  reader.finish();
-  CHECK(reader.format_version() == 1);
-  CHECK(reader.library_version() == "0.1.0");
-  CHECK(theta.vector() == numbered().vector());
-  CHECK(iteration == 12);
-  CHECK(losses == std::vector<double>{0.5, 0.25});
-  CHECK(reader.label().settings == Json{{"rate", 0.5}});
-  CHECK(reader.metadata("note") == "kept");
-  // Python: zlib.crc32 over what checkpoint_label.hpp lists.
-  CHECK(read_safetensors(path).metadata.at("basin.checksum") == "crc32:61a3a222");
+TEST_CASE("the checkpoints of formats 1 and 2 that are kept here still read", "[io]") {
+  for (const int format : {1, 2}) {
+    const std::string path = std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) + "/golden/format_" +
+                             std::to_string(format) + ".safetensors";
+    CheckpointReader reader(path, "toy_training");
+    Parameters<Toy, float> theta;
+    std::int64_t iteration = 0;
+    std::vector<double> losses;
+    reader("", theta);
+    reader("iteration", iteration, Within{0, 100});
+    reader("losses", losses, Length{2}, Finite{});
+    reader.finish();
+    CHECK(reader.format_version() == format);
+    CHECK(reader.library_version() == "0.1.0");
+    CHECK(reader.layout() == (format == 2 ? TensorLayout::torch : TensorLayout::basin));
+    CHECK(theta.vector() == numbered().vector());
+    CHECK(iteration == 12);
+    CHECK(losses == std::vector<double>{0.5, 0.25});
+    CHECK(reader.label().settings == Json{{"rate", 0.5}});
+    CHECK(reader.metadata("note") == "kept");
+    // Python: zlib.crc32 over what checkpoint_label.hpp lists.
+    const std::string checksum = format == 1 ? "crc32:61a3a222" : "crc32:c287115f";
+    CHECK(read_safetensors(path).metadata.at("basin.checksum") == checksum);
+  }
 }
 
 TEST_CASE("a file without a label is read, unless a program asks for its own", "[io]") {
@@ -249,7 +253,7 @@ TEST_CASE("a file without a label is read, unless a program asks for its own", "
             "of toy_training");
 }
 
-TEST_CASE("weights of another library load by name and shape, and (out, in) is not (in, out)", "[io]") {
+TEST_CASE("weights of PyTorch compute what they compute there, and are not transposed unseen", "[io]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("theirs.safetensors");
   const auto array = [](std::vector<std::uint64_t> shape, std::vector<float> values) {
@@ -265,34 +269,31 @@ TEST_CASE("weights of another library load by name and shape, and (out, in) is n
     return std::vector<float>(y.values.begin(), y.values.end());
   };
 
-  // y = W x + b with W = (1 2 3; 4 5 6). The file of ours has W^T, (in, out), row by row.
+  // y = W x + b with W = (1 2 3; 4 5 6). The file of ours has W^T, (in, out), row by row, and PyTorch's W itself.
   using Wide = Dense<3, 2>;
   TensorFile file;
   file.tensors["bias"] = array({2}, {10, 20});
-  file.tensors["weight"] = array({3, 2}, {1, 4, 2, 5, 3, 6});
-  write_safetensors(path, file);
-  const auto wide = load_parameters<Wide, float>(path);
-  CHECK(apply(Wide(), wide, {1, 0, 0}) == std::vector<float>{11, 24});
-  CHECK(apply(Wide(), wide, {0, 0, 1}) == std::vector<float>{13, 26});
-  save_parameters(path, wide);
-  CHECK(read_safetensors(path).tensors.at("weight").shape == std::vector<std::uint64_t>{3, 2});
-  CHECK(read_safetensors(path).tensors.at("weight").bytes == file.tensors.at("weight").bytes);
+  for (const bool theirs : {false, true}) {
+    file.tensors["weight"] = theirs ? array({2, 3}, {1, 2, 3, 4, 5, 6}) : array({3, 2}, {1, 4, 2, 5, 3, 6});
+    write_safetensors(path, file);
+    const auto wide = load_parameters<Wide, float>(path);
+    CHECK(apply(Wide(), wide, {1, 0, 0}) == std::vector<float>{11, 24});
+    CHECK(apply(Wide(), wide, {0, 0, 1}) == std::vector<float>{13, 26});
+    save_parameters(path, wide, {.layout = theirs ? TensorLayout::torch : TensorLayout::basin});
+    CHECK(read_safetensors(path).tensors.at("weight").shape == file.tensors.at("weight").shape);
+    CHECK(read_safetensors(path).tensors.at("weight").bytes == file.tensors.at("weight").bytes);
+  }
 
-  // PyTorch keeps W itself, (out, in): its shape is refused.
-  file.tensors["weight"] = array({2, 3}, {1, 2, 3, 4, 5, 6});
-  write_safetensors(path, file);
-  CHECK(message_of([&] { (void)load_parameters<Wide, float>(path); }) ==
-        path + ": shape of 'weight' is (2, 3), expected (3, 2)");
-
-  // A square one cannot be told by its shape, and loads as W^T, as the documentation warns.
+  // A square one cannot be told by its shape, and is read as what the caller says that it is.
   using Square = Dense<2, 2>;
   file.tensors["weight"] = array({2, 2}, {1, 2, 3, 4});
   write_safetensors(path, file);
-  const auto square = load_parameters<Square, float>(path);
-  CHECK(apply(Square(), square, {1, 0}) == std::vector<float>{11, 22});  // PyTorch: 11, 23
-  file.tensors["weight"] = array({2, 2}, {1, 3, 2, 4});                  // transposed before it was saved
-  write_safetensors(path, file);
-  CHECK(apply(Square(), load_parameters<Square, float>(path), {1, 0}) == std::vector<float>{11, 23});
+  CHECK_THAT(message_of([&] { (void)load_parameters<Square, float>(path); }),
+             Catch::StartsWith(path + ": layout of 'weight' is not said"));
+  const auto ours = load_parameters<Square, float>(path, TensorLayout::basin),
+             theirs = load_parameters<Square, float>(path, TensorLayout::torch);
+  CHECK(apply(Square(), ours, {1, 0}) == std::vector<float>{11, 22});
+  CHECK(apply(Square(), theirs, {1, 0}) == std::vector<float>{11, 23});
 }
 
 TEST_CASE("a fingerprint tells data sets apart, and is that of zlib", "[io]") {

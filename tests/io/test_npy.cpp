@@ -65,6 +65,26 @@ TEST_CASE("xtensor's reader finds in our NPY files what the state holds", "[io]"
   CHECK_THROWS_AS(write_npy(path, state, 1), std::invalid_argument);
 }
 
+TEST_CASE("a trajectory is an NPY file of one state after another", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.npy");
+  std::vector<State<double>> states;
+  for (int t = 0; t < 3; ++t) {
+    states.emplace_back(Shape{2, {4, 5, 1}, 1});
+    states.back().values.setConstant(t);
+  }
+  write_npy(path, states, 4);
+  const xt::xarray<double> array = xt::load_npy<double>(path);
+  CHECK(array.shape() == xt::xarray<double>::shape_type{3, 5, 4, 2});
+  CHECK(array(0, 4, 3, 1) == 0);
+  CHECK(array(2, 0, 0, 0) == 2);
+  states.emplace_back(Shape{2, {5, 4, 1}, 1});
+  CHECK_THROWS_WITH(write_npy(path, states, 4),
+                    "shape of a state of a trajectory is (2, 5, 4, 1, 1), expected (2, 4, 5, 1, 1)");
+  write_npy(path, std::vector<State<double>>(), 4);
+  CHECK(read_npy<double>(path).shape.samples == 0);
+}
+
 TEST_CASE("NPY files that xtensor wrote are read, in C and in Fortran order", "[io]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("a.npy");

@@ -32,50 +32,128 @@ enum class LeafKind {
   scale,   ///< multiplies one feature; starts at one
 };
 
+/// What an axis of a leaf runs over. The order of axes in the files of PyTorch follows from it (io/tensor_layout.hpp).
+enum class LeafAxis {
+  out,     ///< features that come out
+  in,      ///< features that go in
+  kernel,  ///< cells under a kernel: along x, the next of them along y, then along z
+};
+
 /// One named array inside theta.
 struct Leaf {
-  std::string name;          ///< path through the model, such as "2.cell.0.weight"
-  std::vector<Index> shape;  ///< column-major extents: the first index is contiguous
-  std::size_t offset = 0;    ///< first element within theta
+  std::string name{};          ///< path through the model, such as "2.cell.0.weight"
+  std::vector<Index> shape{};  ///< column-major extents: the first index is contiguous
+  std::size_t offset = 0;      ///< first element within theta
   std::size_t size = 0;
   LeafKind kind = LeafKind::weight;
-  Index fan_in = 0;   ///< inputs of one output, for initial weights
-  Index fan_out = 0;  ///< outputs of one input
+  Index fan_in = 0;              ///< inputs of one output, for initial weights
+  Index fan_out = 0;             ///< outputs of one input
+  std::vector<LeafAxis> axes{};  ///< of each extent of `shape`
+  std::string torch_name{};      ///< its path in PyTorch, where a normalization has a "weight" and a "bias"
+  /// Behind a Flatten<C, X, Y, Z> the in axis runs over c + C (x + X (y + Y z)), and over another order in PyTorch,
+  /// x + X (y + Y (z + Z c)): then C, X, Y, Z; else nothing.
+  std::vector<Index> flattened{};
+  /// False where, behind such a Flatten, no order of the leaf's numbers makes it one of PyTorch's.
+  bool in_torch = true;
 };
 
 /// Collects the leaves of a layer, in the order of theta. A layer with parameters has
 /// `static void leaves(LeafList& list)` and calls these members.
 class LeafList {
  public:
-  void weight(std::string_view name, std::vector<Index> shape, Index fan_in, Index fan_out) {
-    add({path_ + std::string(name), std::move(shape), 0, 0, LeafKind::weight, fan_in, fan_out});
+  /// Axes that are not given are (out, in, kernel, ...), or (out) for one extent. Throws std::invalid_argument unless
+  /// there are as many axes as extents.
+  void weight(std::string_view name, std::vector<Index> shape, Index fan_in, Index fan_out,
+              std::vector<LeafAxis> axes = {}) {
+    add(name, name, {.shape = std::move(shape), .fan_in = fan_in, .fan_out = fan_out, .axes = std::move(axes)});
   }
-  void bias(std::string_view name, Index size) { add({path_ + std::string(name), {size}, 0, 0, LeafKind::bias}); }
-  void scale(std::string_view name, Index size) { add({path_ + std::string(name), {size}, 0, 0, LeafKind::scale}); }
+  /// torch_name: the last part of its path there, if it is another.
+  void bias(std::string_view name, Index size, std::string_view torch_name = {}) {
+    add(name, torch_name.empty() ? name : torch_name, {.shape = {size}, .kind = LeafKind::bias});
+  }
+  void scale(std::string_view name, Index size, std::string_view torch_name = {}) {
+    add(name, torch_name.empty() ? name : torch_name, {.shape = {size}, .kind = LeafKind::scale});
+  }
 
   /// The leaves of a layer inside, under "name.".
   template <class Layer>
   void nested(std::string_view name) {
     if constexpr (Layer::param_count > 0) {
-      const std::size_t outside = path_.size();
-      path_ += std::string(name) + ".";
-      Layer::leaves(*this);
-      path_.resize(outside);
+      reordered();  // how the layer inside gets its features, only the one around it knows
+      under<Layer>(name);
     }
+  }
+
+  /// The same for a layer that gets what the one before it gave, and is alone in that: the next of a Sequential.
+  template <class Layer>
+  void next(std::string_view name) {
+    under<Layer>(name);
+    if (flattened_taken_) flattened_.clear();
+    flattened_taken_ = false;
+  }
+
+  /// The features of the next layer are those of a state of extents C, X, Y, Z, one cell after another.
+  void flattened(std::vector<Index> extents) {
+    const bool same_order = extents[0] == 1 || extents[1] * extents[2] * extents[3] == 1;
+    flattened_ = same_order ? std::vector<Index>() : std::move(extents);
+    in_torch_ = true;
+  }
+
+  /// The next layer gets flattened features, if any, in an order that is not known here.
+  void reordered() {
+    if (!flattened_.empty() && !flattened_taken_) in_torch_ = false;
   }
 
   [[nodiscard]] std::vector<Leaf> take() && { return std::move(leaves_); }
 
  private:
-  void add(Leaf leaf) {
+  template <class Layer>
+  void under(std::string_view name) {
+    const std::size_t outside = path_.size();
+    path_ += std::string(name) + ".";
+    Layer::leaves(*this);
+    path_.resize(outside);
+  }
+
+  void add(std::string_view name, std::string_view torch_name, Leaf leaf) {
+    leaf.name = path_ + std::string(name);
+    leaf.torch_name = path_ + std::string(torch_name);
     leaf.offset = leaves_.empty() ? 0 : leaves_.back().offset + leaves_.back().size;
     leaf.size = 1;
     for (const Index extent : leaf.shape) leaf.size *= static_cast<std::size_t>(extent);
+    if (leaf.axes.empty()) {
+      for (std::size_t i = 0; i < leaf.shape.size(); ++i) {
+        leaf.axes.push_back(i == 0 ? LeafAxis::out : i == 1 ? LeafAxis::in : LeafAxis::kernel);
+      }
+    }
+    check(leaf.axes.size() == leaf.shape.size(), "number of axes of leaf '" + leaf.name + "'", leaf.axes.size(),
+          leaf.shape.size());
+    take_flattened(leaf);
     leaves_.push_back(std::move(leaf));
+  }
+
+  /// Behind a Flatten: the leaf takes its features as its one in axis, or the order is lost.
+  void take_flattened(Leaf& leaf) {
+    if (!flattened_.empty()) {
+      Index features = 1;
+      for (const Index extent : flattened_) features *= extent;
+      const auto in = std::find(leaf.axes.begin(), leaf.axes.end(), LeafAxis::in);
+      if (std::count(in, leaf.axes.end(), LeafAxis::in) == 1 &&
+          leaf.shape[static_cast<std::size_t>(in - leaf.axes.begin())] == features) {
+        leaf.flattened = flattened_;
+        flattened_taken_ = true;
+      } else {
+        reordered();
+      }
+    }
+    leaf.in_torch = in_torch_;
   }
 
   std::string path_;
   std::vector<Leaf> leaves_;
+  std::vector<Index> flattened_;  // how the features of the next layer are ordered
+  bool flattened_taken_ = false;  // by a leaf of that layer
+  bool in_torch_ = true;
 };
 
 /// The leaves of a model's theta, in order; together they cover it.

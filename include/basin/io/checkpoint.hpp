@@ -6,8 +6,9 @@
 //
 //   leaf of theta, column-major (out, in)   ->   array of the file, row-major (in, out), the same bytes
 //
-// so Dense<3, 2> with y = W x keeps W^T, (3, 2) as NumPy prints it. PyTorch's Linear keeps W, (2, 3): see
-// docs/parameters.md before loading weights of other libraries.
+// so Dense<3, 2> with y = W x keeps W^T, (3, 2) as NumPy prints it. PyTorch's Linear keeps W, (2, 3), and so does a
+// checkpoint whose label says TensorLayout::torch (tensor_layout.hpp). A file of another tool that does not say which
+// it is, is known by shapes and names, or refused.
 //
 // Numbers are kept bit for bit, so a run that is resumed gives what the run would have given without the break.
 // CheckpointWriter and CheckpointReader are called alike, so one function that visits what a program keeps can both
@@ -28,8 +29,9 @@
 
 namespace basin {
 
-/// The parameters of one model and nothing else, as a state dict that other tools read. Throws FileError, and
-/// std::invalid_argument for NaN and infinities, unless AnyNumbers is given; what was at `path` is then as it was.
+/// The parameters of one model and nothing else, as a state dict that other tools read; {.layout = TensorLayout::torch}
+/// is the label for PyTorch. Throws FileError, and std::invalid_argument for NaN and infinities, unless AnyNumbers is
+/// given, and for a leaf that has no counterpart in PyTorch; what was at `path` is then as it was.
 template <class Model, class S, class... Checks>
 void save_parameters(const std::string& path, const Parameters<Model, S>& parameters, const CheckpointLabel& label = {},
                      const Checks&... checks) {
@@ -38,9 +40,10 @@ void save_parameters(const std::string& path, const Parameters<Model, S>& parame
   writer.write(path);
 }
 
-/// Reads what save_parameters wrote, or a state dict of another tool whose leaves have the names, types and shapes of
-/// ours (docs/parameters.md). Throws FileError if a leaf is missing, extra, or of another shape or type, and if it
-/// holds NaN or an infinity, unless AnyNumbers is given.
+/// Reads what save_parameters wrote, or a state dict of another tool whose leaves have names, types and shapes of ours
+/// or of PyTorch (docs/files.md). Throws FileError if a leaf is missing, extra, or of another shape or type, if it
+/// holds NaN or an infinity, unless AnyNumbers is given, and if its layout is neither said in the file, nor by a
+/// TensorLayout among the checks, nor to be known by shapes and names.
 template <class Model, class S, class... Checks>
 [[nodiscard]] Parameters<Model, S> load_parameters(const std::string& path, const Checks&... checks) {
   CheckpointReader reader(path);

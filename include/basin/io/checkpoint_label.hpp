@@ -4,12 +4,13 @@
 // still what was written:
 //
 //   basin.format           "basin checkpoint"
-//   basin.format_version   "1"
+//   basin.format_version   "1", or "2" if the layout is that of PyTorch, which earlier versions cannot read
 //   basin.version          of the library that wrote it, such as "0.1.0"
 //   basin.program          which program wrote it; not there if none said so
 //   basin.data             the data set that it was trained on, in the program's words; not there if none said so
 //   basin.checksum         "crc32:" and eight hexadecimal digits
 //   settings               JSON; not there if the program gave none
+//   layout                 "torch" if arrays have the names and axes of PyTorch (tensor_layout.hpp), else not there
 //
 // The checksum is that of gzip and PNG, CRC-32 (ISO 3309), over all arrays in the order of their names and then the
 // metadata but itself; a text counts as its length and its bytes, a number as 8 bytes, little-endian:
@@ -37,18 +38,21 @@
 #include "basin/io/byte_order.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/safetensors.hpp"
+#include "basin/io/tensor_layout.hpp"
 #include "basin/version.hpp"
 
 namespace basin {
 
-/// The format that is written. Formats from 1 to this one are read, and files without a label, which are format 0.
-inline constexpr int checkpoint_format = 1;
+/// The newest format. It is written in the layout of PyTorch, and format 1 else. Formats from 1 to this one are read,
+/// and files without a label, which are format 0.
+inline constexpr int checkpoint_format = 2;
 
 /// What a program says of its checkpoint.
 struct CheckpointLabel {
   std::string program{};  ///< such as "nca_grow"; empty: not said
   Json settings{};        ///< null: not said
   std::string data{};     ///< name of the data set, and a fingerprint where names are not enough; empty: not said
+  TensorLayout layout = TensorLayout::basin;  ///< of all parameters
 };
 
 namespace detail {
@@ -56,7 +60,7 @@ namespace detail {
 inline constexpr std::string_view label_prefix = "basin.";
 inline constexpr std::string_view format_key = "basin.format", format_version_key = "basin.format_version",
                                   version_key = "basin.version", program_key = "basin.program", data_key = "basin.data",
-                                  checksum_key = "basin.checksum", settings_key = "settings",
+                                  checksum_key = "basin.checksum", settings_key = "settings", layout_key = "layout",
                                   format_name = "basin checkpoint";
 
 class Checksum {
@@ -114,14 +118,6 @@ class Checksum {
   return group.empty() ? std::string(name) : std::string(group) + "." + std::string(name);
 }
 
-[[nodiscard]] inline std::vector<std::uint64_t> reversed_leaf_shape(const Leaf& leaf) {
-  std::vector<std::uint64_t> shape;
-  for (auto extent = leaf.shape.rbegin(); extent != leaf.shape.rend(); ++extent) {
-    shape.push_back(static_cast<std::uint64_t>(*extent));
-  }
-  return shape;
-}
-
 /// The text of a key, or "" where it is not there.
 [[nodiscard]] inline std::string metadata_text(const TensorFile& file, std::string_view key) {
   const auto found = file.metadata.find(std::string(key));
@@ -134,11 +130,25 @@ inline void put_label(TensorFile& file, const CheckpointLabel& label) {
     if (!text.empty()) file.metadata[std::string(key)] = std::string(text);
   };
   put(format_key, format_name);
-  put(format_version_key, std::to_string(checkpoint_format));
+  const bool as_torch = label.layout == TensorLayout::torch;
+  put(format_version_key, as_torch ? "2" : "1");
+  if (as_torch) put(layout_key, name(label.layout));
   put(version_key, version_text);
   put(program_key, label.program);
   put(data_key, label.data);
   if (!label.settings.is_null()) put(settings_key, label.settings.dump());
+}
+
+/// The layout that the file says it has, by its mark or its label. Throws FileError for a mark that is not known.
+[[nodiscard]] inline std::optional<TensorLayout> said_layout(const TensorFile& file, int format_version,
+                                                             const std::string& path) {
+  const std::string text = metadata_text(file, layout_key);
+  for (const TensorLayout layout : {TensorLayout::basin, TensorLayout::torch}) {
+    if (text == name(layout)) return layout;
+  }
+  check_file(!file.metadata.contains(std::string(layout_key)), path, "layout of the file", safe_text(text),
+             "'basin' or 'torch'");
+  return format_version > 0 ? std::optional(TensorLayout::basin) : std::nullopt;
 }
 
 /// The version of the file's format; 0 if it has no label. Throws FileError if the format is newer than this library,

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -31,6 +32,7 @@ class CheckpointReader {
     detail::check_is_safetensors(path);
     file_ = read_safetensors(path);
     format_version_ = detail::checked_format(file_, path);
+    layout_ = detail::said_layout(file_, format_version_, path);
   }
 
   /// For a program's own files: throws FileError as well if it was not `program` that wrote it, or if it has no label.
@@ -47,8 +49,10 @@ class CheckpointReader {
   [[nodiscard]] CheckpointLabel label() const {
     return {detail::metadata_text(file_, detail::program_key),
             has_metadata(detail::settings_key) ? metadata(detail::settings_key) : Json(),
-            detail::metadata_text(file_, detail::data_key)};
+            detail::metadata_text(file_, detail::data_key), layout_.value_or(TensorLayout::basin)};
   }
+  /// What the file says; nothing if it neither has a label nor the mark "layout".
+  [[nodiscard]] std::optional<TensorLayout> layout() const { return layout_; }
 
   /// Throws FileError unless the label names this data set.
   void expect_data(std::string_view data) const { expect_text("data set of the checkpoint", detail::data_key, data); }
@@ -63,25 +67,37 @@ class CheckpointReader {
 
   /// All leaves of a group, finite unless AnyNumbers is among the checks. Throws FileError, which names every leaf that
   /// is missing, or one whose shape or type differs.
+  ///
+  /// Where the file does not say its layout, a TensorLayout among the checks does, or else the names and shapes of the
+  /// arrays, if all of them can be known by these; one that fits both layouts and would be another leaf in each, such
+  /// as a square weight, is refused. A TensorLayout that is not what the file says is refused as well.
   template <class Model, class S, class... Checks>
-  void operator()(std::string_view group, Parameters<Model, S>& parameters, const Checks&...) {
+  void operator()(std::string_view group, Parameters<Model, S>& parameters, const Checks&... checks) {
     const std::vector<Leaf> leaves = leaves_of<Model>();
+    const TensorLayout layout = layout_of(group, leaves, detail::layout_among(checks...));
+    std::vector<detail::TensorPlan> plans;
     std::string missing;
     for (const Leaf& leaf : leaves) {
-      const std::string name = detail::name_in(group, leaf.name);
-      if (!file_.tensors.contains(name)) missing += (missing.empty() ? "" : ", ") + name;
+      detail::TensorPlan& plan = plans.emplace_back(detail::plan_of(leaf, layout));
+      plan.name = detail::name_in(group, plan.name);
+      if (!file_.tensors.contains(plan.name)) missing += (missing.empty() ? "" : ", ") + plan.name;
     }
     if (!missing.empty()) throw FileError(path_, "leaves that the model has and the checkpoint lacks: " + missing);
     Parameters<Model, S> read;
-    for (const Leaf& leaf : leaves) {
-      const std::string name = detail::name_in(group, leaf.name);
-      const TensorEntry& from = entry(name, tensor_type_of<S>(), detail::reversed_leaf_shape(leaf));
-      const std::span<S> values(read.vector().data() + leaf.offset, leaf.size);
-      if (!values.empty()) std::memcpy(values.data(), from.bytes.data(), from.bytes.size());
-      if constexpr (!(std::same_as<Checks, AnyNumbers> || ...)) Finite().verify(path_, name, values);
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      const detail::TensorPlan& plan = plans[i];
+      const TensorEntry& from = entry(plan.name, tensor_type_of<S>());
+      check_file(from.shape == plan.shape, path_, "shape of '" + plan.name + "'", detail::shape_text(from.shape),
+                 shapes_expected(leaves[i], layout));
+      const std::span<S> values(read.vector().data() + leaves[i].offset, leaves[i].size);
+      if (plan.places.empty() && !values.empty()) std::memcpy(values.data(), from.bytes.data(), from.bytes.size());
+      for (std::size_t k = 0; k < plan.places.size(); ++k) {
+        std::memcpy(&values[plan.places[k]], from.bytes.data() + k * sizeof(S), sizeof(S));
+      }
+      if constexpr (!(std::same_as<Checks, AnyNumbers> || ...)) Finite().verify(path_, plan.name, values);
     }
     std::set<std::string> taken = taken_;
-    for (const Leaf& leaf : leaves) taken.insert(detail::name_in(group, leaf.name));
+    for (const detail::TensorPlan& plan : plans) taken.insert(plan.name);
     taken_.swap(taken);
     std::swap(parameters, read);
   }
@@ -161,6 +177,58 @@ class CheckpointReader {
                detail::safe_text(expected));
   }
 
+  /// The layout of a group's leaves: what the file says, or else what was asked for, or what the arrays show.
+  [[nodiscard]] TensorLayout layout_of(std::string_view group, const std::vector<Leaf>& leaves,
+                                       std::optional<TensorLayout> asked) const {
+    if (layout_ && asked) {
+      check_file(*layout_ == *asked, path_, "layout of the file", name(*layout_),
+                 "TensorLayout::" + std::string(name(*asked)));
+    }
+    const TensorLayout layout = layout_ ? *layout_ : asked ? *asked : layout_by_arrays(group, leaves);
+    for (const Leaf& leaf : leaves) {
+      check_file(layout == TensorLayout::basin || leaf.in_torch, path_,
+                 "layout of '" + detail::name_in(group, leaf.name) + "'", name(layout), detail::not_in_torch);
+    }
+    return layout;
+  }
+
+  [[nodiscard]] TensorLayout layout_by_arrays(std::string_view group, const std::vector<Leaf>& leaves) const {
+    std::optional<TensorLayout> layout;
+    std::string by;  // which leaf it is known
+    for (const Leaf& leaf : leaves) {
+      const std::string who = detail::name_in(group, leaf.name);
+      const bool as_ours = has(group, leaf, TensorLayout::basin), as_torch = has(group, leaf, TensorLayout::torch);
+      check_file(!as_ours || !as_torch || !detail::differs_by_layout(leaf), path_, "layout of '" + who + "'",
+                 "not said, and its shape " + shape_in(leaf, TensorLayout::torch) + " is the same in both",
+                 "TensorLayout::torch or TensorLayout::basin behind the parameters, or the file's metadata \"layout\"");
+      if (as_ours == as_torch) continue;
+      const TensorLayout now = as_torch ? TensorLayout::torch : TensorLayout::basin;
+      check_file(!layout || *layout == now, path_, "layout of '" + who + "' by its shape and name", name(now),
+                 std::string(name(layout.value_or(now))) + ", that of '" + by + "'");
+      layout = now;
+      by = who;
+    }
+    return layout.value_or(TensorLayout::basin);
+  }
+
+  /// Whether the file has the leaf under the name and with the shape that it has in a layout.
+  [[nodiscard]] bool has(std::string_view group, const Leaf& leaf, TensorLayout layout) const {
+    const detail::TensorPlan plan = detail::plan_of(leaf, layout);
+    const auto found = file_.tensors.find(detail::name_in(group, plan.name));
+    return found != file_.tensors.end() && found->second.shape == plan.shape;
+  }
+
+  static std::string shape_in(const Leaf& leaf, TensorLayout layout) {
+    return detail::shape_text(detail::plan_of(leaf, layout).shape);
+  }
+
+  /// The shape of a leaf in this layout, and the other where nobody said which it is.
+  [[nodiscard]] std::string shapes_expected(const Leaf& leaf, TensorLayout layout) const {
+    const std::string ours = shape_in(leaf, TensorLayout::basin), theirs = shape_in(leaf, TensorLayout::torch);
+    if (layout == TensorLayout::torch) return theirs + " in torch's layout";
+    return layout_ || ours == theirs ? ours : ours + ", or " + theirs + " in torch's layout";
+  }
+
   const TensorEntry& entry(const std::string& name, TensorType type) const {
     const auto found = file_.tensors.find(name);
     if (found == file_.tensors.end()) throw FileError(path_, "array '" + name + "' is missing");
@@ -179,6 +247,7 @@ class CheckpointReader {
   std::string path_;
   TensorFile file_;
   int format_version_ = 0;
+  std::optional<TensorLayout> layout_;
   std::set<std::string> taken_;
 };
 

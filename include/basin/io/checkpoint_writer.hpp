@@ -35,11 +35,18 @@ template <class S>
 /// they replace no good ones, unless AnyNumbers says otherwise.
 class CheckpointWriter {
  public:
-  explicit CheckpointWriter(const CheckpointLabel& label = {}) { detail::put_label(file_, label); }
+  explicit CheckpointWriter(const CheckpointLabel& label = {}) : layout_(label.layout) {
+    detail::put_label(file_, label);
+  }
 
-  /// All leaves, each as "group.leaf"; with an empty group, as the model itself has it, under their plain names.
+  /// All leaves, each as "group.leaf"; with an empty group, as the model itself has it, under their plain names; in the
+  /// layout that the label says. Throws std::invalid_argument for a leaf that has no place in it, and for a
+  /// TensorLayout behind the parameters that is another.
   template <class Model, class S, class... Checks>
-  void operator()(std::string_view group, const Parameters<Model, S>& parameters, const Checks&...) {
+  void operator()(std::string_view group, const Parameters<Model, S>& parameters, const Checks&... checks) {
+    const TensorLayout wanted = detail::layout_among(checks...).value_or(layout_);
+    check(wanted == layout_, "layout behind parameters", name(wanted),
+          "that of the label, " + std::string(name(layout_)));
     for (const Leaf& leaf : leaves_of<Model>()) {
       const std::span<const S> values(parameters.vector().data() + leaf.offset, leaf.size);
       if constexpr (!(std::same_as<Checks, AnyNumbers> || ...)) {
@@ -47,8 +54,14 @@ class CheckpointWriter {
           check(std::isfinite(value), "number in '" + detail::name_in(group, leaf.name) + "'", value, "a finite one");
         }
       }
-      add(detail::name_in(group, leaf.name),
-          {tensor_type_of<S>(), detail::reversed_leaf_shape(leaf), detail::bytes_of(values)});
+      check(leaf.in_torch || layout_ == TensorLayout::basin, "layout of leaf '" + leaf.name + "'", name(layout_),
+            detail::not_in_torch);
+      detail::TensorPlan plan = detail::plan_of(leaf, layout_);
+      std::vector<S> ordered;
+      for (const std::size_t place : plan.places) ordered.push_back(values[place]);
+      const std::span<const S> as_in_file = plan.places.empty() ? values : std::span<const S>(ordered);
+      add(detail::name_in(group, plan.name),
+          {tensor_type_of<S>(), std::move(plan.shape), detail::bytes_of(as_in_file)});
     }
   }
 
@@ -75,10 +88,11 @@ class CheckpointWriter {
     };
   }
 
-  /// Whatever else is to be kept as JSON. Keys that begin with "basin." are std::invalid_argument; "settings" replaces
-  /// those of the label.
+  /// Whatever else is to be kept as JSON. Keys that begin with "basin.", and "layout", are std::invalid_argument;
+  /// "settings" replaces those of the label.
   void metadata(std::string_view key, const Json& value) {
     check(!key.starts_with(detail::label_prefix), "key of a checkpoint's metadata", key, "one without 'basin.'");
+    check(key != detail::layout_key, "key of a checkpoint's metadata", key, "another: the label says the layout");
     file_.metadata[std::string(key)] = value.dump();
   }
 
@@ -95,6 +109,7 @@ class CheckpointWriter {
   }
 
   TensorFile file_;
+  TensorLayout layout_;
 };
 
 }  // namespace basin

@@ -198,4 +198,19 @@ void write_npy(const std::string& path, const State<S>& state, int rank) {
   write_npy(path, state.view(), rank);
 }
 
+/// The same with states of equal shapes, one after another as if they were samples: a trajectory of one sample, such as
+/// Trajectory::samples[n], is (steps, Y, X, C) in rank 4. No states are an array of no numbers.
+template <class S>
+void write_npy(const std::string& path, const std::vector<State<S>>& states, int rank) {
+  const Shape one = states.empty() ? Shape{0, {1, 1, 1}, 0} : states.front().shape;
+  State<S> all(one.with_samples(one.samples * static_cast<Index>(states.size())));
+  Index first = 0;
+  for (const State<S>& state : states) {
+    check(state.shape == one, "shape of a state of a trajectory", state.shape, one);
+    all.view().samples(first, one.samples).vector() = state.view().vector();
+    first += one.samples;
+  }
+  write_npy(path, all, rank);
+}
+
 }  // namespace basin

@@ -54,8 +54,17 @@ struct Chain {
   static_assert(Joins<in_features, std::index_sequence_for<Layers...>, Layers...>::fit);
 
   static void leaves(LeafList& list) {
-    [&]<std::size_t... i>(std::index_sequence<i...>) { (list.nested<At<i>>(std::to_string(i)), ...); }
+    [&]<std::size_t... i>(std::index_sequence<i...>) { (leaves_of_layer<i>(list), ...); }
     (std::make_index_sequence<size>{});
+  }
+
+  template <std::size_t I>
+  static void leaves_of_layer(LeafList& list) {
+    if constexpr (requires { At<I>::leaves(list); }) {
+      list.next<At<I>>(std::to_string(I));
+    } else if constexpr (At<I>::in_features != any_features || At<I>::out_features != any_features) {
+      list.reordered();
+    }
   }
 
   template <std::size_t I>

@@ -12,8 +12,8 @@ struct FeatureScales {
   static constexpr std::size_t param_count = (with_shift ? 2 : 1) * std::size_t{C};
 
   static void leaves(LeafList& list) {
-    list.scale("scale", C);
-    if constexpr (with_shift) list.bias("shift", C);
+    list.scale("scale", C, "weight");
+    if constexpr (with_shift) list.bias("shift", C, "bias");
   }
 };
 

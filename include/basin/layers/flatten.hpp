@@ -1,7 +1,8 @@
 #pragma once
 
 // A sample's cells become one cell: (C, X, Y, Z, N) to (C X Y Z, 1, 1, 1, N). The memory order stays, so feature
-// c + C (i + X (j + Y k)) is feature c of cell (i, j, k). J is the identity.
+// c + C (i + X (j + Y k)) is feature c of cell (i, j, k). J is the identity. (PyTorch counts i + X (j + Y (k + Z c));
+// leaves say so to files in its layout.)
 
 #include "basin/core/layer.hpp"
 
@@ -14,6 +15,9 @@ struct Flatten {
   static constexpr int in_features = C;
   static constexpr int out_features = C * X * Y * Z;
   static constexpr std::size_t param_count = 0;
+
+  /// None; but those of the next layer are for features in this order.
+  static void leaves(LeafList& list) { list.flattened({C, X, Y, Z}); }
 
   /// Throws std::invalid_argument if a sample is not (C, X, Y, Z).
   [[nodiscard]] Shape out_shape(const Shape& x) const {

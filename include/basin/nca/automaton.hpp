@@ -75,6 +75,7 @@ struct Automaton {
   Update update{};
 
   static void leaves(LeafList& list) {
+    list.reordered();  // by what a cell sees
     See::leaves(list);
     if constexpr (Rule::param_count > 0) Rule::leaves(list);
   }
