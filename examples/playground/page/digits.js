@@ -77,7 +77,7 @@ function chart() {
       el('line', { x1: left, x2: width - right, y1: y(10 ** power), y2: y(10 ** power) }),
       label(power === 0 ? '1' : `10${'⁰¹²³⁴⁵'[-power].replace(/^/, '⁻')}`,
         { x: left - 7, y: y(10 ** power) + 4, 'text-anchor': 'end' }),
-    ]).flat(),
+    ]),
     el('line', { class: 'goal', x1: left, x2: width - right, y1: y(tolerance), y2: y(tolerance) }),
     label('at rest', { class: 'goal-name', x: width - right - 4, y: y(tolerance) - 5, 'text-anchor': 'end' }),
     ticks,
