@@ -202,7 +202,7 @@ def digits(browser):
     browser.press("digits", "Cut in half")
     # The others that the page knows.
     for digit in range(10):
-        browser.press("digits", "Another example")
+        browser.press("digits", "Next example")
         browser.wait("return document.querySelector('#digits .status').textContent.includes('at rest')")
         read = browser.text("#digits .answer b")
         assert read == str((4 + digit) % 10), f"the page's {(4 + digit) % 10} is read as {read}"
@@ -302,7 +302,7 @@ def driven(log):
 
 def main():
     source, folder = map(pathlib.Path, sys.argv[1:3])
-    missing = [name for name in ("em++", "chromedriver") if not shutil.which(name)]
+    missing = [name for name in ("em++", "chromium", "chromedriver") if not shutil.which(name)]
     if missing:
         print("playground: skipped, because there is no", " and no ".join(missing), "here")
         return SKIPPED

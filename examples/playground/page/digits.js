@@ -64,7 +64,7 @@ function trace(context, strokes, place, width, colour) {
 
 /// Residuals against evaluations, on a log scale.
 function chart() {
-  const width = 400, height = 190, left = 44, right = 12, top = 12, bottom = 34;
+  const width = 400, height = 165, left = 44, right = 12, top = 12, bottom = 34;
   const decades = [0, -1, -2, -3, -4, -5];
   const x = (evaluations) => left + (width - left - right) * Math.min(1, evaluations / reach);
   const y = (residual) => top + (height - top - bottom) * Math.min(1, Math.max(0, -Math.log10(residual) / 5));
@@ -163,12 +163,14 @@ export default {
       owed = 0;
       playing = !lessMotion();
       if (playing) at = 0;
+      showState();
     };
     const setStrokes = (list) => { strokes = list; settle(); };
 
     const stage = board({
       label: 'Draw a digit here',
-      keys: 'Draw with mouse or finger. By keys: arrows move the pen, space lowers and lifts it.',
+      says: 'Draw with mouse or finger.',
+      keys: 'By keys: arrows move the pen, space lowers and lifts it.',
       pen: true,
       radius: () => 0.03,
       paint: (x, y, begins) => {
@@ -179,7 +181,6 @@ export default {
       },
       lift: () => settle(),
     });
-    settle();
 
     const showState = () => {
       const scores = [...basin.floats(basin.digits_scores(at), classes)];
@@ -201,26 +202,27 @@ export default {
       status.textContent = `${solved.evaluations[at]} evaluations · residual ${solved.residuals[at].toExponential(1)}${rest}`;
     };
 
+    settle();
     return {
-      stage: [stage.root, status],
+      stage: [stage.canvas, status, stage.hint],
       side: [
+        el('div', { class: 'reading' },
+          el('figure', {}, el('figcaption', {}, el('b', {}, 'It sees')), seen.canvas), reading, el('ol', { class: 'bars', 'aria-label': 'How sure it is of each digit' },
+          bars.map(({ row }) => row))),
         el('div', { class: 'row' },
           button('Clear', () => { drawn = true; setStrokes([]); }, { class: 'main' }),
-          button('Another example', () => {
+          button('Next example', () => {
             example = (example + 1) % examples.length;
             drawn = false;
             setStrokes(examples[example]);
           }),
-          cutButton, button('Settle again', () => settle())),
-        el('div', { class: 'reading' }, reading, el('ol', { class: 'bars', 'aria-label': 'How sure it is of each digit' },
-          bars.map(({ row }) => row))),
+          cutButton, button('Again', () => settle())),
         el('figure', {}, el('figcaption', {}, el('b', {}, 'How far from rest. '),
           'How much the state still changes, compared with its size.'), residuals.root),
         scrub.root,
         el('figure', {}, el('figcaption', {}, el('b', {}, 'The state. '), '32 channels of 14 × 14 cells.'),
           channels.canvas),
         method.root, warm.root,
-        el('figure', { class: 'seen' }, el('figcaption', {}, el('b', {}, 'What it sees. '), '28 × 28 pixels.'), seen.canvas),
       ],
       frame(seconds) {
         if (drawing) {
@@ -238,12 +240,14 @@ export default {
         }
         if (dirty) showState();
         dirty = false;
-        stage.show(null, (context, size) => {
-          trace(context, strokes, ([x, y]) => [x * size, y * size], 0.055 * size, '#20262a');
-          if (!cut) return;
-          const row = Math.min(1, Math.max(0, view.rowAt(pixels / 2)));
-          context.fillStyle = '#8a9296e6';
-          context.fillRect(0, row * size, size, size);
+        stage.show(null, {
+          over: (context, size) => {
+            trace(context, strokes, ([x, y]) => [x * size, y * size], 0.055 * size, '#20262a');
+            if (!cut) return;
+            const row = Math.min(1, Math.max(0, view.rowAt(pixels / 2)));
+            context.fillStyle = '#8a9296e6';
+            context.fillRect(0, row * size, size, size);
+          },
         });
       },
     };

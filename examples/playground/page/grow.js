@@ -50,8 +50,10 @@ export default {
     const takeModel = (name) => fetched(`${name}.json`).then((response) => response.json()).then(take);
 
     const play = player();
-    const tool = oneOf('Tool', [['erase', 'Erase'], ['plant', 'Plant'], ['paint', 'Paint']]);
-    const colour = el('input', { type: 'color', value: '#2f7fd6', 'aria-label': 'Colour to paint with' });
+    const colour = el('input', {
+      type: 'color', value: '#2f7fd6', 'aria-label': 'Colour to paint with', title: 'Colour to paint with',
+    });
+    const tool = oneOf('Tool', [['erase', 'Erase'], ['plant', 'Plant'], ['paint', 'Paint']], colour);
     const brush = slider('Brush', { min: 1, max: 16, value: 7, said: (cells) => `${cells} cells` });
     const speed = slider('Speed', { min: 1, max: 120, value: 30, said: (rate) => `${rate} / s` });
     const field = choice('Field', [[64, '64 × 64 cells'], [96, '96 × 96 cells'], [128, '128 × 128 cells']], (cells) => {
@@ -70,7 +72,8 @@ export default {
 
     const stage = board({
       label: 'Field of cells: press to use the tool',
-      keys: 'Press or drag on the picture. By keys: arrows move the brush, space uses it.',
+      says: 'Press or drag on the picture.',
+      keys: 'By keys: arrows move the brush, space uses it.',
       radius: () => (tool.value === 'plant' ? 0.5 : brush.value) / side,
       paint: (x, y, begins) => {
         const at = [x * side, y * side];
@@ -89,7 +92,7 @@ export default {
     if (!play.playing) step(120);
 
     return {
-      stage: [stage.root, status],
+      stage: [stage.canvas, status, stage.hint],
       side: [
         el('div', { class: 'row' }, play.root, button('Step', () => { play.set(false); step(1); }),
           button('Start again', seed),
@@ -97,8 +100,7 @@ export default {
             const half = side / 2;
             for (let y = 0; y < side; ++y) for (let x = half; x < side; ++x) basin.grow_erase(x + 0.5, y + 0.5, 0.5);
           })),
-        tool.root, el('div', { class: 'row' }, colour, el('span', { class: 'hint' }, 'colour to paint with')),
-        brush.root, speed.root, field.root, models.length > 1 ? model.root : model.root,
+        tool.root, brush.root, speed.root, field.root, model.root,
         el('div', { class: 'row' }, file, el('label', { class: 'button', for: 'grow-file' }, 'Open an automaton…'),
           el('span', { class: 'hint' }, 'JSON, as published with “Growing Neural Cellular Automata”')),
         el('figure', {}, el('figcaption', {}, el('b', {}, 'Hidden numbers. '),

@@ -21,7 +21,9 @@ const patterns = {
   pulsar: ['Pulsar', '2b3o3b3o2$o4bobo4bo$o4bobo4bo$o4bobo4bo$2b3o3b3o2$2b3o3b3o$o4bobo4bo$o4bobo4bo$o4bobo4bo2$2b3o3b3o'],
   replicator: ['Replicator (of HighLife)', '2b3o$bo2bo$o3bo$o2bo$3o'],
 };
-const softPatterns = { shoal: ['A shoal of Orbia'], orbium: ['One Orbium'], soup: ['Random soup'] };
+const softPatterns = {
+  shoal: ['A shoal of Orbia'], crossing: ['Orbia that meet'], orbium: ['One Orbium'], soup: ['Random soup'],
+};
 
 /// The cells of a pattern, as [x, y].
 function cellsOf(code) {
@@ -50,8 +52,8 @@ export default {
     const soft = () => world === 'lenia';
 
     const place = (name, x, y) => {
-      if (name === 'orbium' || name === 'shoal') {
-        basin.life_orbium(x - 10, y - 10, Math.floor(4 * Math.random()));
+      if (softPatterns[name]) {
+        basin.life_orbium(x - 10, y - 10, name === 'crossing' ? Math.floor(4 * Math.random()) : 0);
       } else if (patterns[name]) {
         const cells = cellsOf(patterns[name][1]);
         const middle = (i) => Math.floor(Math.max(...cells.map((cell) => cell[i])) / 2);
@@ -73,10 +75,17 @@ export default {
       basin.life_clear();
       steps = 0;
       const name = pattern.select.value;
-      if (name === 'random' || name === 'soup') scatter();
-      else if (name === 'shoal') for (let k = 0; k < 9; ++k) place(name, Math.floor((k % 3 + 0.5) * side / 3), Math.floor((Math.floor(k / 3) + 0.5) * side / 3));
-      else if (name === 'gun') place(name, 26, 14);
-      else place(name, side / 2, side / 2);
+      if (name === 'random' || name === 'soup') {
+        scatter();
+      } else if (name === 'shoal' || name === 'crossing') {
+        for (let k = 0; k < 9; ++k) {
+          place(name, ...[k % 3, Math.floor(k / 3)].map((i) => Math.floor((i + 0.5) * side / 3)));
+        }
+      } else if (name === 'gun') {
+        place(name, 26, 14);
+      } else {
+        place(name, side / 2, side / 2);
+      }
     };
     const choose = (name) => {
       world = name;
@@ -102,7 +111,8 @@ export default {
     const speed = slider('Speed', { min: 1, max: 60, value: 20, said: (rate) => `${rate} / s` });
     const stage = board({
       label: 'World of cells: press to use the tool',
-      keys: 'Press or drag on the picture. By keys: arrows move the brush, space uses it.',
+      says: 'Press or drag on the picture.',
+      keys: 'By keys: arrows move the brush, space uses it.',
       night: true,
       radius: () => brush.value / 2 / side,
       paint: (x, y, begins) => {
@@ -118,7 +128,7 @@ export default {
     if (!play.playing) step(60);
 
     return {
-      stage: [stage.root, status],
+      stage: [stage.canvas, status, stage.hint],
       side: [
         el('div', { class: 'row' }, play.root, button('Step', () => { play.set(false); step(1); }),
           button('Start again', begin), button('Clear', () => { basin.life_clear(); steps = 0; })),
@@ -126,7 +136,7 @@ export default {
       ],
       frame(seconds) {
         if (play.playing) time.run(seconds, speed.value, step);
-        stage.show(basin.pixels(basin.life_picture(), side, side));
+        stage.show(basin.pixels(basin.life_picture(), side, side), { smooth: soft() });
         const rate = play.playing ? ` · ${Math.round(time.rate)} steps a second` : ' · paused';
         const mass = basin.life_mass();
         status.textContent = `step ${steps} · ${soft() ? `mass ${mass.toFixed(0)}` : `${mass} living cells`}${rate}`;

@@ -50,17 +50,21 @@ export function choice(label, options, changed) {
   return { root: el('div', { class: 'field' }, el('label', { for: id }, label), select), select, fill };
 }
 
-/// One of a few, side by side: options are [value, text].
-export function oneOf(label, options, changed = () => {}) {
-  const name = newName();
+/// One of a few, side by side: options are [value, text]; `more` stands behind them.
+export function oneOf(label, options, more = []) {
+  const name = newName(), title = newName();
   let value = options[0][0];
   const inputs = options.map(([key, text]) => {
     const input = el('input', {
-      type: 'radio', name, value: key, checked: key === value, onchange: () => { value = key; changed(key); },
+      type: 'radio', name, value: key, checked: key === value, onchange: () => { value = key; },
     });
     return el('label', { class: 'choice' }, input, el('span', {}, text));
   });
-  return { root: el('fieldset', {}, el('legend', {}, label), inputs), get value() { return value; } };
+  return {
+    root: el('div', { class: 'field', role: 'radiogroup', 'aria-labelledby': title }, el('span', { id: title }, label),
+      el('div', { class: 'row' }, inputs, more)),
+    get value() { return value; },
+  };
 }
 
 export function check(label, value, changed = () => {}) {
@@ -111,13 +115,14 @@ export function player(changed = () => {}) {
 /// A square to look at and to draw on, by mouse, finger, pen or keys. Places are from 0 to 1.
 ///
 ///   label       what it is, for who cannot see it
-///   keys        what its keys do, which is said below it
+///   says        how to draw on it, and
+///   keys        what its keys do, which are said below it
 ///   paint(x, y, begins)   a place under the pressed pointer; places in between are filled in
 ///   lift()      the pointer was let go
 ///   pen         keys: the space bar lowers and lifts the pen; without, it paints once
 ///   radius()    of the brush
-export function board({ label, keys, night = false, pen = false, paint, lift = () => {}, radius = () => 0.02 }) {
-  const hint = el('p', { class: 'hint', id: newName() }, keys);
+export function board({ label, says, keys, night = false, pen = false, paint, lift = () => {}, radius = () => 0.02 }) {
+  const hint = el('p', { class: 'hint', id: newName() }, says, ' ', el('span', { class: 'keys' }, keys));
   const canvas = el('canvas', {
     class: night ? 'board night' : 'board', tabindex: 0, role: 'application', 'aria-label': label,
     'aria-describedby': hint.id, 'aria-roledescription': 'drawing board',
@@ -126,7 +131,7 @@ export function board({ label, keys, night = false, pen = false, paint, lift = (
   const pixels = document.createElement('canvas');
   let pressed = null;  // where the pointer was
   let pointer = null;  // where the brush is shown
-  let byKeys = { x: 0.5, y: 0.5, shown: false, down: false };
+  const byKeys = { x: 0.5, y: 0.5, shown: false, down: false };
 
   const stroke = (to) => {
     const from = pressed ?? to, distance = Math.hypot(to.x - from.x, to.y - from.y);
@@ -194,9 +199,9 @@ export function board({ label, keys, night = false, pen = false, paint, lift = (
 
   return {
     canvas,
-    root: [canvas, hint],
-    /// Shows a picture, and then what over(context, side) draws, and the brush.
-    show(image, over = () => {}) {
+    hint,
+    /// Shows a picture, its cells as squares or smoothly, and then what over(context, side) draws, and the brush.
+    show(image, { smooth = false, over = () => {} } = {}) {
       const side = Math.round(canvas.clientWidth * devicePixelRatio);
       if (side === 0) return;
       if (canvas.width !== side) canvas.width = canvas.height = side;
@@ -204,7 +209,7 @@ export function board({ label, keys, night = false, pen = false, paint, lift = (
       if (image) {
         if (pixels.width !== image.width) pixels.width = pixels.height = image.width;
         pixels.getContext('2d').putImageData(image, 0, 0);
-        context.imageSmoothingEnabled = false;
+        context.imageSmoothingEnabled = smooth;
         context.drawImage(pixels, 0, 0, side, side);
       }
       over(context, side);
