@@ -211,7 +211,7 @@ export default {
           bars.map(({ row }) => row))),
         el('div', { class: 'row' },
           button('Clear', () => { drawn = true; setStrokes([]); }, { class: 'main' }),
-          button('Next example', () => {
+          button('Example', () => {
             example = (example + 1) % examples.length;
             drawn = false;
             setStrokes(examples[example]);

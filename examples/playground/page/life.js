@@ -106,7 +106,7 @@ export default {
     const play = player();
     const rules = choice('Rule', Object.entries(worlds).map(([key, { name }]) => [key, name]), choose);
     const pattern = choice('Pattern', [], begin);
-    const tool = oneOf('Tool', [['draw', 'Draw'], ['erase', 'Erase'], ['stamp', 'Stamp pattern']]);
+    const tool = oneOf('Tool', [['draw', 'Draw'], ['erase', 'Erase'], ['stamp', 'Stamp']]);
     const brush = slider('Brush', { min: 1, max: 12, value: 3, said: (cells) => `${cells} cells` });
     const speed = slider('Speed', { min: 1, max: 60, value: 20, said: (rate) => `${rate} / s` });
     const stage = board({
