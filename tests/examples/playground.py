@@ -21,6 +21,7 @@ import urllib.error
 import urllib.request
 
 SKIPPED = 77
+UP, DOWN = "\ue013", "\ue015"
 SCENES = ("grow", "digits", "life")
 THREE = [(0.33, 0.28), (0.42, 0.2), (0.54, 0.19), (0.63, 0.26), (0.63, 0.37), (0.55, 0.45), (0.46, 0.48),
          (0.57, 0.51), (0.66, 0.59), (0.66, 0.71), (0.57, 0.8), (0.44, 0.81), (0.32, 0.74)]
@@ -152,6 +153,10 @@ class Browser:
           select.value = '{value}';
           select.dispatchEvent(new Event('change'));""")
 
+    def find(self, selector):
+        element = self.post("/element", {"using": "css selector", "value": selector})
+        return next(iter(element.values()))
+
     def text(self, selector):
         return self.run(f"return document.querySelector('{selector}').textContent")
 
@@ -160,7 +165,7 @@ class Browser:
         assert not bad, f"the console says {bad}"
 
 
-def grow(browser):
+def grow(browser, page):
     browser.show("grow")
     browser.wait(LIVING)
     browser.press("grow", "Pause")
@@ -183,11 +188,21 @@ def grow(browser):
     before = browser.run(LIVING)
     browser.keys(" ")
     assert browser.run(LIVING) < before, "the space bar erases nothing"
+    # Other automata, from files.
+    status = "return document.querySelector('#grow .status').textContent"
+    for name, content, expected in (("wrong.json", "[1, 2]", "is not an automaton"), ("short.json", "[]", "has 0 numbers"),
+                                    ("other.json", (page / "ladybird.json").read_text(), "step 0")):
+        file = page.parent / name
+        file.write_text(content)
+        browser.post(f"/element/{browser.find('#grow-file')}/value", {"text": str(file.resolve())})
+        browser.wait(status + ".includes(arguments[0])", expected)
+    chosen = browser.run("return [...document.querySelectorAll('#grow option:checked')].map((one) => one.textContent)")
+    assert "other.json" in chosen, chosen
     browser.run("basin.grow_step(300)")
     browser.press("grow", "Play")
 
 
-def digits(browser):
+def digits(browser, _):
     browser.show("digits")
     browser.draw("digits", THREE)
     browser.wait("return document.querySelector('#digits .status').textContent.includes('at rest')")
@@ -200,7 +215,13 @@ def digits(browser):
     seen = browser.run("return [...basin.floats(basin.digits_image(), 784)]")
     assert max(seen[:392]) > 0.9 and max(seen[392:]) == 0, "the lower half is not gone"
     browser.press("digits", "Cut in half")
-    # The others that the page knows.
+    # By keys: up, pen down, a line, pen up.
+    browser.press("digits", "Clear")
+    browser.run("document.querySelector('#digits .board').focus()")
+    browser.keys(15 * UP + " " + 30 * DOWN + " ")
+    browser.wait("return document.querySelector('#digits .status').textContent.includes('at rest')")
+    assert browser.text("#digits .answer b") == "1", "a line is read as " + browser.text("#digits .answer b")
+    # The digits that the page knows.
     for digit in range(10):
         browser.press("digits", "Example")
         browser.wait("return document.querySelector('#digits .status').textContent.includes('at rest')")
@@ -208,7 +229,7 @@ def digits(browser):
         assert read == str((4 + digit) % 10), f"the page's {(4 + digit) % 10} is read as {read}"
 
 
-def life(browser):
+def life(browser, _):
     browser.show("life")
     browser.press("life", "Pause")
     browser.press("life", "Start again")
@@ -319,7 +340,7 @@ def main():
         browser.size(1920, 1080, False)
         browser.post("/url", {"url": address})
         for scene in (grow, digits, life):
-            scene(browser)
+            scene(browser, page)
             browser.check_console()
         check_scenes(browser, folder)
         measure(browser)

@@ -27,7 +27,7 @@ export async function load() {
       proc_exit: (code) => { throw new Error(`the module ended with ${code}`); },
     },
   };
-  const bytes = await fetched('playground.wasm').then((response) => response.arrayBuffer());
+  const bytes = await (await fetched('playground.wasm')).arrayBuffer();
   const { exports } = (await WebAssembly.instantiate(bytes, imports)).instance;
   memory = exports.memory;
   exports._initialize();

@@ -109,7 +109,7 @@ export default {
     + 'says what you drew.',
 
   async make(basin) {
-    const numbers = new Float32Array(await fetched('digits.f32').then((response) => response.arrayBuffer()));
+    const numbers = new Float32Array(await (await fetched('digits.f32')).arrayBuffer());
     if (numbers.length !== basin.digits_theta_size()) {
       throw new Error(`digits.f32 has ${numbers.length} numbers, expected ${basin.digits_theta_size()}`);
     }

@@ -9,6 +9,7 @@ const models = [['ladybird', 'Ladybird']];
 /// for (q / 255 - 1/2) scale, one scale for the weights of a layer and one for its biases, which follow them.
 export function numbersOf(layers) {
   const all = [];
+  if (!Array.isArray(layers)) throw new Error('it is no list of layers');
   for (const layer of layers) {
     const bytes = Uint8Array.from(atob(layer.data_b64), (letter) => letter.charCodeAt(0));
     const weights = layer.in_ch * layer.out_ch;
@@ -26,6 +27,7 @@ export default {
 
   async make(basin) {
     let side = 64, steps = 0;
+    let said = '';  // of a file that could not be read
     const time = clock();
     const status = el('p', { class: 'status' });
     const channels = picture(4 * side, 3 * side, 'The twelve hidden numbers of every cell, as small pictures');
@@ -45,9 +47,10 @@ export default {
         throw new Error(`the rule has ${numbers.length} numbers, expected ${basin.grow_theta_size()}`);
       }
       basin.floats(basin.grow_theta(), numbers.length).set(numbers);
+      said = '';
       seed();
     };
-    const takeModel = (name) => fetched(`${name}.json`).then((response) => response.json()).then(take);
+    const takeModel = async (name) => take(await (await fetched(`${name}.json`)).json());
 
     const play = player();
     const colour = el('input', {
@@ -64,11 +67,19 @@ export default {
     const model = choice('Picture', models, (name) => takeModel(name));
     const file = el('input', {
       type: 'file', id: 'grow-file', accept: '.json,application/json',
-      onchange: () => file.files[0]?.text().then((text) => take(JSON.parse(text)))
-        .then(() => model.fill([...models, ['', file.files[0].name]]), (error) => { said = `Not read: ${error.message}`; })
-        .then(() => { model.select.selectedIndex = model.select.options.length - 1; }),
+      onchange: async () => {
+        const chosen = file.files[0];
+        if (!chosen) return;
+        try {
+          take(JSON.parse(await chosen.text()));
+          model.fill([...models, ['', chosen.name]]);
+          model.select.selectedIndex = models.length;
+        } catch (error) {
+          said = `${chosen.name} is not an automaton of this form: ${error.message}`;
+        }
+        file.value = '';
+      },
     });
-    let said = '';  // of a file that could not be read
 
     const stage = board({
       label: 'Field of cells: press to use the tool',
