@@ -3,8 +3,8 @@
 import { fetched } from './basin.js';
 import { board, button, check, choice, el, lessMotion, picture, slider } from './ui.js';
 
-const pixels = 28, classes = 10, tolerance = 1e-4, mostEvaluations = 60;
-const iteratesASecond = 9;
+const pixels = 28, classes = 10, tolerance = 1e-4, mostEvaluations = 120;
+const iteratesASecond = 12;
 
 /// Strokes of the digits, as someone might write them: places from 0 to 1.
 const arc = (x, y, rx, ry, from, to) => Array.from({ length: 25 }, (_, i) => {
@@ -66,9 +66,9 @@ function trace(context, strokes, place, width, colour) {
 function chart() {
   const width = 400, height = 165, left = 44, right = 12, top = 12, bottom = 34;
   const decades = [0, -1, -2, -3, -4, -5];
+  let reach = 20;  // evaluations that the axis shows
   const x = (evaluations) => left + (width - left - right) * Math.min(1, evaluations / reach);
   const y = (residual) => top + (height - top - bottom) * Math.min(1, Math.max(0, -Math.log10(residual) / 5));
-  let reach = 20;
   const label = (text, at) => el('text', at, text);
   const all = el('polyline', { class: 'all' }), past = el('polyline', { class: 'past' }), dot = el('circle', { r: 4 });
   const ticks = el('g');
@@ -133,7 +133,7 @@ export default {
       cutButton.setAttribute('aria-pressed', cut);
       settle();
     }, { 'aria-pressed': 'false' });
-    const method = choice('Method', [[0, 'Anderson’s mixing'], [1, 'Broyden’s method'], [2, 'Plain repetition']],
+    const method = choice('Method', [[1, 'Broyden’s method'], [0, 'Anderson’s mixing'], [2, 'Plain repetition']],
       () => settle());
     const warm = check('Begin where it last came to rest', false);
     const scrub = slider('Iteration', { min: 0, max: 1, value: 0 }, (i) => { at = i; playing = false; dirty = true; });
