@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -109,7 +110,7 @@ extern "C" {
 }
 
 /// The 32 channels of an iterate, in four rows of eight pictures of 16 x 16 pixels, with a transparent pixel around
-/// each.
+/// each. Small numbers are lifted by a square root; below zero, where a method may pass, is as zero.
 [[gnu::used]] const std::uint8_t* digits_channels(int i) {
   using playground::Digits;
   Digits& digits = Digits::scene();
@@ -119,7 +120,7 @@ extern "C" {
     const int left = k % Digits::tiles_across * Digits::tile + 1, top = k / Digits::tiles_across * Digits::tile + 1;
     for (int cell = 0; cell < Digits::cells * Digits::cells; ++cell) {
       digits.channels.set(left + cell % Digits::cells, top + cell / Digits::cells,
-                          playground::sequential(z.matrix()(k, cell) / largest));
+                          playground::sequential(std::sqrt(std::max(z.matrix()(k, cell), 0.0f) / largest)));
     }
   }
   return digits.channels.data();
