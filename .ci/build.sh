@@ -16,6 +16,11 @@ libgif-dev          header   gif_lib.h libgif
 libpng-dev          header   png.h libpng
 libcli11-dev        header   CLI/CLI.hpp CLI11
 libstb-dev          header   stb/stb_easy_font.h stb"
+# What examples/playground is built and served with.
+page_packages="
+emscripten          command  em++
+libeigen3-dev       header   Eigen/Core eigen3
+python3             command  python3"
 test_packages="
 catch2              header   catch2/catch.hpp,catch2/catch_all.hpp catch2
 clang               command  clang++
@@ -25,7 +30,11 @@ check_packages="
 pkg-config          command  pkg-config pkgconf
 clang-format        command  clang-format-14 clang-format
 python3-numpy       python   numpy
-python3-torch       python   torch"
+python3-torch       python   torch
+emscripten          command  em++
+python3             command  python3
+chromium            command  chromium
+chromium-driver     command  chromedriver"
 
 fail() {
   printf '%s: %s\n' "$0" "$*" >&2

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds and runs a program of this folder: sh examples/run.sh [program] [arguments of the program]
-# Without a name, deq_digits: trains a deep equilibrium model on handwritten digits.
+# Without a name, deq_digits: trains a deep equilibrium model on handwritten digits. The playground is a page, which is
+# made and served.
 # Installs what is missing to build it where that is Debian's apt-get, and asks for it elsewhere.
 set -eu
 
@@ -14,8 +15,9 @@ case ${1:-} in
   *)
     name=$1
     shift
-    if [ ! -e "examples/$name.cpp" ]; then
-      fail "there is no program '$name', expected one of: $(echo examples/*.cpp | sed 's/examples\///g; s/\.cpp//g')"
+    if [ ! -e "examples/$name.cpp" ] && [ "$name" != playground ]; then
+      fail "there is no program '$name', expected one of: $(echo examples/*.cpp | sed 's/examples\///g; s/\.cpp//g')" \
+        "playground"
     fi
     ;;
 esac
@@ -26,6 +28,14 @@ asks=
 for argument in "$@"; do
   case $argument in --help | -h | --version) asks=yes ;; esac
 done
+if [ "$name" = playground ]; then
+  if [ -z "$asks" ]; then
+    provide "$page_packages"
+    printf 'building the playground\n' >&2
+    sh examples/playground/build.sh build/playground
+  fi
+  exec python3 examples/playground/serve.py build/playground "$@"
+fi
 if [ -z "$asks" ] || [ ! -x "$program" ]; then
   provide "$build_packages"
   build release --target "$name" >&2

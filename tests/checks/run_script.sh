@@ -6,7 +6,7 @@ set -eu
 source=$1
 work=$2
 rm -rf "$work"
-mkdir -p "$work/examples" "$work/.ci" "$work/build/release/examples" "$work/commands" "$work/elsewhere"
+mkdir -p "$work/examples/playground" "$work/.ci" "$work/build/release/examples" "$work/commands" "$work/elsewhere"
 cp "$source/examples/run.sh" "$work/examples"
 cp "$source/.ci/build.sh" "$work/.ci"
 cd "$work"
@@ -22,7 +22,9 @@ for name in deq_digits nca_grow; do
   chmod +x "build/release/examples/$name"
 done
 printf '#!/bin/sh\necho "$*" >>"%s/built"\n' "$work" >commands/cmake
-chmod +x commands/cmake
+printf 'echo "$*" >>built\n' >examples/playground/build.sh
+for name in em++ python3; do printf '#!/bin/sh\necho "%s $*"\n' "$name" >"commands/$name"; done
+chmod +x commands/*
 PATH=$work/commands:$PATH
 
 # said <expected words> <arguments>
@@ -34,7 +36,7 @@ said() {
 }
 
 if sh examples/run.sh NAEM >out 2>&1; then fail "took a program that is not there"; fi
-grep -q "no program 'NAEM', expected one of: deq_digits nca_grow$" out || fail "names no programs: $(cat out)"
+grep -q "no program 'NAEM', expected one of: deq_digits nca_grow playground$" out || fail "names no programs: $(cat out)"
 [ ! -e built ] || fail "builds for a name that is wrong"
 
 said "deq_digits --help in $work/elsewhere" --help
@@ -47,6 +49,12 @@ grep -q 'deq_digits' built || fail "without a name it does not build deq_digits:
 rm built
 said "nca_grow --out a b in $work/elsewhere" nca_grow --out "a b"
 grep -q 'nca_grow' built || fail "does not build what it runs: $(cat built)"
+
+rm built
+said "python3 examples/playground/serve.py build/playground --help" playground --help
+[ ! -e built ] || fail "builds the playground for its --help: $(cat built)"
+said "python3 examples/playground/serve.py build/playground --port 9" playground --port 9
+[ "$(cat built)" = build/playground ] || fail "does not build the playground that it serves: $(cat built)"
 
 rm built build/release/examples/nca_grow
 if sh examples/run.sh nca_grow --help >out 2>&1; then fail "runs a program that was not built"; fi

@@ -31,7 +31,8 @@ struct TransposedConv {
   static constexpr std::size_t param_count = weight_count + (WithBias == Bias::yes ? Outputs : 0);
 
   static void leaves(LeafList& list) {
-    // Of the taps of a window only one in s along each axis reaches a cell of y.
+    // The axes are those of the convolution that it transposes, as in PyTorch. Of the taps of a window only one in s
+    // along each axis reaches a cell of y.
     const Index phases = Window{W.axes, W.stride, 1, 1}.taps();
     list.weight("weight", detail::with_window<W>({Inputs, Outputs}),
                 std::max<Index>(1, Index{Inputs} * W.taps() / phases), Index{Outputs} * W.taps());

@@ -111,7 +111,7 @@ struct DepthwiseTaps {
 
   template <Window W>
   static void weight(LeafList& list) {
-    list.weight("weight", with_window<W>({C}), W.taps(), W.taps());
+    list.weight("weight", with_window<W>({C, 1}), W.taps(), W.taps());  // one feature that goes in, as PyTorch has it
   }
   template <int Taps, int Step, int OutStep, class S>
   static void gather(Index cells, int rows, const S* const* in, const S* w, const S* start, S* out) {
