@@ -61,8 +61,9 @@ struct Leaf {
 /// `static void leaves(LeafList& list)` and calls these members.
 class LeafList {
  public:
-  /// Axes that are not given are (out, in, kernel, ...), or (out) for one extent. Throws std::invalid_argument unless
-  /// there are as many axes as extents.
+  /// Axes that are not given are (out, in, kernel, ...), or (out) for one extent; files follow them, while initial
+  /// values and Muon take the first extent for the outputs. Throws std::invalid_argument unless there are as many axes
+  /// as extents.
   void weight(std::string_view name, std::vector<Index> shape, Index fan_in, Index fan_out,
               std::vector<LeafAxis> axes = {}) {
     add(name, name, {.shape = std::move(shape), .fan_in = fan_in, .fan_out = fan_out, .axes = std::move(axes)});

@@ -58,6 +58,7 @@ class CheckpointWriter {
             detail::not_in_torch);
       detail::TensorPlan plan = detail::plan_of(leaf, layout_);
       std::vector<S> ordered;
+      ordered.reserve(plan.places.size());
       for (const std::size_t place : plan.places) ordered.push_back(values[place]);
       const std::span<const S> as_in_file = plan.places.empty() ? values : std::span<const S>(ordered);
       add(detail::name_in(group, plan.name),
