@@ -165,7 +165,7 @@ class Browser:
         assert not bad, f"the console says {bad}"
 
 
-def grow(browser, page):
+def grow(browser, folder):
     browser.show("grow")
     browser.wait(LIVING)
     browser.press("grow", "Pause")
@@ -175,7 +175,7 @@ def grow(browser, page):
     browser.draw("grow", [(0.42, 0.45), (0.58, 0.55)])
     hurt = browser.run(LIVING)
     browser.run(PICTURE, "hurt")
-    browser.run("basin.grow_step(400)")
+    browser.run("basin.grow_step(200)")
     browser.run(PICTURE, "healed")
     damage = browser.run(DIFFERENCE, "whole", "hurt")
     left = browser.run(DIFFERENCE, "whole", "healed")
@@ -188,17 +188,21 @@ def grow(browser, page):
     before = browser.run(LIVING)
     browser.keys(" ")
     assert browser.run(LIVING) < before, "the space bar erases nothing"
-    # Other automata, from files.
+    # Other automata, from files: one that changes nothing.
+    other = [{"data_b64": base64.b64encode(bytes((inputs + 1) * outputs)).decode(), "in_ch": inputs, "out_ch": outputs,
+              "weight_scale": 0, "bias_scale": 0, "type": "uint8"} for inputs, outputs in ((48, 128), (128, 16))]
     status = "return document.querySelector('#grow .status').textContent"
     for name, content, expected in (("wrong.json", "[1, 2]", "is not an automaton"), ("short.json", "[]", "has 0 numbers"),
-                                    ("other.json", (page / "ladybird.json").read_text(), "step 0")):
-        file = page.parent / name
+                                    ("other.json", json.dumps(other), "step 0")):
+        file = folder / name
         file.write_text(content)
         browser.post(f"/element/{browser.find('#grow-file')}/value", {"text": str(file.resolve())})
         browser.wait(status + ".includes(arguments[0])", expected)
     chosen = browser.run("return [...document.querySelectorAll('#grow option:checked')].map((one) => one.textContent)")
     assert "other.json" in chosen, chosen
-    browser.run("basin.grow_step(300)")
+    browser.run("basin.grow_step(5)")
+    assert browser.run(LIVING) == 1, "a rule of zeros changes something"
+    browser.choose("grow", 1, "ladybird")
     browser.press("grow", "Play")
 
 
@@ -342,7 +346,7 @@ def main():
         browser.size(1920, 1080, False)
         browser.post("/url", {"url": address})
         for scene in (grow, digits, life):
-            scene(browser, page)
+            scene(browser, folder)
             browser.check_console()
         check_scenes(browser, folder)
         measure(browser)

@@ -41,8 +41,7 @@ export default {
       basin.grow_step(count);
       steps += count;
     };
-    const take = (layers) => {
-      const numbers = numbersOf(layers);
+    const take = (numbers) => {
       if (numbers.length !== basin.grow_theta_size()) {
         throw new Error(`the rule has ${numbers.length} numbers, expected ${basin.grow_theta_size()}`);
       }
@@ -50,7 +49,7 @@ export default {
       said = '';
       seed();
     };
-    const takeModel = async (name) => take(await (await fetched(`${name}.json`)).json());
+    const takeModel = async (name) => take(new Float32Array(await (await fetched(`${name}.f32`)).arrayBuffer()));
 
     const play = player();
     const colour = el('input', {
@@ -71,7 +70,7 @@ export default {
         const chosen = file.files[0];
         if (!chosen) return;
         try {
-          take(JSON.parse(await chosen.text()));
+          take(numbersOf(JSON.parse(await chosen.text())));
           model.fill([...models, ['', chosen.name]]);
           model.select.selectedIndex = models.length;
         } catch (error) {
