@@ -15,9 +15,11 @@
 #include "basin/fixed_point/picard.hpp"
 #include "basin/fixed_point/pseudo_transient.hpp"
 #include "basin/fixed_point/stop.hpp"
+#include "basin/layers/batch_norm.hpp"
 #include "basin/layers/dropout.hpp"
 #include "basin/layers/group_norm.hpp"
 #include "basin/layers/layer_norm.hpp"
+#include "basin/layers/window.hpp"
 #include "basin/linear/arnoldi.hpp"
 #include "basin/linear/linear_solver.hpp"
 #include "basin/linear/smallest_singular_value.hpp"
@@ -91,6 +93,11 @@ TEST_CASE("defaults of adjoints and linear solvers", "[unit]") {
 
 TEST_CASE("defaults of layers and cells", "[unit]") {
   CHECK(LayerNorm<4>{}.epsilon == 1e-5);
+  CHECK(RmsNorm<4>{}.epsilon == 1e-5);
+  CHECK(BatchNorm<4>{}.epsilon == 1e-5);
+  CHECK(BatchNorm<2>{}.mean == std::array<double, 2>{0, 0});
+  CHECK(BatchNorm<2>{}.variance == std::array<double, 2>{1, 1});
+  CHECK((Window{}.axes == 2 && Window{}.kernel == 3 && Window{}.stride == 1 && Window{}.dilation == 1));
   CHECK(GroupNorm<4, 2>{}.epsilon == 1e-5);
   CHECK(Dropout{}.rate == 0.5);
   CHECK(RandomFire{}.rate == 0.5);

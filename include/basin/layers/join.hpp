@@ -1,10 +1,12 @@
 #pragma once
 
-// How layers join: the features that one gives and the next takes, known at compile time. Instantiating a container
+// How layers join: the features that one gives and the next takes, and those of layers side by side, known at compile
+// time. Instantiating a container
 // checks all of its joins, so that one that does not fit compiles nowhere.
 
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <utility>
 
 #include "basin/core/layer.hpp"
@@ -73,6 +75,28 @@ constexpr int features_taken() {
     decided = decided || Layers::in_features != any_features || Layers::out_features != any_features),
    ...);
   return first;
+}
+
+/// Instantiated for each layer of a Concat or a Sum, so that the compiler's message shows both numbers.
+template <int Taken, int Expected>
+struct Beside {
+  static constexpr bool fits = true;
+  static_assert(joins<Expected, Taken>,
+                "layers side by side take different numbers of features: Beside<taken, expected>");
+};
+template <int Given, int Expected>
+struct Summand {
+  static constexpr bool fits = true;
+  static_assert(joins<Expected, Given>,
+                "the layers of a Sum give different numbers of features: Summand<given, expected>");
+};
+
+/// The first of some numbers of features that is one; any_features if there is none.
+constexpr int first_of_features(std::initializer_list<int> features) {
+  for (const int count : features) {
+    if (count != any_features) return count;
+  }
+  return any_features;
 }
 
 }  // namespace basin::detail

@@ -15,7 +15,6 @@
 // copies nothing and names its leaves otherwise (layers/residual.hpp).
 
 #include <array>
-#include <initializer_list>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -27,28 +26,6 @@
 namespace basin {
 
 namespace detail {
-
-/// Instantiated for each layer of a Concat or a Sum, so that the compiler's message shows both numbers.
-template <int Taken, int Expected>
-struct Beside {
-  static constexpr bool fits = true;
-  static_assert(joins<Expected, Taken>,
-                "layers side by side take different numbers of features: Beside<taken, expected>");
-};
-template <int Given, int Expected>
-struct Summand {
-  static constexpr bool fits = true;
-  static_assert(joins<Expected, Given>,
-                "the layers of a Sum give different numbers of features: Summand<given, expected>");
-};
-
-/// The first of some numbers of features that is one; any_features if there is none.
-constexpr int first_of_features(std::initializer_list<int> features) {
-  for (const int count : features) {
-    if (count != any_features) return count;
-  }
-  return any_features;
-}
 
 template <bool side_by_side, class... Layers>
 struct Parallel {

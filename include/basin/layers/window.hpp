@@ -3,6 +3,7 @@
 // The window of a convolution, and what it multiplies there.
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,33 @@ void check_windows(std::string_view layer, const Shape& x) {
     }
   }
 }
+
+/// A window along one axis, and its taps by phase of the stride, in each from the last to the first.
+template <int Kernel, int Stride, int Dilation, int Before>
+struct WindowAxis {
+  static constexpr int kernel = Kernel, stride = Stride, dilation = Dilation, before = Before;
+  static constexpr int span = Dilation * (Kernel - 1) + 1, after = span - 1 - Before;
+  static constexpr int back = (span - 1) / Stride;  ///< how far a cell of x looks back in y
+
+  struct Table {
+    std::array<int, Stride> first{}, count{};  // taps of each phase
+    std::array<int, Kernel> tap{}, back{};     // k, and (d k - phase) / s
+  };
+  static constexpr Table phases = [] {
+    Table table;
+    std::size_t next = 0;
+    for (std::size_t phase = 0; phase < Stride; ++phase) {
+      table.first[phase] = static_cast<int>(next);
+      for (int k = Kernel - 1; k >= 0; --k) {
+        if (Dilation * k % Stride != static_cast<int>(phase)) continue;
+        table.tap[next] = k;
+        table.back[next++] = (Dilation * k - static_cast<int>(phase)) / Stride;
+        ++table.count[phase];
+      }
+    }
+    return table;
+  }();
+};
 
 /// The extents of a leaf that has some for each cell of a window.
 template <Window W>

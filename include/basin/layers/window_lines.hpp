@@ -15,7 +15,6 @@
 // products in one direction as in the other.
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "basin/core/scratch.hpp"
@@ -24,33 +23,6 @@
 #include "basin/stencil/border.hpp"
 
 namespace basin::detail {
-
-/// A window along one axis, and its taps by phase of the stride, in each from the last to the first.
-template <int Kernel, int Stride, int Dilation, int Before>
-struct WindowAxis {
-  static constexpr int kernel = Kernel, stride = Stride, dilation = Dilation, before = Before;
-  static constexpr int span = Dilation * (Kernel - 1) + 1, after = span - 1 - Before;
-  static constexpr int back = (span - 1) / Stride;  ///< how far a cell of x looks back in y
-
-  struct Table {
-    std::array<int, Stride> first{}, count{};  // taps of each phase
-    std::array<int, Kernel> tap{}, back{};     // k, and (d k - phase) / s
-  };
-  static constexpr Table phases = [] {
-    Table table;
-    std::size_t next = 0;
-    for (std::size_t phase = 0; phase < Stride; ++phase) {
-      table.first[phase] = static_cast<int>(next);
-      for (int k = Kernel - 1; k >= 0; --k) {
-        if (Dilation * k % Stride != static_cast<int>(phase)) continue;
-        table.tap[next] = k;
-        table.back[next++] = (Dilation * k - static_cast<int>(phase)) / Stride;
-        ++table.count[phase];
-      }
-    }
-    return table;
-  }();
-};
 
 template <Window W, class Taps, Boundary Edge>
 struct WindowLines {
