@@ -29,10 +29,10 @@ for signal in TERM HUP KILL; do
   all_told
 done
 
-"$program" --task digits --horizon 20 --iterations 2 --pool-iterations 2 --samples 1 --test-images 50 --out digits >digits.log
+"$program" --task digits --updates 4 --horizon 5 --iterations 2 --pool-iterations 2 --samples 1 --test-images 50 --out digits >digits.log
 written digits metrics.json updates.png rule.safetensors
-"$program" --task digits --codes state --horizon 20 --iterations 2 --pool-iterations 2 --samples 1 --test-images 50 \
-  --out state >state.log
+"$program" --task digits --codes state --updates 4 --horizon 5 --iterations 2 --pool-iterations 2 --samples 1 \
+  --test-images 50 --out state >state.log
 written state metrics.json updates.png rule.safetensors
 
 refused 'task' --task letters
