@@ -139,6 +139,15 @@ TEST_CASE("W has the transpose that its products say, and I - W is as monotone a
   CHECK(matrix_of_w(cell, theta, vectors)(0, 0) == Approx(0.75).epsilon(1e-14));
 }
 
+TEST_CASE("Anderson mixing does not stand still where a step led back to where it began", "[unit]") {
+  // Where a number passes the kink of relu. Of these 25 some stood still as long as a history that leads nowhere was
+  // kept.
+  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+    const auto theta = test::random_parameters<DenseCell>(seed, 0.4);
+    check_settled(settle<Anderson<5>>(DenseCell{}, theta.vector(), test::random_state(vectors, seed + 1)));
+  }
+}
+
 TEST_CASE("both splittings and Anderson find the same equilibrium, and the same gradient as a dense solve", "[unit]") {
   const auto theta = test::random_parameters<DenseCell>(3, 0.4);
   const State<double> u = test::random_state(vectors, 4, 2.0);

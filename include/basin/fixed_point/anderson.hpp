@@ -18,7 +18,8 @@
 // pass over the kept m: what it costs is memory traffic.
 //
 // Columns leave, oldest first, while the condition number of R exceeds max_condition; a difference too small to mean
-// anything is not taken up. Where the squares of residuals are out of the range of double, a step is Picard's.
+// anything is not taken up, and where a step led back to where it began, which mixes can do before they have converged,
+// the history begins anew. Where the squares of residuals are out of the range of double, a step is Picard's.
 //
 // Depth and damping may be chosen at each step from what the step is worth: its gain |r_k - D gamma| / |r_k|, which is
 // sqrt(1 - |Q^T r_k|^2 / |r_k|^2). A damping b of one step gives z_{k+1} = m_k - M gamma + (b - damping) (r_k - D
@@ -157,7 +158,10 @@ struct Anderson {
       std::copy_n(memory.m + memory.column(0), size, z.data());
       return;
     }
-    if (memory.begun && accept(memory, size)) {
+    if (memory.begun && !accept(memory, size)) {
+      // The step led nowhere: the same mix would do so again. The damped Picard step does not, but at a fixed point.
+      problem.clear();
+    } else if (memory.begun) {
       const double limit = std::min(max_condition, 0.1 / static_cast<double>(std::numeric_limits<S>::epsilon()));
       while (problem.columns() > 1 && problem.condition() > limit) problem.drop_oldest();
     }
