@@ -1,6 +1,6 @@
 #!/bin/sh
 # How the models of the playground were trained: sh train.sh <folder with MNIST's four files> <folder to work in>
-# Takes build/release/examples (sh examples/run.sh nca_grow --help builds one of them), and most of an hour on a core.
+# Takes build/release/examples (sh examples/run.sh nca_grow --help builds one of them), and half an hour on a core.
 set -eu
 
 mnist=$1
@@ -9,8 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 programs=$here/../../build/release/examples
 mkdir -p "$work"
 
-# A ladybird of 30 x 30 cells, which the program draws.
-"$programs/nca_grow" --regime regenerating --size 30 --padding 8 --min-steps 48 --max-steps 72 --minutes 55 \
+# A ladybird of 24 x 24 cells, which the program draws.
+"$programs/nca_grow" --regime regenerating --size 24 --padding 6 --min-steps 40 --max-steps 56 --pool 512 --minutes 13 --threads 1 \
   --iterations 100000 --out "$work/grow" --export "$work/ladybird"
 python3 "$here/theta_file.py" "$work/ladybird.safetensors" "" "$here/page/ladybird.f32"
 

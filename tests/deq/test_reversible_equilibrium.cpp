@@ -220,8 +220,8 @@ TEST_CASE("the memory of a reversible equilibrium does not grow with its steps",
   };
   static_cast<void>(peak(1, 0));
   const std::size_t few = peak(3, 0), many = peak(60, 0);
-  CHECK(few == many);
-  CHECK(peak(10, 4) == peak(60, 4));
+  CHECK(many <= few + 1000);  // a state has 24,576 bytes
+  CHECK(peak(60, 4) <= peak(10, 4) + 1000);
   CHECK(many < 40 * 8 * static_cast<std::size_t>(u.values.size()));
 
   // Nothing large is taken after the first time.

@@ -71,7 +71,7 @@ TEST_CASE("convolutions over a window name their leaves", "[unit][conv]") {
   CHECK((leaves[1].name == "bias" && leaves[1].size == 5));
   const auto depthwise = leaves_of<DepthwiseConv<7, Window{.axes = 1, .kernel = 5}, Zero, Bias::no>>();
   REQUIRE(depthwise.size() == 1);
-  CHECK(depthwise[0].shape == std::vector<Index>{7, 5});
+  CHECK(depthwise[0].shape == std::vector<Index>{7, 1, 5});
   CHECK((depthwise[0].fan_in == 5 && depthwise[0].fan_out == 5));
 }
 

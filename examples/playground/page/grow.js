@@ -26,7 +26,7 @@ export default {
     + 'though each of them sees only its neighbours.',
 
   async make(basin) {
-    let side = 64, steps = 0;
+    let side = 48, steps = 0;
     let said = '';  // of a file that could not be read
     const time = clock();
     const status = el('p', { class: 'status' });
@@ -56,9 +56,9 @@ export default {
       type: 'color', value: '#2f7fd6', 'aria-label': 'Colour to paint with', title: 'Colour to paint with',
     });
     const tool = oneOf('Tool', [['erase', 'Erase'], ['plant', 'Plant'], ['paint', 'Paint']], colour);
-    const brush = slider('Brush', { min: 1, max: 16, value: 7, said: (cells) => `${cells} cells` });
+    const brush = slider('Brush', { min: 1, max: 16, value: 4, said: (cells) => `${cells} cells` });
     const speed = slider('Speed', { min: 1, max: 120, value: 30, said: (rate) => `${rate} / s` });
-    const field = choice('Field', [[64, '64 × 64 cells'], [96, '96 × 96 cells'], [128, '128 × 128 cells']], (cells) => {
+    const field = choice('Field', [[48, '48 × 48 cells'], [64, '64 × 64 cells'], [96, '96 × 96 cells'], [128, '128 × 128 cells']], (cells) => {
       side = Number(cells);
       basin.grow_resize(side);
       seed();
