@@ -158,10 +158,7 @@ struct Anderson {
       std::copy_n(memory.m + memory.column(0), size, z.data());
       return;
     }
-    if (memory.begun && !accept(memory, size)) {
-      // The step led nowhere: the same mix would do so again. The damped Picard step does not, but at a fixed point.
-      problem.clear();
-    } else if (memory.begun) {
+    if (memory.begun && accept(memory, size)) {
       const double limit = std::min(max_condition, 0.1 / static_cast<double>(std::numeric_limits<S>::epsilon()));
       while (problem.columns() > 1 && problem.condition() > limit) problem.drop_oldest();
     }
@@ -260,6 +257,12 @@ struct Anderson {
     // r carries the rounding of f and z: a difference below it is noise. The newest r takes the place of the last.
     constexpr double epsilon = static_cast<double>(std::numeric_limits<S>::epsilon());
     if (!(d_squared > epsilon * epsilon * memory.products[1]) || !(d_squared > 0)) {
+      // Where the step led nowhere the same mix would do so again. The damped Picard step does not, but at a fixed
+      // point.
+      const double moved = (detail::ConstVectorMap<S>(memory.m + memory.column(0), size) -
+                            detail::ConstVectorMap<S>(memory.m + memory.column(1), size))
+                               .stableNorm();
+      if (!(moved > epsilon * std::sqrt(memory.products[1]))) problem.clear();
       std::copy_n(memory.r + memory.column(0), size, memory.r + memory.column(1));
       std::copy_n(memory.m + memory.column(0), size, memory.m + memory.column(1));
       memory.newest = (memory.newest + window) % (window + 1);
