@@ -28,6 +28,7 @@ libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 # Where these are missing, some tests are skipped.
 check_packages="
 pkg-config          command  pkg-config pkgconf
+ccache              command  ccache
 clang-format        command  clang-format-14 clang-format
 python3-numpy       python   numpy
 python3-torch       python   torch
@@ -103,6 +104,22 @@ provide() {
 
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
+# use_cache: what follows is built through ccache, where that is there: a clone compiles only what no clone on this machine
+# has compiled before. Not where the user has a launcher, or said CCACHE_DISABLE, or a path has spaces.
+launcher=
+use_cache() {
+  if [ -n "${CMAKE_CXX_COMPILER_LAUNCHER:-}${CCACHE_DISABLE:-}" ] || ! command -v ccache >/dev/null 2>&1; then return 0; fi
+  case $PWD in *[[:space:]]*) return 0 ;; esac
+  launcher=$PWD/.ci/cached.sh
+  export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
+  # What ccache's manual asks for where headers are precompiled.
+  export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+  # The processor is no part of the arguments, but decides what -march=native means.
+  mkdir -p build
+  grep -m 1 '^flags' /proc/cpuinfo >build/processor 2>/dev/null || uname -m >build/processor
+  export CCACHE_EXTRAFILES="$PWD/build/processor"
+}
+
 # build <preset> [<arguments for cmake --build>]
 build() {
   preset=$1
@@ -111,5 +128,6 @@ build() {
   # Examples can be built without what the tests need.
   tests=OFF
   if there header catch2/catch.hpp,catch2/catch_all.hpp catch2; then tests=ON; fi
-  cmake --preset "$preset" "-DBASIN_TESTS=$tests" && cmake --build --preset "$preset" --parallel "$jobs" "$@"
+  cmake --preset "$preset" "-DBASIN_TESTS=$tests" ${launcher:+"-DCMAKE_CXX_COMPILER_LAUNCHER=$launcher"} &&
+    cmake --build --preset "$preset" --parallel "$jobs" "$@"
 }

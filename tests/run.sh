@@ -1,7 +1,8 @@
 #!/bin/sh
 # All tests: those of an optimized build, the same under the address and undefined behaviour sanitizers, and those of
 # threads under the thread sanitizer. The last line is "N passed, M failed".
-# Installs what is missing where that is Debian's apt-get, and asks for it elsewhere.
+# Installs what is missing where that is Debian's apt-get, and asks for it elsewhere. What an earlier run compiled, in
+# whichever clone, is taken from ccache.
 set -eu
 
 # The thread sanitizer of gcc 12 cannot start where the kernel scatters memory over more than 28 bits of addresses.
@@ -14,6 +15,8 @@ cd "$(dirname "$0")/.."
 . .ci/build.sh
 
 provide "$build_packages$test_packages" "$check_packages"
+use_cache
+if [ -n "$launcher" ]; then ccache --zero-stats >/dev/null; fi
 
 passed=0
 failed=0
@@ -61,5 +64,9 @@ check asan-ubsan
 check tsan
 
 printf '\n%s' "$stages"
+if [ -n "$launcher" ]; then
+  printf 'compiled now, or taken from the cache of an earlier run (CCACHE_DISABLE=1 compiles all):\n'
+  ccache --show-stats
+fi
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -42,8 +42,10 @@ function(together name variable)
   set(${variable} "${result}" PARENT_SCOPE)
 endfunction()
 
-# write_together(<file> <sources>): the file that includes them
+# write_together(<file> <sources>): the file that includes them, by paths that are the same in every clone, so that what
+# a compiler's cache knows from one serves in another
 function(write_together written)
+  cmake_path(GET written PARENT_PATH there)
   set(includes "")
   set(bodies "")
   foreach(source IN LISTS ARGN)
@@ -55,11 +57,13 @@ function(write_together written)
       # A path from the file's own folder is found from there alone.
       string(REGEX MATCH "\"(.+)\"" quoted "${line}")
       if(quoted AND EXISTS "${directory}/${CMAKE_MATCH_1}")
-        set(line "#include \"${directory}/${CMAKE_MATCH_1}\"")
+        file(RELATIVE_PATH from_there "${there}" "${directory}/${CMAKE_MATCH_1}")
+        set(line "#include \"${from_there}\"")
       endif()
       list(APPEND includes "${line}")
     endforeach()
-    string(APPEND bodies "namespace of_${stem} {\n#include \"${source}\"\n}\n")
+    file(RELATIVE_PATH from_there "${there}" "${source}")
+    string(APPEND bodies "namespace of_${stem} {\n#include \"${from_there}\"\n}\n")
   endforeach()
   list(REMOVE_DUPLICATES includes)
   list(JOIN includes "\n" includes)
