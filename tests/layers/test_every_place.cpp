@@ -10,6 +10,7 @@
 #include "basin/deq/injected.hpp"
 #include "basin/fixed_point/broyden.hpp"
 #include "basin/layers/activation.hpp"
+#include "basin/layers/attention.hpp"
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/flatten.hpp"
@@ -20,7 +21,9 @@
 #include "basin/layers/pool.hpp"
 #include "basin/layers/reglu.hpp"
 #include "basin/layers/residual.hpp"
+#include "basin/layers/rotary.hpp"
 #include "basin/layers/scale.hpp"
+#include "basin/layers/swiglu.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/layers/transposed_conv.hpp"
 #include "basin/layers/upsample.hpp"
@@ -186,6 +189,9 @@ TEST_CASE("layers give a sample the same bits at every place", "[unit]") {
   check_layer(GlobalMaxPool{}, Shape{5, {7, 5, 1}});
   check_layer(Flatten<3, 2, 2>{}, Shape{3, {2, 2, 1}});
   check_layer(Reglu<7>{}, Shape{14, {3, 1, 1}});
+  check_layer(SwiGlu<7>{}, Shape{14, {3, 1, 1}});
+  check_layer(Attention<6, 2>{}, Shape{18, {7, 3, 1}});
+  check_layer(Rotary<14, 2, 6>{}, Shape{14, {7, 1, 1}});
   check_layer(Residual<Sequential<Dense<9, 9>, Silu>>{}, Shape{9});
 }
 

@@ -143,9 +143,10 @@ struct Tile {
     constexpr int few = lanes_for<S>(4);
     if (i_step == 1) {
       for (Index k = 0; k < count; ++k, from += k_step, to += step) {
-        Index i = 0;  // not std::copy_n: a call for so few numbers
+        Index i = 0;
         for (; i + few <= many; i += few) store<few>(to + i, load<few>(from + i));
-        for (; i < many; ++i) to[i] = from[i];
+        // Not std::copy_n: a call for so few numbers. Nor i < many, of which g++ 12 -O3 warns that it has no end.
+        for (Index rest = 0; rest < many % few; ++rest) to[i + rest] = from[i + rest];
       }
     } else if (k_step == 1) {
       copy_turned(from, many, i_step, count, to, step);
