@@ -73,6 +73,7 @@
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/dropout.hpp"
+#include "basin/layers/embedded.hpp"
 #include "basin/layers/flatten.hpp"
 #include "basin/layers/group_norm.hpp"
 #include "basin/layers/grouped.hpp"

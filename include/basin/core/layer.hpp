@@ -33,6 +33,7 @@
 // A layer treats samples independently, works on the thread that calls it, and takes scratch memory from Scratch.
 
 #include <concepts>
+#include <cstdint>
 
 #include "basin/core/buffer.hpp"
 #include "basin/core/context.hpp"
@@ -68,6 +69,24 @@ concept Layer = requires(const L& layer, std::span<const S, L::param_count> thet
   { layer.linearize(theta, x, y, context) } -> LinearMap<S>;
   layer.linearize(theta, x, y, context).pullback(x, y, dtheta);
 };
+
+/// A whole number for which a model has learned a vector (layers/embedded.hpp), such as the number of a character.
+using Token = std::int32_t;
+
+/// A model that takes tokens instead of numbers. It has all of a layer but derivatives in its input: its linearization
+/// has pullback(w, dtheta) alone.
+template <class M>
+inline constexpr bool takes_tokens = [] {
+  if constexpr (requires { M::takes_tokens; }) {
+    return static_cast<bool>(M::takes_tokens);
+  } else {
+    return false;
+  }
+}();
+
+/// What a model takes, for theta of scalar S.
+template <class M, class S>
+using InputOf = std::conditional_t<takes_tokens<M>, Token, S>;
 
 /// A layer that works on each number by itself, such as an activation; containers fuse it into the layer before it.
 ///   map(a)             the values of an Eigen array expression a; kernels::elementwise evaluates it

@@ -182,12 +182,14 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
 ///   double value_and_gradient(View<const S> y, Index first_sample, Index batch, View<S> dy) const,
 /// which returns the part of the loss that samples first_sample ... first_sample + y.samples() - 1 of a batch make and
 /// writes its gradient, so that parts add up (train/loss.hpp).
+/// x is a View of S, or of Token where the model takes tokens (layers/embedded.hpp).
 /// Throws std::invalid_argument for an x that the model cannot take, and options out of range.
 template <class Model, class Other, class S, class Loss>
 ValueAndGradient<Model, S> value_and_gradient(const Model& model, const Parameters<Other, S>& theta,
-                                              std::type_identity_t<View<const S>> x, const Loss& loss,
+                                              std::type_identity_t<View<const InputOf<Model, S>>> x, const Loss& loss,
                                               const GradientOptions& options = {}) {
-  static_assert(Layer<Model, S>, "value_and_gradient: the model must be a layer, with apply and linearize");
+  static_assert(Layer<Model, S> || takes_tokens<Model>,
+                "value_and_gradient: the model must be a layer, with apply and linearize");
   const auto parameters = theta_of<Model>(theta);
   ValueAndGradient<Model, S> sum;
   sum.output = State<S>(model.out_shape(x.shape()));
@@ -200,17 +202,23 @@ ValueAndGradient<Model, S> value_and_gradient(const Model& model, const Paramete
         Scratch scratch;
         const View<S> dy = scratch.state<S>(y.shape());
         all.value = loss.value_and_gradient(View<const S>(y), first, x.samples(), dy);
-        all.report += detail::report_of([&] { return linear.pullback(View<const S>(dy), View<S>{}, into); });
+        all.report += detail::report_of([&] {
+          if constexpr (takes_tokens<Model>) {
+            return linear.pullback(View<const S>(dy), into);
+          } else {
+            return linear.pullback(View<const S>(dy), View<S>{}, into);
+          }
+        });
         return all;
       });
   return sum;
 }
 
-/// model(theta, x) for a whole batch, on all threads.
+/// model(theta, x) for a whole batch, on all threads; x as above.
 /// Throws std::invalid_argument for an x that the model cannot take, and options out of range.
 template <class Model, class Other, class S>
-Prediction<S> predict(const Model& model, const Parameters<Other, S>& theta, std::type_identity_t<View<const S>> x,
-                      const PredictOptions& options = {}) {
+Prediction<S> predict(const Model& model, const Parameters<Other, S>& theta,
+                      std::type_identity_t<View<const InputOf<Model, S>>> x, const PredictOptions& options = {}) {
   const auto parameters = theta_of<Model>(theta);
   Prediction<S> all;
   all.output = State<S>(model.out_shape(x.shape()));
