@@ -105,10 +105,10 @@ provide() {
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # use_cache: what follows is built through ccache, where that is there: a clone compiles only what no clone on this machine
-# has compiled before. Not where the user has a launcher, or said CCACHE_DISABLE, or a path has spaces.
+# has compiled before. Not where it has no folder, the user has a launcher or said CCACHE_DISABLE, or a path has spaces.
 launcher=
 use_cache() {
-  if [ -n "${CMAKE_CXX_COMPILER_LAUNCHER:-}${CCACHE_DISABLE:-}" ] || ! command -v ccache >/dev/null 2>&1; then return 0; fi
+  if [ -n "${CMAKE_CXX_COMPILER_LAUNCHER:-}${CCACHE_DISABLE:-}" ] || ! ccache --show-stats >/dev/null 2>&1; then return 0; fi
   case $PWD in *[[:space:]]*) return 0 ;; esac
   launcher=$PWD/.ci/cached.sh
   export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
