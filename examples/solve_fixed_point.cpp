@@ -6,6 +6,7 @@
 
 #include "solve_fixed_point/bratu.hpp"
 #include "solve_fixed_point/chandrasekhar.hpp"
+#include "solve_fixed_point/gray_scott.hpp"
 #include "solve_fixed_point/reaction.hpp"
 #include "solve_fixed_point/settings.hpp"
 
@@ -20,6 +21,7 @@ inline int run(const Settings& settings) {
   if (wanted("bratu")) run_bratu(settings.points, settings.lambda, results);
   if (wanted("reaction")) run_reaction(results);
   if (wanted("chandrasekhar")) run_chandrasekhar(settings.c, results);
+  if (wanted("gray_scott")) run_gray_scott(settings.grid, results);
   results.metrics["seconds"] = watch.seconds();
   results.metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_file(settings.out + "/history.csv", results.history);
