@@ -7,12 +7,16 @@
 #include "solve_fixed_point/bratu.hpp"
 #include "solve_fixed_point/chandrasekhar.hpp"
 #include "solve_fixed_point/gray_scott.hpp"
+#include "solve_fixed_point/inverse.hpp"
 #include "solve_fixed_point/reaction.hpp"
 #include "solve_fixed_point/settings.hpp"
 
 namespace solve_fixed_point {
 
 inline int run(const Settings& settings) {
+  if (settings.grid % 16 != 0) {
+    throw basin::examples::UsageError("--grid is " + std::to_string(settings.grid) + ", expected a multiple of 16");
+  }
   basin::examples::prepare_outputs(settings.out, {"metrics.json", "history.csv"});
   Eigen::setNbThreads(1);  // products this small take longer on two threads than on one
   const basin::examples::Stopwatch watch;
@@ -22,6 +26,7 @@ inline int run(const Settings& settings) {
   if (wanted("reaction")) run_reaction(results);
   if (wanted("chandrasekhar")) run_chandrasekhar(settings.c, results);
   if (wanted("gray_scott")) run_gray_scott(settings.grid, results);
+  if (wanted("inverse")) run_inverse(settings.noise, results);
   results.metrics["seconds"] = watch.seconds();
   results.metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_file(settings.out + "/history.csv", results.history);

@@ -20,7 +20,7 @@
 namespace basin::benchmarks {
 
 inline constexpr double ten_tolerance = 1e-8;
-inline constexpr int ten_most = 10000;  ///< evaluations that a solve may make
+inline constexpr int ten_most = 3000;  ///< evaluations that a solve may make
 
 /// Vectors as Eigen sees the memory of whoever calls.
 using FromVector = Eigen::Map<const Vector<double>>;

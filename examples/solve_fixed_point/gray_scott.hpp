@@ -56,7 +56,8 @@ struct GrayScott {
                    return out;
                  },
                  [=, tau = tau](const Numbers& z, const Numbers& t) {
-                   const auto u = z.head(m).array(), v = z.tail(m).array(), s = t.head(m).array(), w = t.tail(m).array();
+                   const auto u = z.head(m).array(), v = z.tail(m).array(), s = t.head(m).array(),
+                              w = t.tail(m).array();
                    const auto reacted = (s * v.square() + 2 * u * v * w).eval();
                    Numbers out(2 * m);
                    out.head(m) = s + tau * (spread(t.head(m), spread_u) - reacted - feed * s);
@@ -75,9 +76,7 @@ struct GrayScott {
   }
 
   /// max |dz/dt|.
-  [[nodiscard]] double rate(const Numbers& z) const {
-    return (equation(false).f(z) - z).cwiseAbs().maxCoeff() / tau;
-  }
+  [[nodiscard]] double rate(const Numbers& z) const { return (equation(false).f(z) - z).cwiseAbs().maxCoeff() / tau; }
 };
 
 inline void run_gray_scott(Index finest, Results& results) {
@@ -88,16 +87,16 @@ inline void run_gray_scott(Index finest, Results& results) {
   constexpr double duration = 6000;
   basin::Stop in_time = to(1e-10, static_cast<int>(duration / grid.tau));
   in_time.stall_window = 0;  // a front that travels leaves the residual as it is, and is no stall
-  Numbers z = comparison
-                  .add(name("Picard (Euler in time)"),
-                       solved(grid.equation(false), grid.seeded(), basin::Picard{}, in_time))
-                  .value;
+  Numbers z =
+      comparison
+          .add(name("Picard (Euler in time)"), solved(grid.equation(false), grid.seeded(), basin::Picard{}, in_time))
+          .value;
   while (true) {
     // To dz/dt = 1e-10, in the root of the mean square.
     const basin::Stop stop = to(1e-10 * grid.tau * std::sqrt(2.0 * static_cast<double>(grid.cells())), 3000);
     comparison.add(name("Newton-Krylov"), solved(grid.equation(false), z, newton(), stop));
     const Solved& found =
-        comparison.add(name("Newton-Krylov, multigrid"), solved(grid.equation(true), z, newton(), stop));
+        comparison.add(name("Newton-Krylov with multigrid"), solved(grid.equation(true), z, newton(), stop));
     z = found.value;
     if (grid.n == finest) break;
     Numbers finer(4 * z.size());
@@ -118,9 +117,10 @@ inline void run_gray_scott(Index finest, Results& results) {
   basin::State<float> tile(basin::Shape{1, {grid.n, grid.n, 1}, 1});
   tile.values = v.cast<float>();
   basin::write_png(results.folder + "/gray_scott_pattern.png",
-                   basin::examples::image_sheet(
-                       tile.view(), {.columns = 1, .scale = std::max<Index>(1, 480 / grid.n), .high = v.maxCoeff(),
-                                     .map = basin::examples::heat}));
+                   basin::examples::image_sheet(tile.view(), {.columns = 1,
+                                                              .scale = std::max<Index>(1, 480 / grid.n),
+                                                              .high = v.maxCoeff(),
+                                                              .map = basin::examples::heat}));
   basin::OrderedJson& all = results.take("gray_scott", comparison, 1500);
   all["cells_along_an_edge"] = grid.n;
   all["width_of_a_cell"] = grid.h;

@@ -1,8 +1,8 @@
 #pragma once
 
 // An approximate inverse of c - d Laplace on n x n cells of a square, nothing crossing its border, by one V-cycle of
-// multigrid: as a user would write a preconditioner, who knows the stiff part of an equation. It is linear in v, and the
-// same each time, as a preconditioner has to be.
+// multigrid: as a user would write a preconditioner, who knows the stiff part of an equation. It is linear in v, and
+// the same each time, as a preconditioner has to be.
 //
 //   smooth:  x <- x + w / diagonal (v - A x), twice     restrict: the mean of four cells     prolong: a copy to four
 //

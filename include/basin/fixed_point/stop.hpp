@@ -163,6 +163,11 @@ class Watch {
     bool best;  ///< this state is the one to return, so far
   };
 
+  /// The part of the residual that may be left when the sample has converged, in (0, 1) where it has not.
+  [[nodiscard]] double needed(const Look& look, const Stop& stop) const {
+    return ((reference_ != nullptr ? 0 : stop.absolute()) + stop.tolerance * look.scale) / look.r;
+  }
+
   /// In the measure of the stop test: at most the tolerance where the sample has converged.
   [[nodiscard]] double measured(double r, double scale, const Stop& stop) const {
     if (r == 0) return 0;
