@@ -67,7 +67,7 @@ struct NewtonGmres {
   Globalization globalization = Globalization::line_search;
   /// With a trust region: the basis of one step preconditions the next ones, until one of these needs more
   /// than half as many products. Costs restart + 1 vectors more and a pass over them for each product, and saves
-  /// products where they are many and J changes little (Bratu's problem next to its fold: 250 instead of 608).
+  /// products where they are many and J changes little (Bratu's problem next to its fold: 285 instead of 553).
   bool recycle = false;
 
   template <class S>

@@ -148,8 +148,8 @@ template <class S, class Map>
 class SampleMap {
  public:
   /// shape: of one sample; number: which it is, for the map; used: its count of evaluations; most: its limit;
-  /// failed_trials: its count of points where f was not finite, null if nobody asks; needed: the part of |f(z) - z| at
-  /// the iterate that the stop test allows to be left, 0 if that is not known.
+  /// failed_trials: its count of points where f was not finite, null if nobody asks; needed: the part of the Euclidean
+  /// |f(z) - z| at the iterate that suffices for the stop test, 0 if that is not known.
   SampleMap(const Map& f, const Shape& shape, const Index* number, int* used, int most, int* failed_trials = nullptr,
             double needed = 0)
       : f_(f), shape_(shape), number_(number, 1), budget_{used, most}, failed_trials_(failed_trials), needed_(needed) {}

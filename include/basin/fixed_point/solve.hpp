@@ -137,7 +137,7 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
     }
     if constexpr (StepsWithMap<Method, S, Map>) {
       const SampleMap<S, Map> map(f, shape, &s.number, &s.watch.evaluations(), stop.max_evaluations,
-                                  &s.watch.failed_trials(), s.watch.needed(look, stop));
+                                  &s.watch.failed_trials(), s.watch.needed(look, stop, euclidean.residual, z.size()));
       if (method.step(s.memory, span_of(View<S>(s.z, shape)), span_of(View<S>(s.f, shape)), map)) continue;
       result.status = Status::max_iterations;
       return map.left() > 0;

@@ -163,9 +163,14 @@ class Watch {
     bool best;  ///< this state is the one to return, so far
   };
 
-  /// The part of the residual that may be left when the sample has converged, in (0, 1) where it has not.
-  [[nodiscard]] double needed(const Look& look, const Stop& stop) const {
-    return ((reference_ != nullptr ? 0 : stop.absolute()) + stop.tolerance * look.scale) / look.r;
+  /// The part of |f - z|, which is `length` in the Euclidean norm, that suffices for the stop test whatever its
+  /// direction; in (0, 1) where the sample has not converged, and 0, nothing is known, with weights.
+  [[nodiscard]] double needed(const Look& look, const Stop& stop, double length, Index size) const {
+    if (!stop.weights.empty()) return 0;
+    const double most = (reference_ != nullptr ? 0 : stop.absolute()) + stop.tolerance * look.scale;
+    // The largest number is at most the length.
+    const double unit = stop.norm == Norm::root_mean_square ? std::sqrt(static_cast<double>(size)) : 1;
+    return unit * most / length;
   }
 
   /// In the measure of the stop test: at most the tolerance where the sample has converged.
