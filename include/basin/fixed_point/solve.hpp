@@ -117,7 +117,8 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
   for (;;) {
     const ResidualNorms euclidean = take_in<S>(method, s.memory, z, value);
     if (!euclidean.finite()) return retry(s, z.size(), stop, result.status);
-    const Watch::Look look = s.watch.look(norms_of(stop, euclidean, z.data(), value.data(), z.size()), stop);
+    const Watch::Look look =
+        s.watch.look(norms_of(stop, euclidean, z.data(), value.data(), z.size()), euclidean.residual, stop);
     if (look.best) std::copy_n(z.data(), z.size(), s.best);
     bool wanted = true;
     if constexpr (sizeof...(Observers) > 0) {
