@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 
+import ten_table
+
 FOLDER = pathlib.Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
 PYTHON = "/usr/bin/python3"
@@ -71,6 +73,11 @@ GROUPS = {
         Program("KINSOL", "kinsol"),
         Program("SciPy", "scipy_solver.py"),
     ],
+    "ten": [
+        Program("basin", "ten"),
+        Program("KINSOL", "ten_kinsol"),
+        Program("SciPy", "ten_scipy.py"),
+    ],
     "nca": [
         Program("basin", "nca"),
         Program(TUNED_TORCH, "torch_nca.py", ("--what", "step")),
@@ -90,7 +97,7 @@ GROUPS = {
         Program(TORCH, "torch_start.py", spawned=True),
     ],
 }
-ONE_THREAD = ("solver", "start")  # nothing in them has use for a second
+ONE_THREAD = ("solver", "ten", "start")  # nothing in them has use for a second
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,6 +216,7 @@ class Comparison:
         self.measured = {}
         self.works = collections.defaultdict(dict)  # group -> works in order
         self.versions = {}
+        self.ten = ten_table.TenTable()
         self.failures = []
         self.has_torchdeq = subprocess.run([PYTHON, "-c", "import torchdeq"], capture_output=True).returncode == 0
 
@@ -240,6 +248,8 @@ class Comparison:
         command += ["--threads", str(threads), *program.arguments]
         if group == "solver":
             command += ["--folder", problems]
+        elif group == "ten":
+            command += ["--folder", str(self.options.programs)]  # of the shared library
         if self.options.smoke:
             command += ["--smoke"]
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads), PYTHONDONTWRITEBYTECODE="1")
@@ -270,6 +280,9 @@ class Comparison:
     def take(self, group, program, threads, line):
         if "package" in line:
             self.versions[line["package"]] = line["version"]
+            return
+        if group == "ten":
+            self.ten.take(program.peer, line)
             return
         key = Key(line.pop("work"), program.peer, line.pop("variant"), threads)
         self.works[group][key.work] = None
@@ -439,8 +452,9 @@ def markdown_of(head, comparison, rows):
     lines += [f"Failed: {failure}" for failure in comparison.failures]
     if comparison.failures:
         lines.append("")
-    lines += ["| work | peer | threads | unit | basin | peer | ratio | goal | holds | share of peak |",
-              "|---|---|---|---|---|---|---|---|---|---|"]
+    if rows:
+        lines += ["| work | peer | threads | unit | basin | peer | ratio | goal | holds | share of peak |",
+                  "|---|---|---|---|---|---|---|---|---|---|"]
     for row in rows:
         goal = "-" if row["goal"] is None else number_text(row["goal"])
         if row["goal_kind"] == "at most":
@@ -453,7 +467,7 @@ def markdown_of(head, comparison, rows):
                  number_text(row["ratio"]), goal, {True: "yes", False: "**no**", None: "-"}[row["holds"]],
                  "-" if share is None else f"{100 * share:.0f}%"]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + comparison.ten.markdown()) + "\n"
 
 
 def write_file(path, text):
@@ -505,7 +519,7 @@ def main():
     if options.markdown:
         write_file(options.markdown, table)
     if options.out:
-        document = {**head, "failures": comparison.failures, "rows": rows}
+        document = {**head, "failures": comparison.failures, "rows": rows, "ten": comparison.ten.rows()}
         write_file(options.out, json.dumps(document, indent=1) + "\n")
     sys.exit(1 if comparison.failures else 0)
 

@@ -328,6 +328,27 @@ TEST_CASE("a method that wanders or comes back from far is left alone", "[unit]"
   CHECK(with.samples[0].evaluations > 50);
 }
 
+TEST_CASE("a largest number that stays is no stall while others fall", "[unit]") {
+  // Heat in a rod of 201 places: what the ends hold needs a hundred steps to reach the middle, whose residual is the
+  // source until then.
+  const Written rod = [](View<const double> z, View<double> out) {
+    const Index n = z.size();
+    for (Index i = 0; i < n; ++i) {
+      out.data()[i] = 0.5 * ((i > 0 ? z.data()[i - 1] : 0) + (i + 1 < n ? z.data()[i + 1] : 0)) + 1;
+    }
+  };
+  const Vector<double> zero = Vector<double>::Zero(201);
+  Stop stop{.tolerance = 0, .absolute_tolerance = 1e-9, .norm = Norm::maximum, .max_evaluations = 95};
+  const auto early = solve(rod, zero, Picard{}, stop);
+  CHECK(early.samples[0].status == Status::max_iterations);
+  CHECK(early.samples[0].residual == 1);
+  stop.max_evaluations = 3000;
+  CHECK(solve(rod, zero, Anderson<5>{}, stop).samples[0].evaluations > 95);
+  // And where nothing moves it is one.
+  const Written apart = [](View<const double> z, View<double> out) { out.array() = -z.array(); };
+  CHECK(solve(apart, Vector<double>::Ones(201).eval(), Picard{}, stop).samples[0].status == Status::stalled);
+}
+
 TEST_CASE("each norm and its weights decide what has converged", "[unit]") {
   // 1e-12 (1 + error) beside 1e12: the large one is there at once, the small one falls by half.
   const Written f = [](View<const double> z, View<double> out) { out.vector() << 0.5 * z.data()[0] + 0.5e-12, 1e12; };

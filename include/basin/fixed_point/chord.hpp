@@ -72,7 +72,7 @@ struct Chord {
         detail::VectorMap<S>(out, size) = detail::ConstVectorMap<S>(v, size) - detail::VectorMap<S>(out, size);
         return true;
       };
-      space.build(op, m.g, length, forcing);
+      space.build(op, m.g, length, map.forcing(forcing));
       std::fill_n(c, space.columns + 1, 0.0);
       c[0] = length;
     } else if (space.columns > 0) {

@@ -6,7 +6,8 @@
 //   z <- z + lambda s    lambda = 1 at first, shortened until |g| has fallen enough
 //
 // eta, the forcing term, is Eisenstat and Walker's choice 2: 0.9 (|g| / |g before|)^2, kept above 0.9 times the square
-// of the eta before where that is above 0.1, and in [1e-8, max_forcing]. lambda is enough where
+// of the eta before where that is above 0.1, and in [1e-8, max_forcing]; and no less than half of what the stop test
+// asks for, so that the last step does not solve further than anybody will look. lambda is enough where
 //
 //   |g(z + lambda s)| <= (1 - 1e-4 lambda) m
 //
@@ -66,7 +67,7 @@ struct NewtonGmres {
   Globalization globalization = Globalization::line_search;
   /// With a trust region: the basis of one step preconditions the next ones, until one of these needs more
   /// than half as many products. Costs restart + 1 vectors more and a pass over them for each product, and saves
-  /// products where they are many and J changes little (Bratu's problem next to its fold: 250 instead of 608).
+  /// products where they are many and J changes little (Bratu's problem next to its fold: 285 instead of 553).
   bool recycle = false;
 
   template <class S>
@@ -120,7 +121,7 @@ struct NewtonGmres {
     }
     if (m.since_lowest == patience + leaps) m.since_lowest = 0;
     const bool leap = m.since_lowest >= patience;
-    if (leap) m.forcing = 1e-8;
+    m.forcing = leap ? 1e-8 : map.forcing(m.forcing);
     if (globalization == Globalization::trust_region) return search_in_ball(m, z, f, map, length, leap);
     detail::solve_newton_equation<restart, S>(map, z, f, 0, m.forcing, max_products, m.step);
     return search(m, z, f, map, length, leap);

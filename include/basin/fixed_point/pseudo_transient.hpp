@@ -62,7 +62,7 @@ struct PseudoTransient {
       std::copy_n(f.data(), size, z.data());
       return false;
     }
-    detail::solve_newton_equation<restart, S>(map, z, f, 1 / m.delta, forcing, max_products, m.step);
+    detail::solve_newton_equation<restart, S>(map, z, f, 1 / m.delta, map.forcing(forcing), max_products, m.step);
     detail::VectorMap<S>(z.data(), size) += detail::ConstVectorMap<S>(m.step, size);
     return false;
   }

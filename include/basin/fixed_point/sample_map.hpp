@@ -5,6 +5,7 @@
 //   map.left()                        evaluations that this sample may still make
 //   map(z, out) -> bool               out = f(z) at any point z; false, and out is not touched, if none is left
 //   map.count_failed_trial()          for the report: f was not finite where the method tried it
+//   map.forcing(wanted)               how far a Newton equation is worth solving
 //   map.linearize(z, f) -> linear     the derivative J = df/dz at z, where f = f(z) is known. Needs left() >= 1
 //     linear.jvp(t, out) -> bool      out = J t
 //     linear.vjp(w, out) -> bool      out = J^T w; there only if the map says so (linear.has_vjp)
@@ -30,6 +31,7 @@
 // the epsilon of the scalar and Euclidean norms: about half of the digits of J t are right where z and f(z) are of the
 // order of 1 or of |z|.
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -146,9 +148,11 @@ template <class S, class Map>
 class SampleMap {
  public:
   /// shape: of one sample; number: which it is, for the map; used: its count of evaluations; most: its limit;
-  /// failed_trials: its count of points where f was not finite, null if nobody asks.
-  SampleMap(const Map& f, const Shape& shape, const Index* number, int* used, int most, int* failed_trials = nullptr)
-      : f_(f), shape_(shape), number_(number, 1), budget_{used, most}, failed_trials_(failed_trials) {}
+  /// failed_trials: its count of points where f was not finite, null if nobody asks; needed: the part of the Euclidean
+  /// |f(z) - z| at the iterate that suffices for the stop test, 0 if that is not known.
+  SampleMap(const Map& f, const Shape& shape, const Index* number, int* used, int most, int* failed_trials = nullptr,
+            double needed = 0)
+      : f_(f), shape_(shape), number_(number, 1), budget_{used, most}, failed_trials_(failed_trials), needed_(needed) {}
 
   [[nodiscard]] int left() const { return budget_.left(); }
 
@@ -156,8 +160,12 @@ class SampleMap {
 
   template <class Other>
   [[nodiscard]] SampleMap<S, Other> through(const Other& other) const {
-    return {other, shape_, number_.data(), budget_.used, budget_.most, failed_trials_};
+    return {other, shape_, number_.data(), budget_.used, budget_.most, failed_trials_, needed_};
   }
+
+  /// `wanted`, but no less than half of what the stop test asks for: a Newton equation that is solved further than that
+  /// costs products and saves no step (Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, section 6.3).
+  [[nodiscard]] double forcing(double wanted) const { return std::max(wanted, 0.5 * needed_); }
 
   void count_failed_trial() const {
     if (failed_trials_ != nullptr) ++*failed_trials_;
@@ -188,6 +196,7 @@ class SampleMap {
   std::span<const Index> number_;
   detail::Budget budget_;
   int* failed_trials_;
+  double needed_;
 };
 
 }  // namespace basin

@@ -117,7 +117,8 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
   for (;;) {
     const ResidualNorms euclidean = take_in<S>(method, s.memory, z, value);
     if (!euclidean.finite()) return retry(s, z.size(), stop, result.status);
-    const Watch::Look look = s.watch.look(norms_of(stop, euclidean, z.data(), value.data(), z.size()), stop);
+    const Watch::Look look =
+        s.watch.look(norms_of(stop, euclidean, z.data(), value.data(), z.size()), euclidean.residual, stop);
     if (look.best) std::copy_n(z.data(), z.size(), s.best);
     bool wanted = true;
     if constexpr (sizeof...(Observers) > 0) {
@@ -137,7 +138,7 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
     }
     if constexpr (StepsWithMap<Method, S, Map>) {
       const SampleMap<S, Map> map(f, shape, &s.number, &s.watch.evaluations(), stop.max_evaluations,
-                                  &s.watch.failed_trials());
+                                  &s.watch.failed_trials(), s.watch.needed(look, stop, euclidean.residual, z.size()));
       if (method.step(s.memory, span_of(View<S>(s.z, shape)), span_of(View<S>(s.f, shape)), map)) continue;
       result.status = Status::max_iterations;
       return map.left() > 0;

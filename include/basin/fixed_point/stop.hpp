@@ -55,9 +55,10 @@ struct Stop {
   /// is evaluated once more, with two plain steps z <- f(z), and if those fail too, from half way back. Trial points
   /// within the step of a method do not count here. 0: the first ends it.
   int max_retries = 10;
-  /// Stalled: over so many evaluations the best |f(z) - z| did not fall below stall_factor times what it was before
-  /// them, and those measured were all within a factor of 2, or all that rounding leaves; or z = f(z) to the last bit
-  /// where that is no evidence. A method that wanders is not stalled. 0: never.
+  /// Stalled: over so many evaluations the best |f(z) - z| (in the maximum norm the Euclidean one too) did not fall
+  /// below stall_factor times what it was before them, and those measured were all within a factor of 2, or all that
+  /// rounding leaves; or z = f(z) to the last bit where that is no evidence. A method that wanders is not stalled. 0:
+  /// never.
   int stall_window = 50;
   double stall_factor = 0.999;  ///< in (0, 1]
   /// Diverged: |f(z) - z| exceeds so many times the larger of |f(z0) - z0| and |f(z0)|, and ten evaluations in a row
@@ -163,6 +164,16 @@ class Watch {
     bool best;  ///< this state is the one to return, so far
   };
 
+  /// The part of |f - z|, which is `length` in the Euclidean norm, that suffices for the stop test whatever its
+  /// direction; in [0, 1], and 0, nothing is known, with weights or where rounding left nothing.
+  [[nodiscard]] double needed(const Look& look, const Stop& stop, double length, Index size) const {
+    if (!stop.weights.empty() || !(length > 0)) return 0;
+    const double most = (reference_ != nullptr ? 0 : stop.absolute()) + stop.tolerance * look.scale;
+    // The largest number is at most the length.
+    const double unit = stop.norm == Norm::root_mean_square ? std::sqrt(static_cast<double>(size)) : 1;
+    return std::min(1.0, unit * most / length);
+  }
+
   /// In the measure of the stop test: at most the tolerance where the sample has converged.
   [[nodiscard]] double measured(double r, double scale, const Stop& stop) const {
     if (r == 0) return 0;
@@ -170,8 +181,9 @@ class Watch {
     return stop.tolerance == 0 ? r : r / (scale + stop.absolute() / stop.tolerance);
   }
 
-  /// Takes in |f - z| and |f|, which are finite, in the norm of the options. Once for each state.
-  Look look(const ResidualNorms& norms, const Stop& stop) {
+  /// Takes in |f - z| and |f|, which are finite, in the norm of the options, and |f - z| in the Euclidean one. Once for
+  /// each state.
+  Look look(const ResidualNorms& norms, double length, const Stop& stop) {
     if (retries_in_a_row_ > 0 && plain_steps_ < 2) retries_in_a_row_ = 0;
     const double rounding = epsilon_ * norms.value;
     if (rounding <= 0.01 * norms.residual) highest_ = std::max(highest_, norms.residual);
@@ -197,7 +209,7 @@ class Watch {
       best_ = r;
       scale_of_best_ = scale;
     }
-    keep_count(r, rounding, stop);
+    keep_count(r, stop.norm == Norm::maximum ? length : r, rounding, stop);
     return look;
   }
 
@@ -218,10 +230,14 @@ class Watch {
  private:
   static constexpr int patience = 10;
 
-  /// The counts behind stall and divergence.
-  void keep_count(double r, double rounding, const Stop& stop) {
-    if (looks_ == 1 || best_ < stop.stall_factor * mark_) {
-      mark_ = lowest_ = highest_since_mark_ = r;
+  /// The counts behind stall and divergence. The largest number may stay as it is for long while others fall, as in
+  /// the middle of a grid whose border holds the solution: what is `moving` tells.
+  void keep_count(double r, double moving, double rounding, const Stop& stop) {
+    least_moving_ = looks_ == 1 ? moving : std::min(least_moving_, moving);
+    if (looks_ == 1 || best_ < stop.stall_factor * mark_ || least_moving_ < stop.stall_factor * moving_mark_) {
+      mark_ = best_;
+      moving_mark_ = least_moving_;
+      lowest_ = highest_since_mark_ = r;
       looks_since_mark_ = 0;
     } else {
       ++looks_since_mark_;
@@ -249,7 +265,8 @@ class Watch {
   double start_scale_ = 0, start_residual_ = 0;
   double highest_ = 0;  // of the residuals that rounding did not touch
   double best_ = 0, scale_of_best_ = 0;
-  double mark_ = 0;  // the best residual when it last fell enough
+  double mark_ = 0;                            // the best residual when it last fell enough
+  double moving_mark_ = 0, least_moving_ = 0;  // the same of what tells whether anything moves
   double lowest_ = 0, highest_since_mark_ = 0;
   double least_beyond_ = 0;  // the least residual since it was last within the divergence factor
   int looks_since_mark_ = 0, looks_lost_ = 0, looks_hidden_ = 0;
