@@ -37,10 +37,16 @@ using Norm = basin::GroupNorm<C, 4>;
 template <int C>
 using PixelHead = basin::TransposedConv<C, pixel_classes, basin::Window{.kernel = 4, .stride = 2}>;
 
+/// To half of the resolution.
+template <int C>
+using Halve = basin::Sequential<Convolution<C, C, 3, 2>, Norm<C>>;
+
 struct ThreeScales {
   static constexpr int scales = 3;
   static constexpr int finest = 16;  // features
   using Pack = Planes<Plane<16, 16, 16>, Plane<16, 8, 8>, Plane<16, 4, 4>>;
+  using Injection = Links<Plane<16, 16, 16>, Pack, Link<0, 0, basin::Identity>, Link<0, 1, Halve<16>>,
+                          Link<0, 2, basin::Sequential<Halve<16>, basin::Relu, Halve<16>>>>;
   using Layer = Convolution<16, 16, 3>;
   using Cell = basin::MultiScale<basin::OnPlanes<Pack, Layer, Layer, Layer>, basin::FuseScales<Pack, 4>>;
   using KindHead = basin::Sequential<basin::Flatten<16, 4, 4>, basin::Dense<256, image_classes>>;
@@ -51,6 +57,7 @@ struct OneScale {
   static constexpr int scales = 1;
   static constexpr int finest = 28;
   using Pack = Planes<Plane<28, 16, 16>>;
+  using Injection = basin::PutPlane<Pack, 0>;
   using Layer = Convolution<28, 28, 3>;
   using Cell = basin::MultiScale<basin::OnPlanes<Pack, Layer>,
                                  basin::OnPlanes<Pack, basin::Sequential<Convolution<28, 28, 3>, Norm<28>>>>;
@@ -58,11 +65,14 @@ struct OneScale {
   using Heads = Links<Pack, Answers, Link<0, 0, PixelHead<28>>, Link<0, 1, KindHead>>;
 };
 
-/// The image is looked at once, at half of its resolution, and injected at the finest scale.
+/// The image is looked at once, by two convolutions that halve its resolution, and injected at every scale.
 template <class Network>
-using Model = basin::Sequential<Convolution<1, Network::finest, 3, 2>, Norm<Network::finest>,
-                                basin::PutPlane<typename Network::Pack, 0>, basin::Equilibrium<typename Network::Cell>,
-                                typename Network::Heads>;
-inline constexpr std::size_t equilibrium = 3;  // its place in the Sequential
+using Stem = basin::Sequential<Convolution<1, Network::finest, 3>, Norm<Network::finest>, basin::Relu,
+                               Convolution<Network::finest, Network::finest, 3, 2>, Norm<Network::finest>>;
+template <class Network>
+using Encoder = basin::Sequential<Stem<Network>, typename Network::Injection>;
+template <class Network>
+using Model = basin::Sequential<Encoder<Network>, basin::Equilibrium<typename Network::Cell>, typename Network::Heads>;
+inline constexpr std::size_t equilibrium = 1;  // its place in the Sequential
 
 }  // namespace deq_segment

@@ -48,14 +48,11 @@ inline void draw_scenes(const std::string& path, const Scenes& scenes, basin::Vi
 template <class Network, class Theta>
 void draw_settling(const std::string& path, const Model<Network>& model, const Theta& theta, const Scenes& scenes) {
   using Whole = Model<Network>;
-  using Encoder = basin::Sequential<std::tuple_element_t<0, typename Whole::Chain::Tuple>,
-                                    std::tuple_element_t<1, typename Whole::Chain::Tuple>,
-                                    std::tuple_element_t<2, typename Whole::Chain::Tuple>>;
-  const Encoder encoder{{model.template layer<0>(), model.template layer<1>(), model.template layer<2>()}};
+  const auto& encoder = model.template layer<0>();
   const Index shown = std::min<Index>(6, scenes.images.shape.samples);
   const basin::View<const float> images = scenes.images.view().samples(0, shown);
   State<float> u(encoder.out_shape(images.shape()));
-  (void)encoder.apply(theta.span().template first<Encoder::param_count>(), images, u.view());
+  (void)encoder.apply(Whole::template part<0>(theta.span()), images, u.view());
   const auto& layer = model.template layer<equilibrium>();
   const State<float> start(layer.out_shape(u.shape));
   basin::Trajectory<float> trajectory;

@@ -64,9 +64,9 @@ inline void draw_shapes(std::uint64_t seed, std::uint64_t number, float* pixel, 
   const std::size_t count = 1 + dice.below(3);
   for (std::size_t k = 0; k < count; ++k) {
     const int shape = 1 + static_cast<int>(dice.below(3));
-    const double size = dice.uniform(4.5, 9.5), turn = dice.uniform(0, 2 * std::numbers::pi);
+    const double size = dice.uniform(6, 10), turn = dice.uniform(-0.3, 0.3);
     const double at_x = dice.uniform(4, side - 5), at_y = dice.uniform(4, side - 5);
-    const double contrast = dice.uniform(0.12, 0.4) * (dice.below(2) == 0 ? -1 : 1);
+    const double contrast = dice.uniform(0.2, 0.4) * (dice.below(2) == 0 ? -1 : 1);
     each_pixel([&](double x, double y, Index i) {
       const double dx = x - at_x, dy = y - at_y;
       const double u = dx * std::cos(turn) + dy * std::sin(turn), v = dy * std::cos(turn) - dx * std::sin(turn);
@@ -80,7 +80,7 @@ inline void draw_shapes(std::uint64_t seed, std::uint64_t number, float* pixel, 
       label[i] = shape;
     });
   }
-  for (int k = 0; k < 4; ++k) {  // thin lines across everything
+  for (int k = 0; k < 3; ++k) {  // thin lines across everything
     const double at_x = dice.uniform(0, side), at_y = dice.uniform(0, side), turn = dice.uniform(0, std::numbers::pi);
     const double half = dice.uniform(4, 16);
     const auto ink = static_cast<float>(dice.uniform(0, 1));
@@ -93,7 +93,7 @@ inline void draw_shapes(std::uint64_t seed, std::uint64_t number, float* pixel, 
   const basin::Random noise{seed, noise_stream};
   std::array<int, pixel_classes> seen{};
   for (Index i = 0; i < pixels; ++i) {
-    pixel[i] += static_cast<float>(0.06 * noise.normal(number * pixels + static_cast<std::uint64_t>(i)));
+    pixel[i] += static_cast<float>(0.04 * noise.normal(number * pixels + static_cast<std::uint64_t>(i)));
     ++seen[static_cast<std::size_t>(label[i])];
   }
   // A shape counts as seen if a corner of it is.

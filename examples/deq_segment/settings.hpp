@@ -16,14 +16,15 @@ struct Settings {
   std::string evaluate;
   std::string resume;
   std::string scales = "3";
-  int iterations = 500;
-  int batch = 32;
+  int iterations = 1500;
+  int batch = 16;
   std::uint64_t seed = 1;
   int threads = 0;
   int test_images = 500;
-  double rate = 1e-2;
+  double rate = 2e-2;
   double kind_weight = 0.3;
   double cell_norm = 0.5;
+  double link_scale = 0.5;
   double tolerance = 1e-2;
   int max_evaluations = 40;
   double adjoint_tolerance = 5e-2;
@@ -62,12 +63,15 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_seed(s.seed);
   options.add_threads(s.threads);
   options.add("test-images", s.test_images, "Evaluate on so many new images", {1, 1000000}).of_this_run();
-  options.add("rate", s.rate, "Highest rate of AdamW, in one cycle", {1e-9, 1.0});
+  options.add("rate", s.rate, "Highest rate of Muon, in one cycle", {1e-9, 1.0});
   options.add("kind-weight", s.kind_weight, "Of what the image shows in the loss, beside that of its pixels",
               {0.0, 100.0});
   options.add("cell-norm", s.cell_norm,
               "The weights into each feature of a scale from itself are kept to this norm, so that it keeps settling",
               {1e-3, 100.0});
+  options.add("link-scale", s.link_scale,
+              "What one scale says to another is normalized, and then scaled by no more than this, for the same end",
+              {0.0, 100.0});
   options.add("tolerance", s.tolerance, "An equilibrium is reached when |f(z) - z| is this part of |f(z)|",
               {1e-7, 1.0});
   options.add("max-evaluations", s.max_evaluations, "Of the cell, for one equilibrium", {1, 100000});

@@ -3,18 +3,21 @@
 // Training of deq_segment. Every image, and all else that is random, is a function of the seed and the iteration, so a
 // run resumes bit for bit (basin/io/training.hpp).
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/train/average.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/initial.hpp"
-#include "basin/train/optimizer.hpp"
+#include "basin/train/muon.hpp"
 #include "basin/train/plane_losses.hpp"
 #include "basin/train/schedule.hpp"
 #include "basin/train/value_and_gradient.hpp"
@@ -78,18 +81,17 @@ class Trainer {
   [[nodiscard]] const basin::Report& solves() const { return solves_; }
 
  private:
-  /// The state's answer to itself begins at a fraction of what is injected, so that the cell settles from the start.
+  /// What scales say to one another begins at a fraction of what is injected, so that the cell settles from the start.
   static Theta initial_theta(std::uint64_t seed) {
     Theta theta = basin::initial_parameters<float>(Model<Network>{}, seed, basin::He{});
     for (const basin::Leaf& leaf : basin::leaves_of<Model<Network>>()) {
-      if (leaf.kind != basin::LeafKind::scale) continue;
-      const float scale = leaf.name.starts_with(cell) ? 0.2f : 2.0f;
-      for (float& number : theta.leaf(leaf.name)) number = scale;
+      if (leaf.kind != basin::LeafKind::scale || !leaf.name.starts_with(cell)) continue;
+      for (float& number : theta.leaf(leaf.name)) number = 0.3f;
     }
     return theta;
   }
 
-  [[nodiscard]] basin::AdamW optimizer() const { return {.rate = settings_.rate, .beta2 = 0.99, .weight_decay = 1e-2}; }
+  [[nodiscard]] basin::Muon optimizer() const { return {.rate = settings_.rate}; }
 
   /// What a checkpoint keeps, for reading and writing alike.
   template <class File, class Self>
@@ -108,15 +110,24 @@ class Trainer {
     auto result = basin::value_and_gradient(model_of<Network>(settings_), theta_, scenes.images, loss);
     basin::examples::check_gradient(basin::clip_by_global_norm(result.gradient, 1.0), i);
     optimizer().step(theta_, result.gradient, moments_, rate_scale);
-    for (const basin::Leaf& leaf : leaves_) {
-      if (leaf.name.starts_with(scales) && leaf.kind == basin::LeafKind::weight) {
-        basin::limit_output_norms(theta_, leaf.name, settings_.cell_norm);
-      }
-    }
+    keep_settling();
     average_.take(theta_);
     solves_ += result.report;
     recent_ = result.report;
     return result.value;
+  }
+
+  /// After a step: a scale answers to itself, and to the others, by no more than the settings say.
+  void keep_settling() {
+    for (const basin::Leaf& leaf : leaves_) {
+      if (leaf.kind == basin::LeafKind::weight && leaf.name.starts_with(scales)) {
+        basin::limit_output_norms(theta_, leaf.name, settings_.cell_norm);
+      }
+      if (leaf.kind == basin::LeafKind::scale && leaf.name.starts_with(cell)) {
+        const float most = static_cast<float>(settings_.link_scale);
+        for (float& number : theta_.leaf(leaf.name)) number = std::clamp(number, -most, most);
+      }
+    }
   }
 
   /// For the line of progress.
@@ -128,13 +139,13 @@ class Trainer {
     return text.data();
   }
 
-  static constexpr std::string_view cell = "3.cell.", scales = "3.cell.0.";  // names of leaves begin so
+  static constexpr std::string_view cell = "1.cell.", scales = "1.cell.0.";  // names of leaves begin so
 
   Settings settings_;
   const Source& source_;
   Theta theta_;
   basin::WeightAverage<Model<Network>, float> average_;
-  basin::AdamState<Model<Network>, float> moments_;
+  basin::MuonState<Model<Network>, float> moments_;
   std::vector<basin::Leaf> leaves_ = basin::leaves_of<Model<Network>>();
   basin::Report solves_, recent_;
 };
