@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "basin/train/loss.hpp"
-#include "model.hpp"
 #include "scenes.hpp"
 
 namespace deq_segment {

@@ -25,9 +25,6 @@ using basin::Plane;
 using basin::Planes;
 using basin::Zero;
 
-/// What a model gives: logits of the classes of each pixel, and of the image.
-using Answers = Planes<Plane<pixel_classes, side, side>, Plane<image_classes, 1>>;
-
 template <int In, int Out, int Kernel, int Stride = 1>
 using Convolution = basin::Conv<In, Out, Kernel, Stride, Zero, Bias::no>;
 template <int C>

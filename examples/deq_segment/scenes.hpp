@@ -17,12 +17,14 @@
 #include <cstdint>
 #include <numbers>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../support/dice.hpp"
 #include "../support/digits.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/core/random.hpp"
+#include "basin/layers/planes.hpp"
 
 namespace deq_segment {
 
@@ -35,7 +37,10 @@ inline constexpr Index side = 32;
 inline constexpr Index pixels = side * side;
 inline constexpr int pixel_classes = 4, image_classes = 10;  // of digits three, of shapes eight
 
-/// Some scenes with their answers.
+/// What a model says of a scene: logits of the classes of each pixel, and of the image.
+using Answers = basin::Planes<basin::Plane<pixel_classes, side, side>, basin::Plane<image_classes, 1>>;
+
+/// Some scenes, and what is true of them.
 struct Scenes {
   State<float> images;      // (1, 32, 32, 1, N), 0 to 1 but for the noise
   std::vector<int> pixels;  // the class of each pixel of each image

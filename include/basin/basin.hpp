@@ -140,6 +140,7 @@
 #include "basin/train/optimizer.hpp"
 #include "basin/train/order.hpp"
 #include "basin/train/patch_transport.hpp"
+#include "basin/train/plane_losses.hpp"
 #include "basin/train/roll_back.hpp"
 #include "basin/train/rollout_gradient.hpp"
 #include "basin/train/schedule.hpp"
