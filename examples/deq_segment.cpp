@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <string>
 
+#include "basin/io/checkpoint.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/training.hpp"
 #include "deq_segment/measuring.hpp"
@@ -90,6 +91,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_one_of("evaluate", settings.evaluate, "resume", settings.resume);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
+  if (!from.empty()) {
+    basin::CheckpointReader(from, command_line.program()).expect_setting("scales", settings.scales);
+  }
   if (!settings.data.empty() && settings.scenes != "digits") {
     throw basin::examples::UsageError("--data is given with --scenes " + settings.scenes +
                                       ", expected --scenes digits");

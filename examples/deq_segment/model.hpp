@@ -14,6 +14,7 @@
 #include "basin/layers/pool.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/layers/transposed_conv.hpp"
+#include "basin/layers/upsample.hpp"
 #include "scenes.hpp"
 
 namespace deq_segment {
@@ -34,6 +35,10 @@ using Norm = basin::GroupNorm<C, 4>;
 template <int C>
 using PixelHead = basin::TransposedConv<C, pixel_classes, basin::Window{.kernel = 4, .stride = 2}>;
 
+/// What a coarser scale has to say of them.
+template <int C, int Factor>
+using CoarseHead = basin::Sequential<basin::Dense<C, pixel_classes>, basin::UpsampleLinear<Factor>>;
+
 /// To half of the resolution.
 template <int C>
 using Halve = basin::Sequential<Convolution<C, C, 3, 2>, Norm<C>>;
@@ -47,7 +52,8 @@ struct ThreeScales {
   using Layer = Convolution<16, 16, 3>;
   using Cell = basin::MultiScale<basin::OnPlanes<Pack, Layer, Layer, Layer>, basin::FuseScales<Pack, 4>>;
   using KindHead = basin::Sequential<basin::Flatten<16, 4, 4>, basin::Dense<256, image_classes>>;
-  using Heads = Links<Pack, Answers, Link<0, 0, PixelHead<16>>, Link<2, 1, KindHead>>;
+  using Heads = Links<Pack, Answers, Link<0, 0, PixelHead<16>>, Link<1, 0, CoarseHead<16, 4>>,
+                      Link<2, 0, CoarseHead<16, 8>>, Link<2, 1, KindHead>>;
 };
 
 struct OneScale {

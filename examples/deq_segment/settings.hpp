@@ -16,7 +16,7 @@ struct Settings {
   std::string evaluate;
   std::string resume;
   std::string scales = "3";
-  int iterations = 1500;
+  int iterations = 2500;
   int batch = 16;
   std::uint64_t seed = 1;
   int threads = 0;
@@ -34,8 +34,8 @@ struct Settings {
 inline constexpr const char* description = R"(Trains an equilibrium of several scales to segment images.
 
 The state has three planes, of 16 x 16, 8 x 8 and 4 x 4 cells, each of which is told of the others at every iteration until
-nothing changes any more. Two heads read that one equilibrium: one says what each pixel belongs to, from the finest plane,
-the other what can be seen in the image, from the coarsest.
+nothing changes any more. Two heads read that one equilibrium: one says what each pixel belongs to, the other what can be
+seen in the image.
 
 The program makes the images itself: discs, squares and triangles that hide one another, under lines and noise; or, with
 --scenes digits, handwritten digits between pieces of others. By default a run takes about a minute.)";

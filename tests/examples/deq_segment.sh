@@ -12,7 +12,7 @@ written one metrics.json checkpoint.safetensors scenes.png settling.png loss.png
 measured one dataset scales parameters iterations mean_iou pixel_accuracy image_accuracy test_evaluations_mean \
   test_nonconverged_fraction forward_evaluations_mean adjoint_evaluations_mean nonconverged_fraction train_seconds \
   peak_rss_bytes
-[ "$(value one parameters)" = 30238 ] || fail "$(value one parameters) parameters"
+[ "$(value one parameters)" = 30374 ] || fail "$(value one parameters) parameters"
 "$program" $small $measuring --threads 2 --out two >two.log
 same one two
 for signal in TERM KILL; do
@@ -41,5 +41,5 @@ refused 'expected --scenes digits' --data digits
 refused 'no-such-folder' --scenes digits --data no-such-folder
 refused 'no-such-file' --resume no-such-file
 refused 'one of them' --resume one --evaluate one
-refused 'scales' --resume one --scales 1
+refused "setting 'scales'" --resume one --scales 1
 printf 'deq_segment: all as expected\n'
