@@ -33,9 +33,9 @@ struct Settings {
 
 inline constexpr const char* description = R"(Trains an equilibrium of several scales to segment images.
 
-The state has three planes, of 16 x 16, 8 x 8 and 4 x 4 cells, each of which is told of the others at every iteration until
-nothing changes any more. Two heads read that one equilibrium: one says what each pixel belongs to, the other what can be
-seen in the image.
+The state has three planes, of 16 x 16, 8 x 8 and 4 x 4 cells, each of which is told of the others at every iteration
+until nothing changes any more. Two heads read that one equilibrium: one says what each pixel belongs to, the other what
+can be seen in the image.
 
 The program makes the images itself: discs, squares and triangles that hide one another, under lines and noise; or, with
 --scenes digits, handwritten digits between pieces of others. By default a run takes about a minute.)";
@@ -49,9 +49,9 @@ Examples:
   deq_segment --evaluate deq_segment_out/checkpoint.safetensors
   deq_segment --resume deq_segment_out/checkpoint.safetensors --iterations 1000
 
-In the output folder: metrics.json, checkpoint.safetensors, scenes.png (images, the truth, and the answers), settling.png
-(the answer at each iterate while the state settles), and loss.png. Ctrl-C, or a closed terminal, ends the training after
-the batch at hand, with a checkpoint to resume from.)";
+In the output folder: metrics.json, checkpoint.safetensors, scenes.png (images, the truth, and the answers),
+settling.png (the answer at each iterate while the state settles), and loss.png. Ctrl-C, or a closed terminal, ends the
+training after the batch at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("scenes", s.scenes, "What the images show: shapes or digits", {"shapes", "digits"});

@@ -72,6 +72,7 @@ struct FuseScalesOf<P, Groups, std::index_sequence<k...>> {
 
 }  // namespace detail
 
+/// The links of all planes of P to all. Groups divides the features of each plane.
 template <class P, int Groups>
 using FuseScales = typename detail::FuseScalesOf<P, Groups, std::make_index_sequence<P::count * P::count>>::type;
 
