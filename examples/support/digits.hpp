@@ -21,6 +21,7 @@
 #include "basin/core/parallel.hpp"
 #include "basin/core/random.hpp"
 #include "basin/io/mnist.hpp"
+#include "dice.hpp"
 
 namespace basin::examples {
 
@@ -131,23 +132,6 @@ using Glyph = std::vector<Stroke>;
   return all;
 }
 
-/// Random numbers of one sample, one after the other.
-class Dice {
- public:
-  Dice(std::uint64_t seed, std::uint64_t sample) : random_{seed, 0x64696769}, next_(sample << 10) {}
-
-  double normal(double mean, double deviation) {
-    // Cut, so that no sample is torn apart.
-    return mean + deviation * std::clamp(random_.normal(next_++), -2.5, 2.5);
-  }
-  double uniform(double low, double high) { return random_.uniform(next_++, low, high); }
-  std::size_t below(std::size_t count) { return static_cast<std::size_t>(random_.below(next_++, count)); }
-
- private:
-  Random random_;
-  std::uint64_t next_;
-};
-
 /// Moves the control points as one hand at one time would.
 inline void distort(Glyph& glyph, Dice& dice) {
   const double squeeze = 0.8 * std::exp(dice.normal(0, 0.24)), shear = dice.normal(0.18, 0.28);
@@ -242,7 +226,7 @@ inline void draw_line(const Point& a, const Point& b, double pen, float* pixels)
 /// alone.
 inline void draw_digit(int digit, std::uint64_t seed, std::uint64_t sample, float* pixels) {
   check(digit >= 0 && digit <= 9, "digit", digit, "0 to 9");
-  detail::Dice dice(seed, sample);
+  Dice dice(seed, 0x64696769, sample);
   const auto& ways = detail::glyphs()[static_cast<std::size_t>(digit)];
   detail::Glyph glyph = ways[dice.below(ways.size())];
   detail::distort(glyph, dice);

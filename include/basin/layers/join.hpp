@@ -1,12 +1,12 @@
 #pragma once
 
 // How layers join: the features that one gives and the next takes, and those of layers side by side, known at compile
-// time. Instantiating a container
-// checks all of its joins, so that one that does not fit compiles nowhere.
+// time. Instantiating a container checks all of its joins, so that one that does not fit compiles nowhere.
 
 #include <array>
 #include <cstddef>
 #include <initializer_list>
+#include <span>
 #include <utility>
 
 #include "basin/core/layer.hpp"
@@ -97,6 +97,18 @@ constexpr int first_of_features(std::initializer_list<int> features) {
     if (count != any_features) return count;
   }
   return any_features;
+}
+
+/// theta of the i-th of some layers, out of the numbers of all, one layer after another.
+template <std::size_t i, class... Layers, class S, std::size_t N>
+[[nodiscard]] auto part_of(std::span<S, N> theta) {
+  constexpr std::array<std::size_t, sizeof...(Layers)> counts{Layers::param_count...};
+  constexpr std::size_t offset = [&] {
+    std::size_t sum = 0;
+    for (std::size_t k = 0; k < i; ++k) sum += counts[k];
+    return sum;
+  }();
+  return theta.template subspan<offset, counts[i]>();
 }
 
 }  // namespace basin::detail

@@ -71,13 +71,7 @@ struct Parallel {
   /// theta of the i-th layer, out of theta of them all.
   template <std::size_t i, class S>
   [[nodiscard]] static auto part(std::span<S, param_count> theta) {
-    constexpr std::array<std::size_t, size> counts{Layers::param_count...};
-    constexpr std::size_t offset = [&] {
-      std::size_t sum = 0;
-      for (std::size_t k = 0; k < i; ++k) sum += counts[k];
-      return sum;
-    }();
-    return theta.template subspan<offset, At<i>::param_count>();
+    return part_of<i, Layers...>(theta);
   }
 
   /// Throws std::invalid_argument if the layers give different cells.
