@@ -11,6 +11,7 @@
 #include "basin/core/parallel.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/training.hpp"
+#include "deq_zoo/comparison.hpp"
 #include "deq_zoo/settings.hpp"
 #include "deq_zoo/trainer.hpp"
 #include "support/process.hpp"
@@ -57,9 +58,9 @@ int train(const Settings& given, const basin::examples::CommandLine& command_lin
   basin::examples::Trainings trainings(command_line, settings.out, from, settings.checkpoint_minutes);
   basin::Training training = trainings.take_up("", basin::examples::fingerprint(data.name, data.train.images), trainer);
   constexpr std::size_t parameters = Network::Model::param_count;
-  std::printf("%s: %td training and %td other images; %s, %zu parameters; %s, %s, %d threads\n", data.name.c_str(),
+  std::printf("%s: %td training and %td other images; %s, %zu parameters; %s, %d threads\n", data.name.c_str(),
               data.train.images.shape.samples, data.test.images.shape.samples, settings.model.c_str(), parameters,
-              settings.solver.c_str(), settings.adjoint.c_str(), basin::threads());
+              settings.adjoint.c_str(), basin::threads());
   if (const int status = trainings.run(training, "", trainer); status != 0) return status;
 
   basin::Report of_test;
@@ -77,7 +78,6 @@ int train(const Settings& given, const basin::examples::CommandLine& command_lin
   metrics["distort"] = settings.distort;
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
-  metrics["solver"] = settings.solver;
   metrics["adjoint"] = settings.adjoint;
   metrics["tolerance"] = settings.tolerance;
   metrics["adjoint_tolerance"] = settings.adjoint_tolerance;
@@ -97,9 +97,68 @@ int train(const Settings& given, const basin::examples::CommandLine& command_lin
   return 0;
 }
 
+inline void compare(Settings settings) {
+  for (const auto& [name, value] :
+       {std::pair<const char*, std::string>{"adjoint", settings.adjoint}, {"schedule", settings.schedule}}) {
+    if (!value.empty()) throw basin::examples::UsageError("--" + std::string(name) + " needs a --model");
+  }
+  if (settings.distort > 0) throw basin::examples::UsageError("--distort needs a --model");
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "zoo.csv", "convergence.png", "gradient.png"});
+  if (settings.images == 0) settings.images = 2000;
+  const basin::examples::DigitSets data = chosen(settings);
+  Comparison comparison(settings, data.train, data.test);
+  std::printf("%s: %td training and %td other images; %zu parameters; %d threads\n", data.name.c_str(),
+              data.train.images.shape.samples, data.test.images.shape.samples, Comparison::parameters,
+              basin::threads());
+  const std::vector<Row>& rows = comparison.run();
+  const std::string out = settings.out + "/";
+  comparison.draw_convergence(out + "convergence.png");
+  comparison.draw_gradients(out + "gradient.png");
+
+  std::string csv = "solver,adjoint,accuracy,evaluations,adjoint evaluations,nonconverged,seconds,gradient error,MB\n";
+  basin::OrderedJson table = basin::OrderedJson::array();
+  for (const Row& row : rows) {
+    std::array<char, 200> line{};
+    std::snprintf(line.data(), line.size(), "%s,\"%s\",%.4f,%.2f,%.2f,%.5f,%.3f,%.3e,%.2f\n", row.solver.c_str(),
+                  row.adjoint.c_str(), row.accuracy, row.evaluations, row.adjoint_evaluations, row.failed, row.seconds,
+                  row.gradient_error, row.megabytes);
+    csv += line.data();
+    table.push_back({{"solver", row.solver},
+                     {"adjoint", row.adjoint},
+                     {"accuracy", row.accuracy},
+                     {"forward_evaluations_mean", row.evaluations},
+                     {"adjoint_evaluations_mean", row.adjoint_evaluations},
+                     {"nonconverged_fraction", row.failed},
+                     {"train_seconds", row.seconds},
+                     {"gradient_error", row.gradient_error},
+                     {"megabytes", row.megabytes}});
+  }
+  basin::write_file(out + "zoo.csv", csv);
+  const Settings& used = comparison.settings();
+  basin::OrderedJson metrics;
+  metrics["dataset"] = data.name;
+  metrics["images"] = settings.images;
+  metrics["epochs"] = used.epochs;
+  metrics["batch"] = used.batch;
+  metrics["rate"] = used.rate;
+  metrics["tolerance"] = used.tolerance;
+  metrics["adjoint_tolerance"] = used.adjoint_tolerance;
+  metrics["seed"] = settings.seed;
+  metrics["threads"] = basin::threads();
+  metrics["rows"] = table;
+  basin::write_json(out + "metrics.json", metrics);
+  std::printf("wrote %s\n", settings.out.c_str());
+}
+
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  if (settings.model == "zoo" && settings.resume.empty()) {
+    basin::set_threads(settings.threads);
+    compare(settings);
+    return 0;
+  }
   const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   basin::set_threads(settings.threads);
+  if (settings.model == "zoo") throw basin::examples::UsageError("--resume needs another --model than zoo");
   if (settings.model == "mondeq-fc") return train<MondeqFc>(settings, command_line, from);
   if (settings.model == "mondeq-conv") return train<MondeqConv>(settings, command_line, from);
   return train<Jfb>(settings, command_line, from);

@@ -23,7 +23,7 @@
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/deq/peaceman_rachford.hpp"
-#include "basin/fixed_point/any_method.hpp"
+#include "basin/fixed_point/picard.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
@@ -41,21 +41,22 @@ namespace deq_zoo {
 using basin::Index;
 using basin::Parameters;
 
-using PublishedSolver = basin::AnyMethod<basin::Picard, basin::Anderson<5>>;
-using PublishedAdjoint = basin::AnyAdjoint<basin::Implicit<basin::Picard>, basin::Implicit<>, basin::JacobianFree>;
+/// All of them settle, and solve the adjoint equation, by plain iteration, as published.
+using PublishedAdjoint = basin::AnyAdjoint<basin::Implicit<basin::Picard>, basin::JacobianFree>;
+template <class Cell>
+using Settled = basin::Equilibrium<Cell, basin::Picard, PublishedAdjoint>;
 
 /// What a network is trained by, unless the user asks for something else.
 struct Recipe {
   int epochs, batch;
   double rate, weight_decay, tolerance, adjoint_tolerance, distort;
-  const char *solver, *adjoint;
+  const char* adjoint;
 };
 
 struct MondeqFc {
-  using Model = basin::Sequential<
-      basin::Flatten<1, 28, 28>, basin::Dense<784, 87>,
-      basin::Equilibrium<basin::PeacemanRachford<basin::MonotoneDense<87>>, PublishedSolver, PublishedAdjoint>,
-      basin::Relu, basin::Dense<87, 10>>;
+  using Model =
+      basin::Sequential<basin::Flatten<1, 28, 28>, basin::Dense<784, 87>,
+                        Settled<basin::PeacemanRachford<basin::MonotoneDense<87>>>, basin::Relu, basin::Dense<87, 10>>;
   static constexpr std::size_t equilibrium = 2;
   static constexpr Recipe recipe{.epochs = 40,
                                  .batch = 128,
@@ -64,8 +65,7 @@ struct MondeqFc {
                                  .tolerance = 1e-2,
                                  .adjoint_tolerance = 1e-2,
                                  .distort = 0,
-                                 .solver = "picard",
-                                 .adjoint = "implicit_picard"};
+                                 .adjoint = "implicit"};
 
   static Model model(bool) { return {}; }
   static Parameters<Model, float> start(std::uint64_t seed) { return basin::initial_parameters<float>(Model{}, seed); }
@@ -74,11 +74,10 @@ struct MondeqFc {
 
 struct MondeqConv {
   static constexpr int channels = 32;
-  using Model = basin::Sequential<basin::Conv<1, channels, 3, 2>,
-                                  basin::Equilibrium<basin::PeacemanRachford<basin::MonotoneConv<channels>, 14, 14>,
-                                                     PublishedSolver, PublishedAdjoint>,
-                                  basin::Relu, basin::AveragePool<2, 2>, basin::Flatten<channels, 7, 7>,
-                                  basin::Dense<channels * 49, 10>>;
+  using Model =
+      basin::Sequential<basin::Conv<1, channels, 3, 2>,
+                        Settled<basin::PeacemanRachford<basin::MonotoneConv<channels>, 14, 14>>, basin::Relu,
+                        basin::AveragePool<2, 2>, basin::Flatten<channels, 7, 7>, basin::Dense<channels * 49, 10>>;
   static constexpr std::size_t equilibrium = 1;
   static constexpr Recipe recipe{.epochs = 20,
                                  .batch = 64,
@@ -87,8 +86,7 @@ struct MondeqConv {
                                  .tolerance = 2e-2,
                                  .adjoint_tolerance = 5e-2,
                                  .distort = 1,
-                                 .solver = "picard",
-                                 .adjoint = "implicit_picard"};
+                                 .adjoint = "implicit"};
 
   static Model model(bool) { return {}; }
   static Parameters<Model, float> start(std::uint64_t seed) { return basin::initial_parameters<float>(Model{}, seed); }
@@ -112,11 +110,11 @@ struct Jfb {
   using Block = basin::Residual<basin::Sequential<basin::Conv<channels, channels, 3>, basin::LeakyRelu,
                                                   basin::Conv<channels, channels, 3>, basin::LeakyRelu>>;
   using Cell = basin::Injected<basin::Sequential<basin::Identity, Block, Block, basin::Activation<HalfFunction>>>;
-  using Model = basin::Sequential<basin::Conv<1, 16, 3>, basin::GroupNorm<16, 4>, basin::LeakyRelu,
-                                  basin::MaxPool<3, 3>, basin::Conv<16, channels, 3>, basin::GroupNorm<channels, 8>,
-                                  basin::LeakyRelu, basin::Equilibrium<Cell, PublishedSolver, PublishedAdjoint>,
-                                  basin::Conv<channels, 16, 3>, basin::AveragePool<3, 1>, basin::LeakyRelu,
-                                  basin::Dropout, basin::Flatten<16, 7, 7>, basin::Dense<784, 10, basin::Bias::no>>;
+  using Model =
+      basin::Sequential<basin::Conv<1, 16, 3>, basin::GroupNorm<16, 4>, basin::LeakyRelu, basin::MaxPool<3, 3>,
+                        basin::Conv<16, channels, 3>, basin::GroupNorm<channels, 8>, basin::LeakyRelu, Settled<Cell>,
+                        basin::Conv<channels, 16, 3>, basin::AveragePool<3, 1>, basin::LeakyRelu, basin::Dropout,
+                        basin::Flatten<16, 7, 7>, basin::Dense<784, 10, basin::Bias::no>>;
   static constexpr std::size_t equilibrium = 7;
   static constexpr Recipe recipe{.epochs = 12,
                                  .batch = 100,
@@ -125,7 +123,6 @@ struct Jfb {
                                  .tolerance = 1e-2,
                                  .adjoint_tolerance = 5e-2,
                                  .distort = 0,
-                                 .solver = "picard",
                                  .adjoint = "jacobian_free"};
   /// Of the weights into each output of the cell's four convolutions: so that it keeps settling.
   static constexpr double norm = 0.5;

@@ -26,7 +26,6 @@ struct Settings {
   std::string schedule;
   double tolerance = 0;
   double adjoint_tolerance = 0;
-  std::string solver;
   std::string adjoint;
   double distort = -1;
   int held_back = 0;
@@ -84,10 +83,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
               "Residual of the adjoint equation, a part of the gradient (default: the model's, and 1e-2 in the "
               "comparison)",
               {1e-7, 1.0});
-  options.add("solver", s.solver, "Of a model: picard or anderson (default: the model's)", {"picard", "anderson"});
-  options.add("adjoint", s.adjoint,
-              "Of a model: implicit (exact, by GMRES), implicit_picard (exact) or jacobian_free (default: the model's)",
-              {"implicit", "implicit_picard", "jacobian_free"});
+  options.add("adjoint", s.adjoint, "Of a model: implicit (exact) or jacobian_free (default: the model's)",
+              {"implicit", "jacobian_free"});
   options.add("distort", s.distort,
               "Of a model: turn, shear, scale and shift training images so many times as strongly as by a tenth or so; "
               "0: not (default: the model's)",

@@ -47,7 +47,6 @@ inline Settings filled_up(Settings settings, const Recipe& recipe) {
   if (settings.schedule.empty()) settings.schedule = "one_cycle";
   if (settings.tolerance == 0) settings.tolerance = recipe.tolerance;
   if (settings.adjoint_tolerance == 0) settings.adjoint_tolerance = recipe.adjoint_tolerance;
-  if (settings.solver.empty()) settings.solver = recipe.solver;
   if (settings.adjoint.empty()) settings.adjoint = recipe.adjoint;
   if (settings.distort < 0) settings.distort = recipe.distort;
   return settings;
@@ -99,7 +98,7 @@ class Trainer {
   [[nodiscard]] const basin::Report& solves() const { return solves_; }                          ///< of the training
 
  private:
-  static constexpr Index samples_per_part = 32;
+  static constexpr Index samples_per_part = 64;  // a resolvent is prepared for each part
 
   [[nodiscard]] basin::AdamW optimizer() const {
     return {.rate = settings_.rate, .beta2 = 0.99, .weight_decay = Network::recipe.weight_decay};
@@ -108,13 +107,11 @@ class Trainer {
   [[nodiscard]] Model settled(bool trains) const {
     Model model = Network::model(trains);
     auto& layer = model.template layer<Network::equilibrium>();
-    layer.solver = PublishedSolver(settings_.solver);
     layer.stop = {.tolerance = settings_.tolerance, .max_evaluations = 100};
-    layer.adjoint = PublishedAdjoint(settings_.adjoint);
-    if (auto* const exact = layer.adjoint.template get<basin::Implicit<>>())
-      exact->tolerance = settings_.adjoint_tolerance;
-    if (auto* const exact = layer.adjoint.template get<basin::Implicit<basin::Picard>>()) {
-      exact->tolerance = settings_.adjoint_tolerance;
+    if (settings_.adjoint == "implicit") {
+      layer.adjoint = basin::Implicit<basin::Picard>{.tolerance = settings_.adjoint_tolerance};
+    } else {
+      layer.adjoint = basin::JacobianFree{};
     }
     return model;
   }
