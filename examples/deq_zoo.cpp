@@ -50,8 +50,8 @@ inline basin::examples::DigitSets chosen(const Settings& settings) {
 }
 
 template <class Network>
-int train(const Settings& given, const basin::examples::CommandLine& command_line, const std::string& from) {
-  const Settings settings = filled_up(given, Network::recipe);
+int train(Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from) {
+  fill_up(settings, Network::recipe);  // before a checkpoint takes note of them
   basin::examples::prepare_outputs(settings.out, {"metrics.json", "loss.png"});
   const basin::examples::DigitSets data = chosen(settings);
   Trainer<Network> trainer(settings, data.train, data.test);

@@ -39,8 +39,8 @@ inline void normalize(State<float>& images) {
   images.values.array() = (images.values.array() - mean_ink) / deviation_of_ink;
 }
 
-/// The settings, with the model's own where the user asked for none.
-inline Settings filled_up(Settings settings, const Recipe& recipe) {
+/// The model's own settings where the user asked for none.
+inline void fill_up(Settings& settings, const Recipe& recipe) {
   if (settings.epochs == 0) settings.epochs = recipe.epochs;
   if (settings.batch == 0) settings.batch = recipe.batch;
   if (settings.rate == 0) settings.rate = recipe.rate;
@@ -49,7 +49,6 @@ inline Settings filled_up(Settings settings, const Recipe& recipe) {
   if (settings.adjoint_tolerance == 0) settings.adjoint_tolerance = recipe.adjoint_tolerance;
   if (settings.adjoint.empty()) settings.adjoint = recipe.adjoint;
   if (settings.distort < 0) settings.distort = recipe.distort;
-  return settings;
 }
 
 template <class Network>

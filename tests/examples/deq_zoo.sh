@@ -8,8 +8,8 @@
 written zoo metrics.json zoo.csv convergence.png gradient.png
 measured zoo images epochs tolerance seed threads
 [ "$(wc -l <zoo/zoo.csv)" = 21 ] || fail "zoo.csv has $(wc -l <zoo/zoo.csv) lines, expected 21"
-for name in anderson picard broyden broyden_bad klement newton_gmres chord pseudo_transient; do
-  grep -q "^$name,\"implicit\"," zoo/zoo.csv || fail "zoo.csv lacks the solver $name"
+for solver in anderson picard broyden broyden_bad klement newton_gmres chord pseudo_transient; do
+  grep -q "^$solver,\"implicit\"," zoo/zoo.csv || fail "zoo.csv lacks the solver $solver"
 done
 # Column 8: the error of the gradient. One step back is further off than a solved equation.
 awk -F , '
@@ -19,6 +19,7 @@ awk -F , '
   END { exit !(exact > 0 && exact < 0.5 * free) }' zoo/zoo.csv || fail "errors of gradients: $(cat zoo/zoo.csv)"
 
 small="--model mondeq-conv --images 256 --test-images 100 --epochs 2 --batch 32 --seed 3"
+measuring="--test-images 100"  # which no checkpoint keeps
 "$program" $small --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors loss.png
 measured one parameters epochs accuracy forward_evaluations_mean adjoint_evaluations_mean train_seconds
