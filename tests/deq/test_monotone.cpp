@@ -257,6 +257,24 @@ TEST_CASE("a monotone batch gives what a sample gets alone, on any number of thr
   set_threads(0);
 }
 
+TEST_CASE("samples that pass a resolvent together get the bits that they get alone", "[repeatable]") {
+  const ConvSplit split;
+  const auto theta = test::random_parameters<ConvSplit>(3, 0.5);
+  const auto prepared = split.prepare<double>(theta.span());
+  const Shape eleven = planes.with_samples(11);  // eight, and three
+  const State<double> v = test::random_state(eleven, 4), u = test::random_state(eleven, 5);
+  State<double> together(eleven), back(eleven), alone(planes), value(planes);
+  const auto linear = split.linearize<double>(theta.span(), v.view(), u.view(), together.view(), {}, prepared);
+  linear.vjp(u.view(), back.view());
+  for (Index n = 0; n < 11; ++n) {
+    const auto one =
+        split.linearize<double>(theta.span(), v.view().sample(n), u.view().sample(n), value.view(), {}, prepared);
+    CHECK(value.values == together.view().sample(n).vector());
+    one.vjp(u.view().sample(n), alone.view());
+    CHECK(alone.values == back.view().sample(n).vector());
+  }
+}
+
 TEST_CASE("options and shapes of monotone cells that make no sense are refused", "[unit]") {
   const auto theta = test::random_parameters<DenseCell>(3);
   DenseCell cell;

@@ -154,7 +154,7 @@ struct Equilibrium {
   template <class S>
   Report settle(std::span<const S, param_count> theta, View<const S> u, View<S> z, const Prepared<S>& prepared,
                 const Context& context, [[maybe_unused]] std::span<InverseEstimate<S>> inverses = {}) const {
-    const Index tile = detail::samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
+    const Index tile = samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
     std::vector<Inside> inside(static_cast<std::size_t>(tiles));
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
     parallel_for(tiles, [&](Index i) {
@@ -184,6 +184,15 @@ struct Equilibrium {
     tell_steps(results);
     finish<S>(z, results, context, sum);
     return sum.report;
+  }
+
+  /// Where what a cell prepares is too large for a cache, more samples read it together: `C::samples_together`, if the
+  /// cell has that, or more.
+  template <class S>
+  [[nodiscard]] static Index samples_per_tile(const Shape& shape) {
+    const Index tile = detail::samples_per_tile<S>(shape);
+    if constexpr (requires { C::samples_together; }) return std::max<Index>(tile, C::samples_together);
+    return tile;
   }
 
   /// One rule for apply, solve and linearize: all of them go through the same states.

@@ -209,7 +209,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   /// order.
   template <class Body>
   void each_tile(const Body& body) const {
-    const Index tile = detail::samples_per_tile<S>(z_.shape());
+    const Index tile = Model::template samples_per_tile<S>(z_.shape());
     for (Index first = 0; first < z_.samples(); first += tile) {
       const Index count = std::min(tile, z_.samples() - first);
       Scratch scratch;

@@ -49,6 +49,8 @@ struct PeacemanRachford {
   static constexpr int state_features = features, input_features = features;
   static constexpr std::size_t param_count = C::param_count;
   using Linear = typename C::Linear;
+  /// A convolution's resolvent is megabytes, which samples share (deq/equilibrium.hpp).
+  static constexpr Index samples_together = sizeof...(Plane) == 0 ? 1 : 8;
 
   C cell{};  ///< its m counts; its alpha, that of forward-backward splitting, does not
   /// Of this splitting. 0: 1 / sqrt(m L), with L a bound of |I - W| found once a theta: the best for a symmetric W.
@@ -172,17 +174,23 @@ struct PeacemanRachford {
       }
       Buffer<S> dw(C::Weights::composed_count);
       dw.vector().setZero();
-      const View<const S> y(y_.data(), shape_);
-      const std::span<const S, Linear::param_count> weights(made_->w.data(), Linear::param_count);
-      const View<S> w_y = scratch.state<S>(shape_);
-      Linear{}
-          .template linearize<S>(weights, y, w_y)
-          .pullback(View<const S>(g), View<S>{}, std::span<S, Linear::param_count>(dw.data(), Linear::param_count));
+      weight_gradient(View<const S>(y_.data(), shape_), View<const S>(g),
+                      std::span<S, Linear::param_count>(dw.data(), Linear::param_count));
       C::Weights::pull_back(theta_.data(), static_cast<const S*>(dw.data()), dtheta.data(),
                             dtheta.data() + C::Weights::count);
     }
 
    private:
+    /// dw += (d(W y)/dW)^T g. The linearization is made by itself, as W y is not wanted.
+    void weight_gradient(View<const S> y, View<const S> g, std::span<S, Linear::param_count> dw) const {
+      using Of = typename Linear::template Linearization<S>;
+      if constexpr (C::kernel == 1) {
+        Of(made_->w.data(), y, nullptr).pullback(g, View<S>{}, dw);
+      } else {
+        Of(made_->w.data(), y, shape_, nullptr).pullback(g, View<S>{}, dw);
+      }
+    }
+
     std::span<const S, param_count> theta_;
     Prepared<S> owned_;  // unless it was prepared
     const Made<S>* made_;

@@ -77,6 +77,9 @@ class PeriodicResolvent {
   static constexpr Index block = 2 * Index{Features};
 
  public:
+  /// Samples that pass the matrices V of all frequencies together: those are read from memory once for all of them.
+  static constexpr Index together = 8;
+
   /// Taps of `kernel` x `kernel`.
   PeriodicResolvent(std::span<const double> one_minus_w, Index kernel, double alpha)
       : v_(block * block * half * Height),
@@ -122,16 +125,24 @@ class PeriodicResolvent {
 
   template <bool transposed>
   void multiply(View<const S> in, View<S> out) const {
+    for (Index first = 0; first < in.samples(); first += together) {
+      const Index count = std::min(together, in.samples() - first);
+      multiply_few<transposed>(in.samples(first, count), out.samples(first, count));
+    }
+  }
+
+  template <bool transposed>
+  void multiply_few(View<const S> in, View<S> out) const {
     constexpr Index line = Index{Features} * Width, spread = block * half;
+    const Index samples = in.samples(), row = block * samples;  // a row: one frequency of all samples
     Scratch scratch;
     // Of a line, its frequencies k in the first axis: real parts [f + Features k], and imaginary ones after them; then
-    // of frequency (k, l): [real; imaginary] of the features at (k + half l) block.
+    // of frequency (k, l): [real; imaginary] of the features of sample n at (n + samples (k + half l)) block.
     S* const lines = scratch.take<S>(spread * Height);
-    S* const frequencies = scratch.take<S>(spread * Height);
-    S* const products = scratch.take<S>(spread * Height);
-    for (Index n = 0; n < in.samples(); ++n) {
+    S* const frequencies = scratch.take<S>(spread * Height * samples);
+    S* const products = scratch.take<S>(spread * Height * samples);
+    for (Index n = 0; n < samples; ++n) {
       const S* const from = in.sample(n).data();
-      S* const to = out.sample(n).data();
       for (Index y = 0; y < Height; ++y) {
         kernels::matrix_product<false, S>(Features, 2 * half, Width, {from + y * line, 1, Features},
                                           kernels::factor(along_x_), lines + y * spread, Features);
@@ -139,24 +150,23 @@ class PeriodicResolvent {
       // The sum over lines of (a + i b) e^-i t = (a cos t + b sin t) + i (b cos t - a sin t).
       for (Index k = 0; k < half; ++k) {
         const kernels::Factor<S> a{lines + k * Features, 1, spread}, b{lines + (half + k) * Features, 1, spread};
-        S* const real = frequencies + k * block;
+        S* const real = frequencies + k * row + n * block;
         S* const imaginary = real + Features;
-        add_products<1>(a, cosines_, b, sines_, real, spread);
-        add_products<-1>(b, cosines_, a, sines_, imaginary, spread);
+        add_products<1>(a, cosines_, b, sines_, real, half * row);
+        add_products<-1>(b, cosines_, a, sines_, imaginary, half * row);
       }
-      for (Index i = 0; i < half * Height; ++i) {
-        const Eigen::Map<const Matrix<S>> v(v_.data() + i * block * block, block, block);
-        const Eigen::Map<const Vector<S>> x(frequencies + i * block, block);
-        Eigen::Map<Vector<S>> v_x(products + i * block, block);
-        if constexpr (transposed) {
-          v_x.noalias() = v.transpose() * x;
-        } else {
-          v_x.noalias() = v * x;
-        }
-      }
+    }
+    for (Index i = 0; i < half * Height; ++i) {
+      const S* const v = v_.data() + i * block * block;
+      kernels::matrix_product<false, S>(block, samples, block, {v, transposed ? block : 1, transposed ? 1 : block},
+                                        {frequencies + i * row, 1, block}, products + i * row, block);
+    }
+    for (Index n = 0; n < samples; ++n) {
+      S* const to = out.sample(n).data();
       // And back: (a + i b) e^i t = (a cos t - b sin t) + i (b cos t + a sin t).
       for (Index k = 0; k < half; ++k) {
-        const kernels::Factor<S> a{products + k * block, 1, spread}, b{products + k * block + Features, 1, spread};
+        const S* const real = products + k * row + n * block;
+        const kernels::Factor<S> a{real, 1, half * row}, b{real + Features, 1, half * row};
         add_products<-1>(a, cosines_, b, sines_, lines + k * Features, spread);
         add_products<1>(b, cosines_, a, sines_, lines + (half + k) * Features, spread);
       }

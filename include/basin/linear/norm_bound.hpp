@@ -87,30 +87,51 @@ struct NormBoundOptions {
   return f;
 }
 
-/// An upper bound of the norm of a convolution, as above. A kernel of 1 is a matrix.
-/// Throws std::invalid_argument if the taps are not outputs * inputs * kernel * kernel, the kernel is not odd, or
-/// options are out of range.
-[[nodiscard]] inline double convolution_norm_bound(std::span<const double> taps, Index outputs, Index inputs,
-                                                   Index kernel, const NormBoundOptions& options = {}) {
+namespace detail {
+
+/// Throws std::invalid_argument as convolution_norm_bound says.
+inline void check_taps(std::span<const double> taps, Index outputs, Index inputs, Index kernel,
+                       const NormBoundOptions& options) {
   check(kernel > 0 && kernel % 2 == 1, "kernel of convolution_norm_bound", kernel, "an odd number above 0");
   check(static_cast<Index>(taps.size()) == outputs * inputs * kernel * kernel,
         "number of taps of convolution_norm_bound", taps.size(), outputs * inputs * kernel * kernel);
   check(options.points_per_degree >= 3, "points_per_degree of NormBoundOptions", options.points_per_degree,
         "3 or more");
-  if (kernel == 1) return norm_bound(Eigen::Map<const Matrix<double>>(taps.data(), outputs, inputs), options);
+}
+
+/// Where, among the points above, the bound of |F(s, t)| is largest, or the first where it is not finite; and what that
+/// says of all angles.
+struct SymbolBound {
+  double at_point = 0, bound = 0, s = 0, t = 0;
+};
+[[nodiscard]] inline SymbolBound largest_symbol(std::span<const double> taps, Index outputs, Index inputs, Index kernel,
+                                                const NormBoundOptions& options) {
   const Index r = (kernel - 1) / 2, points = options.points_per_degree * r;
   const double step = 2 * std::numbers::pi / static_cast<double>(points);
-  double largest = 0;
+  SymbolBound largest;
   for (Index i = 0; i <= points / 2; ++i) {  // F(-s, -t) is F(s, t) conjugated
     for (Index j = 0; j < points; ++j) {
-      const double bound = norm_bound(
-          symbol(taps, outputs, inputs, kernel, step * static_cast<double>(i), step * static_cast<double>(j)), options);
-      if (!std::isfinite(bound)) return bound;
-      largest = std::max(largest, bound);
+      const double s = step * static_cast<double>(i), t = step * static_cast<double>(j);
+      const double bound = norm_bound(symbol(taps, outputs, inputs, kernel, s, t), options);
+      if (!std::isfinite(bound)) return {bound, bound, s, t};
+      if (bound > largest.at_point) largest = {bound, bound, s, t};
     }
   }
   const double cosine = std::cos(std::numbers::pi * static_cast<double>(r) / static_cast<double>(points));
-  return largest / (cosine * cosine);
+  largest.bound = largest.at_point / (cosine * cosine);
+  return largest;
+}
+
+}  // namespace detail
+
+/// An upper bound of the norm of a convolution, as above. A kernel of 1 is a matrix.
+/// Throws std::invalid_argument if the taps are not outputs * inputs * kernel * kernel, the kernel is not odd, or
+/// options are out of range.
+[[nodiscard]] inline double convolution_norm_bound(std::span<const double> taps, Index outputs, Index inputs,
+                                                   Index kernel, const NormBoundOptions& options = {}) {
+  detail::check_taps(taps, outputs, inputs, kernel, options);
+  if (kernel == 1) return norm_bound(Eigen::Map<const Matrix<double>>(taps.data(), outputs, inputs), options);
+  return detail::largest_symbol(taps, outputs, inputs, kernel, options).bound;
 }
 
 }  // namespace basin
