@@ -99,6 +99,7 @@ class Comparison {
     {
       basin::ReversibleEquilibrium<ZooCell> layer;
       layer.steps = 40;
+      layer.anchors = 4;  // or rounding would lose the way back
       layer.tolerance = settings_.tolerance;
       plan("reversible", "reversible", layer);
     }
