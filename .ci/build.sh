@@ -104,18 +104,23 @@ provide() {
 
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-# use_cache: what follows is built through ccache, where that is there: a clone compiles only what no clone on this machine
-# has compiled before. Not where it has no folder, the user has a launcher or said CCACHE_DISABLE, or a path has spaces.
+# use_cache: what follows is built through ccache, where that works: a clone compiles only what no clone on this
+# machine has compiled before. Not where the user has a launcher or said CCACHE_DISABLE, another generator than Ninja compiles in
+# folders of its own, or a path has spaces.
 launcher=
 use_cache() {
-  if [ -n "${CMAKE_CXX_COMPILER_LAUNCHER:-}${CCACHE_DISABLE:-}" ] || ! ccache --show-stats >/dev/null 2>&1; then return 0; fi
+  if [ -n "${CMAKE_CXX_COMPILER_LAUNCHER:-}${CCACHE_DISABLE:-}" ]; then return 0; fi
+  case ${CMAKE_GENERATOR:-Ninja} in Ninja) ;; *) return 0 ;; esac
   case $PWD in *[[:space:]]*) return 0 ;; esac
+  if ! command -v ninja >/dev/null 2>&1 || ! command -v ccache >/dev/null 2>&1; then return 0; fi
+  mkdir -p build
+  : >build/empty.cpp
+  if ! ccache "${CXX:-c++}" -c build/empty.cpp -o build/empty.o >/dev/null 2>&1; then return 0; fi
   launcher=$PWD/.ci/cached.sh
   export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
   # What ccache's manual asks for where headers are precompiled.
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   # The processor is no part of the arguments, but decides what -march=native means.
-  mkdir -p build
   grep -m 1 '^flags' /proc/cpuinfo >build/processor 2>/dev/null || uname -m >build/processor
   export CCACHE_EXTRAFILES="$PWD/build/processor"
 }

@@ -6,6 +6,9 @@
 # absolute path of its source, and is of no use elsewhere: it is made anew, and known by a sum of all that went into it.
 set -eu
 
+# A folder that was configured with this may be built without it.
+if [ -z "${CCACHE_BASEDIR:-}" ]; then exec "$@"; fi
+
 precompiled=
 left=$#
 while [ "$left" -gt 0 ]; do
@@ -25,8 +28,9 @@ if [ -z "$precompiled" ]; then exec ccache "$@"; fi
 "$@"
 arguments=$*
 while [ "$1" != -o ]; do shift; done
-{
-  printf '%s\n' "$arguments"
-  # The rule that -MD wrote: "target: \", and then a file or some a line.
-  sed 's/^[^ ]*: *//; s/\\$//' "$2.d" | xargs cat
-} | sha256sum >"$2.sum"
+printf '%s\n' "$arguments" >"$2.all"
+# The rule that -MD wrote: "target: \", and then a file or some a line.
+sed 's/^[^ ]*: *//; s/\\$//' "$2.d" >"$2.files"
+xargs cat <"$2.files" >>"$2.all"
+sha256sum <"$2.all" >"$2.sum"
+rm "$2.all" "$2.files"

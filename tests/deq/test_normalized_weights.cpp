@@ -10,6 +10,7 @@
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
+#include "basin/layers/transposed_conv.hpp"
 #include "support/layer_checks.hpp"
 
 namespace {
@@ -89,6 +90,13 @@ TEST_CASE("no parameters make spectrally normalized weights longer than their li
   CHECK(weights_of(dense, zero) == std::vector<double>(20));
   CHECK_THROWS_WITH((BoundedDense{.how = {.limit = 0}}.prepare<double>(zero.span())),
                     "SpectralNorm: limit is 0, expected a finite number above 0");
+}
+
+TEST_CASE("weights whose first axis is not the outputs are refused", "[unit]") {
+  using Turned = WeightNormalized<TransposedConv<8, 2>>;
+  const Parameters<Turned, double> theta;
+  CHECK_THROWS_WITH(Turned{}.prepare<double>(theta.span()),
+                    Catch::Contains("first axes of 'weight' is others, expected (outputs, inputs)"));
 }
 
 TEST_CASE("weights into an output are as long as its length says", "[unit]") {

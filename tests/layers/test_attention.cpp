@@ -164,6 +164,15 @@ TEST_CASE("rotary positions and the gated unit have the derivatives of their def
                     Catch::Contains("Rotary: cells beyond its axes"));
 }
 
+TEST_CASE("rotary positions of no cells are none, and a base that is none is refused", "[unit]") {
+  State<double> none(Shape{8, {0, 3, 1}, 2});
+  Rotary<8, 2, 4, 2>{}.apply({}, View<const double>(none.view()), none.view());
+  for (const double base : {0.0, -1.0, std::nan("")}) {
+    CHECK_THROWS_WITH((Rotary<8, 2, 4>{.base = base}.out_shape(Shape{8, {3, 1, 1}, 1})),
+                      Catch::Contains("Rotary: base"));
+  }
+}
+
 TEST_CASE("a block of a transformer is a layer", "[gradient]") {
   using Block = Sequential<Dense<4, 12>, Rotary<12, 4, 2>, Attention<4, 2, CausalAttention>, Dense<4, 4>>;
   test::check_linearization(Block{}, Shape{4, {6, 1, 1}, 2});

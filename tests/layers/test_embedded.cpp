@@ -19,6 +19,11 @@ using namespace basin;
 using Body = Sequential<Dense<4, 9>, Attention<3, 1, CausalAttention>, Dense<3, 5>>;
 using Model = Embedded<6, Body>;
 
+// What is inside refers to the vectors that were looked up.
+static_assert(std::is_move_constructible_v<Model::Linearization<double>>);
+static_assert(!std::is_copy_constructible_v<Model::Linearization<double>>);
+static_assert(!std::is_copy_constructible_v<Embedded<3, Dense<4, 2>>::Linearization<double>>);
+
 State<Token> some_tokens() {
   State<Token> tokens(Shape{1, {4, 1, 1}, 9});
   for (Index i = 0; i < tokens.values.size(); ++i) tokens.values[i] = static_cast<Token>(i * i % 6);

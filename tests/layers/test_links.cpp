@@ -96,6 +96,16 @@ TEST_CASE("a plane is taken out of a pack, and put in between zeros", "[unit][li
   CHECK(back.view().columns().topRows(24).isZero(0));
 }
 
+TEST_CASE("links take an empty batch", "[unit][links]") {
+  State<double> none(Two::shape(0)), plane(Two::At<1>::shape(0)), back(none.shape);
+  (void)TakePlane<Two, 1>().apply({}, none.view(), plane.view());
+  (void)PutPlane<Two, 1>().apply({}, plane.view(), back.view());
+  const auto linear = PutPlane<Two, 1>().linearize<double>({}, plane.view(), back.view());
+  (void)linear.jvp(plane.view(), back.view());
+  (void)linear.vjp(none.view(), plane.view());
+  CHECK(plane.view().samples() == 0);
+}
+
 TEST_CASE("fused scales add to each plane what all others bring", "[unit][links]") {
   // All weights of 1 x 1 convolutions at zero: GroupNorm then gives its shift alone, 0.25, everywhere.
   auto theta = random_parameters<Fused>(1);

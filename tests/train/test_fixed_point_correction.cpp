@@ -99,6 +99,26 @@ TEST_CASE("a state on the way is where the solver is, and where it has settled, 
                     "OnTheWay: evaluations is 1, expected at least 2");
 }
 
+TEST_CASE("a correction begins where the solve does, though that keeps what it finds there", "[unit]") {
+  Model model = model_of();
+  const auto theta = test::random_parameters<Model>(3, 0.4);
+  const State<double> x = test::random_state(inputs, 4), target = test::random_state({2, {1, 1, 1}, 5}, 5);
+  const MeanSquaredError<double> loss{target};
+  const FixedPointCorrection correction{.evaluations = {2, 4}};
+  const auto from_zero = corrected_value_and_gradient<1>(model, theta, x, loss, correction);
+  State<double> kept(Shape{4, {1, 1, 1}, 5});
+  model.layer<1>().equilibrium.start = kept.view();
+  model.layer<1>().equilibrium.keep = kept.view();
+  const auto warm = corrected_value_and_gradient<1>(model, theta, x, loss, correction);
+  CHECK(warm.losses == from_zero.losses);
+  CHECK(warm.result.gradient.vector() == from_zero.result.gradient.vector());
+  const auto found = Model::part<1>(theta.span());
+  State<double> u(kept.shape), z(kept.shape);
+  model.layer<0>().apply<double>(Model::part<0>(theta.span()), x.view(), u.view());
+  (void)model_of().layer<1>().equilibrium.apply<double>(found, u.view(), z.view());
+  CHECK(test::relative_error(kept.values, z.values) < 1e-8);
+}
+
 TEST_CASE("without states, or with weight 0, a correction is none, and one that makes no sense is refused", "[unit]") {
   const Model model = model_of();
   const auto theta = test::random_parameters<Model>(3, 0.4);

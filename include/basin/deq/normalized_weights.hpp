@@ -21,7 +21,8 @@
 // taps): a learned g leaves no bound below 1.
 //
 // L is a layer with one leaf of weights, (outputs, inputs) or (outputs, inputs, K, K): Dense, Conv. Other leaves, a
-// bias, stay what they are. W is made once a theta (prepare), in double.
+// bias, stay what they are. W is made in double, once for what is prepared (core/layer.hpp), as for a whole solve; else
+// at each call, which value_and_gradient makes once a part of the batch.
 
 #include <cmath>
 #include <memory>
@@ -30,6 +31,8 @@
 #include <vector>
 
 #include "basin/core/layer.hpp"
+#include "basin/layers/conv.hpp"
+#include "basin/layers/window_conv.hpp"
 #include "basin/linear/norm_bound_gradient.hpp"
 
 namespace basin {
@@ -48,6 +51,10 @@ template <class L>
       ++count;
     }
     check(count == 1, "NormalizedWeights: number of leaves of weights", count, 1);
+    const bool outputs_first = weights.shape.size() >= 2 && weights.axes[0] == LeafAxis::out &&
+                               weights.axes[1] == LeafAxis::in && weights.shape[0] == L::out_features;
+    check(outputs_first, "NormalizedWeights: first axes of '" + weights.name + "'", "others",
+          "(outputs, inputs), as of Dense and Conv");
     const std::size_t axes = weights.shape.size();
     check(axes == 2 || (axes == 4 && weights.shape[2] == weights.shape[3]),
           "NormalizedWeights: axes of '" + weights.name + "'", axes, "(outputs, inputs) or (outputs, inputs, K, K)");
@@ -55,6 +62,16 @@ template <class L>
   }();
   return found;
 }
+
+/// Whether the bound of the spectral norm is one: other edges than zeros and a torus repeat cells.
+template <class L>
+inline constexpr bool edge_is_bounded = true;
+template <int Inputs, int Outputs, int Kernel, int Stride, class Edge, Bias WithBias>
+inline constexpr bool edge_is_bounded<Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>> =
+    std::is_same_v<Edge, Zero> || std::is_same_v<Edge, Periodic>;
+template <class Taps, Window W, class Edge, Bias WithBias>
+inline constexpr bool edge_is_bounded<WindowConv<Taps, W, Edge, WithBias>> =
+    std::is_same_v<Edge, Zero> || std::is_same_v<Edge, Periodic>;
 
 }  // namespace detail
 
@@ -139,6 +156,9 @@ struct OutputNorms {
 
 template <class L, class How>
 struct NormalizedWeights {
+  static_assert(!std::is_same_v<How, SpectralNorm> || detail::edge_is_bounded<L>,
+                "SpectrallyNormalized: the edge of a convolution must be Zero or Periodic, where its norm is bounded");
+
   static constexpr int in_features = L::in_features, out_features = L::out_features;
   static constexpr std::size_t lengths = How::lengths(out_features);
   static constexpr std::size_t param_count = L::param_count + lengths;

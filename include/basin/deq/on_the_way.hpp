@@ -64,6 +64,10 @@ struct OnTheWay {
           inner_(layer.equilibrium.cell.linearize(theta, View<const S>(z), u, View<S>(value_.data(), z.shape()),
                                                   context.with_log(nullptr))) {}
 
+    // Moves alone: what is inside refers to value_.
+    Linearization(Linearization&&) = default;
+    Linearization& operator=(Linearization&&) = default;
+
     Report jvp(View<const S> t, View<S> out) const {
       check_jvp("OnTheWay", u_.shape(), z_.shape(), t, out);
       Scratch scratch;

@@ -49,7 +49,8 @@ struct PeacemanRachford {
   static constexpr int state_features = features, input_features = features;
   static constexpr std::size_t param_count = C::param_count;
   using Linear = typename C::Linear;
-  /// A convolution's resolvent is megabytes, which samples share (deq/equilibrium.hpp).
+  /// A convolution's resolvent is megabytes, which samples share (deq/equilibrium.hpp): fewer than so many samples are
+  /// one tile, on one thread.
   static constexpr Index samples_together = sizeof...(Plane) == 0 ? 1 : 8;
 
   C cell{};  ///< its m counts; its alpha, that of forward-backward splitting, does not

@@ -39,7 +39,7 @@ struct Chord {
   static constexpr bool may_be_moved = true;
 
   double max_ratio = 0.5;  ///< in (0, 1]
-  double forcing = 0.01;   ///< a basis is large enough where |g - (I - J) s| <= forcing |g|; in (0, 1)
+  double forcing = 0.01;   ///< a basis is large enough where |g - (I - J) s| <= map.forcing(this) |g|; in (0, 1)
 
   template <class S>
   struct Memory {

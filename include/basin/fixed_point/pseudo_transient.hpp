@@ -33,7 +33,7 @@ struct PseudoTransient {
 
   double first_step = 1;  ///< delta of the first step, in units of the time of dz/dt = f(z) - z; above 0
   double max_step = 1e8;  ///< at least first_step
-  double forcing = 0.01;  ///< in (0, 1)
+  double forcing = 0.01;  ///< in (0, 1); larger where the stop test asks for no more (fixed_point/sample_map.hpp)
   int max_products = 60;  ///< with the Jacobian, in one step; 2 or more
 
   template <class S>

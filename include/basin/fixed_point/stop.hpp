@@ -209,7 +209,7 @@ class Watch {
       best_ = r;
       scale_of_best_ = scale;
     }
-    keep_count(r, stop.norm == Norm::maximum ? length : r, rounding, stop);
+    keep_count(r, stop.norm == Norm::maximum && stop.weights.empty() ? length : r, rounding, stop);
     return look;
   }
 

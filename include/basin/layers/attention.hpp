@@ -6,8 +6,8 @@
 //
 //   y_j = sum_i p_ij v_i,   p_ij = exp(s k_i . q_j) / sum over i of the same,   s = 1 / sqrt(D),
 //
-// where i runs over the cells that j sees: all of them, those up to j, or those with which it shares a set. A block of
-// a transformer is then
+// where i runs over the cells that j sees: all of them, those up to j, or those with which it shares a set. (The others
+// count 0 times, so that an infinity or a NaN there shows in y_j all the same.) A block of a transformer is then
 //
 //   Sequential<Dense<C, 3 * C>, Rotary<3 * C, 2 * Heads, C / Heads>, Attention<C, Heads>, Dense<C, C>>
 //

@@ -59,6 +59,10 @@ struct Embedded {
           x_(tokens.shape().size() * features),
           inner_(model.body.linearize(of_body(theta), looked_up(theta.data()), y, context)) {}
 
+    // Moves alone: what is inside refers to x_.
+    Linearization(Linearization&&) = default;
+    Linearization& operator=(Linearization&&) = default;
+
     [[nodiscard]] Report report() const { return forward_report(inner_); }
 
     /// dtheta += (dy/dtheta)^T w.

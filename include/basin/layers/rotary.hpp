@@ -34,6 +34,7 @@ struct Rotary {
 
   [[nodiscard]] Shape out_shape(const Shape& x) const {
     check_features("Rotary", x.features, Features);
+    check(base > 0 && std::isfinite(base), "Rotary: base", base, "a finite number above 0");
     check(x.space[2] == 1 && (Axes == 2 || x.space[1] == 1), "Rotary: cells beyond its axes", x,
           Axes == 1 ? "(C, X, 1, 1, N)" : "(C, X, Y, 1, N)");
     return x;
@@ -79,8 +80,8 @@ struct Rotary {
  private:
   static constexpr int pairs = D / 2 / Axes;  // of an axis
 
-  /// cos and sin of position a_i for all pairs of an axis. The next position is reached by a turn, in double: a hundred
-  /// times as fast as a sine, and 1e-13 away from it after 1,000 of them.
+  /// cos and sin of position a_i for all pairs of an axis. The next position is reached by a turn, in double, instead
+  /// of a sine and a cosine; so a part of a grid agrees with the whole to rounding.
   struct Angles {
     std::array<double, pairs> cos{}, sin{}, cos_step{}, sin_step{};
 
@@ -105,6 +106,7 @@ struct Rotary {
 
   template <class S>
   void turn(View<const S> x, View<S> y, Index first_cell, int direction) const {
+    if (x.size() == 0) return;
     const Index width = x.shape().space[0], height = x.shape().space[1];
     const Angles x_first(base, Axes == 1 ? first_cell : 0);
     Angles along_y(base, Axes == 1 ? 0 : first_cell / width);

@@ -63,7 +63,7 @@ template <class E>
   return on_the_way(layer.equilibrium, evaluations, back);
 }
 
-/// The model with the I-th layer stopped.
+/// The model with the I-th layer stopped, whose other equilibria keep nothing: what they would is not the model's.
 template <std::size_t I, class... Layers>
 auto stopped_model(const Sequential<Layers...>& model, int evaluations, const Phantom& back) {
   return [&]<std::size_t... i>(std::index_sequence<i...>) {
@@ -71,7 +71,9 @@ auto stopped_model(const Sequential<Layers...>& model, int evaluations, const Ph
       if constexpr (j == I) {
         return on_the_way(model.template layer<j>(), evaluations, back);
       } else {
-        return model.template layer<j>();
+        auto other = model.template layer<j>();
+        if constexpr (requires { other.keep; }) other.keep = {};
+        return other;
       }
     };
     using Stopped = Sequential<decltype(one(std::integral_constant<std::size_t, i>{}))...>;
@@ -111,17 +113,19 @@ CorrectedGradient<Model, S> corrected_value_and_gradient(const Model& model, con
         "a finite number, 0 or more");
   check(correction.gamma > 0 && correction.gamma <= 1, "FixedPointCorrection: gamma", correction.gamma,
         "more than 0 and at most 1");
-  CorrectedGradient<Model, S> all{value_and_gradient(model, theta, x, loss, options), {}, 0};
-  GradientOptions here = options;
-  here.failed = FailedSolve::keep;
-  here.context.log = nullptr;
   int before = 1;
-  for (std::size_t i = 0; i < correction.evaluations.size(); ++i) {
-    const int evaluations = correction.evaluations[i];
+  for (const int evaluations : correction.evaluations) {
     check(evaluations > before, "FixedPointCorrection: evaluations", evaluations,
           "more than " + std::to_string(before) + ", in ascending order");
     before = evaluations;
-    const auto stopped = detail::stopped_model<I>(model, evaluations, correction.back);
+  }
+  CorrectedGradient<Model, S> all;
+  Parameters<Model, S> on_the_way;
+  GradientOptions here = options;
+  here.failed = FailedSolve::keep;
+  here.context.log = nullptr;
+  for (std::size_t i = 0; i < correction.evaluations.size(); ++i) {
+    const auto stopped = detail::stopped_model<I>(model, correction.evaluations[i], correction.back);
     using Stopped = std::remove_const_t<decltype(stopped)>;
     const auto part = value_and_gradient(stopped, theta.template as<Stopped>(), x, loss, here);
     all.losses.push_back(part.value);
@@ -130,9 +134,12 @@ CorrectedGradient<Model, S> corrected_value_and_gradient(const Model& model, con
       continue;
     }
     const auto states_after = static_cast<double>(correction.evaluations.size() - i);
-    all.result.gradient.vector() +=
+    on_the_way.vector() +=
         static_cast<S>(correction.weight * std::pow(correction.gamma, states_after)) * part.gradient.vector();
   }
+  // Last, because it may leave its equilibria where all of these begin.
+  all.result = value_and_gradient(model, theta, x, loss, options);
+  all.result.gradient.vector() += on_the_way.vector();
   return all;
 }
 
