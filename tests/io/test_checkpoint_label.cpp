@@ -208,8 +208,8 @@ TEST_CASE("arrays that change places, names or shapes, and lost text, are damage
 
 TEST_CASE("the checkpoints of formats 1 and 2 that are kept here still read", "[io]") {
   for (const int format : {1, 2}) {
-    const std::string path = std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) + "/golden/format_" +
-                             std::to_string(format) + ".safetensors";
+    // From the root of the project, where tests are started.
+    const std::string path = "tests/io/golden/format_" + std::to_string(format) + ".safetensors";
     CheckpointReader reader(path, "toy_training");
     Parameters<Toy, float> theta;
     std::int64_t iteration = 0;
