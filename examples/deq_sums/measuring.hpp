@@ -110,10 +110,9 @@ inline PathIndependence path_independence(const Settings& settings, const Theta&
                                         apart <= 0.01f, from_elsewhere.samples.front()};
   });
   PathIndependence result;
-  for (const One& one : all) {
-    result.solved.add(one.right, one.solve);
-    if (one.same) result.same += 1.0 / static_cast<double>(strings.count());
-  }
+  for (const One& one : all) result.solved.add(one.right, one.solve);
+  const auto alike = std::count_if(all.begin(), all.end(), [](const One& one) { return one.same; });
+  result.same = static_cast<double>(alike) / static_cast<double>(strings.count());
   return result;
 }
 

@@ -9,7 +9,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "basin/adjoint/any_adjoint.hpp"
 #include "basin/adjoint/implicit.hpp"
+#include "basin/adjoint/jacobian_free.hpp"
+#include "basin/adjoint/phantom.hpp"
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/core/random.hpp"
 #include "basin/deq/equilibrium.hpp"
@@ -31,15 +34,17 @@ inline constexpr int features = 4, hidden = 16;
 
 using Cell = basin::Injected<
     basin::Sequential<basin::Conv1d<features, hidden, 3>, basin::Relu, basin::Dense<hidden, features>, basin::Tanh>>;
-template <class Adjoint>
-using Model = basin::Sequential<basin::Dense<1, hidden>, basin::Equilibrium<Cell, basin::Picard, Adjoint>,
+template <class Method>
+using Model = basin::Sequential<basin::Dense<1, hidden>, basin::Equilibrium<Cell, basin::Picard, Method>,
                                 basin::Dense<features, 2>>;
 
 inline constexpr std::size_t equilibrium = 1, head = 2;  // their places in the Sequential
 
-/// What is trained, through a number of steps, and what is tested, as an equilibrium: of the same parameters.
+/// What is tested, and trained where the gradient is to be that of the equilibrium, or near it.
+using Adjoint = basin::AnyAdjoint<basin::Implicit<>, basin::Phantom, basin::JacobianFree>;
+using Settled = Model<Adjoint>;
+/// What is trained through a number of steps: the same parameters.
 using Unrolled = Model<basin::Unrolled>;
-using Settled = Model<basin::Implicit<>>;
 using Theta = basin::Parameters<Settled, float>;
 
 /// Differentiated through `steps` steps from `start`, which must live as long.

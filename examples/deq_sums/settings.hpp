@@ -17,6 +17,7 @@ struct Settings {
   int bits = 32;
   int batch = 64;
   double rate = 4e-3;
+  std::string adjoint = "unrolled";
   double start_noise = 0;
   int test_bits = 512;
   int count = 200;
@@ -54,6 +55,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("bits", s.bits, "Of the longest strings in training", {4, 4096});
   options.add("batch", s.batch, "Strings an iteration, all of one length", {1, 65536});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
+  options.add("adjoint", s.adjoint,
+              "The gradient: through all steps of training, exact at the equilibrium, five steps of it, or one",
+              {"unrolled", "implicit", "phantom", "jacobian_free"});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where solves of training begin",
               {0.0, 100.0});
   options.add("test-bits", s.test_bits, "Of the longest strings that it is tested on", {1, 1 << 20}).of_this_run();

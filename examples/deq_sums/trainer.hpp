@@ -73,13 +73,33 @@ class Trainer {
     const State<float> start =
         basin::examples::random_start(strings.bits.shape.with_features(features), settings_.start_noise,
                                       {random(start_stream).bits(iteration), start_stream});
-    const Unrolled model = unrolled_model(steps, start.view());
-    const auto result =
-        basin::value_and_gradient(model, theta_.as<Unrolled>(), strings.bits.view(), basin::CrossEntropy{strings.sums});
-    auto gradient = result.gradient.as<Settled>();
+    auto result = settings_.adjoint == "unrolled"
+                      ? gradient_of(unrolled_model(steps, start.view()), strings)
+                      : gradient_of(equilibrium_model(length, steps, start.view()), strings);
+    auto& gradient = result.gradient;
     basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 0.5), i);
     adam().step(theta_, gradient, moments_, rate_scale);
-    return result.value;
+    return result.loss;
+  }
+
+  /// Of the equilibrium, as far as `steps` evaluations settle it.
+  [[nodiscard]] Settled equilibrium_model(Index length, int steps, View<const float> start) const {
+    Settled model = settled_model(length, steps);
+    model.layer<equilibrium>().adjoint = Adjoint(settings_.adjoint);
+    model.layer<equilibrium>().start = start;
+    return model;
+  }
+
+  struct Step {
+    double loss;
+    basin::Parameters<Settled, float> gradient;
+  };
+
+  template <class Trained>
+  [[nodiscard]] Step gradient_of(const Trained& model, const Strings& strings) const {
+    const auto result =
+        basin::value_and_gradient(model, theta_.as<Trained>(), strings.bits.view(), basin::CrossEntropy{strings.sums});
+    return {result.value, result.gradient.template as<Settled>()};
   }
 
   Settings settings_;

@@ -77,10 +77,9 @@ struct Solved {
   for (const std::vector<bool>& one : right) longest = std::max(longest, one.size());
   std::vector<double> share(longest, 0.0);
   for (const std::vector<bool>& one : right) {
-    for (std::size_t k = 0; k < longest && !one.empty(); ++k) {
-      if (one[std::min(k, one.size() - 1)]) share[k] += 1.0 / static_cast<double>(right.size());
-    }
+    for (std::size_t k = 0; k < longest && !one.empty(); ++k) share[k] += one[std::min(k, one.size() - 1)] ? 1 : 0;
   }
+  for (double& one : share) one /= static_cast<double>(right.size());
   return share;
 }
 
