@@ -5,6 +5,7 @@
 // deq_sums/settings.hpp has the options, model.hpp the model, trainer.hpp the training, measuring.hpp what is measured,
 // showing.hpp what is written and drawn.
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -18,9 +19,11 @@ namespace deq_sums {
 inline void check_sizes(const Settings& settings) {
   constexpr double string = 1.0 * sizeof(float) + sizeof(int);  // a bit and its sum
   constexpr double step = 1.0 * (2 * features + hidden) * sizeof(float);
+  // Each thread keeps the steps of the strings that it is at.
+  const double kept = 2.0 * step * settings.bits * std::min(settings.batch, 8 * basin::threads());
   basin::examples::check_memory(
       "--batch " + std::to_string(settings.batch) + " and --bits " + std::to_string(settings.bits),
-      settings.bits * (string * settings.batch + 2.0 * step * settings.bits * settings.batch));
+      settings.bits * (string * settings.batch + kept));
   basin::examples::check_memory(
       "--count " + std::to_string(settings.count) + " and --test-bits " + std::to_string(settings.test_bits),
       string * settings.count * settings.test_bits);

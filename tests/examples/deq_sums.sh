@@ -8,25 +8,21 @@
 small="--iterations 20 --batch 16 --bits 8"
 tested="--test-bits 40 --count 10"
 
-# shellcheck disable=SC2086  # several words
 "$program" $small $tested --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors solved.png settling.png settling.gif residual.png loss.png
 measured one parameters iterations test_bits solved solved_when_converged nonconverged_fraction evaluations_mean \
   train_seconds peak_rss_bytes
 [ "$(value one parameters)" = 318 ] || fail "$(value one parameters) parameters"
 [ "$(grep -c '"bits": ' one/metrics.json)" = 5 ] || fail "not measured on 8, 32 and 40 bits and from random starts"
-# shellcheck disable=SC2086
 "$program" $small $tested --threads 2 --out two >two.log
 same one two
 measuring=$tested
 for signal in TERM KILL; do
-  # shellcheck disable=SC2086
   stopped_and_resumed $signal $small $tested
   same one stopped
   measured stopped train_seconds
   all_told
 done
-# shellcheck disable=SC2086
 "$program" --evaluate one $tested --out evaluated >evaluated.log
 [ "$(value evaluated evaluations_mean)" = "$(value one evaluations_mean)" ] ||
   fail "evaluated: $(value evaluated evaluations_mean) evaluations, in the run: $(value one evaluations_mean)"
