@@ -70,6 +70,7 @@
 #include "basin/fixed_point/stop.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/attention.hpp"
+#include "basin/layers/attention_sight.hpp"
 #include "basin/layers/batch_norm.hpp"
 #include "basin/layers/bias.hpp"
 #include "basin/layers/bounded_diagonal.hpp"
