@@ -37,14 +37,14 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   check_sizes(settings);
   basin::examples::prepare_outputs(
       settings.out, {"metrics.json", "solved.png", "settling.png", "settling.gif", "residual.png", "loss.png"});
-  Trainer trainer(settings);
+  Trainer trainer = deq_sums::trainer(settings);
   basin::Training training({.iterations = settings.iterations,
                             .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
                             .checkpoint_minutes = settings.checkpoint_minutes,
                             .label = {.program = command_line.program(), .settings = command_line.settings()}});
   if (!from.empty()) trainer.resume(training, from);
   if (trains) {
-    std::printf("strings of 4 to %d bits; %zu parameters; %d threads\n", settings.bits, Settled::param_count,
+    std::printf("strings of 4 to %d bits; %zu parameters; %d threads\n", settings.bits, Network::Settled::param_count,
                 basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
       basin::examples::draw_loss(settings.out, training.losses(), loss_title);

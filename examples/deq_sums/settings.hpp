@@ -55,9 +55,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("bits", s.bits, "Of the longest strings in training", {4, 4096});
   options.add("batch", s.batch, "Strings an iteration, all of one length", {1, 65536});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
-  options.add("adjoint", s.adjoint,
-              "The gradient: through all steps of training, exact at the equilibrium, five steps of it, or one",
-              {"unrolled", "implicit", "phantom", "jacobian_free"});
+  options.add_settling_gradient(s.adjoint);
   options.add("start-noise", s.start_noise, "Standard deviation of the states where solves of training begin",
               {0.0, 100.0});
   options.add("test-bits", s.test_bits, "Of the longest strings that it is tested on", {1, 1 << 20}).of_this_run();

@@ -10,6 +10,7 @@
 
 #include "../support/plot.hpp"
 #include "../support/process.hpp"
+#include "../support/settling_pictures.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
@@ -20,31 +21,19 @@ namespace deq_sums {
 
 inline constexpr const char* loss_title = "Training: cross-entropy of the cells";
 
-/// A string while it settles, evaluation by evaluation.
-struct Settling {
-  std::vector<State<float>> odd;  ///< the probability of an odd sum, (1, length, 1, 1, 1)
-  basin::examples::Series right{"cells that are right", {}, {}};
-  basin::examples::Series residual{"residual, the largest change of a number", {}, {}};
-};
+/// The string that is watched.
+inline Problems watched(const Settings& settings, Index length) {
+  return test_strings(settings, std::min<Index>(length, settings.test_bits), 1);
+}
 
-inline Settling watch(const Settings& settings, const Theta& theta, const Strings& strings, Index n) {
-  const Settled model = settled_model(strings.length(), settings.max_evaluations);
-  Settling seen;
-  const auto look = [&](const basin::Iterate<float>& iterate) {
-    const State<float> logits = read(model, theta, iterate.z);
-    State<float>& odd = seen.odd.emplace_back(iterate.z.shape().with_features(1));
-    for (Index i = 0; i < strings.length(); ++i) {
-      odd.values[i] = 1 / (1 + std::exp(logits.values[2 * i] - logits.values[2 * i + 1]));
-    }
-    const double right = static_cast<double>(right_cells(logits.view(), strings.sums_of(n)));
-    seen.right.x.push_back(iterate.iteration);
-    seen.right.y.push_back(right / static_cast<double>(strings.length()));
-    seen.residual.x.push_back(iterate.iteration);
-    seen.residual.y.push_back(iterate.residual);
-  };
-  const View<const float> bits = some_of(strings, n, 1);
-  (void)settle(model, theta, bits, zero_start(bits), look);
-  return seen;
+/// The probability of an odd sum, for each cell of a state.
+inline std::vector<float> odd(const Settler& settler, const State<float>& state) {
+  const State<float> logits = settler.read(state.view());
+  std::vector<float> of_cells;
+  for (Index i = 0; i < logits.shape.cells(); ++i) {
+    of_cells.push_back(1 / (1 + std::exp(logits.values[2 * i] - logits.values[2 * i + 1])));
+  }
+  return of_cells;
 }
 
 /// Blue for an even sum, red for an odd one, white between; grey over cells that are wrong.
@@ -56,14 +45,16 @@ inline basin::examples::Colour colour(float odd, int sum) {
 /// Cells across, evaluations down.
 inline void draw_settling(const std::string& path, const Settings& settings, const Theta& theta) {
   constexpr Index scale = 4;
-  const Strings strings = test_strings(settings, std::min<Index>(192, settings.test_bits), 1);
-  const Settling seen = watch(settings, theta, strings, 0);
-  const Index rows = std::min<Index>(std::ssize(seen.odd), 400);
-  basin::Image image = basin::examples::blank(strings.length() * scale, rows * scale);
+  const Problems strings = watched(settings, 192);
+  const Settler settler = deq_sums::settler(settings, theta, strings.cells());
+  const basin::examples::Settling seen = watch(settler, strings, 0);
+  const Index rows = std::min<Index>(std::ssize(seen.states), 400);
+  basin::Image image = basin::examples::blank(strings.cells() * scale, rows * scale);
   for (Index t = 0; t < rows; ++t) {
-    const State<float>& odd = seen.odd[static_cast<std::size_t>(t)];
-    for (Index i = 0; i < strings.length(); ++i) {
-      basin::examples::fill(image, i * scale, t * scale, scale, scale, colour(odd.values[i], strings.sums_of(0)[i]));
+    const std::vector<float> cells = odd(settler, seen.states[static_cast<std::size_t>(t)]);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      basin::examples::fill(image, static_cast<Index>(i) * scale, t * scale, scale, scale,
+                            colour(cells[i], strings.answers[i]));
     }
   }
   basin::write_png(path, image);
@@ -72,54 +63,38 @@ inline void draw_settling(const std::string& path, const Settings& settings, con
 /// A string in lines, as text is written, every few evaluations.
 inline void draw_animation(const std::string& path, const Settings& settings, const Theta& theta) {
   constexpr Index scale = 10, across = 32;
-  const Strings strings = test_strings(settings, std::min<Index>(across * 16, settings.test_bits), 1);
-  const Settling seen = watch(settings, theta, strings, 0);
-  const std::size_t every = std::max<std::size_t>(1, seen.odd.size() / 100), last = seen.odd.size() - 1;
+  const Problems strings = watched(settings, across * 16);
+  const Settler settler = deq_sums::settler(settings, theta, strings.cells());
+  const basin::examples::Settling seen = watch(settler, strings, 0);
+  const std::size_t every = std::max<std::size_t>(1, seen.states.size() / 100), last = seen.states.size() - 1;
   basin::GifWriter gif(path, {.delay = 6});
   for (std::size_t frame = 0; frame <= last; frame = frame < last ? std::min(last, frame + every) : last + 1) {
-    basin::Image image = basin::examples::blank(across * scale, (strings.length() + across - 1) / across * scale);
-    for (Index i = 0; i < strings.length(); ++i) {
-      basin::examples::fill(image, i % across * scale, i / across * scale, scale - 1, scale - 1,
-                            colour(seen.odd[frame].values[i], strings.sums_of(0)[i]));
+    basin::Image image = basin::examples::blank(across * scale, (strings.cells() + across - 1) / across * scale);
+    const std::vector<float> cells = odd(settler, seen.states[frame]);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const Index at = static_cast<Index>(i);
+      basin::examples::fill(image, at % across * scale, at / across * scale, scale - 1, scale - 1,
+                            colour(cells[i], strings.answers[i]));
     }
     gif.add(image, frame == last ? 200 : 6);
   }
   gif.finish();
 }
 
-/// Strings that are right against evaluations, a curve a length; returns what the curves show.
+/// Strings that are right against evaluations, a curve a length.
 inline void draw_solved(const std::string& path, const Settings& settings, const Theta& theta) {
-  std::vector<basin::examples::Series> curves;
+  std::vector<std::pair<std::string, std::vector<double>>> shares;
   for (Index length = settings.bits; length <= std::min(settings.test_bits, 16 * settings.bits); length *= 2) {
-    const Strings strings = test_strings(settings, length, std::min(settings.count, 100));
-    basin::examples::Series curve{std::to_string(length) + " bits", {}, {}};
-    for (const double share : solved_after(settings, theta, strings)) {
-      curve.x.push_back(static_cast<double>(curve.x.size()));
-      curve.y.push_back(share);
-    }
-    curves.push_back(std::move(curve));
+    const Problems strings = test_strings(settings, length, std::min(settings.count, 100));
+    shares.emplace_back(std::to_string(length) + " bits", solved_after(settler(settings, theta, length), strings));
   }
-  // All curves go on as they end: a string that has settled stays right.
-  double longest = 0;
-  for (const auto& curve : curves) longest = std::max(longest, curve.x.back());
-  for (auto& curve : curves) {
-    curve.x.push_back(longest);
-    curve.y.push_back(curve.y.back());
-  }
-  basin::write_png(path, basin::examples::line_chart(curves, {.title = "Test strings of which every cell is right",
-                                                              .x_label = "evaluations",
-                                                              .y_label = "share",
-                                                              .y_low = 0,
-                                                              .y_high = 1}));
+  basin::examples::draw_solved(path, "Test strings of which every cell is right", shares);
 }
 
 inline void draw_residual(const std::string& path, const Settings& settings, const Theta& theta) {
-  const Strings strings = test_strings(settings, std::min(settings.test_bits, 16 * settings.bits), 1);
-  const Settling seen = watch(settings, theta, strings, 0);
-  basin::write_png(
-      path, basin::examples::line_chart(
-                {seen.right, seen.residual},
-                {.title = "A string of " + std::to_string(strings.length()) + " bits", .x_label = "evaluations"}));
+  const Problems strings = watched(settings, 16 * settings.bits);
+  basin::examples::draw_residual(path, watch(settler(settings, theta, strings.cells()), strings, 0),
+                                 "A string of " + std::to_string(strings.cells()) + " bits");
 }
 
 inline void draw(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
@@ -135,7 +110,7 @@ inline void draw(const Settings& settings, const Trainer& trainer, const basin::
 inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
   const Theta& theta = trainer.parameters();
   basin::OrderedJson metrics, lengths = basin::OrderedJson::array();
-  metrics["parameters"] = Settled::param_count;
+  metrics["parameters"] = Network::Settled::param_count;
   metrics["iterations"] = training.iteration();
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
@@ -144,7 +119,8 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
   metrics["test_strings"] = settings.count;
   metrics["test_seed"] = settings.test_seed;
   for (const Index length : tested_lengths(settings)) {
-    const auto solved = measure(settings, theta, test_strings(settings, length, settings.count));
+    const auto solved = measure(settler(settings, theta, length), test_strings(settings, length, settings.count),
+                                std::to_string(length) + " bits");
     std::printf("%td bits: %.2f%% right, not converged %.2f%%, %.1f evaluations\n", length, 100 * solved.share(),
                 100 * solved.nonconverged_fraction(), solved.evaluations_mean());
     basin::OrderedJson one;
@@ -155,8 +131,9 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
   }
   metrics["lengths"] = lengths;
   const Index moderate = std::min(settings.test_bits, 4 * settings.bits);
-  const PathIndependence elsewhere =
-      path_independence(settings, theta, test_strings(settings, moderate, settings.count));
+  const basin::examples::PathIndependence elsewhere =
+      path_independence(settler(settings, theta, moderate), test_strings(settings, moderate, settings.count),
+                        settings.test_seed, test_start_stream);
   basin::OrderedJson random_starts;
   random_starts["bits"] = moderate;
   elsewhere.solved.write(random_starts);
@@ -168,7 +145,8 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
   basin::write_json(settings.out + "/metrics.json", metrics);
   draw(settings, trainer, training);
   std::printf("from random starts %.2f%% of %td bits right; %zu parameters; trained %.0f s\nwrote %s\n",
-              100 * elsewhere.solved.share(), moderate, Settled::param_count, training.seconds(), settings.out.c_str());
+              100 * elsewhere.solved.share(), moderate, Network::Settled::param_count, training.seconds(),
+              settings.out.c_str());
 }
 
 }  // namespace deq_sums

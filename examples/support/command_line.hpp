@@ -174,6 +174,16 @@ class CommandLine {
     const int most = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
     add("threads", threads, help, {0, most}).of_this_run();
   }
+  void add_settling_gradient(std::string& adjoint) {
+    add("adjoint", adjoint,
+        "The gradient: through all steps of training, exact at the equilibrium, five steps of it, or one",
+        {"unrolled", "implicit", "phantom", "jacobian_free"});
+  }
+  /// --full: these values of options, under their names, where the user gives no others.
+  void add_full(Json values, const std::string& help) {
+    full_ = app_.add_flag("--full", help);
+    full_values_ = std::move(values);
+  }
   void add_checkpoint_minutes(double& minutes) {
     add("checkpoint-minutes", minutes, "From one checkpoint to the next while it trains; 0: only at the end", {0, 1e6})
         .of_this_run();
@@ -191,6 +201,7 @@ class CommandLine {
     for (Option& option : options_) {
       if (option.as_given_->count() > 0) option.set_(option.text_, "--" + option.name_);
     }
+    if (full_ != nullptr && full_->count() > 0) take(full_values_, "--full");
     if (!settings_.empty()) take(read_json(settings_), settings_);
   }
 
@@ -263,6 +274,8 @@ class CommandLine {
   CLI::App app_;
   std::list<Option> options_;  // a list: CLI11 and callers keep the addresses
   std::string settings_;
+  CLI::Option* full_ = nullptr;
+  Json full_values_{};
 };
 
 /// A program's main: parses the command line and calls run(), whose result is the exit status. Errors are printed as

@@ -1,0 +1,92 @@
+#pragma once
+
+// What the user of deq_mazes can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+#include "maze.hpp"
+
+namespace deq_mazes {
+
+struct Settings {
+  std::string resume;
+  std::string evaluate;
+  std::string out = "deq_mazes_out";
+  int iterations = 2000;
+  int train_size = 13;
+  double train_loops = 0;
+  int batch = 32;
+  double rate = 2e-3;
+  std::string adjoint = "unrolled";
+  double start_noise = 0.5;
+  int size = 30;
+  int count = 100;
+  int min_path = 1;
+  int max_path = 1000000;
+  double loops = 0;
+  std::uint64_t test_seed = 1;
+  int max_evaluations = 0;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  double checkpoint_minutes = 2;
+
+  /// The mazes that it is tested on.
+  [[nodiscard]] Kind tested() const {
+    return {.size = size, .loops = loops, .min_path = min_path, .max_path = max_path};
+  }
+};
+
+inline constexpr const char* description = R"(Learns the way through small mazes, and finds it through large ones.
+
+Each pixel of a maze is a cell that sees whether it is open, the start or the goal, and the states of its eight
+neighbours, nothing else, and is to say whether the shortest way from the start to the goal passes through it. One rule
+for all pixels, whose states are left to settle: a deep equilibrium. What is known travels a pixel an evaluation, so that
+a long way takes more evaluations, and the equilibrium takes as many as it needs.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  deq_mazes                                       trains on at most 13 x 13 pixels, tests on 30 x 30
+  deq_mazes --full                                trains longer, as docs/deq_mazes.md shows
+  deq_mazes --evaluate deq_mazes_out --size 59 --count 1000
+  deq_mazes --evaluate deq_mazes_out --size 30 --min-path 100 --max-path 140 --count 1000
+  deq_mazes --resume deq_mazes_out
+
+In the output folder: metrics.json, checkpoint.safetensors, solved.png (mazes that are right against evaluations),
+settling.png and settling.gif (a maze that settles), residual.png (right pixels and the residual against evaluations)
+and loss.png. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume
+from.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add_resume(s.resume);
+  options.add_evaluate(s.evaluate);
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
+  options.add_out(s.out);
+  options.add_full({{"iterations", 12000}, {"train-size", 15}}, "Train longer, as docs/deq_mazes.md shows");
+  options.add("iterations", s.iterations, "Of training", {1, 100000000});
+  options.add("train-size", s.train_size, "Pixels along a side of the largest mazes in training", {5, 1023});
+  options.add("train-loops", s.train_loops,
+              "Half of the mazes in training have walls that are opened, with probabilities of up to so much",
+              {0.0, 1.0});
+  options.add("batch", s.batch, "Mazes an iteration, all of one size", {1, 65536});
+  options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
+  options.add_settling_gradient(s.adjoint);
+  options.add("start-noise", s.start_noise, "Standard deviation of the states where solves of training begin",
+              {0.0, 100.0});
+  options.add("size", s.size, "Pixels along a side of the mazes that it is tested on", {5, 1023}).of_this_run();
+  options.add("count", s.count, "Mazes that it is tested on", {1, 1000000}).of_this_run();
+  options.add("min-path", s.min_path, "Steps from start to goal of mazes that it is tested on, at least", {1, 1000000})
+      .of_this_run();
+  options.add("max-path", s.max_path, "And at most", {1, 1000000}).of_this_run();
+  options.add("loops", s.loops, "The probability that a wall of those mazes is opened", {0.0, 1.0}).of_this_run();
+  options.add("test-seed", s.test_seed, "The mazes that it is tested on follow from it", {0, UINT64_MAX}).of_this_run();
+  options
+      .add("max-evaluations", s.max_evaluations,
+           "At most so many in a test; 0: 500 and two for each pixel that may be open", {0, 100000000})
+      .of_this_run();
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
+}
+
+}  // namespace deq_mazes

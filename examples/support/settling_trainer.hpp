@@ -1,0 +1,111 @@
+#pragma once
+
+// Training of a SettlingNetwork: through the steps of Picard's iteration, of a number that is drawn anew each time, so
+// that an answer has to be right whenever it is looked at, and stay; or by the gradient of the state that as many steps
+// have reached, as if it were the equilibrium. Everything random is a function of the seed and the iteration, so a run
+// resumes bit for bit (basin/io/training.hpp).
+
+#include <cstdint>
+#include <string>
+
+#include "../support/settling.hpp"
+#include "../support/training_parts.hpp"
+#include "basin/io/training.hpp"
+#include "basin/train/clip.hpp"
+#include "basin/train/initial.hpp"
+#include "basin/train/loss.hpp"
+#include "basin/train/optimizer.hpp"
+#include "basin/train/schedule.hpp"
+#include "basin/train/value_and_gradient.hpp"
+
+namespace basin::examples {
+
+struct SettlingTraining {
+  int iterations = 1;
+  double rate = 1e-3;      ///< the highest of Adam: warmed up over 3%, then along half a cosine to 0
+  std::string adjoint{};   ///< "unrolled", or a name of SettlingNetwork::Adjoint
+  double start_noise = 0;  ///< standard deviation of the states where solves begin
+  std::uint64_t seed = 1;
+  Random starts{};  ///< the states where solves begin follow from it
+};
+
+/// `Draw` gives the problems of an iteration: Problems draw(iteration, share of the training that is over, steps),
+/// where it sets the number of steps.
+template <class Network, class Draw>
+class SettlingTrainer {
+ public:
+  using Settled = typename Network::Settled;
+  using Theta = typename Network::Theta;
+
+  SettlingTrainer(SettlingTraining training, Draw draw)
+      : settings_(std::move(training)),
+        draw_(std::move(draw)),
+        theta_(initial_parameters<float>(Settled{}, settings_.seed)),
+        moments_(adam().init(theta_)) {}
+
+  [[nodiscard]] const Theta& parameters() const { return theta_; }
+
+  [[nodiscard]] TrainingEnd run(Training& training) {
+    const OneCycle schedule{.total = settings_.iterations, .warm_fraction = 0.03, .final = 0};
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate(i, schedule(i)); });
+  }
+
+  /// Takes up what a training kept.
+  void resume(Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
+  }
+
+ private:
+  [[nodiscard]] Adam adam() const { return {.rate = settings_.rate}; }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    self.moments_.each(file.under("optimizer"));
+  }
+
+  [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
+    const auto iteration = static_cast<std::uint64_t>(i);
+    int steps = 1;
+    const Problems problems = draw_(iteration, static_cast<double>(i) / settings_.iterations, steps);
+    const State<float> start =
+        random_start(problems.inputs.shape.with_features(Network::features), settings_.start_noise,
+                     {settings_.starts.bits(iteration), settings_.starts.stream});
+    auto result = settings_.adjoint == "unrolled" ? gradient_of(Network::through(steps, start.view()), problems)
+                                                  : gradient_of(equilibrium_model(steps, start.view()), problems);
+    auto& gradient = result.gradient;
+    check_gradient(clip_by_global_norm(gradient, 0.5), i);
+    adam().step(theta_, gradient, moments_, rate_scale);
+    return result.loss;
+  }
+
+  /// Of the equilibrium, as far as `steps` evaluations settle it.
+  [[nodiscard]] Settled equilibrium_model(int steps, View<const float> start) const {
+    Settled model = Network::settled(steps);
+    auto& layer = model.template layer<Network::equilibrium>();
+    layer.adjoint = typename Network::Adjoint(settings_.adjoint);
+    layer.start = start;
+    return model;
+  }
+
+  struct Step {
+    double loss;
+    Theta gradient;
+  };
+
+  template <class Trained>
+  [[nodiscard]] Step gradient_of(const Trained& model, const Problems& problems) const {
+    const auto result = value_and_gradient(model, theta_.template as<Trained>(), problems.inputs.view(),
+                                           CrossEntropy{problems.answers});
+    return {result.value, result.gradient.template as<Settled>()};
+  }
+
+  SettlingTraining settings_;
+  Draw draw_;
+  Theta theta_;
+  AdamState<Settled, float> moments_;
+};
+
+}  // namespace basin::examples
