@@ -19,7 +19,7 @@ inline Problems test_mazes(const Settings& settings, const Kind& kind, Index cou
 inline Settler settler(const Settings& settings, const Theta& theta, Index size) {
   // In a perfect maze about half of the pixels are open, and what is known may have to pass through all of them.
   const Index most = settings.max_evaluations > 0 ? settings.max_evaluations : 500 + size * size;
-  return {theta, static_cast<int>(most)};
+  return {theta, static_cast<int>(most), {.damping = settings.damping}};
 }
 
 /// Some mazes and their name.

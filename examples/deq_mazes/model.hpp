@@ -1,11 +1,11 @@
 #pragma once
 
-// The model of deq_mazes: a state of eight numbers a pixel, and
+// The model of deq_mazes: a state of 16 numbers a pixel, and
 //
 //   f(z, u) = tanh(W2 relu(W1 * z + u) + b2),    u = W0 x + b0,    logits = W3 z + b3,
 //
-// where W1 * z is a convolution over 3 x 3 pixels, with 32 numbers inside, and x says whether a pixel is open, the
-// start, or the goal. 2,746 parameters, the same for all pixels; beyond the edge there is nothing.
+// where W1 * z is a convolution over 3 x 3 pixels, with 64 numbers inside, and x says whether a pixel is open, the
+// start, or the goal. 10,610 parameters, the same for all pixels; beyond the edge there is nothing.
 
 #include <vector>
 
@@ -23,7 +23,7 @@ using basin::State;
 using basin::View;
 using basin::examples::Problems;
 
-inline constexpr int features = 8, hidden = 32;
+inline constexpr int features = 16, hidden = 64;
 
 using Cell = basin::Injected<
     basin::Sequential<basin::Conv<features, hidden, 3>, basin::Relu, basin::Dense<hidden, features>, basin::Tanh>>;

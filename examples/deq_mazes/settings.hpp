@@ -20,6 +20,8 @@ struct Settings {
   int batch = 32;
   double rate = 2e-3;
   std::string adjoint = "unrolled";
+  double damping = 0.5;
+  double residual_weight = 0.1;
   double start_noise = 0.5;
   int size = 30;
   int count = 100;
@@ -72,6 +74,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("batch", s.batch, "Mazes an iteration, all of one size", {1, 65536});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
   options.add_settling_gradient(s.adjoint);
+  options.add(
+      "residual-weight", s.residual_weight,
+      "Of the mean square of what is left of the residual, in the loss, where the gradient is through all steps",
+      {0.0, 1000.0});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where solves of training begin",
               {0.0, 100.0});
   options.add("size", s.size, "Pixels along a side of the mazes that it is tested on", {5, 1023}).of_this_run();

@@ -47,8 +47,10 @@ using Trainer = basin::examples::SettlingTrainer<Network, Drawn>;
 
 inline Trainer trainer(const Settings& settings) {
   return Trainer({.iterations = settings.iterations,
+                  .solver = {.damping = settings.damping},
                   .rate = settings.rate,
                   .adjoint = settings.adjoint,
+                  .residual_weight = settings.residual_weight,
                   .start_noise = settings.start_noise,
                   .seed = settings.seed,
                   .starts = {settings.seed, start_stream}},

@@ -20,6 +20,7 @@
 #include "basin/core/state.hpp"
 #include "basin/core/status.hpp"
 #include "basin/deq/equilibrium.hpp"
+#include "basin/deq/residual_penalty.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "basin/fixed_point/solve.hpp"
 #include "basin/io/json.hpp"
@@ -41,13 +42,16 @@ struct SettlingNetwork {
   using Adjoint = AnyAdjoint<Implicit<>, Phantom, JacobianFree>;
   using Settled = Model<Adjoint>;
   /// What is trained through a number of steps: the same parameters.
-  using Steps = Model<Unrolled>;
+  using Steps = Sequential<Input, ResidualPenalty<Equilibrium<C, Picard, Unrolled>>, Head>;
   using Theta = Parameters<Settled, float>;
 
-  /// Differentiated through `steps` steps from `start`, which must live as long.
-  static Steps through(int steps, View<const float> start) {
+  /// Differentiated through `steps` steps from `start`, which must live as long, with so much of the mean square of
+  /// what is then left of the residual added to the loss.
+  static Steps through(const Picard& solver, int steps, View<const float> start, double residual_weight) {
     Steps model;
-    auto& layer = model.template layer<equilibrium>();
+    model.template layer<equilibrium>().weight = residual_weight / static_cast<double>(start.samples());
+    auto& layer = model.template layer<equilibrium>().equilibrium;
+    layer.solver = solver;
     layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps};
     layer.adjoint.tape = Kept{};
     layer.start = start;
@@ -57,8 +61,9 @@ struct SettlingNetwork {
   /// Settled once no number of any cell changes by more than a thousandth. While an answer is on its way from cell to
   /// cell, the few cells where it is change as much as ever: a norm that adds up over cells would find that little in a
   /// large problem, and a test for a residual that no longer falls would give up.
-  static Settled settled(int max_evaluations) {
+  static Settled settled(const Picard& solver, int max_evaluations) {
     Settled model;
+    model.template layer<equilibrium>().solver = solver;
     model.template layer<equilibrium>().stop = {.tolerance = 1e-3,
                                                 .absolute_tolerance = 0,
                                                 .norm = Norm::maximum,
@@ -156,8 +161,9 @@ class Settler {
   using Theta = typename Network::Theta;
 
   /// Refers to theta.
-  Settler(const Theta& theta, int max_evaluations) : theta_(theta), model_(Network::settled(max_evaluations)) {}
-  Settler(Theta&& temporary, int) = delete;
+  Settler(const Theta& theta, int max_evaluations, const Picard& solver = {})
+      : theta_(theta), model_(Network::settled(solver, max_evaluations)) {}
+  Settler(Theta&& temporary, int, const Picard& = {}) = delete;
 
   /// The equilibria of some inputs from `start`; observers see every iterate.
   template <class... Observers>

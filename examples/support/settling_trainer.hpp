@@ -22,9 +22,11 @@ namespace basin::examples {
 
 struct SettlingTraining {
   int iterations = 1;
-  double rate = 1e-3;      ///< the highest of Adam: warmed up over 3%, then along half a cosine to 0
-  std::string adjoint{};   ///< "unrolled", or a name of SettlingNetwork::Adjoint
-  double start_noise = 0;  ///< standard deviation of the states where solves begin
+  Picard solver{};
+  double rate = 1e-3;          ///< the highest of Adam: warmed up over 3%, then along half a cosine to 0
+  std::string adjoint{};       ///< "unrolled", or a name of SettlingNetwork::Adjoint
+  double residual_weight = 0;  ///< of the mean square of what is left of the residual, in the loss: under "unrolled"
+  double start_noise = 0;      ///< standard deviation of the states where solves begin
   std::uint64_t seed = 1;
   Random starts{};  ///< the states where solves begin follow from it
 };
@@ -73,8 +75,10 @@ class SettlingTrainer {
     const State<float> start =
         random_start(problems.inputs.shape.with_features(Network::features), settings_.start_noise,
                      {settings_.starts.bits(iteration), settings_.starts.stream});
-    auto result = settings_.adjoint == "unrolled" ? gradient_of(Network::through(steps, start.view()), problems)
-                                                  : gradient_of(equilibrium_model(steps, start.view()), problems);
+    auto result =
+        settings_.adjoint == "unrolled"
+            ? gradient_of(Network::through(settings_.solver, steps, start.view(), settings_.residual_weight), problems)
+            : gradient_of(equilibrium_model(steps, start.view()), problems);
     auto& gradient = result.gradient;
     check_gradient(clip_by_global_norm(gradient, 0.5), i);
     adam().step(theta_, gradient, moments_, rate_scale);
@@ -83,7 +87,7 @@ class SettlingTrainer {
 
   /// Of the equilibrium, as far as `steps` evaluations settle it.
   [[nodiscard]] Settled equilibrium_model(int steps, View<const float> start) const {
-    Settled model = Network::settled(steps);
+    Settled model = Network::settled(settings_.solver, steps);
     auto& layer = model.template layer<Network::equilibrium>();
     layer.adjoint = typename Network::Adjoint(settings_.adjoint);
     layer.start = start;
