@@ -23,11 +23,11 @@ inline void check_sizes(const Settings& settings) {
   constexpr double step = 1.0 * (2 * features + hidden) * sizeof(float);
   const auto squared = [](double size) { return size * size; };
   // Each thread keeps the steps of the mazes that it is at, as many as half of the pixels or more.
-  const double steps = squared(settings.train_size);
-  const double kept = steps * step * std::min(settings.batch, 8 * basin::threads());
+  const double largest = squared(settings.train_size);
+  const double at_once = std::min(std::max(1.0 * settings.pixels, largest), 8 * largest * basin::threads());
   basin::examples::check_memory(
-      "--batch " + std::to_string(settings.batch) + " and --train-size " + std::to_string(settings.train_size),
-      squared(settings.train_size) * (pixel * settings.batch + kept));
+      "--pixels " + std::to_string(settings.pixels) + " and --train-size " + std::to_string(settings.train_size),
+      pixel * settings.pixels + at_once * largest * step);
   basin::examples::check_memory(
       "--count " + std::to_string(settings.count) + " and --size " + std::to_string(settings.size),
       3 * pixel * settings.count * squared(settings.size));

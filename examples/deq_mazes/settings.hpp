@@ -17,7 +17,7 @@ struct Settings {
   int iterations = 2000;
   int train_size = 13;
   double train_loops = 0;
-  int batch = 32;
+  int pixels = 5400;
   double rate = 2e-3;
   std::string adjoint = "unrolled";
   double damping = 0.5;
@@ -71,7 +71,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("train-loops", s.train_loops,
               "Half of the mazes in training have walls that are opened, with probabilities of up to so much",
               {0.0, 1.0});
-  options.add("batch", s.batch, "Mazes an iteration, all of one size", {1, 65536});
+  options.add("pixels", s.pixels, "Of all mazes of an iteration together, about; they are all of one size",
+              {25, 100000000});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
   options.add_settling_gradient(s.adjoint);
   options.add(

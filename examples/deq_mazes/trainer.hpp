@@ -23,17 +23,18 @@ enum Stream : std::uint64_t {
 
 /// The mazes of an iteration.
 struct Drawn {
-  int size;      ///< pixels of the largest
-  int batch;     ///< mazes, all of one size
+  int size;      ///< pixels along a side of the largest
+  int pixels;    ///< of all mazes together, about: all of one size, the more of them the smaller they are
   double loops;  ///< every other iteration has mazes with loops, opened with a probability of up to so much
   std::uint64_t seed;
 
   [[nodiscard]] Problems operator()(std::uint64_t iteration, double share, int& steps) const {
     const auto random = [&](Stream stream) { return basin::Random{seed, stream}; };
-    const basin::examples::Curriculum rooms{.least = 2, .most = (size - 1) / 2, .growing = 0.5};
+    const basin::examples::Curriculum rooms{.least = 2, .most = (size - 1) / 2, .growing = 0.6};
     Kind kind{.size = 2 * rooms.size(share, random(size_stream).uniform(iteration)) + 1};
     if (iteration % 2 == 1) kind.loops = loops * random(loops_stream).uniform(iteration);
-    const std::vector<Maze> mazes = random_mazes(kind, batch, random(maze_stream).bits(iteration), maze_stream);
+    const Index count = std::max<Index>(1, pixels / (kind.size * kind.size));
+    const std::vector<Maze> mazes = random_mazes(kind, count, random(maze_stream).bits(iteration), maze_stream);
     // Before so many steps no rule that sees a pixel's neighbours can know.
     Index least = 1;
     for (const Maze& maze : mazes) least = std::max({least, maze.dead_end_rounds(), maze.path_length()});
@@ -54,7 +55,7 @@ inline Trainer trainer(const Settings& settings) {
                   .start_noise = settings.start_noise,
                   .seed = settings.seed,
                   .starts = {settings.seed, start_stream}},
-                 {settings.train_size, settings.batch, settings.train_loops, settings.seed});
+                 {settings.train_size, settings.pixels, settings.train_loops, settings.seed});
 }
 
 }  // namespace deq_mazes

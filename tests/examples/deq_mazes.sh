@@ -5,14 +5,14 @@
 # with a message that says so.
 . "$(dirname "$0")/expect.sh"
 
-small="--iterations 20 --batch 8 --train-size 7"
+small="--iterations 20 --pixels 400 --train-size 7"
 tested="--size 9 --count 4 --max-evaluations 60"
 
 "$program" $small $tested --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors solved.png settling.png settling.gif residual.png loss.png
 measured one parameters iterations size test_mazes solved solved_when_converged nonconverged_fraction \
   evaluations_mean train_seconds peak_rss_bytes
-[ "$(value one parameters)" = 2746 ] || fail "$(value one parameters) parameters"
+[ "$(value one parameters)" = 10610 ] || fail "$(value one parameters) parameters"
 [ "$(grep -c '"mazes": ' one/metrics.json)" = 7 ] || fail "not measured on what was asked for and six kinds beside it"
 "$program" $small $tested --threads 2 --out two >two.log
 same one two
