@@ -48,6 +48,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
                             .checkpoint_minutes = settings.checkpoint_minutes,
                             .label = {.program = command_line.program(), .settings = command_line.settings()}});
   if (!from.empty()) trainer.resume(training, from);
+  if (from.empty() && !settings.begin_with.empty()) {
+    trainer.begin_with(basin::examples::checkpoint_at(settings.begin_with), command_line.program());
+  }
   if (trains) {
     std::printf("mazes of 5 to %d pixels; %zu parameters; %d threads\n", settings.train_size,
                 Network::Settled::param_count, basin::threads());

@@ -13,15 +13,17 @@ namespace deq_mazes {
 struct Settings {
   std::string resume;
   std::string evaluate;
+  std::string begin_with;
   std::string out = "deq_mazes_out";
-  int iterations = 2000;
-  int train_size = 13;
+  int iterations = 1500;
+  int train_size = 11;
+  double growing = 0.6;
   double train_loops = 0;
   int pixels = 5400;
   double rate = 2e-3;
   std::string adjoint = "unrolled";
   double damping = 0.5;
-  double residual_weight = 0.1;
+  double residual_weight = 5;
   double start_noise = 0.5;
   int size = 30;
   int count = 100;
@@ -49,7 +51,7 @@ a long way takes more evaluations, and the equilibrium takes as many as it needs
 
 inline constexpr const char* footer = R"(
 Examples:
-  deq_mazes                                       trains on at most 13 x 13 pixels, tests on 30 x 30
+  deq_mazes                                       trains on at most 11 x 11 pixels, tests on 30 x 30
   deq_mazes --full                                trains longer, as docs/deq_mazes.md shows
   deq_mazes --evaluate deq_mazes_out --size 59 --count 1000
   deq_mazes --evaluate deq_mazes_out --size 30 --min-path 100 --max-path 140 --count 1000
@@ -63,11 +65,14 @@ from.)";
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
+  options.add("begin-with", s.begin_with, "Train on from the parameters of this checkpoint, or this folder's, anew")
+      .of_this_run();
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
-  options.add_full({{"iterations", 12000}, {"train-size", 15}}, "Train longer, as docs/deq_mazes.md shows");
+  options.add_full({{"iterations", 6000}, {"train-size", 15}}, "Train longer, as docs/deq_mazes.md shows");
   options.add("iterations", s.iterations, "Of training", {1, 100000000});
   options.add("train-size", s.train_size, "Pixels along a side of the largest mazes in training", {5, 1023});
+  options.add("growing", s.growing, "The share of the training over which mazes grow to that size", {1e-6, 1.0});
   options.add("train-loops", s.train_loops,
               "Half of the mazes in training have walls that are opened, with probabilities of up to so much",
               {0.0, 1.0});
@@ -75,10 +80,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
               {25, 100000000});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
   options.add_settling_gradient(s.adjoint);
-  options.add(
-      "residual-weight", s.residual_weight,
-      "Of the mean square of what is left of the residual, in the loss, where the gradient is through all steps",
-      {0.0, 1000.0});
+  options.add("residual-weight", s.residual_weight,
+              "Of the mean square of what is left of the residual, in the loss, where the gradient is through all "
+              "steps; it grows to this value with the cube of the share of the training that is over",
+              {0.0, 1000.0});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where solves of training begin",
               {0.0, 100.0});
   options.add("size", s.size, "Pixels along a side of the mazes that it is tested on", {5, 1023}).of_this_run();

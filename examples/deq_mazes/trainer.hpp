@@ -23,14 +23,15 @@ enum Stream : std::uint64_t {
 
 /// The mazes of an iteration.
 struct Drawn {
-  int size;      ///< pixels along a side of the largest
-  int pixels;    ///< of all mazes together, about: all of one size, the more of them the smaller they are
-  double loops;  ///< every other iteration has mazes with loops, opened with a probability of up to so much
+  int size;        ///< pixels along a side of the largest
+  int pixels;      ///< of all mazes together, about: all of one size, the more of them the smaller they are
+  double growing;  ///< the share of the training over which mazes grow to that size
+  double loops;    ///< every other iteration has mazes with loops, opened with a probability of up to so much
   std::uint64_t seed;
 
   [[nodiscard]] Problems operator()(std::uint64_t iteration, double share, int& steps) const {
     const auto random = [&](Stream stream) { return basin::Random{seed, stream}; };
-    const basin::examples::Curriculum rooms{.least = 2, .most = (size - 1) / 2, .growing = 0.6};
+    const basin::examples::Curriculum rooms{.least = 2, .most = (size - 1) / 2, .growing = growing};
     Kind kind{.size = 2 * rooms.size(share, random(size_stream).uniform(iteration)) + 1};
     if (iteration % 2 == 1) kind.loops = loops * random(loops_stream).uniform(iteration);
     const Index count = std::max<Index>(1, pixels / (kind.size * kind.size));
@@ -55,7 +56,7 @@ inline Trainer trainer(const Settings& settings) {
                   .start_noise = settings.start_noise,
                   .seed = settings.seed,
                   .starts = {settings.seed, start_stream}},
-                 {settings.train_size, settings.pixels, settings.train_loops, settings.seed});
+                 {settings.train_size, settings.pixels, settings.growing, settings.train_loops, settings.seed});
 }
 
 }  // namespace deq_mazes

@@ -193,7 +193,7 @@ class CommandLine {
   void parse(int argc, char** argv) {
     for (int i = 1; i + 1 < argc; ++i) {
       const std::string one = argv[i], next = argv[i + 1];
-      if (is_option(one) && is_option(next) && one != "--help" && one != "--version") {
+      if (takes_value(one) && is_option(next) && one != "--help" && one != "--version") {
         throw UsageError(one + " needs a value, and what follows is the option " + next);
       }
     }
@@ -261,6 +261,8 @@ class CommandLine {
   [[nodiscard]] bool is_option(const std::string& text) const {
     return text.starts_with("--") && app_.get_option_no_throw(text) != nullptr;
   }
+
+  [[nodiscard]] bool takes_value(const std::string& text) const { return is_option(text) && text != "--full"; }
 
   [[nodiscard]] std::string names() const {
     std::string all;

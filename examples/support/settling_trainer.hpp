@@ -23,10 +23,12 @@ namespace basin::examples {
 struct SettlingTraining {
   int iterations = 1;
   Picard solver{};
-  double rate = 1e-3;          ///< the highest of Adam: warmed up over 3%, then along half a cosine to 0
-  std::string adjoint{};       ///< "unrolled", or a name of SettlingNetwork::Adjoint
-  double residual_weight = 0;  ///< of the mean square of what is left of the residual, in the loss: under "unrolled"
-  double start_noise = 0;      ///< standard deviation of the states where solves begin
+  double rate = 1e-3;     ///< the highest of Adam: warmed up over 3%, then along half a cosine to 0
+  std::string adjoint{};  ///< "unrolled", or a name of SettlingNetwork::Adjoint
+  /// Of the mean square of what is left of the residual, in the loss, at the end: under "unrolled". It grows with the
+  /// cube of the share of the training that is over: first the answer is to be learned, and then to be settled.
+  double residual_weight = 0;
+  double start_noise = 0;  ///< standard deviation of the states where solves begin
   std::uint64_t seed = 1;
   Random starts{};  ///< the states where solves begin follow from it
 };
@@ -53,6 +55,12 @@ class SettlingTrainer {
                         [&](std::int64_t i) { return iterate(i, schedule(i)); });
   }
 
+  /// Begins with the parameters of a checkpoint of the same program. Throws FileError for one that does not fit.
+  void begin_with(const std::string& path, const std::string& program) {
+    CheckpointReader file(path, program);
+    file("", theta_);
+  }
+
   /// Takes up what a training kept.
   void resume(Training& training, const std::string& path) {
     training.resume(path, [this](auto& file) { visit(file, *this); });
@@ -71,14 +79,16 @@ class SettlingTrainer {
   [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
     const auto iteration = static_cast<std::uint64_t>(i);
     int steps = 1;
-    const Problems problems = draw_(iteration, static_cast<double>(i) / settings_.iterations, steps);
+    const double share = static_cast<double>(i) / settings_.iterations;
+    const Problems problems = draw_(iteration, share, steps);
     const State<float> start =
         random_start(problems.inputs.shape.with_features(Network::features), settings_.start_noise,
                      {settings_.starts.bits(iteration), settings_.starts.stream});
-    auto result =
-        settings_.adjoint == "unrolled"
-            ? gradient_of(Network::through(settings_.solver, steps, start.view(), settings_.residual_weight), problems)
-            : gradient_of(equilibrium_model(steps, start.view()), problems);
+    auto result = settings_.adjoint == "unrolled"
+                      ? gradient_of(Network::through(settings_.solver, steps, start.view(),
+                                                     settings_.residual_weight * share * share * share),
+                                    problems)
+                      : gradient_of(equilibrium_model(steps, start.view()), problems);
     auto& gradient = result.gradient;
     check_gradient(clip_by_global_norm(gradient, 0.5), i);
     adam().step(theta_, gradient, moments_, rate_scale);
