@@ -1,0 +1,133 @@
+#pragma once
+
+// Training of deq_text, for each of its models. Everything random is a function of the seed and the iteration, so a run
+// resumes bit for bit (basin/io/training.hpp).
+
+#include <cstdint>
+#include <string>
+
+#include "../support/settling.hpp"
+#include "../support/training_parts.hpp"
+#include "basin/io/training.hpp"
+#include "basin/train/average.hpp"
+#include "basin/train/clip.hpp"
+#include "basin/train/loss.hpp"
+#include "basin/train/muon.hpp"
+#include "basin/train/schedule.hpp"
+#include "basin/train/value_and_gradient.hpp"
+#include "model.hpp"
+#include "settings.hpp"
+
+namespace deq_text {
+
+/// The streams of random numbers, one a use.
+enum Stream : std::uint64_t { window_stream = 1, steps_stream, writing_stream };
+
+/// M is Settled, whose parameters are those of the tied layers too, or Untied.
+template <class M>
+class Trainer {
+ public:
+  using Theta = basin::Parameters<M, float>;
+
+  /// `text` must live as long.
+  Trainer(const Settings& settings, const std::vector<Token>& text)
+      : settings_(settings), text_(text), theta_(initial_theta<M>(settings.seed)), average_(theta_, 0.99) {}
+
+  /// The mean over the last steps.
+  [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
+  [[nodiscard]] const basin::Report& solves() const { return solves_; }  ///< of the training
+
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate(i, training); });
+  }
+
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
+  }
+
+  struct Step {
+    double loss;
+    Theta gradient;
+    basin::Report report;
+  };
+
+  /// Of some windows, with so many steps if it goes through steps.
+  [[nodiscard]] Step gradient_of(const Windows& windows, int steps) const {
+    const State<float> start = start_of(theta_.span(), windows.tokens.view());
+    if constexpr (std::is_same_v<M, Untied>) {
+      return gradient_of(untied_model(start.view()), windows);
+    } else if (settings_.model == "tied" || settings_.adjoint == "unrolled") {
+      return gradient_of(unrolled_model(steps, 0, start.view()), windows);
+    } else {
+      Settled model = settled_model(settings_.tolerance, settings_.max_evaluations, start.view());
+      middle(model).adjoint = Adjoint(settings_.adjoint);
+      return gradient_of(model, windows);
+    }
+  }
+
+ private:
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    self.average_.each(file.under("average"));
+    self.matrices_.each(file.under("muon"));
+    self.tables_.each(file.under("adam"));
+  }
+
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
+    const auto iteration = static_cast<std::uint64_t>(i);
+    const basin::Random of_windows{settings_.seed, window_stream}, of_steps{settings_.seed, steps_stream};
+    const Windows windows =
+        random_windows(text_, settings_.context, settings_.batch, {of_windows.bits(iteration), window_stream});
+    const int more = static_cast<int>(of_steps.below(iteration, static_cast<std::uint64_t>(settings_.steps) + 1));
+    Step step = gradient_of(windows, settings_.model == "tied" ? layers : settings_.steps + more);
+    basin::examples::check_gradient(basin::clip_by_global_norm(step.gradient, 1.0), i);
+    move(step.gradient, rate_scale(training.share()));
+    average_.take(theta_);
+    solves_ += step.report;
+    return step.loss;
+  }
+
+  /// Warmed up, then even, then along a line to zero.
+  [[nodiscard]] static double rate_scale(double share) {
+    return std::min({1.0, share / 0.02 + 0.01, (1 - share) / 0.6});
+  }
+
+  /// Muon for the matrices inside; Adam for the table and the logits, of which most rows say nothing in most steps.
+  void move(basin::Parameters<M, float>& gradient, double scale) {
+    basin::Parameters<M, float> of_tables;
+    for (const basin::Leaf& leaf : basin::leaves_of<M>()) {
+      if (leaf.name != "embedding" && leaf.name != "body.1.weight") continue;
+      const auto part = [&](auto& of) {
+        return of.vector().segment(static_cast<Index>(leaf.offset), static_cast<Index>(leaf.size));
+      };
+      part(of_tables) = part(gradient);
+      part(gradient).setZero();
+    }
+    const basin::Muon muon{.rate = settings_.rate,
+                           .weight_decay = settings_.decay,
+                           .vectors = {.rate = 0.3 * settings_.rate, .beta2 = 0.99}};
+    muon.step(theta_, gradient, matrices_, scale);
+    basin::Adam{.rate = 0.3 * settings_.rate, .beta2 = 0.99}.step(theta_, of_tables, tables_, scale);
+  }
+
+  template <class Trained>
+  [[nodiscard]] Step gradient_of(const Trained& model, const Windows& windows) const {
+    auto result = basin::value_and_gradient(model, theta_.template as<Trained>(), windows.tokens.view(),
+                                            basin::CrossEntropy{windows.labels});
+    return {result.value, result.gradient.template as<M>(), result.report};
+  }
+
+  Settings settings_;
+  const std::vector<Token>& text_;
+  Theta theta_;
+  basin::WeightAverage<M, float> average_;
+  basin::MuonState<M, float> matrices_;
+  basin::AdamState<M, float> tables_;
+  basin::Report solves_;
+};
+
+}  // namespace deq_text
