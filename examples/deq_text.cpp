@@ -10,8 +10,8 @@
 
 #include "deq_text/measuring.hpp"
 #include "deq_text/settings.hpp"
+#include "deq_text/showing.hpp"
 #include "deq_text/trainer.hpp"
-#include "support/process.hpp"
 
 namespace deq_text {
 
@@ -30,20 +30,22 @@ int run(const Settings& settings, const Text& text, const std::string& from,
     std::printf("%s: %zu characters; %zu parameters; %d threads\n", text.name.c_str(), text.training.size(),
                 M::param_count, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }
-  quick(settings, trainer.parameters(), text);
-  std::printf("%.1f s\n", training.seconds());
+  show(settings, trainer, training, text);
   return 0;
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   fill_up(settings);
   basin::set_threads(settings.threads);
-  basin::examples::prepare_outputs(settings.out, {"metrics.json"});
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "text.txt", "evaluations.png", "residual.png",
+                                                  "thinking.png", "settling.gif", "loss.png"});
   Text text = settings.data.empty() ? split_text("tales", tales(200000, 1), settings.context)
                                     : split_text(settings.data, read_text(settings.data), settings.context);
   if (settings.held_back > 0) hold_back(text, settings.held_back);

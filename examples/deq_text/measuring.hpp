@@ -1,51 +1,139 @@
 #pragma once
-#include <cstdio>
+
+// What deq_text measures: the loss on text that it was not trained on, at the equilibrium and before it, and the memory
+// that a step of training takes.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "../support/process.hpp"
+#include "basin/io/json.hpp"
+#include "basin/train/loss.hpp"
+#include "basin/train/value_and_gradient.hpp"
+#include "model.hpp"
+#include "settings.hpp"
 #include "trainer.hpp"
+
 namespace deq_text {
+
+/// The windows that are measured: end to end, so that each character of the text is said once.
+inline Windows test_windows(const Settings& settings, const Text& text) {
+  return windows_in_order(text.validation, settings.context, settings.context,
+                          settings.windows > 0 ? settings.windows : std::ssize(text.validation));
+}
+
+/// Losses of some windows, in nats, and how their solves ended.
 struct Measured {
-  double loss = 0, second_half = 0, nonconverged = 0, evaluations = 0;
+  std::vector<double> losses;  ///< of each window, the mean over its characters
+  double late = 0;             ///< the mean over the second halves of the windows, whose characters know the first
+  std::vector<basin::SampleOutcome> samples;
+  basin::Report report;
+
+  [[nodiscard]] double loss() const {
+    return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
+  }
+  [[nodiscard]] double nonconverged_fraction() const { return report.forward.nonconverged_fraction(); }
+  [[nodiscard]] double evaluations_mean() const { return report.forward.mean_evaluations(); }
+  /// The loss of some of them.
+  [[nodiscard]] double loss_of(const std::vector<std::size_t>& some) const {
+    double sum = 0;
+    for (const std::size_t n : some) sum += losses[n];
+    return sum / static_cast<double>(some.size());
+  }
 };
 
-template <class Tested>
-Measured loss_of(const Tested& model, const basin::Parameters<Tested, float>& theta, const Windows& windows) {
-  const auto p = basin::predict(model, theta, windows.tokens.view());
-  Measured m;
-  Index cells = windows.context(), n = 0;
-  for (Index s = 0; s < windows.count(); ++s)
-    for (Index i = 0; i < cells; ++i, ++n) {
-      const auto y = p.output.view().matrix().col(n).template cast<double>().array();
-      const double most = y.maxCoeff();
-      const double l = most + std::log((y - most).exp().sum()) - y[windows.labels[static_cast<std::size_t>(n)]];
-      m.loss += l;
-      if (2 * i >= cells) m.second_half += l;
-    }
-  m.loss /= static_cast<double>(n);
-  m.second_half /= static_cast<double>(n) / 2;
-  m.nonconverged = p.report.forward.nonconverged_fraction();
-  m.evaluations = p.report.forward.mean_evaluations();
-  return m;
+/// The cross-entropy of one character.
+inline double loss_of(const float* logits, int label) {
+  const Eigen::Map<const Eigen::Array<float, alphabet, 1>> all(logits);
+  const Eigen::Array<double, alphabet, 1> y = all.cast<double>();
+  const double most = y.maxCoeff();
+  return most + std::log((y - most).exp().sum()) - y[label];
 }
 
-template <class M>
-void quick(const Settings& settings, const basin::Parameters<M, float>& theta, const Text& text) {
-  const Windows windows = windows_in_order(text.validation, settings.context, settings.context,
-                                           settings.windows ? settings.windows : 100000);
+inline Measured measure(const basin::Prediction<float>& prediction, const Windows& windows) {
+  Measured measured{{}, 0, prediction.samples, prediction.report};
+  const Index context = windows.context();
+  for (Index n = 0; n < windows.count(); ++n) {
+    double first = 0, second = 0;
+    for (Index i = 0; i < context; ++i) {
+      const Index cell = n * context + i;
+      (2 * i < context ? first : second) +=
+          loss_of(prediction.output.values.data() + cell * alphabet, windows.labels[static_cast<std::size_t>(cell)]);
+    }
+    measured.losses.push_back((first + second) / static_cast<double>(context));
+    measured.late += second / static_cast<double>(context / 2 * windows.count());
+  }
+  return measured;
+}
+
+/// Logits at the equilibrium, or after so many evaluations at most.
+inline basin::Prediction<float> read_settled(const Settings& settings, const Theta& theta, const Windows& windows,
+                                             int max_evaluations) {
   const State<float> start = start_of(theta.span(), windows.tokens.view());
-  const auto say = [](const char* what, int k, const Measured& m) {
-    std::printf("%s %d: loss %.4f second half %.4f  nonconverged %.3f evaluations %.2f\n", what, k, m.loss,
-                m.second_half, m.nonconverged, m.evaluations);
-  };
+  return basin::predict(settled_model(settings.tolerance, max_evaluations, start.view()), theta, windows.tokens.view());
+}
+
+/// Logits of an explicit network: of Settled the tied layers.
+template <class M>
+basin::Prediction<float> read_plainly(const basin::Parameters<M, float>& theta, const Windows& windows) {
+  const State<float> start = start_of(theta.span(), windows.tokens.view());
   if constexpr (std::is_same_v<M, Untied>) {
-    say("untied", 4, loss_of(untied_model(start.view()), theta, windows));
+    return basin::predict(untied_model(start.view()), theta, windows.tokens.view());
   } else {
-    for (const int k : {2, 4, 6, 8, 16, 32}) {
-      const auto t = theta.template as<Unrolled>();
-      say("steps", k, loss_of(unrolled_model(k, 0, start.view()), t, windows));
-    }
-    for (const double tol : {1e-1, 1e-2, 1e-3}) {
-      say("tolerance 1e", static_cast<int>(std::log10(tol)),
-          loss_of(settled_model(tol, 60, start.view()), theta, windows));
-    }
+    return basin::predict(unrolled_model(layers, 0, start.view()), theta.template as<Unrolled>(),
+                          windows.tokens.view());
   }
 }
+
+/// Losses by the number of evaluations that a solve may take, of all windows, and of the quarters of them that took
+/// the fewest and the most by themselves.
+struct Thinking {
+  std::vector<int> allowed{};
+  std::vector<double> all{}, soonest{}, latest{};
+};
+
+inline Thinking think(const Settings& settings, const Theta& theta, const Windows& windows, const Measured& settled) {
+  std::vector<std::size_t> order(static_cast<std::size_t>(windows.count()));
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return settled.samples[a].forward.front().evaluations < settled.samples[b].forward.front().evaluations;
+  });
+  const auto quarter = static_cast<std::ptrdiff_t>((order.size() + 3) / 4);
+  const std::vector<std::size_t> soonest(order.begin(), order.begin() + quarter),
+      latest(order.end() - quarter, order.end());
+  Thinking thinking;
+  for (const int allowed : {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32}) {
+    const Measured some = measure(read_settled(settings, theta, windows, allowed), windows);
+    thinking.allowed.push_back(allowed);
+    thinking.all.push_back(some.loss());
+    thinking.soonest.push_back(some.loss_of(soonest));
+    thinking.latest.push_back(some.loss_of(latest));
+  }
+  return thinking;
+}
+
+/// The largest memory of a process that makes one step of training, with so many evaluations, no more and no fewer.
+struct StepMemory {
+  std::string adjoint;
+  std::vector<int> evaluations{};
+  std::vector<std::int64_t> bytes{};
+};
+
+inline StepMemory step_memory(const Settings& settings, const std::string& adjoint, const Text& text) {
+  StepMemory memory{adjoint};
+  for (const int evaluations : {8, 16, 32}) {
+    memory.evaluations.push_back(evaluations);
+    memory.bytes.push_back(basin::examples::peak_rss_of([&] {
+      const Trainer<Settled> trainer(settings, text.training);
+      (void)trainer.gradient_of(windows_in_order(text.training, settings.context, settings.context, 1),
+                                {adjoint, evaluations, 1e-30, evaluations});
+    }));
+  }
+  return memory;
+}
+
 }  // namespace deq_text

@@ -22,7 +22,8 @@ struct Settings {
   int context = 0;
   int batch = 0;
   int steps = 0;
-  int settling = 0;
+  double settling = 0.3;
+  double start_noise = 0;
   double rate = 0;
   double decay = 0;
   double tolerance = 1e-3;
@@ -65,14 +66,18 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("model", s.model,
               "An equilibrium, or four layers of the same cell, with the same parameters or their own",
               {"deq", "tied", "untied"});
-  options.add("adjoint", s.adjoint,
-              "The gradient of the equilibrium: through steps of training, exact, five steps of it, or one",
-              {"unrolled", "implicit", "phantom", "jacobian_free"});
+  options.add(
+      "adjoint", s.adjoint,
+      "The gradient in the last part of the training: through steps as before, or of the equilibrium: exact, five "
+      "steps of it, or one",
+      {"unrolled", "implicit", "phantom", "jacobian_free"});
   options.add("iterations", s.iterations, "Of training; 0: 1,000, or 12,000 with --full", {0, 100000000});
   options.add("minutes", s.minutes, "Of training at most; 0: no limit", {0.0, 1e6}).of_this_run();
   options.add("context", s.context, "Characters of a window; 0: 64, or 128 with --full", {0, 4096});
   options.add("batch", s.batch, "Windows an iteration; 0: 16", {0, 65536});
   options.add("steps", s.steps, "Of training: so many to twice as many, drawn anew each time; 0: 4", {0, 1000});
+  options.add("settling", s.settling, "The share of the training that the last part is", {0.0, 1.0});
+  options.add("start-noise", s.start_noise, "Standard deviation of noise where solves of training begin", {0.0, 100.0});
   options.add("rate", s.rate, "Highest rate of Muon; 0: 0.01", {0.0, 1.0});
   options.add("decay", s.decay, "Of weights", {0.0, 10.0});
   options.add("tolerance", s.tolerance, "Relative, of the equilibrium where it is tested", {1e-12, 1.0}).of_this_run();

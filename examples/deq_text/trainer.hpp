@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "../support/process.hpp"
 #include "../support/settling.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
@@ -21,7 +22,7 @@
 namespace deq_text {
 
 /// The streams of random numbers, one a use.
-enum Stream : std::uint64_t { window_stream = 1, steps_stream, writing_stream };
+enum Stream : std::uint64_t { window_stream = 1, steps_stream, start_stream, writing_stream };
 
 /// M is Settled, whose parameters are those of the tied layers too, or Untied.
 template <class M>
@@ -35,7 +36,8 @@ class Trainer {
 
   /// The mean over the last steps.
   [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
-  [[nodiscard]] const basin::Report& solves() const { return solves_; }  ///< of the training
+  [[nodiscard]] const basin::Report& solves() const { return solves_; }  ///< of the training of this process
+  [[nodiscard]] double cpu_seconds() const { return cpu_seconds_; }      ///< likewise, of all threads
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
     return training.run([this](auto& file) { visit(file, *this); },
@@ -53,16 +55,26 @@ class Trainer {
     basin::Report report;
   };
 
-  /// Of some windows, with so many steps if it goes through steps.
-  [[nodiscard]] Step gradient_of(const Windows& windows, int steps) const {
-    const State<float> start = start_of(theta_.span(), windows.tokens.view());
+  /// How the gradient of an equilibrium comes about.
+  struct Way {
+    std::string adjoint = "unrolled";
+    int steps = layers;       ///< if it is unrolled, or the model one of tied layers
+    double tolerance = 1e-2;  ///< of the equilibrium otherwise
+    int max_evaluations = 30;
+  };
+
+  /// Of some windows.
+  [[nodiscard]] Step gradient_of(const Windows& windows, const Way& way, double start_noise = 0,
+                                 const basin::Random& noise = {}) const {
+    State<float> start = start_of(theta_.span(), windows.tokens.view());
+    if (start_noise > 0) start.values += basin::examples::random_start(start.shape, start_noise, noise).values;
     if constexpr (std::is_same_v<M, Untied>) {
       return gradient_of(untied_model(start.view()), windows);
-    } else if (settings_.model == "tied" || settings_.adjoint == "unrolled") {
-      return gradient_of(unrolled_model(steps, 0, start.view()), windows);
+    } else if (way.adjoint == "unrolled") {
+      return gradient_of(unrolled_model(way.steps, 0, start.view()), windows);
     } else {
-      Settled model = settled_model(settings_.tolerance, settings_.max_evaluations, start.view());
-      middle(model).adjoint = Adjoint(settings_.adjoint);
+      Settled model = settled_model(way.tolerance, way.max_evaluations, start.view());
+      middle(model).adjoint = Adjoint(way.adjoint);
       return gradient_of(model, windows);
     }
   }
@@ -79,11 +91,16 @@ class Trainer {
 
   [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
-    const basin::Random of_windows{settings_.seed, window_stream}, of_steps{settings_.seed, steps_stream};
-    const Windows windows =
-        random_windows(text_, settings_.context, settings_.batch, {of_windows.bits(iteration), window_stream});
-    const int more = static_cast<int>(of_steps.below(iteration, static_cast<std::uint64_t>(settings_.steps) + 1));
-    Step step = gradient_of(windows, settings_.model == "tied" ? layers : settings_.steps + more);
+    const auto random = [&](Stream stream) { return basin::Random{settings_.seed, stream}; };
+    const Windows windows = random_windows(text_, settings_.context, settings_.batch,
+                                           {random(window_stream).bits(iteration), window_stream});
+    Way way;
+    if (settings_.model == "deq") {
+      const auto more = random(steps_stream).below(iteration, static_cast<std::uint64_t>(settings_.steps) + 1);
+      way.steps = settings_.steps + static_cast<int>(more);
+      if (training.share() >= 1 - settings_.settling) way.adjoint = settings_.adjoint;
+    }
+    Step step = gradient_of(windows, way, settings_.start_noise, {random(start_stream).bits(iteration), start_stream});
     basin::examples::check_gradient(basin::clip_by_global_norm(step.gradient, 1.0), i);
     move(step.gradient, rate_scale(training.share()));
     average_.take(theta_);
@@ -128,6 +145,7 @@ class Trainer {
   basin::MuonState<M, float> matrices_;
   basin::AdamState<M, float> tables_;
   basin::Report solves_;
+  double cpu_seconds_ = 0;
 };
 
 }  // namespace deq_text
