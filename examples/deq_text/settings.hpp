@@ -16,16 +16,16 @@ struct Settings {
   std::string evaluate;
   std::string out = "deq_text_out";
   std::string model = "deq";
-  std::string adjoint = "unrolled";
+  std::string adjoint = "phantom";
   int iterations = 0;
   double minutes = 0;
   int context = 0;
   int batch = 0;
   int steps = 0;
-  double settling = 0.3;
+  double settling = 0.4;
   double start_noise = 0;
   double rate = 0;
-  double decay = 0;
+  double decay = 0.3;
   double tolerance = 1e-3;
   int max_evaluations = 60;
   int windows = 0;
@@ -71,7 +71,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       "The gradient in the last part of the training: through steps as before, or of the equilibrium: exact, five "
       "steps of it, or one",
       {"unrolled", "implicit", "phantom", "jacobian_free"});
-  options.add("iterations", s.iterations, "Of training; 0: 1,000, or 12,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 1,000, or 6,000 with --full", {0, 100000000});
   options.add("minutes", s.minutes, "Of training at most; 0: no limit", {0.0, 1e6}).of_this_run();
   options.add("context", s.context, "Characters of a window; 0: 64, or 128 with --full", {0, 4096});
   options.add("batch", s.batch, "Windows an iteration; 0: 16", {0, 65536});
@@ -96,7 +96,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// The settings that were not given.
 inline void fill_up(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 12000 : 1000;
+  if (s.iterations == 0) s.iterations = s.full ? 6000 : 1000;
   if (s.context == 0) s.context = s.full ? 128 : 64;
   if (s.batch == 0) s.batch = 16;
   if (s.steps == 0) s.steps = 4;

@@ -40,8 +40,11 @@ class Trainer {
   [[nodiscard]] double cpu_seconds() const { return cpu_seconds_; }      ///< likewise, of all threads
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training); });
+    const double before = basin::examples::cpu_seconds();
+    const auto end = training.run([this](auto& file) { visit(file, *this); },
+                                  [&](std::int64_t i) { return iterate(i, training); });
+    cpu_seconds_ = basin::examples::cpu_seconds() - before;
+    return end;
   }
 
   /// Takes up what a training kept.
