@@ -41,8 +41,8 @@ class Trainer {
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
     const double before = basin::examples::cpu_seconds();
-    const auto end = training.run([this](auto& file) { visit(file, *this); },
-                                  [&](std::int64_t i) { return iterate(i, training); });
+    const auto end =
+        training.run([this](auto& file) { visit(file, *this); }, [&](std::int64_t i) { return iterate(i, training); });
     cpu_seconds_ = basin::examples::cpu_seconds() - before;
     return end;
   }
@@ -113,7 +113,7 @@ class Trainer {
 
   /// Warmed up, then even, then along a line to zero.
   [[nodiscard]] static double rate_scale(double share) {
-    return std::min({1.0, share / 0.02 + 0.01, (1 - share) / 0.6});
+    return std::min({1.0, 0.01 + share / 0.04, (1 - share) / 0.6});
   }
 
   /// Muon for the matrices inside; Adam for the table and the logits, of which most rows say nothing in most steps.

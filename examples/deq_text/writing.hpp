@@ -2,7 +2,7 @@
 
 // How deq_text writes: a character at a time, each drawn from what the model says of the next. The text settles anew
 // with each of them, from where it was: what was there keeps its state, and the new character takes that of the last
-// one that was the same, or where solves begin if there was none.
+// one that was the same, behind the same one if there was such, or where solves begin.
 
 #include <algorithm>
 #include <cmath>
@@ -67,14 +67,11 @@ std::vector<Token> write_plainly(const Settings& settings, const basin::Paramete
   return tokens;
 }
 
-/// Writes with the equilibrium. Where a solve ends is measured by the largest change of any number of any character,
-/// for warm and cold alike: the new one is not to be settled less than the others.
+/// Writes with the equilibrium.
 class Writer {
  public:
   Writer(const Settings& settings, const Theta& theta)
-      : settings_(settings), theta_(theta), model_(settled_model(settings.tolerance, settings.max_evaluations, {})) {
-    middle(model_).stop.norm = basin::Norm::maximum;
-  }
+      : settings_(settings), theta_(theta), model_(settled_model(settings.tolerance, settings.max_evaluations, {})) {}
 
   /// `compare`: cold too, for what it counts.
   [[nodiscard]] Written write(const std::vector<Token>& prompt, bool compare) {
@@ -130,11 +127,16 @@ class Writer {
     State<float> guess = start;
     const auto last = std::ssize(seen) - 1, gone = std::ssize(before) - last;
     std::copy_n(z.values.data() + gone * width, last * width, guess.values.data());
+    const auto at = [&](std::ptrdiff_t i) { return seen[static_cast<std::size_t>(i)]; };
+    std::ptrdiff_t alike = -1;
     for (auto i = last; i-- > 0;) {
-      if (seen[static_cast<std::size_t>(i)] != seen.back()) continue;
-      std::copy_n(guess.values.data() + i * width, width, guess.values.data() + last * width);
+      if (at(i) != at(last)) continue;
+      if (alike < 0) alike = i;
+      if (i == 0 || at(i - 1) != at(last - 1)) continue;
+      alike = i;
       break;
     }
+    if (alike >= 0) std::copy_n(guess.values.data() + alike * width, width, guess.values.data() + last * width);
     return guess;
   }
 
