@@ -19,6 +19,8 @@ template <class M>
 int run(const Settings& settings, const Text& text, const std::string& from,
         const basin::examples::CommandLine& command_line) {
   const bool trains = settings.evaluate.empty();
+  basin::OrderedJson metrics;
+  if (settings.model == "deq") metrics["step_memory"] = step_memory(settings, text);
   Trainer<M> trainer(settings, text.training);
   basin::Training training({.iterations = settings.iterations,
                             .minutes = settings.minutes,
@@ -34,7 +36,7 @@ int run(const Settings& settings, const Text& text, const std::string& from,
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }
-  show(settings, trainer, training, text);
+  show(settings, trainer, training, text, metrics);
   return 0;
 }
 

@@ -116,22 +116,21 @@ inline Thinking think(const Settings& settings, const Theta& theta, const Window
   return thinking;
 }
 
-/// The largest memory of a process that makes one step of training, with so many evaluations, no more and no fewer.
-struct StepMemory {
-  std::string adjoint;
-  std::vector<int> evaluations{};
-  std::vector<std::int64_t> bytes{};
-};
-
-inline StepMemory step_memory(const Settings& settings, const std::string& adjoint, const Text& text) {
-  StepMemory memory{adjoint};
-  for (const int evaluations : {8, 16, 32}) {
-    memory.evaluations.push_back(evaluations);
-    memory.bytes.push_back(basin::examples::peak_rss_of([&] {
-      const Trainer<Settled> trainer(settings, text.training);
-      (void)trainer.gradient_of(windows_in_order(text.training, settings.context, settings.context, 1),
-                                {adjoint, evaluations, 1e-30, evaluations});
-    }));
+/// The largest memory of a process that makes one step of training, with 8, 16 and 32 evaluations, no more and no
+/// fewer. To be asked before anything else: what the process had and gave back would be taken again unseen.
+inline basin::OrderedJson step_memory(const Settings& settings, const Text& text) {
+  basin::OrderedJson memory = basin::OrderedJson::array();
+  for (const char* adjoint : {"unrolled", "implicit", "phantom"}) {
+    basin::OrderedJson counts = basin::OrderedJson::array(), bytes = basin::OrderedJson::array();
+    for (const int evaluations : {8, 16, 32}) {
+      counts.push_back(evaluations);
+      bytes.push_back(basin::examples::peak_rss_of([&] {
+        const Trainer<Settled> trainer(settings, text.training);
+        (void)trainer.gradient_of(windows_in_order(text.training, settings.context, settings.context, 1),
+                                  {adjoint, evaluations, 1e-30, evaluations});
+      }));
+    }
+    memory.push_back({{"adjoint", adjoint}, {"evaluations", counts}, {"peak_rss_bytes", bytes}});
   }
   return memory;
 }

@@ -131,12 +131,6 @@ inline void show_equilibrium(const Settings& settings, const Theta& theta, const
   draw_thinking(out + "evaluations.png", thinking, settled.evaluations_mean());
   draw_settling(out, settings, theta, windows_in_order(text.validation, settings.context, settings.context, 1));
 
-  basin::OrderedJson& memory = metrics["step_memory"] = basin::OrderedJson::array();
-  for (const char* adjoint : {"unrolled", "implicit", "phantom"}) {
-    const StepMemory one = step_memory(settings, adjoint, text);
-    memory.push_back({{"adjoint", adjoint}, {"evaluations", one.evaluations}, {"peak_rss_bytes", one.bytes}});
-  }
-
   const Written written = Writer(settings, theta).write(prompt_of(settings, text), true);
   metrics["written_characters"] = settings.length;
   metrics["warm_evaluations_mean"] = Written::mean(written.warm);
@@ -149,9 +143,10 @@ inline void show_equilibrium(const Settings& settings, const Theta& theta, const
               Written::mean(written.warm), Written::mean(written.cold));
 }
 
+/// `metrics`: what was measured before.
 template <class M>
-void show(const Settings& settings, const Trainer<M>& trainer, const basin::Training& training, const Text& text) {
-  basin::OrderedJson metrics;
+void show(const Settings& settings, const Trainer<M>& trainer, const basin::Training& training, const Text& text,
+          basin::OrderedJson metrics) {
   const auto& theta = trainer.parameters();
   const Windows windows = test_windows(settings, text);
   const bool settles = !std::is_same_v<M, Untied> && settings.model == "deq";
