@@ -70,10 +70,11 @@ inline Measured measure(const basin::Prediction<float>& prediction, const Window
   return measured;
 }
 
-/// Logits at the equilibrium, or after so many evaluations at most.
+/// Logits at the equilibrium, or after so many evaluations at most; with noise where solves begin.
 inline basin::Prediction<float> read_settled(const Settings& settings, const Theta& theta, const Windows& windows,
-                                             int max_evaluations) {
-  const State<float> start = start_of(theta.span(), windows.tokens.view());
+                                             int max_evaluations, double start_noise = 0) {
+  State<float> start = start_of(theta.span(), windows.tokens.view());
+  start.values += basin::examples::random_start(start.shape, start_noise, {settings.seed, test_start_stream}).values;
   return basin::predict(settled_model(settings.tolerance, max_evaluations, start.view()), theta, windows.tokens.view());
 }
 

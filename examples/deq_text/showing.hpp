@@ -131,6 +131,12 @@ inline void show_equilibrium(const Settings& settings, const Theta& theta, const
   draw_thinking(out + "evaluations.png", thinking, settled.evaluations_mean());
   draw_settling(out, settings, theta, windows_in_order(text.validation, settings.context, settings.context, 1));
 
+  // As large as the states themselves.
+  const Measured elsewhere = measure(read_settled(settings, theta, windows, settings.max_evaluations, 1), windows);
+  metrics["random_starts"] = {{"validation_loss", elsewhere.loss()},
+                              {"nonconverged_fraction", elsewhere.nonconverged_fraction()},
+                              {"evaluations_mean", elsewhere.evaluations_mean()}};
+
   const Written written = Writer(settings, theta).write(prompt_of(settings, text), true);
   metrics["written_characters"] = settings.length;
   metrics["warm_evaluations_mean"] = Written::mean(written.warm);

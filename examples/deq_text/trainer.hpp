@@ -22,7 +22,7 @@
 namespace deq_text {
 
 /// The streams of random numbers, one a use.
-enum Stream : std::uint64_t { window_stream = 1, steps_stream, start_stream, writing_stream };
+enum Stream : std::uint64_t { window_stream = 1, steps_stream, start_stream, test_start_stream, writing_stream };
 
 /// M is Settled, whose parameters are those of the tied layers too, or Untied.
 template <class M>
@@ -70,7 +70,7 @@ class Trainer {
   [[nodiscard]] Step gradient_of(const Windows& windows, const Way& way, double start_noise = 0,
                                  const basin::Random& noise = {}) const {
     State<float> start = start_of(theta_.span(), windows.tokens.view());
-    if (start_noise > 0) start.values += basin::examples::random_start(start.shape, start_noise, noise).values;
+    start.values += basin::examples::random_start(start.shape, start_noise, noise).values;
     if constexpr (std::is_same_v<M, Untied>) {
       return gradient_of(untied_model(start.view()), windows);
     } else if (way.adjoint == "unrolled") {

@@ -4,7 +4,7 @@
 // settings that a checkpoint was made with are taken in the same way.
 //
 // Every number is checked where it comes in: decimal, finite, in its range. A message names the program, the option,
-// what was given and what is expected.
+// what was given and what is expected. (Longer than other headers, as it has the words that several programs share.)
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -193,9 +193,9 @@ class CommandLine {
   /// Throws CLI::ParseError, UsageError, and FileError for a settings file that cannot be used.
   void parse(int argc, char** argv) {
     for (int i = 1; i + 1 < argc; ++i) {
-      const std::string one = argv[i], next = argv[i + 1];
-      if (takes_value(one) && is_option(next) && one != "--help" && one != "--version") {
-        throw UsageError(one + " needs a value, and what follows is the option " + next);
+      const CLI::Option* const one = option_of(argv[i]);
+      if (one != nullptr && one->get_expected_max() > 0 && option_of(argv[i + 1]) != nullptr) {
+        throw UsageError(std::string(argv[i]) + " needs a value, and what follows is the option " + argv[i + 1]);
       }
     }
     app_.parse(argc, argv);
@@ -258,14 +258,8 @@ class CommandLine {
     return option;
   }
 
-  [[nodiscard]] bool is_option(const std::string& text) const {
-    return text.starts_with("--") && app_.get_option_no_throw(text) != nullptr;
-  }
-
-  [[nodiscard]] bool takes_value(const std::string& text) const {
-    const bool flag = std::any_of(options_.begin(), options_.end(),
-                                  [&](const Option& option) { return option.flag_ && text == "--" + option.name_; });
-    return is_option(text) && !flag;
+  [[nodiscard]] const CLI::Option* option_of(const std::string& text) const {
+    return text.starts_with("--") ? app_.get_option_no_throw(text) : nullptr;
   }
 
   [[nodiscard]] std::string names() const {
