@@ -2,7 +2,8 @@
 
 // How deq_text writes: a character at a time, each drawn from what the model says of the next. The text settles anew
 // with each of them, from where it was: what was there keeps its state, and the new character takes that of the last
-// one that was the same, behind the same one if there was such, or where solves begin.
+// one that was the same, behind the same one if there was such, or where solves begin. No character depends on a later
+// one, so that an equilibrium stays one as the text grows. When the window is full its first half leaves.
 
 #include <algorithm>
 #include <cmath>
@@ -76,16 +77,16 @@ class Writer {
   /// `compare`: cold too, for what it counts.
   [[nodiscard]] Written write(const std::vector<Token>& prompt, bool compare) {
     Written written{prompt};
-    State<float> z;  // of what is in sight, settled
-    std::vector<Token> seen;
+    auto first = std::max<std::ptrdiff_t>(0, std::ssize(prompt) - settings_.context);  // character in sight
+    State<float> z;                                                                    // of what is in sight, settled
     for (int i = 0; i < settings_.length; ++i) {
-      const auto before = seen;
-      const auto context = std::min<std::ptrdiff_t>(settings_.context, std::ssize(written.tokens));
-      seen.assign(written.tokens.end() - context, written.tokens.end());
-      State<Token> tokens(Shape{1, {context, 1, 1}, 1});
+      const auto count_of_all = std::ssize(written.tokens), first_of_z = first;
+      if (count_of_all - first > settings_.context) first = count_of_all - std::max(1, settings_.context / 2);
+      const std::vector<Token> seen(written.tokens.begin() + first, written.tokens.end());
+      State<Token> tokens(Shape{1, {std::ssize(seen), 1, 1}, 1});
       std::copy(seen.begin(), seen.end(), tokens.values.data());
       const State<float> start = start_of(theta_.span(), tokens.view());
-      auto warm = settle(tokens.view(), z.shape.samples == 0 || before.empty() ? start : from(before, z, seen, start));
+      auto warm = settle(tokens.view(), i == 0 ? start : from(z, first - first_of_z, seen, start));
       const auto p = said(warm.value);
       count(warm, i > 0 ? &written.warm : nullptr, written);
       if (compare && i > 0) {
@@ -121,11 +122,11 @@ class Writer {
   }
 
  private:
-  /// The states of the characters that are still in sight, and a guess for the last one.
-  static State<float> from(const std::vector<Token>& before, const State<float>& z, const std::vector<Token>& seen,
+  /// The states of the characters that are still in sight, all but the first `gone`, and a guess for the last one.
+  static State<float> from(const State<float>& z, std::ptrdiff_t gone, const std::vector<Token>& seen,
                            const State<float>& start) {
     State<float> guess = start;
-    const auto last = std::ssize(seen) - 1, gone = std::ssize(before) - last;
+    const auto last = std::ssize(seen) - 1;
     std::copy_n(z.values.data() + gone * width, last * width, guess.values.data());
     const auto at = [&](std::ptrdiff_t i) { return seen[static_cast<std::size_t>(i)]; };
     std::ptrdiff_t alike = -1;
