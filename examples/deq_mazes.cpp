@@ -37,6 +37,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
+  complete(settings);
   basin::set_threads(settings.threads);
   check_sizes(settings);
   static_cast<void>(test_mazes(settings, settings.tested(), 1));  // that there are such

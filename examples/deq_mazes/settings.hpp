@@ -15,8 +15,9 @@ struct Settings {
   std::string evaluate;
   std::string begin_with;
   std::string out = "deq_mazes_out";
-  int iterations = 1500;
-  int train_size = 11;
+  bool full = false;
+  int iterations = 0;
+  int train_size = 0;
   double growing = 0.6;
   double train_loops = 0;
   int pixels = 5400;
@@ -69,9 +70,10 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       .of_this_run();
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
-  options.add_full({{"iterations", 6000}, {"train-size", 15}}, "Train longer, as docs/deq_mazes.md shows");
-  options.add("iterations", s.iterations, "Of training", {1, 100000000});
-  options.add("train-size", s.train_size, "Pixels along a side of the largest mazes in training", {5, 1023});
+  options.add_flag("full", s.full, "Trains as long as docs/deq_mazes.md shows, where other options are not given");
+  options.add("iterations", s.iterations, "Of training; 0: 1,500, or 6,000 with --full", {0, 100000000});
+  options.add("train-size", s.train_size,
+              "Pixels along a side of the largest mazes in training; 0: 11, or 15 with --full", {0, 1023});
   options.add("growing", s.growing, "The share of the training over which mazes grow to that size", {1e-6, 1.0});
   options.add("train-loops", s.train_loops,
               "Half of the mazes in training have walls that are opened, with probabilities of up to so much",
@@ -99,6 +101,13 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       .of_this_run();
   options.add_seed(s.seed);
   options.add_threads(s.threads);
+}
+
+/// Fills in what follows from --full.
+inline void complete(Settings& s) {
+  if (s.iterations == 0) s.iterations = s.full ? 6000 : 1500;
+  if (s.train_size == 0) s.train_size = s.full ? 15 : 11;
+  basin::check(s.train_size >= 5, "--train-size", s.train_size, "0, or 5 or more");
 }
 
 }  // namespace deq_mazes

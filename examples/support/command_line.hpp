@@ -4,7 +4,7 @@
 // settings that a checkpoint was made with are taken in the same way.
 //
 // Every number is checked where it comes in: decimal, finite, in its range. A message names the program, the option,
-// what was given and what is expected.
+// what was given and what is expected. (Longer than other headers, as it has the words that several programs share.)
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -96,7 +96,7 @@ class CommandLine {
     std::function<void(const std::string& text, const std::string& where)> set_;
     std::function<Json()> value_;
     CLI::Option* as_given_ = nullptr;
-    bool kept_ = true, number_ = false;
+    bool kept_ = true, number_ = false, flag_ = false;
   };
 
   CommandLine(const std::string& program, const std::string& description, const std::string& footer)
@@ -148,6 +148,17 @@ class CommandLine {
     return option;
   }
 
+  /// One that is there or not, without a value.
+  Option& add_flag(const std::string& name, bool& value, const std::string& help) {
+    Option& option = options_.emplace_back();
+    option.name_ = name;
+    option.value_ = [&value] { return Json(value); };
+    option.as_given_ = app_.add_flag("--" + name, help);
+    option.flag_ = true;
+    option.set_ = [&value](const std::string& text, const std::string&) { value = text != "false"; };
+    return option;
+  }
+
   // What several programs have, in the same words.
   void add_digits_folder(std::string& data) {
     add("data", data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits").of_this_run();
@@ -179,11 +190,6 @@ class CommandLine {
         "The gradient: through all steps of training, exact at the equilibrium, five steps of it, or one",
         {"unrolled", "implicit", "phantom", "jacobian_free"});
   }
-  /// --full: these values of options, under their names, where the user gives no others.
-  void add_full(Json values, const std::string& help) {
-    full_ = app_.add_flag("--full", help);
-    full_values_ = std::move(values);
-  }
   void add_checkpoint_minutes(double& minutes) {
     add("checkpoint-minutes", minutes, "From one checkpoint to the next while it trains; 0: only at the end", {0, 1e6})
         .of_this_run();
@@ -192,16 +198,15 @@ class CommandLine {
   /// Throws CLI::ParseError, UsageError, and FileError for a settings file that cannot be used.
   void parse(int argc, char** argv) {
     for (int i = 1; i + 1 < argc; ++i) {
-      const std::string one = argv[i], next = argv[i + 1];
-      if (takes_value(one) && is_option(next) && one != "--help" && one != "--version") {
-        throw UsageError(one + " needs a value, and what follows is the option " + next);
+      const CLI::Option* const one = option_of(argv[i]);
+      if (one != nullptr && one->get_expected_max() > 0 && option_of(argv[i + 1]) != nullptr) {
+        throw UsageError(std::string(argv[i]) + " needs a value, and what follows is the option " + argv[i + 1]);
       }
     }
     app_.parse(argc, argv);
     for (Option& option : options_) {
       if (option.as_given_->count() > 0) option.set_(option.text_, "--" + option.name_);
     }
-    if (full_ != nullptr && full_->count() > 0) take(full_values_, "--full");
     if (!settings_.empty()) take(read_json(settings_), settings_);
   }
 
@@ -214,8 +219,8 @@ class CommandLine {
       if (key == "settings" || named == options_.end()) {
         throw FileError(path, "key in settings is " + basin::detail::safe_text(key) + ", expected one of: " + names());
       }
-      check_file(value.is_number() || value.is_string(), path, "value of '" + key + "'", value.type_name(),
-                 "a number or a string");
+      check_file(named->flag_ ? value.is_boolean() : value.is_number() || value.is_string(), path,
+                 "value of '" + key + "'", value.type_name(), named->flag_ ? "true or false" : "a number or a string");
       if (named->as_given_->count() > 0) continue;
       named->set_(value.is_string() ? value.get<std::string>() : value.dump(), path + ": " + key);
     }
@@ -258,11 +263,9 @@ class CommandLine {
     return option;
   }
 
-  [[nodiscard]] bool is_option(const std::string& text) const {
-    return text.starts_with("--") && app_.get_option_no_throw(text) != nullptr;
+  [[nodiscard]] const CLI::Option* option_of(const std::string& text) const {
+    return text.starts_with("--") ? app_.get_option_no_throw(text) : nullptr;
   }
-
-  [[nodiscard]] bool takes_value(const std::string& text) const { return is_option(text) && text != "--full"; }
 
   [[nodiscard]] std::string names() const {
     std::string all;
@@ -276,8 +279,6 @@ class CommandLine {
   CLI::App app_;
   std::list<Option> options_;  // a list: CLI11 and callers keep the addresses
   std::string settings_;
-  CLI::Option* full_ = nullptr;
-  Json full_values_{};
 };
 
 /// A program's main: parses the command line and calls run(), whose result is the exit status. Errors are printed as

@@ -30,6 +30,16 @@ namespace basin::examples {
   return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
+/// Time of processors that all threads of the process have taken.
+[[nodiscard]] inline double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 /// The largest memory of a copy of this process that runs `work` on one thread and ends, in bytes.
 template <class Work>
 [[nodiscard]] std::int64_t peak_rss_of(const Work& work) {

@@ -27,8 +27,9 @@ done
 [ "$(value evaluated evaluations_mean)" = "$(value one evaluations_mean)" ] ||
   fail "evaluated: $(value evaluated evaluations_mean) evaluations, in the run: $(value one evaluations_mean)"
 
-refused 'iterations' --iterations 0
+refused 'iterations' --iterations -1
 refused 'size' --size 4
+refused 'train-size is 3, expected 0, or 5 or more' --train-size 3
 refused "rate is 'nan'" --resume one --rate nan
 refused 'min-path is 9, expected at most --max-path, 8' --min-path 9 --max-path 8
 refused 'no maze of 9 pixels with a path of 500 to 600 steps' --size 9 --min-path 500 --max-path 600

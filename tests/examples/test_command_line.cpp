@@ -19,6 +19,7 @@ struct Chosen {
   double rate = 0.5;
   std::uint64_t seed = 1;
   std::string out = "out", tape = "kept";
+  bool full = false;
 };
 
 /// Parses these words; what was chosen.
@@ -31,6 +32,7 @@ struct Parsed {
     line.add("epochs", chosen.unset, "Passes (default: it depends)", {1, 9});
     line.add("rate", chosen.rate, "Of Adam", {1e-9, 1});
     line.add("tape", chosen.tape, "What is kept", {"kept", "recomputed"});
+    line.add_flag("full", chosen.full, "All of it");
     line.add_seed(chosen.seed);
     line.add_out(chosen.out);
     parse(words);
@@ -90,6 +92,19 @@ TEST_CASE("an option without its value does not take the next option for it", "[
   CHECK(parsed.chosen.out == "--odd name");
 }
 
+TEST_CASE("a flag has no value, and others may follow it", "[unit]") {
+  CHECK_FALSE(Parsed().chosen.full);
+  const Parsed parsed({"--full", "--seed", "3"});
+  CHECK(parsed.chosen.full);
+  CHECK(parsed.chosen.seed == 3);
+  Parsed again;
+  again.line.take(Json({{"full", true}}), "checkpoint");
+  CHECK(again.chosen.full);
+  CHECK(refusal({"--full", "yes"}) != "taken");
+  CHECK_THROWS_WITH(again.line.take(Json({{"full", 1}}), "file"),
+                    "file: value of 'full' is number, expected true or false");
+}
+
 TEST_CASE("a word is one of those that there are", "[unit]") {
   CHECK(refusal({"--tape", "all"}) == "--tape is 'all', expected one of kept, recomputed");
   CHECK(refusal({"--tape", std::string(500, 'x')}).size() < 150);
@@ -116,14 +131,15 @@ TEST_CASE("settings files are checked as the command line is, which wins", "[uni
   CHECK_THROWS_WITH(with(R"({"iterations": true})"),
                     path + ": value of 'iterations' is boolean, expected a number or a string");
   CHECK_THROWS_WITH(with(R"({"iteration": 3})"), Catch::Contains("key in settings is 'iteration', expected one of: "
-                                                                 "iterations, epochs, rate, tape, seed, out"));
+                                                                 "iterations, epochs, rate, tape, full, seed, out"));
   CHECK_THROWS_WITH(with("[1]"), path + ": settings is array, expected an object");
 }
 
 TEST_CASE("a checkpoint keeps the options that say what is trained", "[unit]") {
   Parsed parsed({"--rate", "0.125", "--out", "elsewhere"});
   const Json settings = parsed.line.settings();
-  CHECK(settings == Json({{"iterations", 10}, {"epochs", 0}, {"rate", 0.125}, {"tape", "kept"}, {"seed", 1}}));
+  CHECK(settings ==
+        Json({{"iterations", 10}, {"epochs", 0}, {"rate", 0.125}, {"tape", "kept"}, {"full", false}, {"seed", 1}}));
   parsed.chosen.unset = 4;  // found out by the program
   Parsed again({"--tape", "recomputed"});
   again.line.take(parsed.line.settings(), "checkpoint");

@@ -1,0 +1,154 @@
+#pragma once
+
+// Training of deq_text, for each of its models. Everything random is a function of the seed and the iteration, so a run
+// resumes bit for bit (basin/io/training.hpp).
+
+#include <cstdint>
+#include <string>
+
+#include "../support/process.hpp"
+#include "../support/settling.hpp"
+#include "../support/training_parts.hpp"
+#include "basin/io/training.hpp"
+#include "basin/train/average.hpp"
+#include "basin/train/clip.hpp"
+#include "basin/train/loss.hpp"
+#include "basin/train/muon.hpp"
+#include "basin/train/schedule.hpp"
+#include "basin/train/value_and_gradient.hpp"
+#include "model.hpp"
+#include "settings.hpp"
+
+namespace deq_text {
+
+/// The streams of random numbers, one a use.
+enum Stream : std::uint64_t { window_stream = 1, steps_stream, start_stream, test_start_stream, writing_stream };
+
+/// M is Settled, whose parameters are those of the tied layers too, or Untied.
+template <class M>
+class Trainer {
+ public:
+  using Theta = basin::Parameters<M, float>;
+
+  /// `text` must live as long.
+  Trainer(const Settings& settings, const std::vector<Token>& text)
+      : settings_(settings), text_(text), theta_(initial_theta<M>(settings.seed)), average_(theta_, 0.99) {}
+
+  /// The mean over the last steps.
+  [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
+  [[nodiscard]] const basin::Report& solves() const { return solves_; }  ///< of the training of this process
+  [[nodiscard]] double cpu_seconds() const { return cpu_seconds_; }      ///< likewise, of all threads
+
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
+    const double before = basin::examples::cpu_seconds();
+    const auto end =
+        training.run([this](auto& file) { visit(file, *this); }, [&](std::int64_t i) { return iterate(i, training); });
+    cpu_seconds_ = basin::examples::cpu_seconds() - before;
+    return end;
+  }
+
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
+  }
+
+  struct Step {
+    double loss;
+    Theta gradient;
+    basin::Report report;
+  };
+
+  /// How the gradient of an equilibrium comes about.
+  struct Way {
+    std::string adjoint = "unrolled";
+    int steps = layers;       ///< if it is unrolled, or the model one of tied layers
+    double tolerance = 1e-2;  ///< of the equilibrium otherwise
+    int max_evaluations = 30;
+  };
+
+  /// Of some windows.
+  [[nodiscard]] Step gradient_of(const Windows& windows, const Way& way, double start_noise = 0,
+                                 const basin::Random& noise = {}) const {
+    State<float> start = start_of(theta_.span(), windows.tokens.view());
+    start.values += basin::examples::random_start(start.shape, start_noise, noise).values;
+    if constexpr (std::is_same_v<M, Untied>) {
+      return gradient_of(untied_model(start.view()), windows);
+    } else if (way.adjoint == "unrolled") {
+      return gradient_of(unrolled_model(way.steps, 0, start.view()), windows);
+    } else {
+      Settled model = settled_model(way.tolerance, way.max_evaluations, start.view());
+      middle(model).adjoint = Adjoint(way.adjoint);
+      return gradient_of(model, windows);
+    }
+  }
+
+ private:
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    self.average_.each(file.under("average"));
+    self.matrices_.each(file.under("muon"));
+    self.tables_.each(file.under("adam"));
+  }
+
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
+    const auto iteration = static_cast<std::uint64_t>(i);
+    const auto random = [&](Stream stream) { return basin::Random{settings_.seed, stream}; };
+    const Windows windows = random_windows(text_, settings_.context, settings_.batch,
+                                           {random(window_stream).bits(iteration), window_stream});
+    Way way;
+    if (settings_.model == "deq") {
+      const auto more = random(steps_stream).below(iteration, static_cast<std::uint64_t>(settings_.steps) + 1);
+      way.steps = settings_.steps + static_cast<int>(more);
+      if (training.share() >= 1 - settings_.settling) way.adjoint = settings_.adjoint;
+    }
+    Step step = gradient_of(windows, way, settings_.start_noise, {random(start_stream).bits(iteration), start_stream});
+    basin::examples::check_gradient(basin::clip_by_global_norm(step.gradient, 1.0), i);
+    move(step.gradient, rate_scale(training.share()));
+    average_.take(theta_);
+    solves_ += step.report;
+    return step.loss;
+  }
+
+  /// Warmed up, then even, then along a line to zero.
+  [[nodiscard]] static double rate_scale(double share) {
+    return std::min({1.0, 0.01 + share / 0.04, (1 - share) / 0.6});
+  }
+
+  /// Muon for the matrices inside; Adam for the table and the logits, of which most rows say nothing in most steps.
+  void move(basin::Parameters<M, float>& gradient, double scale) {
+    basin::Parameters<M, float> of_tables;
+    for (const basin::Leaf& leaf : basin::leaves_of<M>()) {
+      if (leaf.name != "embedding" && leaf.name != "body.1.weight") continue;
+      const auto part = [&](auto& of) {
+        return of.vector().segment(static_cast<Index>(leaf.offset), static_cast<Index>(leaf.size));
+      };
+      part(of_tables) = part(gradient);
+      part(gradient).setZero();
+    }
+    const basin::Muon muon{.rate = settings_.rate,
+                           .weight_decay = settings_.decay,
+                           .vectors = {.rate = 0.3 * settings_.rate, .beta2 = 0.99}};
+    muon.step(theta_, gradient, matrices_, scale);
+    basin::Adam{.rate = 0.3 * settings_.rate, .beta2 = 0.99}.step(theta_, of_tables, tables_, scale);
+  }
+
+  template <class Trained>
+  [[nodiscard]] Step gradient_of(const Trained& model, const Windows& windows) const {
+    auto result = basin::value_and_gradient(model, theta_.template as<Trained>(), windows.tokens.view(),
+                                            basin::CrossEntropy{windows.labels});
+    return {result.value, result.gradient.template as<M>(), result.report};
+  }
+
+  Settings settings_;
+  const std::vector<Token>& text_;
+  Theta theta_;
+  basin::WeightAverage<M, float> average_;
+  basin::MuonState<M, float> matrices_;
+  basin::AdamState<M, float> tables_;
+  basin::Report solves_;
+  double cpu_seconds_ = 0;
+};
+
+}  // namespace deq_text
