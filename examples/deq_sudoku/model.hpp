@@ -1,0 +1,177 @@
+#pragma once
+
+// The model of deq_sudoku. A cell of the state is a candidate (row, column, digit), 729 of them, each in four sets of nine:
+// the digits of its place, and its digit's places in its row, its column and its box (basin/layers/set_messages.hpp). What
+// a set tells its candidates depends on its kind, and rows and columns are one kind, so every symmetry of Sudoku, digits
+// renamed, lines exchanged within bands, bands exchanged, the grid transposed, is one of the rule:
+//
+//   f(z, u) = tanh(W2 silu(W1 z + messages(z) + u) + b2),    u = W x + b,    logit = W3 z + b3,
+//
+// x of a candidate: whether its digit is given at its place, and whether givens exclude it.
+
+#include <cstdint>
+#include <vector>
+
+#include "basin/adjoint/any_adjoint.hpp"
+#include "basin/adjoint/implicit.hpp"
+#include "basin/adjoint/jacobian_free.hpp"
+#include "basin/adjoint/phantom.hpp"
+#include "basin/adjoint/unrolled.hpp"
+#include "basin/deq/equilibrium.hpp"
+#include "basin/deq/injected.hpp"
+#include "basin/fixed_point/picard.hpp"
+#include "basin/layers/activation.hpp"
+#include "basin/layers/dense.hpp"
+#include "basin/layers/layer_norm.hpp"
+#include "basin/layers/residual.hpp"
+#include "basin/layers/sequential.hpp"
+#include "basin/layers/set_messages.hpp"
+#include "basin/train/loss.hpp"
+#include "puzzles.hpp"
+
+namespace deq_sudoku {
+
+using basin::Index;
+using basin::Shape;
+using basin::State;
+using basin::View;
+
+#ifndef FEATURES
+#define FEATURES 32
+#define POOLED 16
+#define HIDDEN 64
+#endif
+inline constexpr int inputs = 2, features = FEATURES, pooled = POOLED, hidden = HIDDEN;
+
+#if VARIANT == 1
+using Cell = basin::Injected<basin::Sequential<
+    basin::Residual<basin::SetMessages<features, pooled, features, 3>>,
+    basin::Residual<basin::Sequential<basin::Dense<features, hidden>, basin::Silu, basin::Dense<hidden, features>>>,
+    basin::RmsNorm<features>>>;
+inline constexpr int injected = features;
+#elif VARIANT == 2
+using Cell = basin::Injected<basin::Sequential<
+    basin::SetMessages<features, pooled, hidden, 3>, basin::Relu, basin::Dense<hidden, features>, basin::Tanh>>;
+inline constexpr int injected = hidden;
+#else
+using Cell = basin::Injected<basin::Sequential<
+    basin::SetMessages<features, pooled, hidden, 3>, basin::Silu, basin::Dense<hidden, features>, basin::Tanh>>;
+inline constexpr int injected = hidden;
+#endif
+
+template <class Method>
+using Model = basin::Sequential<basin::Dense<inputs, injected>, basin::Equilibrium<Cell, basin::Picard, Method>,
+                                basin::Dense<features, 1>>;
+
+inline constexpr std::size_t equilibrium = 1, head = 2;  // their places in the Sequential
+
+/// What is tested, and trained where the gradient is to be that of the equilibrium, or near it.
+using Adjoint = basin::AnyAdjoint<basin::Implicit<>, basin::Phantom, basin::JacobianFree>;
+using Settled = Model<Adjoint>;
+/// What is trained through a number of steps: the same parameters.
+using Unrolled = Model<basin::Unrolled>;
+using Theta = basin::Parameters<Settled, float>;
+
+/// Candidates as cells: digits, then columns, then rows.
+constexpr Shape candidates(int of_each, Index samples) { return {of_each, {side, side, side}, samples}; }
+
+/// The digits of a place; a digit's places in a row or column; a digit's places in a box.
+inline const basin::CellSets& sets() {
+  static const basin::CellSets made = [] {
+    basin::CellSets::Sets of_places(places), lines(2 * places), boxes(places);
+    for (int place = 0; place < places; ++place) {
+      for (int digit = 0; digit < side; ++digit) {
+        const Index candidate = place * side + digit;
+        const auto put = [&](basin::CellSets::Sets& sets, int set) {
+          sets[static_cast<std::size_t>(set)].push_back(candidate);
+        };
+        put(of_places, place);
+        put(lines, place / side * side + digit);
+        put(lines, places + place % side * side + digit);
+        put(boxes, box_of(place) * side + digit);
+      }
+    }
+    return basin::CellSets(places * side, {of_places, lines, boxes});
+  }();
+  return made;
+}
+
+template <class M>
+void give_sets(M& model) {
+#if VARIANT == 1
+  model.template layer<equilibrium>().cell.layers.template layer<0>().inner.sets = sets();
+#else
+  model.template layer<equilibrium>().cell.layers.template layer<0>().sets = sets();
+#endif
+}
+
+/// Differentiated through `steps` steps from `states`, where it also leaves what it came to.
+inline Unrolled unrolled_model(int steps, View<float> states) {
+  Unrolled model;
+  give_sets(model);
+  auto& layer = model.layer<equilibrium>();
+  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps};
+  layer.adjoint.tape = basin::Kept{};
+  layer.start = states;
+  layer.keep = states;
+  return model;
+}
+
+/// Settled once no number of any candidate changes by more than a thousandth. Where a puzzle is long in doubt the
+/// residual does not fall for long either: no test for that.
+inline Settled settled_model(int max_evaluations) {
+  Settled model;
+  give_sets(model);
+  model.layer<equilibrium>().stop = {.tolerance = 1e-3,
+                                     .absolute_tolerance = 0,
+                                     .norm = basin::Norm::maximum,
+                                     .max_evaluations = max_evaluations,
+                                     .stall_window = 0};
+  return model;
+}
+
+/// x of a puzzle, (2, 9, 9, 9, 1).
+inline void describe(const Puzzle& puzzle, View<float> x) {
+  x.vector().setZero();
+  for (int place = 0; place < places; ++place) {
+    const int given = puzzle.given[static_cast<std::size_t>(place)];
+    if (given == 0) continue;
+    for (int other = 0; other < places; ++other) {
+      const bool sees = other / 9 == place / 9 || other % 9 == place % 9 || box_of(other) == box_of(place);
+      if (sees) x.data()[2 * (other * side + given - 1) + 1] = 1;
+    }
+    for (int digit = 0; digit < side; ++digit) x.data()[2 * (place * side + digit) + 1] = 1;
+    x.data()[2 * (place * side + given - 1)] = 1;
+  }
+  for (int place = 0; place < places; ++place) {  // what is given is not excluded by itself
+    const int given = puzzle.given[static_cast<std::size_t>(place)];
+    if (given != 0) x.data()[2 * (place * side + given - 1) + 1] = 0;
+  }
+}
+
+/// The nine logits of each place, as a loss takes them: digits lie together.
+template <class S>
+[[nodiscard]] View<S> by_place(View<S> logits) {
+  return {logits.data(), Shape{side, {side, side, 1}, logits.samples()}};
+}
+
+/// Cross-entropy of the digits of each place.
+struct PlaceLoss {
+  basin::CrossEntropy digits{};
+
+  double value_and_gradient(View<const float> y, Index first_sample, Index batch, View<float> dy) const {
+    return digits.value_and_gradient<float>(by_place(y), first_sample, batch, dy ? by_place(dy) : dy);
+  }
+};
+
+/// The likeliest digit of each place of a sample.
+inline Grid answer(View<const float> logits) {
+  Grid grid{};
+  for (std::size_t place = 0; place < places; ++place) {
+    const float* of_place = logits.data() + place * side;
+    grid[place] = static_cast<std::uint8_t>(1 + (std::max_element(of_place, of_place + side) - of_place));
+  }
+  return grid;
+}
+
+}  // namespace deq_sudoku

@@ -1,0 +1,358 @@
+#pragma once
+
+// Cells that hear of the sets they are in: each set tells all of its cells the same, made of the mean and the maximum
+// of what they show it.
+//
+//   p_i = P x_i                                    what cell i shows, `Pooled` numbers
+//   m_s = [mean_{i in s} p_i; max_{i in s} p_i]    of each set s, feature by feature
+//   y_i = W x_i + b + sum_{s with i in s} V_k(s) m_s
+//
+// A layer of M. Zaheer et al., "Deep sets", 2017 (equation 4), and of J. Hartford et al., "Deep models of interactions
+// across sets", 2018, for overlapping sets of several kinds. What a set tells is computed once a set, not once a cell:
+// nine cells that share a set of nine cost a ninth of what attention among them would.
+//
+// x is (Inputs, X, Y, Z, N), y is (Outputs, X, Y, Z, N), with as many cells a sample as `sets` has. theta: W (Outputs,
+// Inputs), b (Outputs), P (Pooled, Inputs), V_0 ... V_{Kinds - 1}, each (Outputs, 2 Pooled). The derivative of a
+// maximum goes to the first cell of the set that reaches it; a NaN in a set is no maximum, but makes the mean NaN.
+//
+//   g_s = sum_{i in s} w_i,   [dmean; dmax]_s = V^T g_s,   dp_i = sum_s dmean_s / |s| + [i first at the maximum] dmax_s
+//   dx_i = W^T w_i + P^T dp_i,   dW = w x^T,   db = w,   dP = dp x^T,   dV_k = sum_s g_s m_s^T
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "basin/core/layer.hpp"
+#include "basin/kernels/product.hpp"
+#include "basin/layers/cell_sets.hpp"
+
+namespace basin {
+
+template <int Inputs, int Pooled, int Outputs, int Kinds>
+struct SetMessages {
+  static_assert(Inputs > 0 && Pooled > 0 && Outputs > 0 && Kinds > 0,
+                "SetMessages: the numbers of features and of kinds of sets must be positive");
+
+  static constexpr int in_features = Inputs, out_features = Outputs;
+  static constexpr std::size_t weight_count = std::size_t{Inputs} * Outputs,
+                               pooled_count = std::size_t{Inputs} * Pooled,
+                               message_count = std::size_t{2} * Pooled * Outputs;
+  static constexpr std::size_t param_count = weight_count + Outputs + pooled_count + Kinds * message_count;
+
+  /// As many kinds as `Kinds`.
+  CellSets sets{};
+
+  static void leaves(LeafList& list) {
+    list.weight("weight", {Outputs, Inputs}, Inputs, Outputs);
+    list.bias("bias", Outputs);
+    list.weight("pooled", {Pooled, Inputs}, Inputs, Pooled);
+    for (int k = 0; k < Kinds; ++k) {
+      list.weight("message" + std::to_string(k), {Outputs, 2 * Pooled}, 2 * Pooled * Kinds, Outputs);
+    }
+  }
+
+  [[nodiscard]] Shape out_shape(const Shape& x) const {
+    check_features("SetMessages", x.features, Inputs);
+    check_sets(x.cells_per_sample());
+    return x.with_features(Outputs);
+  }
+
+  template <class S>
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+    apply_then(theta, x, y, context, [](S*, Index, Index) {});
+  }
+
+  /// As apply, and then(block, offset, count) for each finished block of a few kilobytes.
+  template <class S, class Then>
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then) const {
+    check_output<SetMessages, S>("SetMessages", *this, x, y);
+    Scratch scratch;
+    S* const pooled = scratch.take<S>(pooled_numbers());
+    for (Index n = 0; n < x.samples(); ++n) {
+      run(theta.data(), x.sample(n).data(), pooled, y.sample(n).data(), nullptr,
+          [&](S* block, Index offset, Index count) { then(block, n * y.shape().sample_size() + offset, count); });
+    }
+  }
+
+  template <class S>
+  class Linearization;
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& = {}) const {
+    return linearized<S>(theta.data(), x, y, nullptr);
+  }
+
+  /// W^T, P^T and V_k^T, once for many linearizations at the same theta (core/layer.hpp).
+  template <class S>
+  [[nodiscard]] Buffer<S> prepare(std::span<const S, param_count> theta) const {
+    Buffer<S> turned(static_cast<Index>(param_count) - Outputs);
+    const S* from = theta.data();
+    S* to = turned.data();
+    const auto turn = [&](Index rows, Index columns) {
+      Eigen::Map<Matrix<S>>(to, columns, rows) = Eigen::Map<const Matrix<S>>(from, rows, columns).transpose();
+      from += rows * columns;
+      to += rows * columns;
+    };
+    turn(Outputs, Inputs);
+    from += Outputs;
+    turn(Pooled, Inputs);
+    for (int k = 0; k < Kinds; ++k) turn(Outputs, 2 * Pooled);
+    return turned;
+  }
+
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&,
+                             const Buffer<S>& prepared) const {
+    return linearized<S>(theta.data(), x, y, prepared.data());
+  }
+
+ private:
+  using Place = std::int32_t;  // of a cell in its sample
+  static constexpr std::size_t pooled_at = weight_count + Outputs, messages_at = pooled_at + pooled_count;
+  static constexpr Index block_cells = 56;  // four register tiles; some kilobytes of output
+
+  [[nodiscard]] Index pooled_numbers() const { return 2 * Pooled * sets.count(); }
+
+  void check_sets(Index cells) const {
+    check(static_cast<bool>(sets), "SetMessages: sets", "none", "CellSets(cells, kinds)");
+    if (cells != sets.cells()) check(false, "SetMessages: number of cells", cells, sets.cells());
+    if (sets.kinds() != Kinds) check(false, "SetMessages: number of kinds of sets", sets.kinds(), Index{Kinds});
+  }
+
+  template <class S>
+  Linearization<S> linearized(const S* theta, View<const S> x, View<S> y, const S* prepared) const {
+    check_output<SetMessages, S>("SetMessages", *this, x, y);
+    Linearization<S> j(*this, theta, x, prepared);
+    for (Index n = 0; n < x.samples(); ++n) {
+      run(theta, x.sample(n).data(), j.pooled_.data() + n * pooled_numbers(), y.sample(n).data(),
+          j.largest_.data() + n * Pooled * sets.count(), [](S*, Index, Index) {});
+    }
+    return j;
+  }
+
+  /// One sample: y, m of each set in `pooled`, and, if wanted, the cells where the maxima are.
+  template <class S, class Then>
+  void run(const S* theta, const S* x, S* pooled, S* y, Place* largest, const Then& then) const {
+    Scratch scratch;
+    S* const shown = scratch.take<S>(Pooled * sets.cells());
+    kernels::gather<Inputs, Pooled>(sets.cells(), x, theta + pooled_at, static_cast<const S*>(nullptr), shown);
+    for (Index s = 0; s < sets.count(); ++s) {
+      S* const of_set = pooled + 2 * Pooled * s;
+      if (largest == nullptr) {
+        pool(sets.members(s), shown, of_set);
+      } else {
+        pool_and_note(sets.members(s), shown, of_set, largest + Pooled * s);
+      }
+    }
+    S* const messages = scratch.take<S>(Outputs * sets.count());
+    tell(theta, pooled, messages);
+    add_own(theta, x, theta + weight_count, messages, y, then);
+  }
+
+  /// The mean and the maximum over the cells of a set.
+  template <class S>
+  static void pool(std::span<const Index> members, const S* shown, S* of_set) {
+    std::array<S, Pooled> sum, most;
+    std::copy_n(shown + members.front() * Pooled, Pooled, sum.begin());
+    most = sum;
+    for (const Index cell : members.subspan(1)) {
+      const S* const p = shown + cell * Pooled;
+      for (std::size_t c = 0; c < Pooled; ++c) {
+        sum[c] += p[c];
+        most[c] = p[c] > most[c] ? p[c] : most[c];
+      }
+    }
+    put(members, sum, most, of_set);
+  }
+
+  template <class S>
+  static void pool_and_note(std::span<const Index> members, const S* shown, S* of_set, Place* largest) {
+    std::array<S, Pooled> sum, most;
+    std::array<Place, Pooled> at;
+    std::copy_n(shown + members.front() * Pooled, Pooled, sum.begin());
+    most = sum;
+    at.fill(static_cast<Place>(members.front()));
+    for (const Index cell : members.subspan(1)) {
+      const S* const p = shown + cell * Pooled;
+      const auto here = static_cast<Place>(cell);
+      for (std::size_t c = 0; c < Pooled; ++c) {
+        sum[c] += p[c];
+        at[c] = p[c] > most[c] ? here : at[c];
+        most[c] = p[c] > most[c] ? p[c] : most[c];
+      }
+    }
+    put(members, sum, most, of_set);
+    std::copy(at.begin(), at.end(), largest);
+  }
+
+  template <class S>
+  static void put(std::span<const Index> members, const std::array<S, Pooled>& sum, const std::array<S, Pooled>& most,
+                  S* of_set) {
+    const S part = S(1) / static_cast<S>(members.size());
+    for (std::size_t c = 0; c < Pooled; ++c) {
+      of_set[c] = sum[c] * part;
+      of_set[c + Pooled] = most[c];
+    }
+  }
+
+  /// V m of each set.
+  template <class S>
+  void tell(const S* theta, const S* pooled, S* messages) const {
+    for (Index k = 0; k < Kinds; ++k) {
+      const Index first = sets.first(k);
+      kernels::gather<2 * Pooled, Outputs>(sets.first(k + 1) - first, pooled + first * 2 * Pooled,
+                                           theta + messages_at + static_cast<std::size_t>(k) * message_count,
+                                           static_cast<const S*>(nullptr), messages + first * Outputs);
+    }
+  }
+
+  /// y = W x + start + the messages of a cell's sets.
+  template <class S, class Then>
+  void add_own(const S* theta, const S* x, const S* start, const S* messages, S* y, const Then& then) const {
+    for (Index first = 0; first < sets.cells(); first += block_cells) {
+      const Index count = std::min(block_cells, sets.cells() - first);
+      S* const block = y + first * Outputs;
+      kernels::gather<Inputs, Outputs>(count, x + first * Inputs, theta, start, block);
+      for (Index cell = 0; cell < count; ++cell) add_sets(sets.sets_of(first + cell), messages, block + cell * Outputs);
+      then(block, first * Outputs, count * Outputs);
+    }
+  }
+
+  /// Adds the numbers of sets, `C` each, to those of a cell.
+  template <int C = Outputs, class S>
+  static void add_sets(std::span<const Index> sets_of_cell, const S* of_sets, S* to) {
+    std::array<S, C> sum;
+    std::copy_n(to, C, sum.begin());
+    for (const Index set : sets_of_cell) {
+      const S* const from = of_sets + set * C;
+      for (std::size_t c = 0; c < C; ++c) sum[c] += from[c];
+    }
+    std::copy(sum.begin(), sum.end(), to);
+  }
+};
+
+/// J and its transposes. Refers to theta and x; owns m of each set and where its maxima are, and the transposed
+/// matrices, or refers to those that were prepared.
+template <int Inputs, int Pooled, int Outputs, int Kinds>
+template <class S>
+class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
+ public:
+  Linearization(const SetMessages& layer, const S* theta, View<const S> x, const S* prepared)
+      : layer_(layer),
+        theta_(theta),
+        x_(x),
+        prepared_(prepared),
+        pooled_(x.samples() * layer.pooled_numbers()),
+        largest_(x.samples() * Pooled * layer.sets.count()) {
+    if (prepared == nullptr) turned_ = layer.prepare(std::span<const S, param_count>(theta, param_count));
+  }
+
+  void jvp(View<const S> t, View<S> out) const {
+    check_jvp("SetMessages", x_.shape(), y(), t, out);
+    const CellSets& lists = layer_.sets;
+    Scratch scratch;
+    S* const shown = scratch.take<S>(Pooled * lists.cells());
+    S* const pooled = scratch.take<S>(layer_.pooled_numbers());
+    S* const messages = scratch.take<S>(Outputs * lists.count());
+    for (Index n = 0; n < t.samples(); ++n) {
+      kernels::gather<Inputs, Pooled>(lists.cells(), t.sample(n).data(), theta_ + pooled_at,
+                                      static_cast<const S*>(nullptr), shown);
+      for (Index s = 0; s < lists.count(); ++s) {
+        S* const of_set = pooled + 2 * Pooled * s;
+        pool(lists.members(s), shown, of_set);
+        for (Index c = 0; c < Pooled; ++c) of_set[Pooled + c] = shown[largest(n, s)[c] * Pooled + c];
+      }
+      layer_.tell(theta_, pooled, messages);
+      layer_.add_own(theta_, t.sample(n).data(), static_cast<const S*>(nullptr), messages, out.sample(n).data(),
+                     [](S*, Index, Index) {});
+    }
+  }
+
+  void vjp(View<const S> w, View<S> dx) const { back(w, dx, nullptr); }
+
+  void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const { back(w, dx, dtheta.data()); }
+
+ private:
+  friend SetMessages;
+
+  [[nodiscard]] Shape y() const { return x_.shape().with_features(Outputs); }
+  [[nodiscard]] const Place* largest(Index n, Index set) const {
+    return largest_.data() + Pooled * (n * layer_.sets.count() + set);
+  }
+
+  void back(View<const S> w, View<S> dx, S* dtheta) const {
+    check_vjp("SetMessages", x_.shape(), y(), w, dx);
+    const CellSets& lists = layer_.sets;
+    const S* const turned = prepared_ == nullptr ? turned_.data() : prepared_;
+    const S* const messages_turned = turned + weight_count + pooled_count;
+    Scratch scratch;
+    S* const told = scratch.take<S>(Outputs * lists.count());      // g
+    S* const dpooled = scratch.take<S>(layer_.pooled_numbers());  // V^T g
+    S* const dshown = scratch.take<S>(Pooled * lists.cells());     // dp
+    for (Index n = 0; n < w.samples(); ++n) {
+      const S *const wn = w.sample(n).data(), *const xn = x_.sample(n).data();
+      for (Index s = 0; s < lists.count(); ++s) {
+        std::fill_n(told + s * Outputs, Outputs, S(0));
+        add_sets(lists.members(s), wn, told + s * Outputs);
+      }
+      for (Index k = 0; k < Kinds; ++k) {
+        const Index first = lists.first(k), count = lists.first(k + 1) - first;
+        const S* const g = told + first * Outputs;
+        kernels::gather<Outputs, 2 * Pooled>(count, g, messages_turned + static_cast<std::size_t>(k) * message_count,
+                                             static_cast<const S*>(nullptr), dpooled + first * 2 * Pooled);
+        if (dtheta == nullptr) continue;
+        kernels::outer<2 * Pooled, Outputs>(count, pooled_.data() + n * layer_.pooled_numbers() + first * 2 * Pooled, g,
+                                            dtheta + messages_at + static_cast<std::size_t>(k) * message_count);
+      }
+      spread(n, dpooled, dshown);
+      if (dtheta != nullptr) {
+        kernels::outer<Inputs, Outputs>(lists.cells(), xn, wn, dtheta);
+        kernels::add_columns<Outputs>(lists.cells(), wn, dtheta + weight_count);
+        kernels::outer<Inputs, Pooled>(lists.cells(), xn, dshown, dtheta + pooled_at);
+      }
+      if (dx) add_up(turned, wn, dshown, dx.sample(n).data());
+    }
+  }
+
+  /// dp of each cell of sample n from the derivatives of its sets.
+  void spread(Index n, S* dpooled, S* dshown) const {
+    const CellSets& lists = layer_.sets;
+    std::fill_n(dshown, Pooled * lists.cells(), S(0));
+    for (Index s = 0; s < lists.count(); ++s) {
+      const S* const of_set = dpooled + 2 * Pooled * s;
+      const S part = S(1) / static_cast<S>(lists.members(s).size());
+      std::array<S, Pooled> mean;
+      for (std::size_t c = 0; c < Pooled; ++c) mean[c] = of_set[c] * part;
+      for (const Index cell : lists.members(s)) {
+        S* const to = dshown + cell * Pooled;
+        for (std::size_t c = 0; c < Pooled; ++c) to[c] += mean[c];
+      }
+      for (Index c = 0; c < Pooled; ++c) dshown[largest(n, s)[c] * Pooled + c] += of_set[Pooled + c];
+    }
+  }
+
+  /// dx = W^T w + P^T dp
+  void add_up(const S* turned, const S* w, const S* dshown, S* dx) const {
+    std::array<S, static_cast<std::size_t>(block_cells) * Inputs> more;
+    for (Index first = 0; first < layer_.sets.cells(); first += block_cells) {
+      const Index count = std::min(block_cells, layer_.sets.cells() - first);
+      S* const block = dx + first * Inputs;
+      kernels::gather<Outputs, Inputs>(count, w + first * Outputs, turned, static_cast<const S*>(nullptr), block);
+      kernels::gather<Pooled, Inputs>(count, dshown + first * Pooled, turned + weight_count,
+                                      static_cast<const S*>(nullptr), more.data());
+      for (Index i = 0; i < count * Inputs; ++i) block[i] += more[static_cast<std::size_t>(i)];
+    }
+  }
+
+  SetMessages layer_;  // a copy shares its sets
+  const S* theta_;
+  View<const S> x_;
+  const S* prepared_;  // of the caller's; or null, and then it is in turned_
+  Buffer<S> turned_;
+  Buffer<S> pooled_;       // m, of each set of each sample
+  Buffer<Place> largest_;  // the cells of its maxima
+};
+
+}  // namespace basin
