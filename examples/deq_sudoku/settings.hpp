@@ -21,7 +21,7 @@ struct Settings {
   int segments = 10;
   double rate = 2e-3;
   double start_noise = 0.5;
-  double easy = 0.25;
+  double easy = 0.25, clip = 0.5, beta2 = 0.98;
   std::string optimizer = "adam";
   int breadth = 1;
   int count = 200;
@@ -49,6 +49,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("segments", s.segments, "Of a puzzle at most", {1, 1000});
   options.add("rate", s.rate, "Highest rate", {1e-9, 1.0});
   options.add("start-noise", s.start_noise, "Standard deviation of starts", {0.0, 100.0});
+  options.add("clip", s.clip, "norm", {0.0, 1e9});
+  options.add("beta2", s.beta2, "beta2", {0.0, 1.0});
   options.add("easy", s.easy, "share of training where puzzles get harder", {0.0, 1.0});
   options.add("optimizer", s.optimizer, "adam or muon", {"adam", "muon"});
   options.add("breadth", s.breadth, "Starts", {1, 1000}).of_this_run();

@@ -60,7 +60,7 @@ class Trainer {
   }
 
  private:
-  [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate, .beta2 = 0.98}; }
+  [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate, .beta2 = settings_.beta2}; }
   [[nodiscard]] basin::Muon muon() const { return {.rate = settings_.rate, .vectors = adam()}; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
 
@@ -132,7 +132,9 @@ class Trainer {
     auto result = basin::value_and_gradient(unrolled_model(steps, states), theta_.as<Unrolled>(), x.view(), loss,
                                             {.samples_per_part = 1});
     auto gradient = result.gradient.template as<Settled>();
-    basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 0.5), i);
+    const double length = basin::clip_by_global_norm(gradient, settings_.clip);
+    basin::examples::check_gradient(length, i);
+    lengths_.push_back(length);
     if (settings_.optimizer == "muon") {
       muon().step(theta_, gradient, muon_moments_, rate_scale);
     } else {
@@ -155,6 +157,9 @@ class Trainer {
                    static_cast<long long>(i + 1), result.value, static_cast<long long>(next_), renewed_,
                    renewed_right_ / renewed_, 40 * std::max(0.0, 1 - share / settings_.easy) / 2);
       renewed_ = renewed_right_ = 0;
+      std::sort(lengths_.begin(), lengths_.end());
+      std::fprintf(stderr, "  gradient %.3f %.3f %.3f\n", lengths_[10], lengths_[50], lengths_[90]);
+      lengths_.clear();
     }
     return result.value;
   }
@@ -170,6 +175,7 @@ class Trainer {
   std::vector<int> more_, ages_, solved_for_;
   std::vector<Puzzle> puzzles_at_{};
   std::vector<float> inputs_;
+  std::vector<double> lengths_;
   std::int64_t next_ = 0;
   double right_ = 0, renewed_ = 0, renewed_right_ = 0;
 };

@@ -96,7 +96,7 @@ class CommandLine {
     std::function<void(const std::string& text, const std::string& where)> set_;
     std::function<Json()> value_;
     CLI::Option* as_given_ = nullptr;
-    bool kept_ = true, number_ = false;
+    bool kept_ = true, number_ = false, flag_ = false;
   };
 
   CommandLine(const std::string& program, const std::string& description, const std::string& footer)
@@ -148,6 +148,17 @@ class CommandLine {
     return option;
   }
 
+  /// One that is there or not, without a value.
+  Option& add_flag(const std::string& name, bool& value, const std::string& help) {
+    Option& option = options_.emplace_back();
+    option.name_ = name;
+    option.value_ = [&value] { return Json(value); };
+    option.as_given_ = app_.add_flag("--" + name, help);
+    option.flag_ = true;
+    option.set_ = [&value](const std::string& text, const std::string&) { value = text != "false"; };
+    return option;
+  }
+
   // What several programs have, in the same words.
   void add_digits_folder(std::string& data) {
     add("data", data, "Folder of the MNIST files (IDX, plain or .gz); none: drawn digits").of_this_run();
@@ -183,7 +194,7 @@ class CommandLine {
   void parse(int argc, char** argv) {
     for (int i = 1; i + 1 < argc; ++i) {
       const std::string one = argv[i], next = argv[i + 1];
-      if (is_option(one) && is_option(next) && one != "--help" && one != "--version") {
+      if (takes_value(one) && is_option(next) && one != "--help" && one != "--version") {
         throw UsageError(one + " needs a value, and what follows is the option " + next);
       }
     }
@@ -203,8 +214,8 @@ class CommandLine {
       if (key == "settings" || named == options_.end()) {
         throw FileError(path, "key in settings is " + basin::detail::safe_text(key) + ", expected one of: " + names());
       }
-      check_file(value.is_number() || value.is_string(), path, "value of '" + key + "'", value.type_name(),
-                 "a number or a string");
+      check_file(named->flag_ ? value.is_boolean() : value.is_number() || value.is_string(), path,
+                 "value of '" + key + "'", value.type_name(), named->flag_ ? "true or false" : "a number or a string");
       if (named->as_given_->count() > 0) continue;
       named->set_(value.is_string() ? value.get<std::string>() : value.dump(), path + ": " + key);
     }
@@ -249,6 +260,12 @@ class CommandLine {
 
   [[nodiscard]] bool is_option(const std::string& text) const {
     return text.starts_with("--") && app_.get_option_no_throw(text) != nullptr;
+  }
+
+  [[nodiscard]] bool takes_value(const std::string& text) const {
+    const bool flag = std::any_of(options_.begin(), options_.end(),
+                                  [&](const Option& option) { return option.flag_ && text == "--" + option.name_; });
+    return is_option(text) && !flag;
   }
 
   [[nodiscard]] std::string names() const {

@@ -21,11 +21,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <string>
+#include <type_traits>
 
 #include "basin/core/layer.hpp"
 #include "basin/kernels/product.hpp"
+#include "basin/kernels/vector.hpp"
 #include "basin/layers/cell_sets.hpp"
 
 namespace basin {
@@ -109,7 +110,9 @@ struct SetMessages {
   }
 
  private:
-  using Place = std::int32_t;  // of a cell in its sample
+  /// Of a cell in its sample: as wide as a number, so that comparisons of numbers choose among them.
+  template <class S>
+  using Place = std::conditional_t<sizeof(S) == 4, std::int32_t, std::int64_t>;
   static constexpr std::size_t pooled_at = weight_count + Outputs, messages_at = pooled_at + pooled_count;
   static constexpr Index block_cells = 56;  // four register tiles; some kilobytes of output
 
@@ -134,67 +137,38 @@ struct SetMessages {
 
   /// One sample: y, m of each set in `pooled`, and, if wanted, the cells where the maxima are.
   template <class S, class Then>
-  void run(const S* theta, const S* x, S* pooled, S* y, Place* largest, const Then& then) const {
+  void run(const S* theta, const S* x, S* pooled, S* y, Place<S>* largest, const Then& then) const {
     Scratch scratch;
     S* const shown = scratch.take<S>(Pooled * sets.cells());
     kernels::gather<Inputs, Pooled>(sets.cells(), x, theta + pooled_at, static_cast<const S*>(nullptr), shown);
     for (Index s = 0; s < sets.count(); ++s) {
-      S* const of_set = pooled + 2 * Pooled * s;
-      if (largest == nullptr) {
-        pool(sets.members(s), shown, of_set);
-      } else {
-        pool_and_note(sets.members(s), shown, of_set, largest + Pooled * s);
-      }
+      pool(sets.members(s), shown, pooled + 2 * Pooled * s, largest == nullptr ? nullptr : largest + Pooled * s);
     }
     S* const messages = scratch.take<S>(Outputs * sets.count());
     tell(theta, pooled, messages);
     add_own(theta, x, theta + weight_count, messages, y, then);
   }
 
-  /// The mean and the maximum over the cells of a set.
+  /// The mean and the maximum over the cells of a set, and, if wanted, where the maxima are.
   template <class S>
-  static void pool(std::span<const Index> members, const S* shown, S* of_set) {
-    std::array<S, Pooled> sum, most;
-    std::copy_n(shown + members.front() * Pooled, Pooled, sum.begin());
-    most = sum;
-    for (const Index cell : members.subspan(1)) {
-      const S* const p = shown + cell * Pooled;
-      for (std::size_t c = 0; c < Pooled; ++c) {
-        sum[c] += p[c];
-        most[c] = p[c] > most[c] ? p[c] : most[c];
-      }
-    }
-    put(members, sum, most, of_set);
-  }
-
-  template <class S>
-  static void pool_and_note(std::span<const Index> members, const S* shown, S* of_set, Place* largest) {
-    std::array<S, Pooled> sum, most;
-    std::array<Place, Pooled> at;
-    std::copy_n(shown + members.front() * Pooled, Pooled, sum.begin());
-    most = sum;
-    at.fill(static_cast<Place>(members.front()));
-    for (const Index cell : members.subspan(1)) {
-      const S* const p = shown + cell * Pooled;
-      const auto here = static_cast<Place>(cell);
-      for (std::size_t c = 0; c < Pooled; ++c) {
-        sum[c] += p[c];
-        at[c] = p[c] > most[c] ? here : at[c];
-        most[c] = p[c] > most[c] ? p[c] : most[c];
-      }
-    }
-    put(members, sum, most, of_set);
-    std::copy(at.begin(), at.end(), largest);
-  }
-
-  template <class S>
-  static void put(std::span<const Index> members, const std::array<S, Pooled>& sum, const std::array<S, Pooled>& most,
-                  S* of_set) {
+  static void pool(std::span<const Index> members, const S* shown, S* of_set, Place<S>* largest) {
     const S part = S(1) / static_cast<S>(members.size());
-    for (std::size_t c = 0; c < Pooled; ++c) {
-      of_set[c] = sum[c] * part;
-      of_set[c + Pooled] = most[c];
-    }
+    by_registers<Pooled, S>([&]<int lanes>(Index c) {
+      using Numbers = kernels::Lanes<S, lanes>;
+      using Places = kernels::Lanes<Place<S>, lanes>;
+      Numbers sum = kernels::load<lanes>(shown + members.front() * Pooled + c), most = sum;
+      Places at = kernels::broadcast<lanes>(static_cast<Place<S>>(members.front()));
+      for (const Index cell : members.subspan(1)) {
+        const Numbers p = kernels::load<lanes>(shown + cell * Pooled + c);
+        const Places more = p > most;
+        sum += p;
+        most = more ? p : most;
+        at = more ? kernels::broadcast<lanes>(static_cast<Place<S>>(cell)) : at;
+      }
+      kernels::store<lanes>(of_set + c, Numbers(sum * kernels::broadcast<lanes>(part)));
+      kernels::store<lanes>(of_set + Pooled + c, most);
+      if (largest != nullptr) kernels::store<lanes>(largest + c, at);
+    });
   }
 
   /// V m of each set.
@@ -215,21 +189,29 @@ struct SetMessages {
       const Index count = std::min(block_cells, sets.cells() - first);
       S* const block = y + first * Outputs;
       kernels::gather<Inputs, Outputs>(count, x + first * Inputs, theta, start, block);
-      for (Index cell = 0; cell < count; ++cell) add_sets(sets.sets_of(first + cell), messages, block + cell * Outputs);
+      for (Index cell = 0; cell < count; ++cell) add_all(sets.sets_of(first + cell), messages, block + cell * Outputs);
       then(block, first * Outputs, count * Outputs);
     }
   }
 
-  /// Adds the numbers of sets, `C` each, to those of a cell.
-  template <int C = Outputs, class S>
-  static void add_sets(std::span<const Index> sets_of_cell, const S* of_sets, S* to) {
-    std::array<S, C> sum;
-    std::copy_n(to, C, sum.begin());
-    for (const Index set : sets_of_cell) {
-      const S* const from = of_sets + set * C;
-      for (std::size_t c = 0; c < C; ++c) sum[c] += from[c];
+  /// Adds what some cells or sets have, Outputs numbers each, to `to`.
+  template <class S>
+  static void add_all(std::span<const Index> from, const S* numbers, S* to) {
+    by_registers<Outputs, S>([&]<int lanes>(Index c) {
+      kernels::Lanes<S, lanes> sum = kernels::load<lanes>(to + c);
+      for (const Index i : from) sum += kernels::load<lanes>(numbers + i * Outputs + c);
+      kernels::store<lanes>(to + c, sum);
+    });
+  }
+
+  /// Calls body.operator()<lanes>(c) for features c, c + 1, ..., c + lanes - 1, until all `C` have been.
+  template <int C, class S, int first = 0, class Body>
+  static void by_registers(const Body& body) {
+    if constexpr (first < C) {
+      constexpr int lanes = kernels::lanes_for<S>(C - first);
+      body.template operator()<lanes>(first);
+      by_registers<C, S, first + lanes>(body);
     }
-    std::copy(sum.begin(), sum.end(), to);
   }
 };
 
@@ -261,8 +243,9 @@ class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
                                       static_cast<const S*>(nullptr), shown);
       for (Index s = 0; s < lists.count(); ++s) {
         S* const of_set = pooled + 2 * Pooled * s;
-        pool(lists.members(s), shown, of_set);
-        for (Index c = 0; c < Pooled; ++c) of_set[Pooled + c] = shown[largest(n, s)[c] * Pooled + c];
+        pool<S>(lists.members(s), shown, of_set, nullptr);
+        for (Index c = 0; c < Pooled; ++c)
+          of_set[Pooled + c] = shown[static_cast<Index>(largest(n, s)[c]) * Pooled + c];
       }
       layer_.tell(theta_, pooled, messages);
       layer_.add_own(theta_, t.sample(n).data(), static_cast<const S*>(nullptr), messages, out.sample(n).data(),
@@ -278,7 +261,7 @@ class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
   friend SetMessages;
 
   [[nodiscard]] Shape y() const { return x_.shape().with_features(Outputs); }
-  [[nodiscard]] const Place* largest(Index n, Index set) const {
+  [[nodiscard]] const Place<S>* largest(Index n, Index set) const {
     return largest_.data() + Pooled * (n * layer_.sets.count() + set);
   }
 
@@ -288,14 +271,14 @@ class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
     const S* const turned = prepared_ == nullptr ? turned_.data() : prepared_;
     const S* const messages_turned = turned + weight_count + pooled_count;
     Scratch scratch;
-    S* const told = scratch.take<S>(Outputs * lists.count());      // g
+    S* const told = scratch.take<S>(Outputs * lists.count());     // g
     S* const dpooled = scratch.take<S>(layer_.pooled_numbers());  // V^T g
-    S* const dshown = scratch.take<S>(Pooled * lists.cells());     // dp
+    S* const dshown = scratch.take<S>(Pooled * lists.cells());    // dp
     for (Index n = 0; n < w.samples(); ++n) {
       const S *const wn = w.sample(n).data(), *const xn = x_.sample(n).data();
       for (Index s = 0; s < lists.count(); ++s) {
         std::fill_n(told + s * Outputs, Outputs, S(0));
-        add_sets(lists.members(s), wn, told + s * Outputs);
+        add_all(lists.members(s), wn, told + s * Outputs);
       }
       for (Index k = 0; k < Kinds; ++k) {
         const Index first = lists.first(k), count = lists.first(k + 1) - first;
@@ -329,7 +312,8 @@ class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
         S* const to = dshown + cell * Pooled;
         for (std::size_t c = 0; c < Pooled; ++c) to[c] += mean[c];
       }
-      for (Index c = 0; c < Pooled; ++c) dshown[largest(n, s)[c] * Pooled + c] += of_set[Pooled + c];
+      for (Index c = 0; c < Pooled; ++c)
+        dshown[static_cast<Index>(largest(n, s)[c]) * Pooled + c] += of_set[Pooled + c];
     }
   }
 
@@ -351,8 +335,8 @@ class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
   View<const S> x_;
   const S* prepared_;  // of the caller's; or null, and then it is in turned_
   Buffer<S> turned_;
-  Buffer<S> pooled_;       // m, of each set of each sample
-  Buffer<Place> largest_;  // the cells of its maxima
+  Buffer<S> pooled_;          // m, of each set of each sample
+  Buffer<Place<S>> largest_;  // the cells of its maxima
 };
 
 }  // namespace basin
