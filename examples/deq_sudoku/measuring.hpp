@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -13,17 +12,12 @@
 #include "basin/core/parallel.hpp"
 #include "basin/io/progress.hpp"
 #include "basin/train/value_and_gradient.hpp"
+#include "data.hpp"
 #include "model.hpp"
 #include "settings.hpp"
-#include "trainer.hpp"
+#include "streams.hpp"
 
 namespace deq_sudoku {
-
-/// Puzzles that are reported together.
-struct TestSet {
-  std::string name;
-  std::vector<Puzzle> puzzles;
-};
 
 /// One solve of a puzzle.
 struct Attempt {
@@ -106,9 +100,8 @@ inline std::vector<Attempts> attempts_of(const Settings& settings, const Theta& 
 inline const Attempt& best_of(const Attempts& attempts, std::size_t breadth) {
   const auto end = attempts.begin() + static_cast<Index>(std::min(breadth, attempts.size()));
   if ((end - 1)->converged()) return *(end - 1);
-  return *std::min_element(attempts.begin(), end, [](const Attempt& a, const Attempt& b) {
-    return a.solve.residual < b.solve.residual;
-  });
+  return *std::min_element(attempts.begin(), end,
+                           [](const Attempt& a, const Attempt& b) { return a.solve.residual < b.solve.residual; });
 }
 
 /// With the best of so many starts; evaluations are those of all of them.
@@ -130,9 +123,11 @@ inline double certified_within(const std::vector<Attempts>& attempts, std::size_
   std::int64_t certified = 0;
   for (const Attempts& of_puzzle : attempts) {
     const auto end = of_puzzle.begin() + static_cast<Index>(std::min(breadth, of_puzzle.size()));
-    certified += std::any_of(of_puzzle.begin(), end, [&](const Attempt& one) {
-                   return one.right && one.converged() && one.solve.evaluations <= depth;
-                 }) ? 1 : 0;
+    certified +=
+        std::any_of(of_puzzle.begin(), end,
+                    [&](const Attempt& one) { return one.right && one.converged() && one.solve.evaluations <= depth; })
+            ? 1
+            : 0;
   }
   return static_cast<double>(certified) / static_cast<double>(attempts.size());
 }
@@ -167,31 +162,11 @@ inline std::vector<double> solved_after(const Settings& settings, const Theta& t
   basin::parallel_for(std::ssize(right), [&](Index n) {
     const auto at = static_cast<std::size_t>(n);
     (void)settle(settings, theta, set.puzzles[at], at, most, [&](int, View<const float> z, double) {
-      right[at].push_back(answer(read(theta, z).view()) == set.puzzles[at].solution);
+      const State<float> logits = read(theta, z);
+      right[at].push_back(answer(logits.view()) == set.puzzles[at].solution);
     });
   });
   return basin::examples::right_after(right);
-}
-
-/// "simple" of "data/test_simple.csv.gz".
-inline std::string name_of(const std::filesystem::path& path) {
-  std::string name = path.filename().string();
-  name.resize(name.find('.') == std::string::npos ? name.size() : name.find('.'));
-  return name.starts_with("test_") ? name.substr(5) : name;
-}
-
-/// Puzzles drawn by the program: minimal ones, and the same with 6 and 12 more places given.
-inline std::vector<TestSet> drawn_sets(const Settings& settings) {
-  std::vector<TestSet> sets;
-  for (const int more : {12, 6, 0}) {
-    TestSet set{more > 0 ? "minimal and " + std::to_string(more) : "minimal", {}};
-    for (int n = 0; n < settings.count; ++n) {
-      const basin::Random random{basin::fold_in(settings.test_seed, static_cast<std::uint64_t>(n)), test_stream};
-      set.puzzles.push_back(with_more_given(random_puzzle(random), more, {random.seed, test_reveal_stream}));
-    }
-    sets.push_back(std::move(set));
-  }
-  return sets;
 }
 
 }  // namespace deq_sudoku

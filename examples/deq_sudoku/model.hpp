@@ -1,9 +1,10 @@
 #pragma once
 
-// The model of deq_sudoku. A cell of the state is a candidate (row, column, digit), 729 of them, each in four sets of nine:
-// the digits of its place, and its digit's places in its row, its column and its box (basin/layers/set_messages.hpp). What
-// a set tells its candidates depends on its kind, and rows and columns are one kind, so every symmetry of Sudoku, digits
-// renamed, lines exchanged within bands, bands exchanged, the grid transposed, is one of the rule:
+// The model of deq_sudoku. A cell of the state is a candidate (row, column, digit), 729 of them, each in four sets of
+// nine: the digits of its place, and its digit's places in its row, its column and its box
+// (basin/layers/set_messages.hpp). What a set tells its candidates depends on its kind, and rows and columns are one
+// kind, so every symmetry of Sudoku, digits renamed, lines exchanged within bands, bands exchanged, the grid
+// transposed, is one of the rule:
 //
 //   f(z, u) = tanh(W2 silu(W1 z + messages(z) + u) + b2),    u = W x + b,    logit = W3 z + b3,
 //
@@ -50,12 +51,12 @@ using Cell = basin::Injected<basin::Sequential<
     basin::RmsNorm<features>>>;
 inline constexpr int injected = features;
 #elif VARIANT == 2
-using Cell = basin::Injected<basin::Sequential<
-    basin::SetMessages<features, pooled, hidden, 3>, basin::Relu, basin::Dense<hidden, features>, basin::Tanh>>;
+using Cell = basin::Injected<basin::Sequential<basin::SetMessages<features, pooled, hidden, 3>, basin::Relu,
+                                               basin::Dense<hidden, features>, basin::Tanh>>;
 inline constexpr int injected = hidden;
 #else
-using Cell = basin::Injected<basin::Sequential<
-    basin::SetMessages<features, pooled, hidden, 3>, basin::Silu, basin::Dense<hidden, features>, basin::Tanh>>;
+using Cell = basin::Injected<basin::Sequential<basin::SetMessages<features, pooled, hidden, 3>, basin::Silu,
+                                               basin::Dense<hidden, features>, basin::Tanh>>;
 inline constexpr int injected = hidden;
 #endif
 

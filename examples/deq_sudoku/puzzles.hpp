@@ -6,11 +6,10 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <numeric>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "basin/core/random.hpp"
@@ -187,9 +186,9 @@ template <std::size_t count>
     Puzzle& puzzle = puzzles.emplace_back();
     for (std::size_t i = 0; i < places; ++i) {
       const char given = line[i] == '.' ? '0' : line[i], solved = line[places + 1 + i];
-      basin::check_file(given >= '0' && given <= '9' && solved >= '1' && solved <= '9' &&
-                            (given == '0' || given == solved),
-                        path, where + ": a place", std::string{given, solved}, "a digit or ., and the solution's digit");
+      basin::check_file(
+          given >= '0' && given <= '9' && solved >= '1' && solved <= '9' && (given == '0' || given == solved), path,
+          where + ": a place", std::string{given, solved}, "a digit or ., and the solution's digit");
       puzzle.given[i] = static_cast<std::uint8_t>(given - '0');
       puzzle.solution[i] = static_cast<std::uint8_t>(solved - '0');
     }

@@ -16,6 +16,7 @@
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
 #include "measuring.hpp"
+#include "trainer.hpp"
 
 namespace deq_sudoku {
 
@@ -51,9 +52,11 @@ inline std::size_t longest(const std::vector<Attempts>& attempts) {
 
 /// A grid as it is seen in a state: given digits black, right ones blue, wrong ones red, the paler the less likely.
 inline basin::Image draw_grid(const Puzzle& puzzle, const State<float>& logits) {
-  using namespace basin::examples;
+  using basin::examples::Colour;
+  using basin::examples::fill;
+  using basin::examples::write_text;
   constexpr Index cell = 36, edge = 6;
-  Image image = blank(2 * edge + side * cell, 2 * edge + side * cell);
+  basin::Image image = basin::examples::blank(2 * edge + side * cell, 2 * edge + side * cell);
   for (Index i = 0; i <= side; ++i) {
     const Index width = i % 3 == 0 ? 3 : 1;
     fill(image, edge + i * cell - width / 2, edge, width, side * cell, {120, 120, 128});
@@ -80,8 +83,8 @@ inline basin::Image draw_grid(const Puzzle& puzzle, const State<float>& logits) 
 }
 
 /// A puzzle while it settles: every state at first, then ever fewer.
-inline void draw_animation(const std::string& path, const Settings& settings, const Theta& theta,
-                           const Tested& tested, std::size_t n) {
+inline void draw_animation(const std::string& path, const Settings& settings, const Theta& theta, const Tested& tested,
+                           std::size_t n) {
   const Puzzle& puzzle = tested.set.puzzles[n];
   std::vector<State<float>> logits;
   (void)settle(settings, theta, puzzle, n, settings.max_evaluations,
@@ -101,7 +104,8 @@ inline void draw_residual(const std::string& path, const Settings& settings, con
   basin::examples::Series right{"places that are right", {}, {}};
   basin::examples::Series residual{"log10 of the largest change", {}, {}};
   (void)settle(settings, theta, puzzle, n, settings.max_evaluations, [&](int i, View<const float> z, double change) {
-    const Grid grid = answer(read(theta, z).view());
+    const State<float> logits = read(theta, z);
+    const Grid grid = answer(logits.view());
     int count = 0;
     for (std::size_t place = 0; place < places; ++place) count += grid[place] == puzzle.solution[place] ? 1 : 0;
     right.x.push_back(i);
@@ -177,10 +181,12 @@ inline basin::OrderedJson described(const Settings& settings, const Tested& test
     }
     row["certified_within"] = within;
     breadths.push_back(row);
-    std::printf("%s, %zu puzzles, breadth %d: solved %.2f%%, not converged %.2f%%, wrong of the converged %d, %.1f evaluations\n",
-                tested.set.name.c_str(), tested.set.puzzles.size(), breadth, 100 * solved.share(),
-                100 * solved.nonconverged_fraction(), static_cast<int>(solved.converged - solved.solved_and_converged),
-                solved.evaluations_mean());
+    std::printf(
+        "%s, %zu puzzles, breadth %d: solved %.2f%%, not converged %.2f%%, wrong of the converged %d, %.1f "
+        "evaluations\n",
+        tested.set.name.c_str(), tested.set.puzzles.size(), breadth, 100 * solved.share(),
+        100 * solved.nonconverged_fraction(), static_cast<int>(solved.converged - solved.solved_and_converged),
+        solved.evaluations_mean());
   }
   json["breadths"] = breadths;
   return json;
