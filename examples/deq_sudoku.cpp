@@ -26,8 +26,9 @@ inline void check_sizes(const Settings& settings) {
   basin::examples::check_memory(
       "--batch " + std::to_string(settings.batch) + " and --max-steps " + std::to_string(settings.max_steps),
       3 * state * settings.batch + step * settings.max_steps * basin::threads());
-  basin::examples::check_memory("--count " + std::to_string(settings.count),
-                                3.0 * settings.count * (1.0 * sizeof(Puzzle) + 1.0 * sizeof(Attempt) * settings.breadth));
+  basin::examples::check_memory(
+      "--count " + std::to_string(settings.count),
+      3.0 * settings.count * (1.0 * sizeof(Puzzle) + 1.0 * sizeof(Attempt) * settings.breadth));
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
@@ -42,6 +43,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   Data data = load(settings);
   Trainer trainer(settings, std::move(data.training));
   basin::Training training({.iterations = settings.iterations,
+                            .minutes = settings.minutes,
                             .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
                             .checkpoint_minutes = settings.checkpoint_minutes,
                             .label = {.program = command_line.program(), .settings = command_line.settings()}});

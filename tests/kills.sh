@@ -73,6 +73,7 @@ kill_and_resume() {
 
 kill_and_resume checkpoint.safetensors deq_digits --images 1024 --epochs 2
 kill_and_resume checkpoint.safetensors deq_sums --iterations 60 --batch 16 --bits 8 --test-bits 16 --count 4
+kill_and_resume checkpoint.safetensors deq_sudoku --iterations 60 --batch 4 --count 2 --max-evaluations 20
 kill_and_resume checkpoint.safetensors nca_grow --size 10 --padding 4 --iterations 200 --batch 4 --pool 16 \
   --min-steps 10 --max-steps 16 --steps 30 --regime regenerating
 kill_and_resume checkpoint.safetensors nca_texture --size 16 --iterations 60 --batch 2 --pool 8 --min-steps 4 \

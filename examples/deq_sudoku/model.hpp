@@ -6,7 +6,7 @@
 // kind, so every symmetry of Sudoku, digits renamed, lines exchanged within bands, bands exchanged, the grid
 // transposed, is one of the rule:
 //
-//   f(z, u) = tanh(W2 silu(W1 z + messages(z) + u) + b2),    u = W x + b,    logit = W3 z + b3,
+//   v = z + W1 z + messages(z) + u,    f(z, u) = RmsNorm(v + W3 silu(W2 v + b2) + b3),    u = W x + b,    logit = w z
 //
 // x of a candidate: whether its digit is given at its place, and whether givens exclude it.
 
@@ -37,28 +37,12 @@ using basin::Shape;
 using basin::State;
 using basin::View;
 
-#ifndef FEATURES
-#define FEATURES 32
-#define POOLED 16
-#define HIDDEN 64
-#endif
-inline constexpr int inputs = 2, features = FEATURES, pooled = POOLED, hidden = HIDDEN;
+inline constexpr int inputs = 2, features = 32, pooled = 16, hidden = 64, injected = features;
 
-#if VARIANT == 1
-using Cell = basin::Injected<basin::Sequential<
-    basin::Residual<basin::SetMessages<features, pooled, features, 3>>,
-    basin::Residual<basin::Sequential<basin::Dense<features, hidden>, basin::Silu, basin::Dense<hidden, features>>>,
-    basin::RmsNorm<features>>>;
-inline constexpr int injected = features;
-#elif VARIANT == 2
-using Cell = basin::Injected<basin::Sequential<basin::SetMessages<features, pooled, hidden, 3>, basin::Relu,
-                                               basin::Dense<hidden, features>, basin::Tanh>>;
-inline constexpr int injected = hidden;
-#else
-using Cell = basin::Injected<basin::Sequential<basin::SetMessages<features, pooled, hidden, 3>, basin::Silu,
-                                               basin::Dense<hidden, features>, basin::Tanh>>;
-inline constexpr int injected = hidden;
-#endif
+using Messages = basin::Residual<basin::SetMessages<features, pooled, features, 3>>;
+using Inside =
+    basin::Residual<basin::Sequential<basin::Dense<features, hidden>, basin::Silu, basin::Dense<hidden, features>>>;
+using Cell = basin::Injected<basin::Sequential<Messages, Inside, basin::RmsNorm<features>>>;
 
 template <class Method>
 using Model = basin::Sequential<basin::Dense<inputs, injected>, basin::Equilibrium<Cell, basin::Picard, Method>,
@@ -99,11 +83,7 @@ inline const basin::CellSets& sets() {
 
 template <class M>
 void give_sets(M& model) {
-#if VARIANT == 1
   model.template layer<equilibrium>().cell.layers.template layer<0>().inner.sets = sets();
-#else
-  model.template layer<equilibrium>().cell.layers.template layer<0>().sets = sets();
-#endif
 }
 
 /// Differentiated through `steps` steps from `states`, where it also leaves what it came to.

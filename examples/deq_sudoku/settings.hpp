@@ -16,10 +16,11 @@ struct Settings {
   std::string data;
   bool full = false;
   int iterations = 0;
+  double minutes = 0;
   int batch = 32;
   int min_steps = 4;
   int max_steps = 9;
-  int segments = 8;
+  int segments = 32;
   double rate = 2e-3;
   double clip = 0.2;
   double start_noise = 0.5;
@@ -63,10 +64,13 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       .of_this_run();
   options.add_flag("full", s.full, "Trains as long as the figures of the documentation took");
   options.add("iterations", s.iterations, "Of training; 0: 700, or 20,000 with --full", {0, 100000000});
+  options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit",
+              {0.0, 1e6});
   options.add("batch", s.batch, "Puzzles at a time", {1, 65536});
   options.add("min-steps", s.min_steps, "An iteration makes at least so many steps", {1, 1000});
   options.add("max-steps", s.max_steps, "and fewer than so many, drawn anew each time", {2, 1001});
-  options.add("segments", s.segments, "A puzzle that is not solved goes after so many iterations", {1, 1000});
+  options.add("segments", s.segments,
+              "A puzzle that is not solved goes after so many iterations; at first a quarter of them", {1, 1000});
   options.add("rate", s.rate, "Highest rate of Muon", {1e-9, 1.0});
   options.add("clip", s.clip, "Longest gradient", {1e-9, 1e9});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where puzzles start, in tests too",

@@ -65,14 +65,13 @@ class Trainer {
       // As if some had been there for a while, so that they do not all come and go at once.
       for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
         renew(slot, 0);
-        ages_[slot] = static_cast<int>(slot % static_cast<std::size_t>(settings_.segments));
+        ages_[slot] = static_cast<int>(slot % static_cast<std::size_t>(segments(0)));
       }
     } else {
       for (std::size_t slot = 0; slot < numbers_.size(); ++slot) lay_out(slot);
     }
-    const basin::OneCycle schedule{.total = settings_.iterations, .warm_fraction = 0.03, .final = 0.01};
     return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, schedule(i)); });
+                        [&](std::int64_t i) { return iterate(i, training.share()); });
   }
 
   /// Takes up what a training kept.
@@ -134,9 +133,20 @@ class Trainer {
     lay_out(slot);
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
+  /// The rate rises over the first 3% of the training, and then falls along half a cosine.
+  [[nodiscard]] static double rate_scale(double share) {
+    constexpr Index fine = 1 << 20;
+    return basin::OneCycle{.total = fine, .warm_fraction = 0.03, .final = 0.01}(static_cast<Index>(share * fine));
+  }
+
+  /// A puzzle has so many iterations: a quarter at first, when nothing is solved however long it takes.
+  [[nodiscard]] int segments(double share) const {
+    return static_cast<int>(std::ceil((0.25 + 0.75 * share) * settings_.segments));
+  }
+
+  /// `share`, from 0 to 1, is how far the training is.
+  [[nodiscard]] double iterate(std::int64_t i, double share) {
     const std::clock_t before = std::clock();
-    const double share = static_cast<double>(i) / settings_.iterations;
     const auto range = static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps);
     const int steps = settings_.min_steps + static_cast<int>(random(steps_stream, i).below(0, range));
     PlaceLoss loss;
@@ -148,12 +158,12 @@ class Trainer {
                                             {.samples_per_part = 1});
     auto gradient = result.gradient.template as<Settled>();
     basin::examples::check_gradient(basin::clip_by_global_norm(gradient, settings_.clip), i);
-    muon().step(theta_, gradient, moments_, rate_scale);
+    muon().step(theta_, gradient, moments_, rate_scale(share));
     average_.take(theta_);
     for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
       const bool right = answer(result.output.view().sample(static_cast<Index>(slot))) == solutions_[slot];
       solved_for_[slot] = right ? solved_for_[slot] + 1 : 0;
-      if (++ages_[slot] >= settings_.segments || solved_for_[slot] >= 2) renew(slot, share);
+      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= 2) renew(slot, share);
     }
     processor_seconds_ += static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
     return result.value;
