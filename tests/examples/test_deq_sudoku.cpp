@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "../../examples/deq_sudoku/measuring.hpp"
+#include "basin/train/initial.hpp"
 
 namespace {
 
