@@ -21,10 +21,9 @@ struct Settings {
   int min_steps = 4;
   int max_steps = 9;
   int segments = 32;
-  double rate = 2e-3;
+  double rate = 1e-3;
   double clip = 0.2;
   double start_noise = 0.5;
-  double easy = 0.25;
   int breadth = 1;
   int count = 200;
   std::uint64_t test_seed = 1;
@@ -75,8 +74,6 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("clip", s.clip, "Longest gradient", {1e-9, 1e9});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where puzzles start, in tests too",
               {0.0, 100.0});
-  options.add("easy", s.easy, "The share of the training in which more places are given, at first up to 39",
-              {0.0, 1.0});
   options.add("breadth", s.breadth, "Starts of a puzzle in a test, as long as none has converged", {1, 1000})
       .of_this_run();
   options.add("count", s.count, "Puzzles of each set, or file, that it is tested on, at most", {1, 1000000})

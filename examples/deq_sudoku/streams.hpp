@@ -7,8 +7,6 @@ namespace deq_sudoku {
 /// The streams of random numbers, one a use.
 enum Stream : std::uint64_t {
   puzzle_stream = 1,
-  more_stream,
-  given_stream,
   steps_stream,
   start_stream,
   test_stream,

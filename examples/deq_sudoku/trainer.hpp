@@ -26,6 +26,7 @@
 #include "basin/train/clip.hpp"
 #include "basin/train/initial.hpp"
 #include "basin/train/muon.hpp"
+#include "basin/train/roll_back.hpp"
 #include "basin/train/schedule.hpp"
 #include "basin/train/value_and_gradient.hpp"
 #include "model.hpp"
@@ -42,9 +43,9 @@ class Trainer {
         puzzles_(std::move(puzzles)),
         theta_(basin::initial_parameters<float>(Settled{}, settings.seed)),
         average_(theta_),
+        guard_(theta_, moments_, {.factor = 1.5, .settle = 200, .every = 200}),
         states_(static_cast<std::size_t>(candidates(features, settings.batch).size())),
         numbers_(static_cast<std::size_t>(settings.batch)),
-        more_(numbers_.size()),
         ages_(numbers_.size()),
         solved_for_(numbers_.size()),
         solutions_(numbers_.size()),
@@ -62,11 +63,7 @@ class Trainer {
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
     if (training.iteration() == 0) {
-      // As if some had been there for a while, so that they do not all come and go at once.
-      for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
-        renew(slot, 0);
-        ages_[slot] = static_cast<int>(slot % static_cast<std::size_t>(segments(0)));
-      }
+      renew_all(0);
     } else {
       for (std::size_t slot = 0; slot < numbers_.size(); ++slot) lay_out(slot);
     }
@@ -81,7 +78,7 @@ class Trainer {
 
  private:
   [[nodiscard]] basin::Muon muon() const {
-    return {.rate = settings_.rate, .vectors = {.rate = settings_.rate, .beta2 = 0.98}};
+    return {.rate = settings_.rate, .weight_decay = 0.1, .vectors = {.rate = settings_.rate, .beta2 = 0.98}};
   }
   [[nodiscard]] basin::Random random(Stream stream, std::int64_t number) const {
     return {basin::fold_in(settings_.seed, static_cast<std::uint64_t>(number)), stream};
@@ -95,7 +92,7 @@ class Trainer {
     self.average_.each(file.under("average"));
     file("states", self.states_);
     file("numbers", self.numbers_);
-    file("more", self.more_);
+    self.guard_.each(file.under("guard"));
     file("ages", self.ages_);
     file("solved_for", self.solved_for_);
     file("next", self.next_);
@@ -116,21 +113,26 @@ class Trainer {
   void lay_out(std::size_t slot) {
     const Puzzle whole = puzzle(numbers_[slot]);
     solutions_[slot] = whole.solution;
-    describe(with_more_given(whole, more_[slot], random(given_stream, numbers_[slot])),
-             inputs_.view().sample(static_cast<Index>(slot)));
+    describe(whole, inputs_.view().sample(static_cast<Index>(slot)));
   }
 
-  /// Another puzzle for a slot, and a start. At first more places are given, ever fewer.
-  void renew(std::size_t slot, double share) {
+  /// Another puzzle for a slot, and a start.
+  void renew(std::size_t slot) {
     const std::int64_t k = numbers_[slot] = next_++;
     ages_[slot] = solved_for_[slot] = 0;
-    const double easier = settings_.easy > 0 ? std::max(0.0, 1 - share / settings_.easy) : 0.0;
-    more_[slot] = static_cast<int>(easier * random(more_stream, k).uniform(0) * 40);
     const State<float> start =
         basin::examples::random_start(candidates(features, 1), settings_.start_noise, random(start_stream, k));
     std::copy(start.values.begin(), start.values.end(),
               states_.begin() + static_cast<Index>(slot) * start.values.size());
     lay_out(slot);
+  }
+
+  /// Other puzzles for all, some as if they had been there for a while, so that they do not all come and go at once.
+  void renew_all(double share) {
+    for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
+      renew(slot);
+      ages_[slot] = static_cast<int>(slot % static_cast<std::size_t>(segments(share)));
+    }
   }
 
   /// The rate rises over the first 3% of the training, and then falls along half a cosine.
@@ -157,13 +159,21 @@ class Trainer {
     auto result = basin::value_and_gradient(unrolled_model(steps, states), theta_.as<Unrolled>(), inputs_.view(), loss,
                                             {.samples_per_part = 1});
     auto gradient = result.gradient.template as<Settled>();
-    basin::examples::check_gradient(basin::clip_by_global_norm(gradient, settings_.clip), i);
-    muon().step(theta_, gradient, moments_, rate_scale(share));
+    const double length = basin::clip_by_global_norm(gradient, settings_.clip);
+    basin::examples::check_gradient(length, i);
+    if (!guard_.accepts(result.value, length, theta_, moments_)) {
+      average_ = basin::WeightAverage<Settled, float>(theta_);
+      guard_.forget();
+      renew_all(share);
+      return result.value;
+    }
+    const double slower = std::pow(0.7, static_cast<double>(guard_.count()));
+    muon().step(theta_, gradient, moments_, slower * rate_scale(share));
     average_.take(theta_);
     for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
       const bool right = answer(result.output.view().sample(static_cast<Index>(slot))) == solutions_[slot];
       solved_for_[slot] = right ? solved_for_[slot] + 1 : 0;
-      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= 2) renew(slot, share);
+      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= 2) renew(slot);
     }
     processor_seconds_ += static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
     return result.value;
@@ -174,9 +184,9 @@ class Trainer {
   Theta theta_;
   basin::MuonState<Settled, float> moments_{};
   basin::WeightAverage<Settled, float> average_;
+  basin::RollBack<Settled, float, basin::MuonState<Settled, float>> guard_;
   std::vector<float> states_;           // of all slots
   std::vector<std::int64_t> numbers_;   // of their puzzles
-  std::vector<int> more_;               // places that are given beside the puzzle's
   std::vector<int> ages_, solved_for_;  // in segments
   std::vector<Grid> solutions_;         // follow from the numbers
   State<float> inputs_;                 // likewise
