@@ -22,7 +22,7 @@ struct Settings {
   int max_steps = 9;
   int segments = 32;
   double rate = 1e-3;
-  double clip = 0.2;
+  double clip = 1;
   double start_noise = 0.5;
   int breadth = 1;
   int count = 200;
@@ -71,7 +71,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("segments", s.segments,
               "A puzzle that is not solved goes after so many iterations; at first a quarter of them", {1, 1000});
   options.add("rate", s.rate, "Highest rate of Muon", {1e-9, 1.0});
-  options.add("clip", s.clip, "Longest gradient", {1e-9, 1e9});
+  options.add("clip", s.clip, "Longest gradient of a puzzle", {1e-9, 1e9});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where puzzles start, in tests too",
               {0.0, 100.0});
   options.add("breadth", s.breadth, "Starts of a puzzle in a test, as long as none has converged", {1, 1000})

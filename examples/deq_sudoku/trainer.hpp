@@ -21,12 +21,12 @@
 
 #include "../support/settling.hpp"
 #include "../support/training_parts.hpp"
+#include "basin/core/parallel.hpp"
 #include "basin/io/training.hpp"
 #include "basin/train/average.hpp"
 #include "basin/train/clip.hpp"
 #include "basin/train/initial.hpp"
 #include "basin/train/muon.hpp"
-#include "basin/train/roll_back.hpp"
 #include "basin/train/schedule.hpp"
 #include "basin/train/value_and_gradient.hpp"
 #include "model.hpp"
@@ -43,7 +43,6 @@ class Trainer {
         puzzles_(std::move(puzzles)),
         theta_(basin::initial_parameters<float>(Settled{}, settings.seed)),
         average_(theta_),
-        guard_(theta_, moments_, {.factor = 1.5, .settle = 200, .every = 200}),
         states_(static_cast<std::size_t>(candidates(features, settings.batch).size())),
         numbers_(static_cast<std::size_t>(settings.batch)),
         ages_(numbers_.size()),
@@ -55,7 +54,7 @@ class Trainer {
 
   /// The mean of the last of the training.
   [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
-  /// Of all threads, in training.
+  /// Of all threads, in this session's training.
   [[nodiscard]] double processor_seconds() const { return processor_seconds_; }
   [[nodiscard]] std::string puzzles_in_words() const {
     return puzzles_.empty() ? "drawn puzzles" : std::to_string(puzzles_.size()) + " puzzles";
@@ -92,11 +91,9 @@ class Trainer {
     self.average_.each(file.under("average"));
     file("states", self.states_);
     file("numbers", self.numbers_);
-    self.guard_.each(file.under("guard"));
     file("ages", self.ages_);
     file("solved_for", self.solved_for_);
     file("next", self.next_);
-    file("processor_seconds", self.processor_seconds_);
   }
 
   /// Puzzle number k of the training: in each pass through all, another order.
@@ -146,37 +143,69 @@ class Trainer {
     return static_cast<int>(std::ceil((0.25 + 0.75 * share) * settings_.segments));
   }
 
+  /// What a slot's puzzle contributes.
+  struct One {
+    basin::Parameters<Settled, float> gradient{};
+    double loss = 0, length = 0;
+    bool right = false;
+  };
+
+  /// Of a slot, whose state goes on by so many steps. Each gradient is limited by itself: where a state is far from
+  /// settled a few steps can make one a hundred times as long as those of all others, and it says little.
+  [[nodiscard]] One gradient_of(const basin::Parameters<Unrolled, float>& theta, std::size_t slot, int steps) {
+    const View<float> state =
+        View<float>(states_.data(), candidates(features, settings_.batch)).sample(static_cast<Index>(slot));
+    PlaceLoss loss;
+    for (const std::uint8_t digit : solutions_[slot]) loss.digits.labels.push_back(digit - 1);
+    const View<const float> x = inputs_.view().sample(static_cast<Index>(slot));
+    auto result = basin::value_and_gradient(unrolled_model(steps, state), theta, x, loss);
+    One one{result.gradient.template as<Settled>(), result.value};
+    one.length = basin::clip_by_global_norm(one.gradient, settings_.clip);
+    one.right = answer(result.output.view()) == solutions_[slot];
+    return one;
+  }
+
   /// `share`, from 0 to 1, is how far the training is.
   [[nodiscard]] double iterate(std::int64_t i, double share) {
     const std::clock_t before = std::clock();
     const auto range = static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps);
     const int steps = settings_.min_steps + static_cast<int>(random(steps_stream, i).below(0, range));
-    PlaceLoss loss;
-    for (const Grid& solution : solutions_) {
-      for (const std::uint8_t digit : solution) loss.digits.labels.push_back(digit - 1);
+    std::vector<One> each(numbers_.size());
+    const auto theta = theta_.as<Unrolled>();
+    basin::parallel_for(settings_.batch, [&](Index slot) {
+      each[static_cast<std::size_t>(slot)] = gradient_of(theta, static_cast<std::size_t>(slot), steps);
+    });
+    basin::Parameters<Settled, float> gradient;
+    double loss = 0;
+    for (const One& one : each) {
+      gradient.vector() += one.gradient.vector() / static_cast<float>(settings_.batch);
+      loss += one.loss / settings_.batch;
     }
-    const View<float> states(states_.data(), candidates(features, settings_.batch));
-    auto result = basin::value_and_gradient(unrolled_model(steps, states), theta_.as<Unrolled>(), inputs_.view(), loss,
-                                            {.samples_per_part = 1});
-    auto gradient = result.gradient.template as<Settled>();
-    const double length = basin::clip_by_global_norm(gradient, settings_.clip);
-    basin::examples::check_gradient(length, i);
-    if (!guard_.accepts(result.value, length, theta_, moments_)) {
-      average_ = basin::WeightAverage<Settled, float>(theta_);
-      guard_.forget();
-      renew_all(share);
-      return result.value;
-    }
-    const double slower = std::pow(0.7, static_cast<double>(guard_.count()));
-    muon().step(theta_, gradient, moments_, slower * rate_scale(share));
+    basin::examples::check_gradient(static_cast<double>(gradient.vector().norm()), i);
+    muon().step(theta_, gradient, moments_, rate_scale(share));
     average_.take(theta_);
     for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
-      const bool right = answer(result.output.view().sample(static_cast<Index>(slot))) == solutions_[slot];
-      solved_for_[slot] = right ? solved_for_[slot] + 1 : 0;
-      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= 2) renew(slot);
+      solved_for_[slot] = each[slot].right ? solved_for_[slot] + 1 : 0;
+      lengths_.push_back(each[slot].length);
+      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= 2) {
+        gone_ += 1;
+        gone_right_ += each[slot].right ? 1 : 0;
+        renew(slot);
+      }
+    }
+    losses_ += loss;
+    if ((i + 1) % 100 == 0) {
+      std::sort(lengths_.begin(), lengths_.end());
+      const auto at = [&](double q) {
+        return lengths_[static_cast<std::size_t>(q * static_cast<double>(lengths_.size()))];
+      };
+      std::fprintf(stderr, "%d loss %.3f right %.3f of %.0f, gradient %.3f %.3f %.3f %.3f\n", static_cast<int>(i + 1),
+                   losses_ / 100, gone_right_ / gone_, gone_, at(0.1), at(0.5), at(0.9), at(0.99));
+      lengths_.clear();
+      losses_ = gone_ = gone_right_ = 0;
     }
     processor_seconds_ += static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
-    return result.value;
+    return loss;
   }
 
   Settings settings_;
@@ -184,7 +213,6 @@ class Trainer {
   Theta theta_;
   basin::MuonState<Settled, float> moments_{};
   basin::WeightAverage<Settled, float> average_;
-  basin::RollBack<Settled, float, basin::MuonState<Settled, float>> guard_;
   std::vector<float> states_;           // of all slots
   std::vector<std::int64_t> numbers_;   // of their puzzles
   std::vector<int> ages_, solved_for_;  // in segments
@@ -192,6 +220,8 @@ class Trainer {
   State<float> inputs_;                 // likewise
   std::int64_t next_ = 0;               // puzzle
   double processor_seconds_ = 0;
+  std::vector<double> lengths_;
+  double losses_ = 0, gone_ = 0, gone_right_ = 0;
 };
 
 }  // namespace deq_sudoku
