@@ -91,7 +91,8 @@ inline Unrolled unrolled_model(int steps, View<float> states) {
   Unrolled model;
   give_sets(model);
   auto& layer = model.layer<equilibrium>();
-  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps};
+  // The last state, wherever it is: a state that is not solved is not to rest where the least moves.
+  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps, .returns_last = true};
   layer.adjoint.tape = basin::Kept{};
   layer.start = states;
   layer.keep = states;

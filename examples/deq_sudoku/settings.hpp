@@ -21,7 +21,7 @@ struct Settings {
   int min_steps = 4;
   int max_steps = 9;
   int segments = 32;
-  double rate = 1e-3;
+  double rate = 2e-3;
   double clip = 1;
   double start_noise = 0.5;
   int breadth = 1;
