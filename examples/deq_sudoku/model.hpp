@@ -86,8 +86,8 @@ void give_sets(M& model) {
   model.template layer<equilibrium>().cell.layers.template layer<0>().inner.sets = sets();
 }
 
-/// Differentiated through `steps` steps from `states`, where it also leaves what it came to.
-inline Unrolled unrolled_model(int steps, View<float> states) {
+/// Differentiated through `steps` steps from `states`; leaves what it came to in `reached`.
+inline Unrolled unrolled_model(int steps, View<const float> states, View<float> reached) {
   Unrolled model;
   give_sets(model);
   auto& layer = model.layer<equilibrium>();
@@ -95,7 +95,7 @@ inline Unrolled unrolled_model(int steps, View<float> states) {
   layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps, .returns_last = true};
   layer.adjoint.tape = basin::Kept{};
   layer.start = states;
-  layer.keep = states;
+  layer.keep = reached;
   return model;
 }
 

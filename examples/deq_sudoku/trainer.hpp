@@ -44,6 +44,7 @@ class Trainer {
         theta_(basin::initial_parameters<float>(Settled{}, settings.seed)),
         average_(theta_),
         states_(static_cast<std::size_t>(candidates(features, settings.batch).size())),
+        reached_(states_.size()),
         numbers_(static_cast<std::size_t>(settings.batch)),
         ages_(numbers_.size()),
         solved_for_(numbers_.size()),
@@ -62,7 +63,11 @@ class Trainer {
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
     if (training.iteration() == 0) {
-      renew_all(0);
+      // As if some had been there for a while, so that they do not all come and go at once.
+      for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
+        renew(slot);
+        ages_[slot] = static_cast<int>(slot % static_cast<std::size_t>(segments(0)));
+      }
     } else {
       for (std::size_t slot = 0; slot < numbers_.size(); ++slot) lay_out(slot);
     }
@@ -124,14 +129,6 @@ class Trainer {
     lay_out(slot);
   }
 
-  /// Other puzzles for all, some as if they had been there for a while, so that they do not all come and go at once.
-  void renew_all(double share) {
-    for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
-      renew(slot);
-      ages_[slot] = static_cast<int>(slot % static_cast<std::size_t>(segments(share)));
-    }
-  }
-
   /// The rate rises over the first 3% of the training, and then falls along half a cosine.
   [[nodiscard]] static double rate_scale(double share) {
     constexpr Index fine = 1 << 20;
@@ -146,21 +143,22 @@ class Trainer {
   /// What a slot's puzzle contributes.
   struct One {
     basin::Parameters<Settled, float> gradient{};
-    double loss = 0, length = 0;
+    double loss = 0;
     bool right = false;
   };
 
   /// Of a slot, whose state goes on by so many steps. Each gradient is limited by itself: where a state is far from
   /// settled a few steps can make one a hundred times as long as those of all others, and it says little.
   [[nodiscard]] One gradient_of(const basin::Parameters<Unrolled, float>& theta, std::size_t slot, int steps) {
-    const View<float> state =
-        View<float>(states_.data(), candidates(features, settings_.batch)).sample(static_cast<Index>(slot));
+    const auto of_slot = [&](std::vector<float>& states) {
+      return View<float>(states.data(), candidates(features, settings_.batch)).sample(static_cast<Index>(slot));
+    };
     PlaceLoss loss;
     for (const std::uint8_t digit : solutions_[slot]) loss.digits.labels.push_back(digit - 1);
     const View<const float> x = inputs_.view().sample(static_cast<Index>(slot));
-    auto result = basin::value_and_gradient(unrolled_model(steps, state), theta, x, loss);
+    auto result = basin::value_and_gradient(unrolled_model(steps, of_slot(states_), of_slot(reached_)), theta, x, loss);
     One one{result.gradient.template as<Settled>(), result.value};
-    one.length = basin::clip_by_global_norm(one.gradient, settings_.clip);
+    (void)basin::clip_by_global_norm(one.gradient, settings_.clip);
     one.right = answer(result.output.view()) == solutions_[slot];
     return one;
   }
@@ -184,25 +182,10 @@ class Trainer {
     basin::examples::check_gradient(static_cast<double>(gradient.vector().norm()), i);
     muon().step(theta_, gradient, moments_, rate_scale(share));
     average_.take(theta_);
+    std::swap(states_, reached_);
     for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
       solved_for_[slot] = each[slot].right ? solved_for_[slot] + 1 : 0;
-      lengths_.push_back(each[slot].length);
-      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= 2) {
-        gone_ += 1;
-        gone_right_ += each[slot].right ? 1 : 0;
-        renew(slot);
-      }
-    }
-    losses_ += loss;
-    if ((i + 1) % 100 == 0) {
-      std::sort(lengths_.begin(), lengths_.end());
-      const auto at = [&](double q) {
-        return lengths_[static_cast<std::size_t>(q * static_cast<double>(lengths_.size()))];
-      };
-      std::fprintf(stderr, "%d loss %.3f right %.3f of %.0f, gradient %.3f %.3f %.3f %.3f\n", static_cast<int>(i + 1),
-                   losses_ / 100, gone_right_ / gone_, gone_, at(0.1), at(0.5), at(0.9), at(0.99));
-      lengths_.clear();
-      losses_ = gone_ = gone_right_ = 0;
+      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= 2) renew(slot);
     }
     processor_seconds_ += static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
     return loss;
@@ -214,14 +197,13 @@ class Trainer {
   basin::MuonState<Settled, float> moments_{};
   basin::WeightAverage<Settled, float> average_;
   std::vector<float> states_;           // of all slots
+  std::vector<float> reached_;          // where an iteration leaves them, until it is over
   std::vector<std::int64_t> numbers_;   // of their puzzles
   std::vector<int> ages_, solved_for_;  // in segments
   std::vector<Grid> solutions_;         // follow from the numbers
   State<float> inputs_;                 // likewise
   std::int64_t next_ = 0;               // puzzle
   double processor_seconds_ = 0;
-  std::vector<double> lengths_;
-  double losses_ = 0, gone_ = 0, gone_right_ = 0;
 };
 
 }  // namespace deq_sudoku
