@@ -62,7 +62,7 @@ class Trainer {
   }
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    if (training.iteration() == 0) {
+    if (next_ == 0) {
       // As if some had been there for a while, so that they do not all come and go at once.
       for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
         renew(slot);
