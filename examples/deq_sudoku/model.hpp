@@ -13,13 +13,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "basin/adjoint/any_adjoint.hpp"
-#include "basin/adjoint/implicit.hpp"
-#include "basin/adjoint/jacobian_free.hpp"
-#include "basin/adjoint/phantom.hpp"
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
+#include "basin/deq/residual_penalty.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"
@@ -44,17 +41,15 @@ using Inside =
     basin::Residual<basin::Sequential<basin::Dense<features, hidden>, basin::Silu, basin::Dense<hidden, features>>>;
 using Cell = basin::Injected<basin::Sequential<Messages, Inside, basin::RmsNorm<features>>>;
 
-template <class Method>
-using Model = basin::Sequential<basin::Dense<inputs, injected>, basin::Equilibrium<Cell, basin::Picard, Method>,
-                                basin::Dense<features, 1>>;
+template <class Middle>
+using Model = basin::Sequential<basin::Dense<inputs, injected>, Middle, basin::Dense<features, 1>>;
 
 inline constexpr std::size_t equilibrium = 1, head = 2;  // their places in the Sequential
 
-/// What is tested, and trained where the gradient is to be that of the equilibrium, or near it.
-using Adjoint = basin::AnyAdjoint<basin::Implicit<>, basin::Phantom, basin::JacobianFree>;
-using Settled = Model<Adjoint>;
-/// What is trained through a number of steps: the same parameters.
-using Unrolled = Model<basin::Unrolled>;
+/// What is tested.
+using Settled = Model<basin::Equilibrium<Cell, basin::Picard>>;
+/// What is trained, through a number of steps: the same parameters.
+using Unrolled = Model<basin::ResidualPenalty<basin::Equilibrium<Cell, basin::Picard, basin::Unrolled>>>;
 using Theta = basin::Parameters<Settled, float>;
 
 /// Candidates as cells: digits, then columns, then rows.
@@ -81,16 +76,14 @@ inline const basin::CellSets& sets() {
   return made;
 }
 
-template <class M>
-void give_sets(M& model) {
-  model.template layer<equilibrium>().cell.layers.template layer<0>().inner.sets = sets();
-}
-
-/// Differentiated through `steps` steps from `states`; leaves what it came to in `reached`.
-inline Unrolled unrolled_model(int steps, View<const float> states, View<float> reached) {
+/// Differentiated through `steps` steps from `states`; leaves what it came to in `reached`. `penalty`: the weight of
+/// what is left of the residual there.
+inline Unrolled unrolled_model(int steps, View<const float> states, View<float> reached, double penalty) {
   Unrolled model;
-  give_sets(model);
-  auto& layer = model.layer<equilibrium>();
+  auto& middle = model.layer<equilibrium>();
+  middle.weight = penalty;
+  auto& layer = middle.equilibrium;
+  layer.cell.layers.layer<0>().inner.sets = sets();
   // The last state, wherever it is: a state that is not solved is not to rest where the least moves.
   layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps, .returns_last = true};
   layer.adjoint.tape = basin::Kept{};
@@ -103,7 +96,7 @@ inline Unrolled unrolled_model(int steps, View<const float> states, View<float> 
 /// residual does not fall for long either: no test for that.
 inline Settled settled_model(int max_evaluations) {
   Settled model;
-  give_sets(model);
+  model.layer<equilibrium>().cell.layers.layer<0>().inner.sets = sets();
   model.layer<equilibrium>().stop = {.tolerance = 1e-3,
                                      .absolute_tolerance = 0,
                                      .norm = basin::Norm::maximum,

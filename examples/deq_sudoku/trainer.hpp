@@ -153,10 +153,13 @@ class Trainer {
     const auto of_slot = [&](std::vector<float>& states) {
       return View<float>(states.data(), candidates(features, settings_.batch)).sample(static_cast<Index>(slot));
     };
+    // What is solved is to settle; what is not, is not.
+    const double penalty = solved_for_[slot] > 0 ? settings_.penalty : 0;
     PlaceLoss loss;
     for (const std::uint8_t digit : solutions_[slot]) loss.digits.labels.push_back(digit - 1);
     const View<const float> x = inputs_.view().sample(static_cast<Index>(slot));
-    auto result = basin::value_and_gradient(unrolled_model(steps, of_slot(states_), of_slot(reached_)), theta, x, loss);
+    auto result =
+        basin::value_and_gradient(unrolled_model(steps, of_slot(states_), of_slot(reached_), penalty), theta, x, loss);
     One one{result.gradient.template as<Settled>(), result.value};
     (void)basin::clip_by_global_norm(one.gradient, settings_.clip);
     one.right = answer(result.output.view()) == solutions_[slot];
@@ -185,7 +188,7 @@ class Trainer {
     std::swap(states_, reached_);
     for (std::size_t slot = 0; slot < numbers_.size(); ++slot) {
       solved_for_[slot] = each[slot].right ? solved_for_[slot] + 1 : 0;
-      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= 2) renew(slot);
+      if (++ages_[slot] >= segments(share) || solved_for_[slot] >= settings_.stays) renew(slot);
     }
     processor_seconds_ += static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
     return loss;

@@ -5,11 +5,11 @@
 // 2106.14342). What the penalty is, and how its exact gradient is found, is in deq/hutchinson.hpp.
 
 #include <cmath>
-#include <utility>
-#include <vector>
+#include <span>
 
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/hutchinson.hpp"
+#include "basin/deq/penalized.hpp"
 
 namespace basin {
 
@@ -55,54 +55,7 @@ struct JacobianPenalty {
   }
 
   template <class S>
-  class Linearization {
-    using Inner = typename E::template Linearization<S>;
-
-   public:
-    Linearization(const JacobianPenalty& model, std::span<const S, param_count> theta, View<const S> u, View<S> z,
-                  const Context& context, Inner inner)
-        : model_(model),
-          theta_(theta),
-          u_(u),
-          z_(z),
-          context_(with_own_samples(context, z.samples(), numbers_)),
-          inner_(std::move(inner)) {}
-
-    /// Moves, but does not copy: it refers to what it owns.
-    Linearization(Linearization&&) = default;
-    Linearization& operator=(Linearization&&) = default;
-
-    [[nodiscard]] Report report() const { return inner_.report(); }
-    Report jvp(View<const S> t, View<S> out) const { return inner_.jvp(t, out); }
-    Report vjp(View<const S> w, View<S> du) const { return inner_.vjp(w, du); }
-
-    Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-      if (model_.weight == 0) return inner_.pullback(w, du, dtheta);
-      check_vjp<S>("JacobianPenalty", u_.shape(), z_.shape(), w, du);
-      Scratch scratch;
-      const View<S> both = scratch.state<S>(z_.shape()), of_penalty = scratch.state<S>(u_.shape());
-      std::vector<double> of_samples(static_cast<std::size_t>(z_.samples()));
-      both.vector() = w.vector();
-      of_penalty.vector().setZero();
-      jacobian_penalty<C, S>(model_.equilibrium.cell, theta_, z_, u_, of_samples, model_.weight, both, of_penalty,
-                             dtheta, context_, model_.seed);
-      const Report report = inner_.pullback(View<const S>(both), du, dtheta);
-      if (du) du.vector() += of_penalty.vector();
-      for (Index n = 0; model_.values && n < z_.samples(); ++n) {
-        const View<S> taken = model_.values.template at<S>(context_, n, Shape{1}, "JacobianPenalty: values");
-        taken.data()[0] = static_cast<S>(of_samples[static_cast<std::size_t>(n)]);
-      }
-      return report;
-    }
-
-   private:
-    JacobianPenalty model_;
-    std::span<const S, param_count> theta_;
-    View<const S> u_, z_;
-    std::vector<Index> numbers_;  // what context_.samples points at, if at anything
-    Context context_;
-    Inner inner_;
-  };
+  using Linearization = detail::PenalizedLinearization<JacobianPenalty, S>;
 
   /// Throws std::invalid_argument if weight is negative or not finite, and as the equilibrium does.
   template <class S>
@@ -121,8 +74,19 @@ struct JacobianPenalty {
   }
 
  private:
+  friend class detail::PenalizedLinearization<JacobianPenalty, float>;
+  friend class detail::PenalizedLinearization<JacobianPenalty, double>;
+  static constexpr const char* name = "JacobianPenalty";
+
   void check_weight() const {
     check(weight >= 0 && std::isfinite(weight), "JacobianPenalty: weight", weight, "a finite number, 0 or more");
+  }
+
+  /// Adds the penalty's gradient to dz, du and dtheta, and sets P of each sample.
+  template <class S>
+  void add_penalty(std::span<const S, param_count> theta, View<const S> u, View<const S> z, const Context& context,
+                   std::span<double> of_samples, View<S> dz, View<S> du, std::span<S, param_count> dtheta) const {
+    jacobian_penalty<C, S>(equilibrium.cell, theta, z, u, of_samples, weight, dz, du, dtheta, context, seed);
   }
 };
 
