@@ -76,6 +76,7 @@ kill_and_resume checkpoint.safetensors deq_sums --iterations 60 --batch 16 --bit
 kill_and_resume checkpoint.safetensors deq_mazes --iterations 60 --pixels 400 --train-size 7 --size 9 --count 4 \
   --max-evaluations 60
 kill_and_resume checkpoint.safetensors deq_text --iterations 10 --batch 4 --context 16 --windows 4 --length 2
+kill_and_resume checkpoint.safetensors deq_sudoku --iterations 60 --batch 4 --count 2 --max-evaluations 20
 kill_and_resume checkpoint.safetensors nca_grow --size 10 --padding 4 --iterations 200 --batch 4 --pool 16 \
   --min-steps 10 --max-steps 16 --steps 30 --regime regenerating
 kill_and_resume checkpoint.safetensors nca_texture --size 16 --iterations 60 --batch 2 --pool 8 --min-steps 4 \

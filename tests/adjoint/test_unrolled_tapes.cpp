@@ -99,6 +99,9 @@ TEST_CASE("so it is where the state returned is not the last one", "[gradient]")
     cut.adjoint = {.tape = Kept{}, .last_steps = 4};
     CHECK(run(cut, theta, u).difference(last) <= 1e-14);
     CHECK(last.adjoint.adjoint.evaluations == 4);
+    // Who asks for so many steps gets them, and the gradient through all of them.
+    layer.stop.returns_last = true;
+    CHECK(run(layer, theta, u).adjoint.adjoint.evaluations == static_cast<std::size_t>(evaluations - 1));
   }
 }
 

@@ -161,6 +161,12 @@ TEST_CASE("solve returns the best state, not the last", "[unit]") {
   CHECK(solution.samples[0].evaluations == 20);
   CHECK(solution.value.values == Vector<double>::Ones(2));
   CHECK(solution.samples[0].residual == Approx(2.1 * std::sqrt(2.0)));
+  Stop so_many_steps = absolute(1e-6, 4);
+  so_many_steps.returns_last = true;
+  const auto last = solve(f, Matrix<double>::Ones(2, 1).eval(), Picard{}, so_many_steps);
+  CHECK(last.samples[0].status == Status::max_iterations);
+  CHECK(last.value.values[0] == Approx(-1.331));
+  CHECK(last.samples[0].residual == Approx(2.1 * 1.331 * std::sqrt(2.0)));
 }
 
 TEST_CASE("solve measures relative and absolute residuals", "[unit]") {

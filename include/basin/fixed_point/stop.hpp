@@ -67,6 +67,10 @@ struct Stop {
   /// is there for a start that is all but a fixed point, an unstable one perhaps: leaving it is no divergence.
   /// Infinity: never.
   double divergence_factor = 1e6;  ///< above 1
+  /// A sample that does not converge ends with the last state that was evaluated, not with the one of the lowest
+  /// residual: for who wants so many steps, which may well lead away from where they began, and no equilibrium. With
+  /// retries (max_retries) the last is the last where f was finite.
+  bool returns_last = false;
 
   [[nodiscard]] double absolute() const { return absolute_tolerance.value_or(1e-3 * tolerance); }
 };
@@ -204,7 +208,7 @@ class Watch {
     const double scale = reference_ != nullptr ? *reference_ : std::min(norms.value, fell ? most : start_scale_);
     const bool converged = r <= absolute + stop.tolerance * scale;
     still_ = norms.residual == 0 && !grown && !converged;
-    const Look look{r, scale, converged, converged || looks_ == 1 || r < best_};
+    const Look look{r, scale, converged, converged || looks_ == 1 || r < best_ || stop.returns_last};
     if (look.best) {
       best_ = r;
       scale_of_best_ = scale;
