@@ -22,7 +22,7 @@ struct Settings {
   int context = 0;
   int batch = 0;
   int steps = 0;
-  double settling = 0.4;
+  double settling = 0.8;
   double start_noise = 0;
   double rate = 0;
   double decay = 0.3;
@@ -47,7 +47,7 @@ as an explicit network of four layers, with the same parameters in each or its o
 inline constexpr const char* footer = R"(
 Examples:
   deq_text                                       tales that it makes itself, in two minutes
-  deq_text --full --data tinyshakespeare.txt     a quarter of an hour on one core
+  deq_text --full --data tinyshakespeare.txt     half an hour on two cores
   deq_text --evaluate deq_text_out --data tinyshakespeare.txt --prompt "ROMEO:" --length 1000
   deq_text --full --data tinyshakespeare.txt --model untied --out untied
   deq_text --resume deq_text_out --data tinyshakespeare.txt
@@ -58,7 +58,7 @@ closed terminal, ends the training after the iteration at hand, with a checkpoin
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("data", s.data, "A text in ASCII; none: tales that the program makes").of_this_run();
-  options.add_flag("full", s.full, "Settings for a quarter of an hour on one core, where others are not given");
+  options.add_flag("full", s.full, "Settings for half an hour on two cores, where others are not given");
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
@@ -71,12 +71,13 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
       "The gradient in the last part of the training: through steps as before, or of the equilibrium: exact, five "
       "steps of it, or one",
       {"unrolled", "implicit", "phantom", "jacobian_free"});
-  options.add("iterations", s.iterations, "Of training; 0: 1,000, or 3,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 600, or 10,000 with --full", {0, 100000000});
   options.add("minutes", s.minutes, "Of training at most; 0: no limit", {0.0, 1e6}).of_this_run();
   options.add("context", s.context, "Characters of a window; 0: 64, or 128 with --full", {0, 4096});
   options.add("batch", s.batch, "Windows an iteration; 0: 16", {0, 65536});
   options.add("steps", s.steps, "Of training: so many to twice as many, drawn anew each time; 0: 4", {0, 1000});
-  options.add("settling", s.settling, "The share of the training that the last part is", {0.0, 1.0});
+  options.add("settling", s.settling,
+              "The share of the training that the last part is; default: 0.8, or 0.4 with --full", {0.0, 1.0});
   options.add("start-noise", s.start_noise, "Standard deviation of noise where solves of training begin", {0.0, 100.0});
   options.add("rate", s.rate, "Highest rate of Muon; 0: 0.01", {0.0, 1.0});
   options.add("decay", s.decay, "Of weights", {0.0, 10.0});
@@ -96,7 +97,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// The settings that were not given.
 inline void fill_up(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 3000 : 1000;
+  if (s.iterations == 0) s.iterations = s.full ? 10000 : 600;
   if (s.context == 0) s.context = s.full ? 128 : 64;
   if (s.batch == 0) s.batch = 16;
   if (s.steps == 0) s.steps = 4;

@@ -118,9 +118,16 @@ inline std::vector<Token> prompt_of(const Settings& settings, const Text& text) 
 
 /// What only the equilibrium has to tell.
 inline void show_equilibrium(const Settings& settings, const Theta& theta, const Text& text, const Windows& windows,
-                             const Measured& settled, basin::OrderedJson& metrics) {
+                             basin::OrderedJson& metrics) {
   const std::string out = settings.out + "/";
-  const Thinking thinking = think(settings, theta, windows, settled);
+  // Enough for what is measured many times.
+  const Windows some =
+      windows_in_order(text.validation, settings.context, settings.context, std::min<Index>(200, windows.count()));
+  const auto read = [&](double start_noise) {
+    return measure(read_settled(settings, theta, some, settings.max_evaluations, start_noise), some);
+  };
+  const Measured of_some = read(0);
+  const Thinking thinking = think(settings, theta, some, of_some);
   basin::OrderedJson& allowed = metrics["losses_by_evaluations"] = basin::OrderedJson::array();
   for (std::size_t i = 0; i < thinking.allowed.size(); ++i) {
     allowed.push_back({{"evaluations", thinking.allowed[i]},
@@ -128,12 +135,13 @@ inline void show_equilibrium(const Settings& settings, const Theta& theta, const
                        {"settle_first", thinking.soonest[i]},
                        {"settle_last", thinking.latest[i]}});
   }
-  draw_thinking(out + "evaluations.png", thinking, settled.evaluations_mean());
+  draw_thinking(out + "evaluations.png", thinking, of_some.evaluations_mean());
   draw_settling(out, settings, theta, windows_in_order(text.validation, settings.context, settings.context, 1));
 
   // As large as the states themselves.
-  const Measured elsewhere = measure(read_settled(settings, theta, windows, settings.max_evaluations, 1), windows);
+  const Measured elsewhere = read(1);
   metrics["random_starts"] = {{"validation_loss", elsewhere.loss()},
+                              {"from_usual_starts", of_some.loss()},
                               {"nonconverged_fraction", elsewhere.nonconverged_fraction()},
                               {"evaluations_mean", elsewhere.evaluations_mean()}};
 
@@ -178,7 +186,7 @@ void show(const Settings& settings, const Trainer<M>& trainer, const basin::Trai
   std::printf("validation loss %.4f (second halves of windows %.4f), not converged %.2f%%, %.1f evaluations\n",
               measured.loss(), measured.late, 100 * measured.nonconverged_fraction(), measured.evaluations_mean());
   if constexpr (!std::is_same_v<M, Untied>) {
-    if (settles) show_equilibrium(settings, theta, text, windows, measured, metrics);
+    if (settles) show_equilibrium(settings, theta, text, windows, metrics);
   }
   if (!settles) {
     write_text_file(settings.out + "/text.txt", write_plainly(settings, theta, prompt_of(settings, text)));
