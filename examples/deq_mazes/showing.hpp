@@ -66,8 +66,8 @@ inline void draw_settling(const std::string& out, const Settler& settler, const 
     gif.add(picture(settler, mazes, seen.states[frame], 10), frame == last ? 200 : 6);
   }
   gif.finish();
-  basin::examples::draw_residual(out + "residual.png", seen,
-                                 "A maze of " + std::to_string(seen.states[0].shape.space[0]) + " pixels");
+  const std::string size = std::to_string(seen.states[0].shape.space[0]);
+  basin::examples::draw_residual(out + "residual.png", seen, "A maze of " + size + " x " + size + " pixels");
 }
 
 /// Mazes that are right against evaluations, a curve a kind.
