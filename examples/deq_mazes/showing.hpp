@@ -22,7 +22,7 @@ namespace deq_mazes {
 
 inline constexpr const char* loss_title = "Training: cross-entropy of the pixels";
 
-/// The largest maze whose pictures are drawn: a state is kept for each evaluation.
+/// The largest maze whose pictures are drawn: a state is kept, or read, for each evaluation.
 inline constexpr Index largest_drawn = 61;
 
 /// A maze with what its pixels say: walls dark, the path blue, what is marked and not on it red, what is on it and not
@@ -73,7 +73,9 @@ inline void draw_settling(const std::string& out, const Settler& settler, const 
 /// Mazes that are right against evaluations, a curve a kind.
 inline void draw_solved(const std::string& path, const Settings& settings, const Theta& theta) {
   std::vector<std::pair<std::string, std::vector<double>>> shares;
-  for (const Index size : {9, 15, 29, 59}) {
+  std::vector<Index> sizes{9, 15, 29};
+  if (settings.size > 29 + 1) sizes.push_back(std::min(settings.size, largest_drawn));
+  for (const Index size : sizes) {
     const Problems mazes = test_mazes(settings, {.size = size}, std::min(settings.count, 50));
     shares.emplace_back(std::to_string(size) + " x " + std::to_string(size),
                         solved_after(settler(settings, theta, size), mazes));
