@@ -20,14 +20,14 @@ struct Settings {
   int train_size = 0;
   double growing = 0.6;
   double train_loops = 0;
-  int pixels = 5400;
+  int pixels = 0;
   double rate = 2e-3;
   std::string adjoint = "unrolled";
   double damping = 0.5;
   double residual_weight = 5;
   double start_noise = 0.5;
-  int size = 30;
-  int count = 100;
+  int size = 21;
+  int count = 50;
   int min_path = 1;
   int max_path = 1000000;
   double loops = 0;
@@ -52,9 +52,9 @@ a long way takes more evaluations, and the equilibrium takes as many as it needs
 
 inline constexpr const char* footer = R"(
 Examples:
-  deq_mazes                                       trains on at most 11 x 11 pixels, tests on 30 x 30
+  deq_mazes                                       trains on at most 11 x 11 pixels, tests on 21 x 21
   deq_mazes --full                                trains longer, as docs/deq_mazes.md shows
-  deq_mazes --evaluate deq_mazes_out --size 59 --count 1000
+  deq_mazes --evaluate deq_mazes_out --size 59 --count 100
   deq_mazes --evaluate deq_mazes_out --size 30 --min-path 100 --max-path 140 --count 1000
   deq_mazes --resume deq_mazes_out
 
@@ -71,15 +71,16 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/deq_mazes.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 1,500, or 6,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 2,600, or 6,000 with --full", {0, 100000000});
   options.add("train-size", s.train_size,
               "Pixels along a side of the largest mazes in training; 0: 11, or 15 with --full", {0, 1023});
   options.add("growing", s.growing, "The share of the training over which mazes grow to that size", {1e-6, 1.0});
   options.add("train-loops", s.train_loops,
               "Half of the mazes in training have walls that are opened, with probabilities of up to so much",
               {0.0, 1.0});
-  options.add("pixels", s.pixels, "Of all mazes of an iteration together, about; they are all of one size",
-              {25, 100000000});
+  options.add("pixels", s.pixels,
+              "Of all mazes of an iteration together, about; they are all of one size; 0: 2,700, or 5,400 with --full",
+              {0, 100000000});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
   options.add_settling_gradient(s.adjoint);
   options.add("residual-weight", s.residual_weight,
@@ -105,7 +106,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 6000 : 1500;
+  if (s.iterations == 0) s.iterations = s.full ? 6000 : 2600;
+  if (s.pixels == 0) s.pixels = s.full ? 5400 : 2700;
   if (s.train_size == 0) s.train_size = s.full ? 15 : 11;
   basin::check(s.train_size >= 5, "--train-size", s.train_size, "0, or 5 or more");
 }

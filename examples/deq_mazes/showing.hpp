@@ -74,9 +74,9 @@ inline void draw_settling(const std::string& out, const Settler& settler, const 
 inline void draw_solved(const std::string& path, const Settings& settings, const Theta& theta) {
   std::vector<std::pair<std::string, std::vector<double>>> shares;
   std::vector<Index> sizes{9, 15, 29};
-  if (settings.size > 29 + 1) sizes.push_back(std::min(settings.size, largest_drawn));
+  if (settings.size > 30) sizes.push_back(std::min<Index>(settings.size, largest_drawn));
   for (const Index size : sizes) {
-    const Problems mazes = test_mazes(settings, {.size = size}, std::min(settings.count, 50));
+    const Problems mazes = test_mazes(settings, {.size = size}, std::min(settings.count, 20));
     shares.emplace_back(std::to_string(size) + " x " + std::to_string(size),
                         solved_after(settler(settings, theta, size), mazes));
   }
