@@ -84,8 +84,7 @@ inline Unrolled unrolled_model(int steps, View<const float> states, View<float> 
   middle.weight = penalty;
   auto& layer = middle.equilibrium;
   layer.cell.layers.layer<0>().inner.sets = sets();
-  // The last state, wherever it is: a state that is not solved is not to rest where the least moves.
-  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps, .returns_last = true};
+  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps};
   layer.adjoint.tape = basin::Kept{};
   layer.start = states;
   layer.keep = reached;

@@ -99,9 +99,14 @@ TEST_CASE("so it is where the state returned is not the last one", "[gradient]")
     cut.adjoint = {.tape = Kept{}, .last_steps = 4};
     CHECK(run(cut, theta, u).difference(last) <= 1e-14);
     CHECK(last.adjoint.adjoint.evaluations == 4);
-    // Who asks for so many steps gets them, and the gradient through all of them.
     layer.stop.returns_last = true;
-    CHECK(run(layer, theta, u).adjoint.adjoint.evaluations == static_cast<std::size_t>(evaluations - 1));
+    const Outcome all = run(layer, theta, u);
+    CHECK(all.adjoint.adjoint.evaluations == static_cast<std::size_t>(evaluations - 1));
+    // So does, by itself, who asks for steps and no equilibrium, however the residual goes.
+    layer.stop = {.tolerance = 0, .max_evaluations = evaluations, .stall_window = 1, .stall_factor = 0.5};
+    const Outcome steps = run(layer, theta, u);
+    CHECK(steps.difference(all) == 0);
+    CHECK(count(steps.adjoint.adjoint, Status::approximated) == 1);
   }
 }
 

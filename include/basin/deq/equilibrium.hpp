@@ -56,7 +56,8 @@ struct Equilibrium {
   Solver solver{};
   /// Solves begin at 0, so that by the defaults all u with |f(0, u)| up to 1e-6 give z = 0, as converged: where they
   /// are to be told apart, set absolute_tolerance. Under Unrolled there are no retries, as with max_retries = 0: a step
-  /// made shorter is none that it differentiates.
+  /// made shorter is none that it differentiates; and with both tolerances 0 it makes all max_evaluations, whatever the
+  /// residual does, returns the last state, and reports `approximated`.
   Stop stop{};
   Adjoint adjoint{};
   /// States of the whole batch where apply and linearize begin, by number of sample; nothing: all begin at zero. A
@@ -199,12 +200,19 @@ struct Equilibrium {
   [[nodiscard]] Stop stop_here() const {
     Stop here = stop;
     if (unrolled) here.max_retries = 0;
+    if (takes_all_steps()) {
+      here.returns_last = true;
+      here.stall_window = 0;
+    }
     return here;
   }
 
-  /// Who unrolls with both tolerances 0 asks for a number of steps, not for an equilibrium: that is no failure.
+  /// Who unrolls with both tolerances 0 asks for a number of steps, and where they lead, not for an equilibrium.
+  [[nodiscard]] bool takes_all_steps() const { return unrolled && stop.tolerance == 0 && stop.absolute() == 0; }
+
+  /// Then it is no failure that there is none.
   void tell_steps(std::span<SampleResult> results) const {
-    if (!unrolled || stop.tolerance != 0 || stop.absolute() != 0) return;
+    if (!takes_all_steps()) return;
     for (SampleResult& result : results) {
       if (result.status == Status::max_iterations) result.status = Status::approximated;
     }
