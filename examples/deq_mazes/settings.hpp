@@ -26,6 +26,7 @@ struct Settings {
   double damping = 0.5;
   double residual_weight = 5;
   double start_noise = 0.5;
+  double path_noise = 0;
   int size = 21;
   int count = 50;
   int min_path = 1;
@@ -88,6 +89,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
               "steps; it grows to this value with the cube of the share of the training that is over",
               {0.0, 1000.0});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where solves of training begin",
+              {0.0, 100.0});
+  options.add("path-noise", s.path_noise,
+              "Standard deviation of noise on f at each step of training, where the gradient is through all steps",
               {0.0, 100.0});
   options.add("size", s.size, "Pixels along a side of the mazes that it is tested on", {5, 1023}).of_this_run();
   options.add("count", s.count, "Mazes that it is tested on", {1, 1000000}).of_this_run();

@@ -54,6 +54,7 @@ inline Trainer trainer(const Settings& settings) {
                   .adjoint = settings.adjoint,
                   .residual_weight = settings.residual_weight,
                   .start_noise = settings.start_noise,
+                  .path_noise = settings.path_noise,
                   .seed = settings.seed,
                   .starts = {settings.seed, start_stream}},
                  {settings.train_size, settings.pixels, settings.growing, settings.train_loops, settings.seed});

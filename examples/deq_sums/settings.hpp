@@ -19,6 +19,7 @@ struct Settings {
   double rate = 4e-3;
   std::string adjoint = "unrolled";
   double start_noise = 0;
+  double path_noise = 0;
   int test_bits = 512;
   int count = 200;
   std::uint64_t test_seed = 1;
@@ -57,6 +58,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
   options.add_settling_gradient(s.adjoint);
   options.add("start-noise", s.start_noise, "Standard deviation of the states where solves of training begin",
+              {0.0, 100.0});
+  options.add("path-noise", s.path_noise,
+              "Standard deviation of noise on f at each step of training, where the gradient is through all steps",
               {0.0, 100.0});
   options.add("test-bits", s.test_bits, "Of the longest strings that it is tested on", {1, 1 << 20}).of_this_run();
   options.add("count", s.count, "Strings of each length that it is tested on", {1, 1000000}).of_this_run();

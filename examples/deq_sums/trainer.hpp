@@ -42,6 +42,7 @@ inline Trainer trainer(const Settings& settings) {
                   .rate = settings.rate,
                   .adjoint = settings.adjoint,
                   .start_noise = settings.start_noise,
+                  .path_noise = settings.path_noise,
                   .seed = settings.seed,
                   .starts = {settings.seed, start_stream}},
                  {settings.bits, settings.batch, settings.seed});

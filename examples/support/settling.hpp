@@ -20,15 +20,26 @@
 #include "basin/core/state.hpp"
 #include "basin/core/status.hpp"
 #include "basin/deq/equilibrium.hpp"
+#include "basin/deq/injected.hpp"
 #include "basin/deq/residual_penalty.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "basin/fixed_point/solve.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/progress.hpp"
+#include "basin/layers/noise.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/train/value_and_gradient.hpp"
 
 namespace basin::examples {
+
+/// An Injected cell with noise on its states: the same parameters.
+template <class C>
+struct WithNoise;
+template <class... Layers>
+struct WithNoise<Injected<Sequential<Layers...>>> {
+  using Type = Injected<Sequential<Layers..., Noise>>;
+  static constexpr std::size_t noise = sizeof...(Layers);  ///< its place among the layers
+};
 
 /// A layer from what a cell is given to u, a cell f(z, u) that settles, and a layer from z to the logits of its answer.
 template <class Input, class C, class Head>
@@ -42,12 +53,14 @@ struct SettlingNetwork {
   using Adjoint = AnyAdjoint<Implicit<>, Phantom, JacobianFree>;
   using Settled = Model<Adjoint>;
   /// What is trained through a number of steps: the same parameters.
-  using Steps = Sequential<Input, ResidualPenalty<Equilibrium<C, Picard, Unrolled>>, Head>;
+  using Noisy = WithNoise<C>;
+  using Steps = Sequential<Input, ResidualPenalty<Equilibrium<typename Noisy::Type, Picard, Unrolled>>, Head>;
   using Theta = Parameters<Settled, float>;
 
   /// Differentiated through `steps` steps from `start`, which must live as long, with so much of the mean square of
-  /// what is then left of the residual added to the loss.
-  static Steps through(const Picard& solver, int steps, View<const float> start, double residual_weight) {
+  /// what is then left of the residual added to the loss, and noise on f at each step.
+  static Steps through(const Picard& solver, int steps, View<const float> start, double residual_weight,
+                       const Noise& noise) {
     Steps model;
     model.template layer<equilibrium>().weight = residual_weight / static_cast<double>(start.samples());
     auto& layer = model.template layer<equilibrium>().equilibrium;
@@ -55,6 +68,7 @@ struct SettlingNetwork {
     layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps};
     layer.adjoint.tape = Kept{};
     layer.start = start;
+    layer.cell.layers.template layer<Noisy::noise>() = noise;
     return model;
   }
 

@@ -29,8 +29,9 @@ struct SettlingTraining {
   /// cube of the share of the training that is over: first the answer is to be learned, and then to be settled.
   double residual_weight = 0;
   double start_noise = 0;  ///< standard deviation of the states where solves begin
+  double path_noise = 0;   ///< standard deviation of noise on f at each step, under "unrolled"
   std::uint64_t seed = 1;
-  Random starts{};  ///< the states where solves begin follow from it
+  Random starts{};  ///< the states where solves begin, and the noise, follow from it
 };
 
 /// `Draw` gives the problems of an iteration: Problems draw(iteration, share of the training that is over, steps),
@@ -86,7 +87,8 @@ class SettlingTrainer {
                      {settings_.starts.bits(iteration), settings_.starts.stream});
     auto result = settings_.adjoint == "unrolled"
                       ? gradient_of(Network::through(settings_.solver, steps, start.view(),
-                                                     settings_.residual_weight * share * share * share),
+                                                     settings_.residual_weight * share * share * share,
+                                                     {settings_.path_noise, settings_.starts.bits(iteration)}),
                                     problems)
                       : gradient_of(equilibrium_model(steps, start.view()), problems);
     auto& gradient = result.gradient;

@@ -121,9 +121,9 @@ struct Steps {
       at(0).vector() = View<const S>(steps_.states[steps_.kept.first + number], shape_).vector();
       Picard::Memory<S> memory;
       for (std::size_t i = 1; i < count; ++i) {
-        static_cast<void>(apply_with<C, S>(steps_.cell, steps_.theta, &steps_.prepared,
-                                           steps_.context.with_log(nullptr), View<const S>(at(i - 1)), steps_.u,
-                                           value_));
+        const Context here = steps_.context_of(number * steps_.kept.spacing + i - 1).with_log(nullptr);
+        static_cast<void>(apply_with<C, S>(steps_.cell, steps_.theta, &steps_.prepared, here, View<const S>(at(i - 1)),
+                                           steps_.u, value_));
         at(i).vector() = at(i - 1).vector();
         steps_.solver.step(memory, span_of(at(i)), span_of(View<const S>(value_)));
       }
@@ -140,7 +140,14 @@ struct Steps {
   template <class Body>
   void at_step(std::size_t k, Segment& segment, View<S> value, const Body& body) const {
     if (linears != nullptr) return body((*linears)[k - kept.begin]);
-    body(linearize_with<C, S>(cell, theta, &prepared, context, segment.state(k), u, value));
+    body(linearize_with<C, S>(cell, theta, &prepared, context_of(k), segment.state(k), u, value));
+  }
+
+  /// Of the step from z_k: only a cell that changes with the step asks which it is.
+  [[nodiscard]] Context context_of(std::size_t k) const {
+    Context here = context;
+    if (changes_with_step<C>) here.step += static_cast<std::int64_t>(k);
+    return here;
   }
 
   /// The w of each step, from the last to the first, beta w, goes to pull(linearization, beta w, dz, du of the step).

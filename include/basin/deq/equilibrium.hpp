@@ -34,12 +34,12 @@ namespace basin {
 template <class C, class Solver = Anderson<>, class Adjoint = Implicit<>>
 struct Equilibrium {
   static_assert(Cell<C>, "Equilibrium: the first argument must be a cell f(z, u), such as Injected<...>");
-  static_assert(
-      !changes_with_step<C>,
-      "Equilibrium: the cell is another map at each step, so it has no fixed point; take its mean field, or a "
-      "random mask that stays the same");
-  static_assert(FixedPointMethod<Solver>, "Equilibrium: the second argument must be a fixed-point method");
   static constexpr bool unrolled = std::is_same_v<Adjoint, Unrolled>;
+  static_assert(
+      unrolled || !basin::changes_with_step<C>,
+      "Equilibrium: the cell is another map at each step, so it has no fixed point; take its mean field, or a "
+      "random mask that stays the same, or go through steps of it by Unrolled");
+  static_assert(FixedPointMethod<Solver>, "Equilibrium: the second argument must be a fixed-point method");
   static_assert(unrolled || AdjointMethod<Adjoint>, "Equilibrium: the third argument must be an adjoint method");
   static_assert(!unrolled || std::is_same_v<Solver, Picard>,
                 "Unrolled differentiates Picard iteration: write Equilibrium<Cell, Picard, Unrolled>");
@@ -51,13 +51,15 @@ struct Equilibrium {
   static constexpr int in_features = C::input_features;
   static constexpr int out_features = C::state_features;
   static constexpr std::size_t param_count = C::param_count;
+  static constexpr bool changes_with_step = basin::changes_with_step<C>;
 
   C cell{};
   Solver solver{};
   /// Solves begin at 0, so that by the defaults all u with |f(0, u)| up to 1e-6 give z = 0, as converged: where they
   /// are to be told apart, set absolute_tolerance. Under Unrolled there are no retries, as with max_retries = 0: a step
   /// made shorter is none that it differentiates; and with both tolerances 0 it makes all max_evaluations, whatever the
-  /// residual does, returns the last state, and reports `approximated`.
+  /// residual does, returns the last state, and reports `approximated`; step k is context.step + k for a cell that is
+  /// another map at each step, of noise or random masks, and such cells take nothing else.
   Stop stop{};
   Adjoint adjoint{};
   /// States of the whole batch where apply and linearize begin, by number of sample; nothing: all begin at zero. A
@@ -72,6 +74,12 @@ struct Equilibrium {
   static void leaves(LeafList& list) { list.nested<C>("cell"); }
 
   [[nodiscard]] Shape out_shape(const Shape& u) const { return cell.state_shape(u); }
+
+  /// What the cell was told when it was last evaluated, at the state that was returned.
+  [[nodiscard]] Context at_end(Context context) const {
+    if (changes_with_step) context.step += stop.max_evaluations - 1;
+    return context;
+  }
 
   /// What the cell prepares (core/layer.hpp).
   template <class S>
@@ -198,6 +206,10 @@ struct Equilibrium {
 
   /// One rule for apply, solve and linearize: all of them go through the same states.
   [[nodiscard]] Stop stop_here() const {
+    if constexpr (changes_with_step) {
+      check(takes_all_steps(), "Equilibrium: tolerance of Stop", std::max(stop.tolerance, stop.absolute()),
+            "0, absolute_tolerance too: the cell is another map at each step, so that there is nothing to converge to");
+    }
     Stop here = stop;
     if (unrolled) here.max_retries = 0;
     if (takes_all_steps()) {

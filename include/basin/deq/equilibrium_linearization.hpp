@@ -268,9 +268,10 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     for (Index n = 0; n < z.samples(); ++n) {
       const Context context = context_.from_sample(n);
       const Map<S> map(model_, theta_, *prepared_, u_.sample(n), context, &inside);
-      const auto linearize = [&](View<const S> at, View<S> value) {
-        auto linear = detail::linearize_with<C, S>(model_.cell, theta_, prepared_, context.with_log(nullptr), at,
-                                                   u_.sample(n), value);
+      const auto linearize = [&](View<const S> at, View<S> value, std::int64_t step) {
+        Context here = context.with_log(nullptr);
+        if (Model::changes_with_step) here.step += step;
+        auto linear = detail::linearize_with<C, S>(model_.cell, theta_, prepared_, here, at, u_.sample(n), value);
         inside.report += forward_report(linear);
         return linear;
       };

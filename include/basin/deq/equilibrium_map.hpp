@@ -2,6 +2,7 @@
 
 // The map that an equilibrium iterates. deq/equilibrium.hpp includes this.
 
+#include <cstdint>
 #include <span>
 
 #include "basin/deq/equilibrium.hpp"
@@ -38,10 +39,15 @@ class Equilibrium<C, Solver, Adjoint>::Map {
     inside_->take(log);
   }
 
-  void operator()(View<const S> z, View<S> out, std::span<const Index> samples) const {
-    Scratch scratch;
-    const Part part = part_of(samples, scratch);
-    note(detail::apply_with<C, S>(cell_, theta_, &prepared_, part.context, z, part.u, out));
+  void operator()(View<const S> z, View<S> out, std::span<const Index> samples) const
+      requires(!basin::changes_with_step<C>) {
+    evaluate(z, out, samples, context_.step);
+  }
+
+  /// Of a cell that is another map at each step.
+  void operator()(View<const S> z, View<S> out, std::span<const Index> samples, std::int64_t step) const
+      requires(basin::changes_with_step<C>) {
+    evaluate(z, out, samples, context_.step + step);
   }
 
   /// df/dz at z, for methods that ask for it (fixed_point/sample_map.hpp). Stays where it was made.
@@ -67,6 +73,12 @@ class Equilibrium<C, Solver, Adjoint>::Map {
   }
 
  private:
+  void evaluate(View<const S> z, View<S> out, std::span<const Index> samples, std::int64_t step) const {
+    Scratch scratch;
+    const Part part = part_of(samples, scratch);
+    note(detail::apply_with<C, S>(cell_, theta_, &prepared_, part.context.at_step(step), z, part.u, out));
+  }
+
   /// What belongs to some samples.
   struct Part {
     View<const S> u;

@@ -45,7 +45,8 @@ class PenalizedLinearization {
     std::vector<double> of_samples(static_cast<std::size_t>(z_.samples()));
     both.vector() = w.vector();
     of_penalty.vector().setZero();
-    model_.template add_penalty<S>(theta_, u_, z_, context_, of_samples, both, of_penalty, dtheta);
+    model_.template add_penalty<S>(theta_, u_, z_, model_.equilibrium.at_end(context_), of_samples, both, of_penalty,
+                                   dtheta);
     const Report report = inner_.pullback(View<const S>(both), du, dtheta);
     if (du) du.vector() += of_penalty.vector();
     for (Index n = 0; model_.values && n < z_.samples(); ++n) {

@@ -3,6 +3,7 @@
 // The steps of Picard iteration that Unrolled goes back through (adjoint/unrolled.hpp), as they are made and kept.
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <span>
 #include <variant>
@@ -35,7 +36,8 @@ class RecordedSteps {
   RecordedSteps& operator=(RecordedSteps&&) = default;
 
   /// The next sample: solves z = map(z) from z, and keeps its steps up to the state that is returned in z.
-  /// linearize(z, value) -> the linearization of the cell, where each step's is kept: then it takes the place of map.
+  /// linearize(z, value, step) -> the linearization of the cell, where each step's is kept: then it takes the place of
+  /// map.
   template <class Map, class Linearize>
   void solve(const Map& map, const Linearize& linearize, View<S> z, const Picard& solver, const Stop& stop,
              std::span<SampleResult> result) {
@@ -47,10 +49,12 @@ class RecordedSteps {
     std::size_t count = 0;
     const auto noting = [&](View<const S> at, View<S> out, std::span<const Index> samples) {
       latest.vector() = at.vector();
-      S* const kept = note(count++, at);
-      if (!keeps_linearizations_) return static_cast<void>(map(at, out, samples));
-      const View<S> value(values_[places_.back().place(count - 1)], z.shape());
-      linears_.back().push_back(linearize(View<const S>(kept, z.shape()), value));
+      const std::size_t number = count++;
+      const auto step = static_cast<std::int64_t>(number);
+      S* const kept = note(number, at);
+      if (!keeps_linearizations_) return evaluate_at<S>(map, at, out, samples, step);
+      const View<S> value(values_[places_.back().place(number)], z.shape());
+      linears_.back().push_back(linearize(View<const S>(kept, z.shape()), value, step));
       out.vector() = value.vector();
     };
     basin::solve_tile(noting, z, solver, stop, result);

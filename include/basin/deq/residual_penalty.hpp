@@ -30,6 +30,7 @@ struct ResidualPenalty {
   using C = decltype(E::cell);
   static constexpr int in_features = E::in_features, out_features = E::out_features;
   static constexpr std::size_t param_count = E::param_count;
+  static constexpr bool changes_with_step = E::changes_with_step;
 
   E equilibrium{};
   /// Of P, summed over samples. Beside a loss that is a mean over a batch, a weight for that batch's size: 1 / batch is

@@ -69,10 +69,12 @@ struct Stop {
   double divergence_factor = 1e6;  ///< above 1
   /// A sample that does not converge ends with the last state that was evaluated, not with the one of the lowest
   /// residual: for who wants so many steps, which may well lead away from where they began, and no equilibrium. With
-  /// retries (max_retries) the last is the last where f was finite.
+  /// retries (max_retries) the last is the last where f was finite. With both tolerances 0 no state counts as
+  /// converged: all max_evaluations are made.
   bool returns_last = false;
 
   [[nodiscard]] double absolute() const { return absolute_tolerance.value_or(1e-3 * tolerance); }
+  [[nodiscard]] bool asks_for_steps() const { return returns_last && tolerance == 0 && absolute() == 0; }
 };
 
 namespace detail {
@@ -206,7 +208,7 @@ class Watch {
 
     const bool fell = r <= 0.1 * start_residual_;
     const double scale = reference_ != nullptr ? *reference_ : std::min(norms.value, fell ? most : start_scale_);
-    const bool converged = r <= absolute + stop.tolerance * scale;
+    const bool converged = r <= absolute + stop.tolerance * scale && !stop.asks_for_steps();
     still_ = norms.residual == 0 && !grown && !converged;
     const Look look{r, scale, converged, converged || looks_ == 1 || r < best_ || stop.returns_last};
     if (look.best) {
