@@ -17,8 +17,8 @@ namespace deq_mazes {
 
 /// Before mazes are drawn and states are made.
 inline void check_sizes(const Settings& settings) {
-  basin::check(settings.min_path <= settings.max_path, "--min-path", settings.min_path,
-               "at most --max-path, " + std::to_string(settings.max_path));
+  basin::examples::check_option(settings.min_path <= settings.max_path, "--min-path", settings.min_path,
+                                "at most --max-path, " + std::to_string(settings.max_path));
   constexpr double pixel = 3 * sizeof(float) + sizeof(int);  // what it is given, and its answer
   constexpr double step = 1.0 * (2 * features + hidden) * sizeof(float);
   const auto squared = [](double size) { return size * size; };

@@ -32,18 +32,20 @@ inline basin::examples::DigitSets chosen(const Settings& settings) {
   basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
   for (LabelledImages* const set : {&data.train, &data.test}) normalize(set->images);
   const Index all = data.train.images.shape.samples, tests = data.test.images.shape.samples;
-  basin::check(settings.held_back < all, "--held-back", settings.held_back, "below " + std::to_string(all));
+  basin::examples::check_option(settings.held_back < all, "--held-back", settings.held_back,
+                                "below " + std::to_string(all));
   if (settings.held_back > 0) {
     data.test = part_of(data.train, all - settings.held_back, settings.held_back);
     data.train = part_of(data.train, 0, all - settings.held_back);
   } else if (settings.test_images > 0) {
-    basin::check(settings.test_images <= tests, "--test-images", settings.test_images,
-                 "at most " + std::to_string(tests));
+    basin::examples::check_option(settings.test_images <= tests, "--test-images", settings.test_images,
+                                  "at most " + std::to_string(tests));
     data.test = part_of(data.test, 0, settings.test_images);
   }
   if (settings.images > 0) {
     const Index left = data.train.images.shape.samples;
-    basin::check(settings.images <= left, "--images", settings.images, "at most " + std::to_string(left));
+    basin::examples::check_option(settings.images <= left, "--images", settings.images,
+                                  "at most " + std::to_string(left));
     data.train = part_of(data.train, 0, settings.images);
   }
   return data;

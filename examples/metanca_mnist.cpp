@@ -125,7 +125,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     return 0;
   }
   const Index all = data.train.images.shape.samples, kept = all - settings.held_back;
-  basin::check(kept > 0, "--held-back", settings.held_back, "below " + std::to_string(all));
+  basin::examples::check_option(kept > 0, "--held-back", settings.held_back, "below " + std::to_string(all));
   const Digits train(data.train, 0, kept);
   const Digits test = settings.held_back > 0 ? Digits(data.train, kept, settings.held_back) : Digits(data.test);
   if (trains) {

@@ -179,16 +179,17 @@ inline void check_sizes(const Settings& settings, const Chosen& chosen) {
     }
   }
   check_sizes(settings, chosen);
-  basin::check(soft || chosen.pattern != "orbium", "--pattern of rule " + chosen.rule, chosen.pattern,
-               "one of two states");
-  basin::check(!soft || chosen.pattern == "orbium" || chosen.pattern == "random", "--pattern of lenia", chosen.pattern,
-               "orbium or random");
+  basin::examples::check_option(soft || chosen.pattern != "orbium", "--pattern of rule " + chosen.rule, chosen.pattern,
+                                "one of two states");
+  basin::examples::check_option(!soft || chosen.pattern == "orbium" || chosen.pattern == "random", "--pattern of lenia",
+                                chosen.pattern, "orbium or random");
   basin::check(file.states() == 2, "number of states of pattern " + chosen.pattern, file.states(), 2);
   if (worldly) {
     const bool torus = file.world == basin::LifeWorld::torus;
     const std::string size = std::to_string(file.width) + "x" + std::to_string(file.height);
-    basin::check(settings.boundary == (torus ? "periodic" : "zero"), "--boundary of pattern " + chosen.pattern,
-                 settings.boundary, torus ? "periodic: it lives on a torus" : "zero: it lives in a bounded plane");
+    basin::examples::check_option(settings.boundary == (torus ? "periodic" : "zero"),
+                                  "--boundary of pattern " + chosen.pattern, settings.boundary,
+                                  torus ? "periodic: it lives on a torus" : "zero: it lives in a bounded plane");
     basin::check(file.width == chosen.size && file.height == chosen.size, "world of pattern " + chosen.pattern, size,
                  "as many cells either way as --size, " + std::to_string(chosen.size));
   }
@@ -207,9 +208,11 @@ inline void check_sizes(const Settings& settings, const Chosen& chosen) {
   basin::check(!line || height == 1, "pattern " + chosen.pattern, extent, "one row, for an elementary rule");
   basin::check(chosen.unbounded || std::max(width, height) <= chosen.size, "pattern " + chosen.pattern, extent,
                "at most --size " + std::to_string(chosen.size) + " either way");
-  if (line) basin::check(settings.save.empty(), "--save", settings.save, "none, for an elementary rule");
+  if (line)
+    basin::examples::check_option(settings.save.empty(), "--save", settings.save, "none, for an elementary rule");
   if (soft) {
-    basin::check(settings.save.empty(), "--save", settings.save, "none: an RLE file holds cells of two states");
+    basin::examples::check_option(settings.save.empty(), "--save", settings.save,
+                                  "none: an RLE file holds cells of two states");
   }
   return chosen;
 }

@@ -46,8 +46,8 @@ inline Data load_data(const std::string& folder, Index images) {
   Data data = basin::examples::load_digits(folder);
   if (images > 0) {
     LabelledImages& train = data.train;
-    basin::check(images <= train.images.shape.samples, "--images", images,
-                 "at most " + std::to_string(train.images.shape.samples));
+    basin::examples::check_option(images <= train.images.shape.samples, "--images", images,
+                                  "at most " + std::to_string(train.images.shape.samples));
     train.images = State<float>(train.images.view().samples(0, images));
     train.labels.resize(static_cast<std::size_t>(images));
   }

@@ -113,7 +113,7 @@ inline void complete(Settings& s) {
   if (s.iterations == 0) s.iterations = s.full ? 6000 : 2600;
   if (s.pixels == 0) s.pixels = s.full ? 5400 : 2700;
   if (s.train_size == 0) s.train_size = s.full ? 15 : 11;
-  basin::check(s.train_size >= 5, "--train-size", s.train_size, "0, or 5 or more");
+  basin::examples::check_option(s.train_size >= 5, "--train-size", s.train_size, "0, or 5 or more");
 }
 
 }  // namespace deq_mazes

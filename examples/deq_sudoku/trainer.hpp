@@ -140,6 +140,10 @@ class Trainer {
     return static_cast<int>(std::ceil((0.25 + 0.75 * share) * settings_.segments));
   }
 
+  /// First the answer is to be found, and at the end it is to come to rest: a weight that is there for long makes a
+  /// rule that moves too little.
+  [[nodiscard]] double penalty(double share) const { return settings_.penalty * std::pow(share, 6); }
+
   /// What a slot's puzzle contributes.
   struct One {
     basin::Parameters<Settled, float> gradient{};
@@ -149,12 +153,13 @@ class Trainer {
 
   /// Of a slot, whose state goes on by so many steps. Each gradient is limited by itself: where a state is far from
   /// settled a few steps can make one a hundred times as long as those of all others, and it says little.
-  [[nodiscard]] One gradient_of(const basin::Parameters<Unrolled, float>& theta, std::size_t slot, int steps) {
+  [[nodiscard]] One gradient_of(const basin::Parameters<Unrolled, float>& theta, std::size_t slot, int steps,
+                                double penalty_of_solved) {
     const auto of_slot = [&](std::vector<float>& states) {
       return View<float>(states.data(), candidates(features, settings_.batch)).sample(static_cast<Index>(slot));
     };
     // What is solved is to settle; what is not, is not.
-    const double penalty = solved_for_[slot] > 0 ? settings_.penalty : 0;
+    const double penalty = solved_for_[slot] > 0 ? penalty_of_solved : 0;
     PlaceLoss loss;
     for (const std::uint8_t digit : solutions_[slot]) loss.digits.labels.push_back(digit - 1);
     const View<const float> x = inputs_.view().sample(static_cast<Index>(slot));
@@ -174,7 +179,7 @@ class Trainer {
     std::vector<One> each(numbers_.size());
     const auto theta = theta_.as<Unrolled>();
     basin::parallel_for(settings_.batch, [&](Index slot) {
-      each[static_cast<std::size_t>(slot)] = gradient_of(theta, static_cast<std::size_t>(slot), steps);
+      each[static_cast<std::size_t>(slot)] = gradient_of(theta, static_cast<std::size_t>(slot), steps, penalty(share));
     });
     basin::Parameters<Settled, float> gradient;
     double loss = 0;

@@ -36,8 +36,8 @@ inline basin::examples::IrisSet noisy(const basin::examples::IrisSet& train, dou
 /// Accuracies are taken on the way. Throws std::invalid_argument if the way ends before, and UsageError if the losses
 /// of all networks on it do not fit into memory.
 inline void check_horizon(const Settings& settings) {
-  basin::check(settings.updates <= settings.horizon, "--updates", settings.updates,
-               "at most --horizon, " + std::to_string(settings.horizon));
+  basin::examples::check_option(settings.updates <= settings.horizon, "--updates", settings.updates,
+                                "at most --horizon, " + std::to_string(settings.horizon));
   basin::examples::check_memory(
       "--samples " + std::to_string(settings.samples) + " and --horizon " + std::to_string(settings.horizon),
       1.0 * settings.samples * settings.horizon * sizeof(double));

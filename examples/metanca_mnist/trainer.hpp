@@ -112,8 +112,8 @@ class Trainer : public basin::examples::MetaTrainer<Rule> {
                     drawn_architectures(settings)),
         settings_(settings),
         train_(train) {
-    basin::check(settings.images <= train.images.shape.samples, "--images", settings.images,
-                 "at most " + std::to_string(train.images.shape.samples));
+    basin::examples::check_option(settings.images <= train.images.shape.samples, "--images", settings.images,
+                                  "at most " + std::to_string(train.images.shape.samples));
   }
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {

@@ -47,6 +47,17 @@ struct UsageError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+/// Throws UsageError "<name> is <value>, expected <expected>" unless it holds: of options that do not fit one another,
+/// or the data.
+template <class Value>
+void check_option(bool holds, const std::string& name, const Value& value, const std::string& expected) {
+  try {
+    check(holds, name, value, expected);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+}
+
 /// A number as people write it: 100000, 0.001, 1e-09.
 template <class Number>
 [[nodiscard]] std::string in_words(Number value) {

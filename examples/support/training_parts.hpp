@@ -24,14 +24,14 @@ inline void check_one_of(const std::string& one, const std::string& value, const
   }
 }
 
-/// Throws std::invalid_argument unless a batch can be drawn from a pool.
+/// Throws UsageError unless a batch can be drawn from a pool.
 inline void check_batch(int batch, int pool) {
-  check(batch <= pool, "--batch", batch, "at most --pool, " + std::to_string(pool));
+  check_option(batch <= pool, "--batch", batch, "at most --pool, " + std::to_string(pool));
 }
 
-/// Throws std::invalid_argument unless a rollout can have a number of steps from `least` to below `most`.
+/// Throws UsageError unless a rollout can have a number of steps from `least` to below `most`.
 inline void check_steps(int least, int most) {
-  check(least < most, "--min-steps", least, "less than --max-steps, " + std::to_string(most));
+  check_option(least < most, "--min-steps", least, "less than --max-steps, " + std::to_string(most));
 }
 
 /// A step on a gradient that is not finite would spoil the parameters: throws std::runtime_error unless the norm of the

@@ -38,11 +38,14 @@ measured() {
   done
 }
 
-# refused <what the message must say> <arguments>
+# refused <what the message must say> <arguments>: by status 1, or 2 where a message names an option
 refused() {
   wanted=$1
   shift
-  if "$program" --out refused "$@" >refused.log 2>&1; then fail "took $*"; fi
+  status=0
+  "$program" --out refused "$@" >refused.log 2>&1 || status=$?
+  [ "$status" -ne 0 ] || fail "took $*"
+  [ "$status" -le 2 ] || fail "$* ended with status $status"
   grep -q -- "$wanted" refused.log || fail "$* was refused without '$wanted': $(cat refused.log)"
 }
 
