@@ -11,8 +11,13 @@
 // x of a candidate: whether its digit is given at its place, and whether givens exclude it.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "basin/adjoint/any_adjoint.hpp"
+#include "basin/adjoint/implicit.hpp"
+#include "basin/adjoint/jacobian_free.hpp"
+#include "basin/adjoint/phantom.hpp"
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
@@ -46,8 +51,10 @@ using Model = basin::Sequential<basin::Dense<inputs, injected>, Middle, basin::D
 
 inline constexpr std::size_t equilibrium = 1, head = 2;  // their places in the Sequential
 
-/// What is tested.
-using Settled = Model<basin::Equilibrium<Cell, basin::Picard>>;
+/// What is tested, and trained where the gradient is taken where the steps have come to, as if that were the
+/// equilibrium.
+using Adjoint = basin::AnyAdjoint<basin::Implicit<>, basin::Phantom, basin::JacobianFree>;
+using Settled = Model<basin::Equilibrium<Cell, basin::Picard, Adjoint>>;
 /// What is trained, through a number of steps: the same parameters.
 using Unrolled = Model<basin::ResidualPenalty<basin::Equilibrium<Cell, basin::Picard, basin::Unrolled>>>;
 using Theta = basin::Parameters<Settled, float>;
@@ -101,6 +108,18 @@ inline Settled settled_model(int max_evaluations) {
                                      .norm = basin::Norm::maximum,
                                      .max_evaluations = max_evaluations,
                                      .stall_window = 0};
+  return model;
+}
+
+/// Differentiated, by the adjoint method of that name, where `steps` steps from `states` have come to, or fewer if they
+/// settle; leaves that in `reached`.
+inline Settled settling_model(int steps, View<const float> states, View<float> reached, const std::string& adjoint) {
+  Settled model = settled_model(steps);
+  auto& layer = model.layer<equilibrium>();
+  layer.stop.returns_last = true;
+  layer.adjoint = Adjoint(adjoint);
+  layer.start = states;
+  layer.keep = reached;
   return model;
 }
 

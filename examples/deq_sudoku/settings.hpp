@@ -21,6 +21,7 @@ struct Settings {
   int min_steps = 4;
   int max_steps = 9;
   int segments = 32;
+  std::string adjoint = "unrolled";
   double rate = 2e-3;
   double clip = 1;
   int stays = 4;
@@ -72,9 +73,13 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("max-steps", s.max_steps, "and fewer than so many, drawn anew each time", {2, 1001});
   options.add("segments", s.segments,
               "A puzzle that is not solved goes after so many iterations; at first a quarter of them", {1, 1000});
+  options.add_settling_gradient(s.adjoint);
   options.add("stays", s.stays, "One that is right goes after so many", {1, 1000});
-  options.add("penalty", s.penalty,
-              "Weight of the mean square of what is left of the residual of a puzzle that was right", {0.0, 1e6});
+  options.add(
+      "penalty", s.penalty,
+      "Weight of the mean square of what is left of the residual of a puzzle that was right, where the gradient is "
+      "through all steps; it grows to this value with the sixth power of the share of the training that is over",
+      {0.0, 1e6});
   options.add("rate", s.rate, "Highest rate of Muon", {1e-9, 1.0});
   options.add("clip", s.clip, "Longest gradient of a puzzle", {1e-9, 1e9});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where puzzles start, in tests too",

@@ -153,18 +153,24 @@ class Trainer {
 
   /// Of a slot, whose state goes on by so many steps. Each gradient is limited by itself: where a state is far from
   /// settled a few steps can make one a hundred times as long as those of all others, and it says little.
-  [[nodiscard]] One gradient_of(const basin::Parameters<Unrolled, float>& theta, std::size_t slot, int steps,
-                                double penalty_of_solved) {
+  [[nodiscard]] One gradient_of(std::size_t slot, int steps, double penalty_of_solved) {
     const auto of_slot = [&](std::vector<float>& states) {
       return View<float>(states.data(), candidates(features, settings_.batch)).sample(static_cast<Index>(slot));
     };
     // What is solved is to settle; what is not, is not.
     const double penalty = solved_for_[slot] > 0 ? penalty_of_solved : 0;
+    const View<const float> from = of_slot(states_);
+    const View<float> to = of_slot(reached_);
+    return settings_.adjoint == "unrolled" ? gradient_of(unrolled_model(steps, from, to, penalty), slot)
+                                           : gradient_of(settling_model(steps, from, to, settings_.adjoint), slot);
+  }
+
+  template <class Trained>
+  [[nodiscard]] One gradient_of(const Trained& model, std::size_t slot) const {
     PlaceLoss loss;
     for (const std::uint8_t digit : solutions_[slot]) loss.digits.labels.push_back(digit - 1);
     const View<const float> x = inputs_.view().sample(static_cast<Index>(slot));
-    auto result =
-        basin::value_and_gradient(unrolled_model(steps, of_slot(states_), of_slot(reached_), penalty), theta, x, loss);
+    auto result = basin::value_and_gradient(model, theta_.template as<Trained>(), x, loss);
     One one{result.gradient.template as<Settled>(), result.value};
     (void)basin::clip_by_global_norm(one.gradient, settings_.clip);
     one.right = answer(result.output.view()) == solutions_[slot];
@@ -177,9 +183,8 @@ class Trainer {
     const auto range = static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps);
     const int steps = settings_.min_steps + static_cast<int>(random(steps_stream, i).below(0, range));
     std::vector<One> each(numbers_.size());
-    const auto theta = theta_.as<Unrolled>();
     basin::parallel_for(settings_.batch, [&](Index slot) {
-      each[static_cast<std::size_t>(slot)] = gradient_of(theta, static_cast<std::size_t>(slot), steps, penalty(share));
+      each[static_cast<std::size_t>(slot)] = gradient_of(static_cast<std::size_t>(slot), steps, penalty(share));
     });
     basin::Parameters<Settled, float> gradient;
     double loss = 0;
