@@ -72,9 +72,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/deq_mazes.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 2,600, or 6,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 2,600, or 10,000 with --full", {0, 100000000});
   options.add("train-size", s.train_size,
-              "Pixels along a side of the largest mazes in training; 0: 11, or 15 with --full", {0, 1023});
+              "Pixels along a side of the largest mazes in training; 0: 11, or 19 with --full", {0, 1023});
   options.add("growing", s.growing, "The share of the training over which mazes grow to that size", {1e-6, 1.0});
   options.add("train-loops", s.train_loops,
               "Half of the mazes in training have walls that are opened, with probabilities of up to so much",
@@ -110,9 +110,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 6000 : 2600;
+  if (s.iterations == 0) s.iterations = s.full ? 10000 : 2600;
   if (s.pixels == 0) s.pixels = s.full ? 5400 : 2700;
-  if (s.train_size == 0) s.train_size = s.full ? 15 : 11;
+  if (s.train_size == 0) s.train_size = s.full ? 19 : 11;
   basin::examples::check_option(s.train_size >= 5, "--train-size", s.train_size, "0, or 5 or more");
 }
 

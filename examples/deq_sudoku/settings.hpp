@@ -65,7 +65,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
            "A file of puzzles, or a folder of train_*.csv and test_*.csv, plain or .gz; none: drawn puzzles")
       .of_this_run();
   options.add_flag("full", s.full, "Trains as long as the figures of the documentation took");
-  options.add("iterations", s.iterations, "Of training; 0: 700, or 40,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 700, or 10,000 with --full", {0, 100000000});
   options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit",
               {0.0, 1e6});
   options.add("batch", s.batch, "Puzzles at a time", {1, 65536});
@@ -98,7 +98,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 40000 : 700;
+  if (s.iterations == 0) s.iterations = s.full ? 10000 : 700;
 }
 
 }  // namespace deq_sudoku
