@@ -128,6 +128,7 @@
 #include "basin/nca/lenia.hpp"
 #include "basin/nca/life_like.hpp"
 #include "basin/nca/orbium.hpp"
+#include "basin/nca/path_finding.hpp"
 #include "basin/nca/perceive.hpp"
 #include "basin/nca/perceive_radial.hpp"
 #include "basin/nca/perception.hpp"
