@@ -78,8 +78,8 @@ Solved solver() {
 
 Solution<float> solve_all(const State<float>& start) {
   const auto theta = path_finder_parameters();
-  const View<const float> nothing(nullptr, start.shape.with_features(0));
-  return solver().solve<float>(theta.span(), nothing, start.view());
+  const View<const float> none(nullptr, start.shape.with_features(0));
+  return solver().solve<float>(theta.span(), none, start.view());
 }
 
 }  // namespace
