@@ -130,6 +130,7 @@
 #include "basin/nca/lenia.hpp"
 #include "basin/nca/life_like.hpp"
 #include "basin/nca/orbium.hpp"
+#include "basin/nca/particle_lenia.hpp"
 #include "basin/nca/path_finding.hpp"
 #include "basin/nca/perceive.hpp"
 #include "basin/nca/perceive_discs.hpp"
