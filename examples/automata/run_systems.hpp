@@ -33,11 +33,22 @@ template <class A, class Measure, class Picture>
   run_grid(course, automaton, theta, z, range, keep, [&](Index t, const State<float>& now) {
     counts.see(t, [&](const auto& visit) { measure(now, visit); });
     picture.see(t, now);
-    if (filmed(settings, chosen.steps, t)) gif.add(picture.draw(now));
+    if (t == chosen.steps) {
+      gif.add(picture.draw(now), 150);
+    } else if (filmed(settings, chosen.steps, t)) {
+      gif.add(picture.draw(now));
+    }
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", picture.draw(z));
   return counts;
+}
+
+/// Calls body with one of the two boundaries that systems of many kernels are compiled for.
+template <class Body>
+void with_torus_or_walls(const std::string& name, const Body& body) {
+  if (name == "periodic") body(basin::Periodic{});
+  if (name == "zero") body(basin::Zero{});
 }
 
 /// Every number adds up.
@@ -71,7 +82,7 @@ struct ColourPicture {
   ColourPicture picture{scale_for(settings, chosen.size, chosen.size)};
   State<float> z = chosen.start;
   Counts counts(chosen.quantity);
-  with_boundary(settings.boundary, [&]<class Edge>(Edge) {
+  with_torus_or_walls(settings.boundary, [&]<class Edge>(Edge) {
     using A = basin::ExpandedLenia<channels, 15, Edge>;
     const auto automaton = basin::expanded_lenia<channels, 15, Edge>(kernels, basin::tessellatium_steps_per_time);
     const auto theta = basin::lenia_parameters<A>(kernels);
@@ -86,7 +97,7 @@ struct ColourPicture {
   State<float> z = chosen.start;
   const double before = z.values.cast<double>().sum();
   Counts counts(chosen.quantity);
-  with_boundary(settings.boundary, [&]<class Edge>(Edge) {
+  with_torus_or_walls(settings.boundary, [&]<class Edge>(Edge) {
     using A = basin::FlowLenia<channels, flow_kernels, Edge>;
     const auto theta = basin::lenia_parameters<A>(kernels);
     counts = film_system(settings, chosen, course, A(kernels), theta.span(), z, {0.0f, 1e6f}, all_numbers, picture);
@@ -98,8 +109,8 @@ struct ColourPicture {
 /// The growth that the field of the particles would give at each place, and the particles.
 struct ParticlePicture {
   basin::ParticleOptions options;
-  double half_side;  ///< of what is seen, in units
-  Index pixels = 480;
+  double half_side;    ///< of what is seen, in units
+  Index pixels = 400;  ///< of the picture, either way
 
   template <class File>
   void keep(File&, Index) {}
@@ -122,7 +133,8 @@ struct ParticlePicture {
       };
       for (Index v = bound(y - far); v < bound(y + far + 1); ++v) {
         for (Index u = bound(x - far); u < bound(x + far + 1); ++u) {
-          const double r = unit * std::hypot(static_cast<double>(u) + 0.5 - x, static_cast<double>(v) + 0.5 - y);
+          const double dx = static_cast<double>(u) + 0.5 - x, dy = static_cast<double>(v) + 0.5 - y;
+          const double r = unit * std::sqrt(dx * dx + dy * dy);
           if (r < radius) visit(u, v, r);
         }
       }
@@ -146,7 +158,8 @@ struct ParticlePicture {
 [[nodiscard]] inline int run_particles(const Settings& settings, const Chosen& chosen, Course& course) {
   const basin::ParticleOptions options{.total = settings.total};
   const auto automaton = basin::particle_lenia(options);
-  ParticlePicture picture{options, 0.95 * std::sqrt(static_cast<double>(chosen.size))};
+  ParticlePicture picture{options, 0.95 * std::sqrt(static_cast<double>(chosen.size)),
+                          settings.scale > 0 ? 100 * settings.scale : 400};
   State<float> z = chosen.start;
   const auto measure = [&](const State<float>& now, const auto& visit) {
     visit(std::uint64_t{0}, static_cast<float>(basin::particle_energy(options, now.view())));

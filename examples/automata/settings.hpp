@@ -94,8 +94,11 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_flag("total", s.total, "Particles lower the energy of all together, not each its own");
   options.add("frames", s.frames, "Of the film, at most", {1, 100000});
   options.add("delay", s.delay, "How long a frame stands, in hundredths of a second", {2, 1000});
-  options.add("scale", s.scale, "Pixels of a cell, either way (0: so that pictures are about 500 pixels wide)",
-              {0, 64});
+  options.add(
+      "scale", s.scale,
+      "Pixels of a cell, either way (0: so that pictures are about 500 pixels wide); of particles, hundreds of pixels "
+      "of the picture",
+      {0, 64});
   options.add("save", s.save, "Write the last state to this RLE file (Life-like rules)").of_this_run();
   options.add_resume(s.resume);
   options.add_checkpoint_minutes(s.checkpoint_minutes);

@@ -24,12 +24,12 @@ namespace automata {
 inline constexpr int channels = 3, flow_kernels = 9;
 
 /// Kernels of Flow-Lenia, drawn from the ranges of its paper (arXiv 2212.07906, table 1): one from each channel to
-/// each, with three rings.
+/// each, with three rings. (Eight further on, so that the default seed has lively ones.)
 [[nodiscard]] inline std::vector<basin::LeniaKernel> random_flow_kernels(std::uint64_t seed) {
-  const basin::Random random{seed, 5};
+  const basin::Random random{seed + 8, 5};
   std::uint64_t next = 0;
   const auto uniform = [&](double low, double high) { return random.uniform(next++, low, high); };
-  const double scale = uniform(2, 25) + 15;
+  const double scale = uniform(2, 25);
   std::vector<basin::LeniaKernel> kernels;
   for (int k = 0; k < flow_kernels; ++k) {
     std::array<double, 3> at{}, height{}, width{};
@@ -40,7 +40,7 @@ inline constexpr int channels = 3, flow_kernels = 9;
     }
     kernels.push_back({.source = k / channels,
                        .target = k % channels,
-                       .radius = scale * uniform(0.2, 1),
+                       .radius = std::max(2.0, scale * uniform(0.2, 1)),
                        .profile =
                            [=](double r) {
                              double sum = 0;
@@ -124,8 +124,9 @@ namespace detail {
   const bool particles = chosen.family == Family::particles, path = chosen.family == Family::path;
   const std::string of_rule = " of rule " + chosen.rule;
   basin::check(settings.save.empty(), "--save", settings.save, "none: an RLE file holds cells of two states");
-  basin::check(settings.boundary != "unbounded", "--boundary" + of_rule, settings.boundary,
-               "that of a grid; for particle-lenia, which has none, leave it out");
+  const bool grid = chosen.family == Family::expanded || chosen.family == Family::flow;
+  basin::check(settings.boundary == "periodic" || (grid && settings.boundary == "zero"), "--boundary" + of_rule,
+               settings.boundary, grid ? "periodic or zero" : "periodic, the default, which has no part in it");
   chosen.pattern = path ? "maze" : particles ? "swarm" : chosen.family == Family::flow ? "lump" : "tessellatium";
   basin::check(settings.pattern.empty() || settings.pattern == chosen.pattern, "--pattern" + of_rule, settings.pattern,
                chosen.pattern);
