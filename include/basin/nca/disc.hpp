@@ -67,137 +67,177 @@ void check_plane(std::string_view who, const Shape& z, Index radius) {
   return line * std::max<Index>({1, 2 * radius, (least + line - 1) / line});
 }
 
-/// The mean over a disc around cells of a sample of C features.
+/// What both ways share: the weights as they are used, runs of cells, and columns beyond the edge.
 template <class S, int C, Boundary Edge>
-class DiscSum {
- public:
-  DiscSum(const Disc& disc, View<const S> z, Scratch& scratch)
+class DiscRows {
+ protected:
+  static constexpr int lanes = kernels::lanes_for<S>(64), vectors = 4, wide = lanes * vectors;
+  static constexpr Index longest_run = 64;
+  static_assert(longest_run % wide == 0);
+
+  /// row_size: numbers of a row.
+  DiscRows(const Disc& disc, const Shape& sample, Index row_size, Index rows, Scratch& scratch)
       : weights_(disc),
-        z_(z),
-        row_(longest_run + 2 * weights_.radius),
-        rows_(scratch.take<S>((weights_.radius + 1) * row_)),
-        taps_(scratch.take<S>((weights_.radius + 1) * (2 * weights_.radius + 1))),
-        beyond_(scratch.take<Index>(2 * weights_.radius)) {
-    const Index width = z.shape().space[0];
-    for (Index i = 0; i < weights_.radius; ++i) {
-      beyond_[i] = Edge::source(i - weights_.radius, width);
-      beyond_[weights_.radius + i] = Edge::source(width + i, width);
+        width_(sample.space[0]),
+        height_(sample.space[1]),
+        row_(row_size),
+        rows_(scratch.take<S>(rows * row_size)),
+        taps_(scratch.take<S>((disc.radius + 1) * (2 * disc.radius + 1))),
+        beyond_(scratch.take<Index>(2 * disc.radius)) {
+    for (Index i = 0; i < disc.radius; ++i) {
+      beyond_[i] = Edge::source(i - disc.radius, width_);
+      beyond_[disc.radius + i] = Edge::source(width_ + i, width_);
     }
     S* tap = taps_;
-    for (Index y = 0; y <= weights_.radius; ++y) {
-      const Index reach = weights_.reach[static_cast<std::size_t>(y)];
-      for (Index x = -reach; x <= reach; ++x) *tap++ = static_cast<S>(weights_.at(std::abs(x), y));
+    for (Index y = 0; y <= disc.radius; ++y) {
+      for (Index x = -reach(y); x <= reach(y); ++x) *tap++ = static_cast<S>(disc.at(std::abs(x), y));
     }
   }
 
+  [[nodiscard]] Index radius() const { return weights_.radius; }
+  [[nodiscard]] Index reach(Index y) const { return weights_.reach[static_cast<std::size_t>(y)]; }
+
+  /// How many cells, from cells[0] on, follow one another on one line; at most longest_run.
+  [[nodiscard]] Index run_length(const Index* cells, Index count) const {
+    const Index limit = std::min({count, longest_run, width_ - cells[0] % width_});
+    Index run = 1;
+    while (run < limit && cells[run] == cells[0] + run) ++run;
+    return run;
+  }
+
+  /// body(y, line) for the lines that lie y above and y below a line, of those that there are; the line itself once.
+  template <class Body>
+  void each_line_at(Index line, Index y, const Body& body) const {
+    for (int side = 0; side < (y == 0 ? 1 : 2); ++side) {
+      const Index other = Edge::source(side == 0 ? line - y : line + y, height_);
+      if (other != nothing) body(other);
+    }
+  }
+
+  /// body(i, column) for i = 0 ... count - 1, where column first + i stands on the grid, or is seen beyond its edge.
+  template <class Body>
+  void each_column(Index first, Index count, const Body& body) const {
+    const Index inside = std::clamp<Index>(-first, 0, count),
+                outside = std::clamp<Index>(width_ - first, inside, count);
+    const auto beyond = [&](Index i) {
+      const Index x = first + i, source = beyond_[x < 0 ? radius() + x : radius() + x - width_];
+      if (source != nothing) body(i, source);
+    };
+    for (Index i = 0; i < inside; ++i) beyond(i);
+    for (Index i = inside; i < outside; ++i) body(i, first + i);
+    for (Index i = outside; i < count; ++i) beyond(i);
+  }
+
+  /// Adds to the sums of `wide` neighbouring cells the taps of row y, from where `from` is the outermost to the left.
+  /// `tap` goes on to the next row.
+  void add_taps(Index y, const S* from, const S*& tap, kernels::Lanes<S, lanes> (&sums)[vectors]) const {
+    for (Index x = -reach(y); x <= reach(y); ++x, ++from) {
+      const auto weight = kernels::broadcast<lanes>(*tap++);
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sums[v] += weight * kernels::load<lanes>(from + v * lanes);
+    }
+  }
+
+  const Disc& weights_;
+  Index width_, height_, row_;
+  S* rows_;
+  S* taps_;        // of the rows from 0 to the radius, one after the other
+  Index* beyond_;  // which columns stand in the R before the grid, and in the R behind it
+};
+
+/// The mean over a disc around cells of a sample of C features.
+template <class S, int C, Boundary Edge>
+class DiscSum : DiscRows<S, C, Edge> {
+  using Rows = DiscRows<S, C, Edge>;
+
+ public:
+  DiscSum(const Disc& disc, View<const S> z, Scratch& scratch)
+      : Rows(disc, z.shape(), Rows::longest_run + 2 * disc.radius, disc.radius + 1, scratch), z_(z.data()) {}
+
   /// seen[i stride] = the mean of one feature around cells[i].
   void operator()(const Index* cells, Index count, int feature, S* seen, Index stride) const {
-    const Index width = z_.shape().space[0];
     for (Index i = 0; i < count;) {
-      const Index run = run_length(cells + i, count - i, width, longest_run);
-      add_rows(cells[i] % width, cells[i] / width, run, feature);
-      for (Index first = 0; first < run; first += wide) {
-        filter(first, std::min<Index>(wide, run - first), seen + (i + first) * stride, stride);
+      const Index run = this->run_length(cells + i, count - i);
+      add_rows(cells[i] % this->width_, cells[i] / this->width_, run, feature);
+      for (Index first = 0; first < run; first += Rows::wide) {
+        filter(first, std::min<Index>(Rows::wide, run - first), seen + (i + first) * stride, stride);
       }
       i += run;
     }
   }
 
  private:
-  static constexpr int lanes = kernels::lanes_for<S>(64), vectors = 4, wide = lanes * vectors;
-  static constexpr Index longest_run = 64;
-  static_assert(longest_run % wide == 0);
-
-  /// How many cells, from cells[0] on, follow one another on one line; at most `most`.
-  static Index run_length(const Index* cells, Index count, Index width, Index most) {
-    const Index limit = std::min({count, most, width - cells[0] % width});
-    Index run = 1;
-    while (run < limit && cells[run] == cells[0] + run) ++run;
-    return run;
-  }
-
   /// rows(y, i) = z(x + i - R, line - y) + z(x + i - R, line + y), for row 0 only once; zeros to the end of the row.
   void add_rows(Index x, Index line, Index run, int feature) const {
-    const Index height = z_.shape().space[1], length = run + 2 * weights_.radius;
-    for (Index y = 0; y <= weights_.radius; ++y) {
-      S* row = rows_ + y * row_;
-      std::fill_n(row, row_, S(0));
-      for (int side = 0; side < (y == 0 ? 1 : 2); ++side) {
-        const Index from = Edge::source(side == 0 ? line - y : line + y, height);
-        if (from != nothing) add_row(from, x - weights_.radius, length, feature, row);
-      }
+    for (Index y = 0; y <= this->radius(); ++y) {
+      S* row = this->rows_ + y * this->row_;
+      std::fill_n(row, this->row_, S(0));
+      this->each_line_at(line, y, [&](Index from_line) {
+        const S* from = z_ + from_line * this->width_ * C + feature;
+        this->each_column(x - this->radius(), run + 2 * this->radius(),
+                          [&](Index i, Index column) { row[i] += from[column * C]; });
+      });
     }
-  }
-
-  /// to[i] += z(feature, first + i, line)
-  void add_row(Index line, Index first, Index count, int feature, S* to) const {
-    const Index width = z_.shape().space[0];
-    const S* from = z_.data() + line * width * C + feature;
-    const Index inside = std::clamp<Index>(-first, 0, count), outside = std::clamp<Index>(width - first, inside, count);
-    const auto beyond = [&](Index i) {
-      const Index x = first + i, source = beyond_[x < 0 ? weights_.radius + x : weights_.radius + x - width];
-      if (source != nothing) to[i] += from[source * C];
-    };
-    for (Index i = 0; i < inside; ++i) beyond(i);
-    for (Index i = inside; i < outside; ++i) to[i] += from[(first + i) * C];
-    for (Index i = outside; i < count; ++i) beyond(i);
   }
 
   /// The weighted sums of `count` cells, from cell `first` of the run on.
   void filter(Index first, Index count, S* seen, Index stride) const {
-    kernels::Lanes<S, lanes> sums[vectors]{};
-    const S* tap = taps_;
-    for (Index y = 0; y <= weights_.radius; ++y) {
-      const Index reach = weights_.reach[static_cast<std::size_t>(y)];
-      const S* row = rows_ + y * row_ + first + weights_.radius - reach;
-      for (Index x = -reach; x <= reach; ++x, ++row) {
-        const auto weight = kernels::broadcast<lanes>(*tap++);
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; ++v) sums[v] += weight * kernels::load<lanes>(row + v * lanes);
-      }
+    kernels::Lanes<S, Rows::lanes> sums[Rows::vectors]{};
+    const S* tap = this->taps_;
+    for (Index y = 0; y <= this->radius(); ++y) {
+      this->add_taps(y, this->rows_ + y * this->row_ + first + this->radius() - this->reach(y), tap, sums);
     }
-    S values[wide];
+    S values[Rows::wide];
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) kernels::store<lanes>(values + v * lanes, sums[v]);
+    for (int v = 0; v < Rows::vectors; ++v) kernels::store<Rows::lanes>(values + v * Rows::lanes, sums[v]);
     for (Index i = 0; i < count; ++i) seen[i * stride] = values[i];
   }
 
-  const Disc& weights_;
-  View<const S> z_;
-  Index row_;  // numbers of a row
-  S* rows_;
-  S* taps_;
-  Index* beyond_;  // which columns stand in the R before the grid, and in the R behind it
+  const S* z_;
 };
 
-/// Its transpose: adds to a sample of C features what comes for their means.
+/// Its transpose: adds to a sample of C features what comes for their means. What a run of cells hands to the line y
+/// above it, it hands to the line y below it too, so that each row of the disc is made once.
 template <class S, int C, Boundary Edge>
-class DiscSpread {
+class DiscSpread : DiscRows<S, C, Edge> {
+  using Rows = DiscRows<S, C, Edge>;
+
  public:
-  DiscSpread(const Disc& disc, View<S> dz) : weights_(disc), dz_(dz) {}
+  DiscSpread(const Disc& disc, View<S> dz, Scratch& scratch)
+      : Rows(disc, dz.shape(), 4 * disc.radius + Rows::longest_run + 2 * Rows::wide, 2, scratch), dz_(dz.data()) {}
 
   /// g[i stride] comes for the mean of one feature around cells[i].
   void operator()(const Index* cells, Index count, int feature, const S* g, Index stride) const {
-    const Index width = dz_.shape().space[0], height = dz_.shape().space[1];
-    for (Index i = 0; i < count; ++i, g += stride) {
-      const Index x = cells[i] % width, line = cells[i] / width;
-      for (Index dy = -weights_.radius; dy <= weights_.radius; ++dy) {
-        const Index to_line = Edge::source(line + dy, height);
-        if (to_line == nothing) continue;
-        const Index reach = weights_.reach[static_cast<std::size_t>(std::abs(dy))];
-        for (Index dx = -reach; dx <= reach; ++dx) {
-          const Index to = Edge::source(x + dx, width);
-          if (to == nothing) continue;
-          dz_.data()[(to_line * width + to) * C + feature] +=
-              static_cast<S>(weights_.at(std::abs(dx), std::abs(dy))) * *g;
+    S* const given = this->rows_;  // the run, with zeros on both sides
+    S* const row = given + this->row_;
+    const Index radius = this->radius();
+    for (Index i = 0; i < count;) {
+      const Index run = this->run_length(cells + i, count - i), x = cells[i] % this->width_,
+                  line = cells[i] / this->width_;
+      std::fill_n(given, this->row_, S(0));
+      for (Index k = 0; k < run; ++k) given[2 * radius + k] = g[(i + k) * stride];
+      const S* tap = this->taps_;
+      for (Index y = 0; y <= radius; ++y) {
+        const S* next = tap;
+        for (Index first = 0; first < run + 2 * radius; first += Rows::wide) {
+          kernels::Lanes<S, Rows::lanes> sums[Rows::vectors]{};
+          next = tap;
+          this->add_taps(y, given + first + radius - this->reach(y), next, sums);
+#pragma GCC unroll 4
+          for (int v = 0; v < Rows::vectors; ++v) kernels::store<Rows::lanes>(row + first + v * Rows::lanes, sums[v]);
         }
+        tap = next;
+        this->each_line_at(line, y, [&](Index to_line) {
+          S* to = dz_ + to_line * this->width_ * C + feature;
+          this->each_column(x - radius, run + 2 * radius, [&](Index k, Index column) { to[column * C] += row[k]; });
+        });
       }
+      i += run;
     }
   }
 
  private:
-  const Disc& weights_;
-  View<S> dz_;
+  S* dz_;
 };
 
 }  // namespace basin::detail

@@ -88,18 +88,22 @@ class PerceiveDiscs {
   template <class S>
   class Spread {
    public:
-    Spread(const PerceiveDiscs& perception, Theta<S, 0>, View<const S> /*z*/, View<S> dz, S* /*dtheta*/, Scratch&)
-        : perception_(perception), dz_(dz) {}
+    Spread(const PerceiveDiscs& perception, Theta<S, 0>, View<const S> /*z*/, View<S> dz, S* /*dtheta*/,
+           Scratch& scratch)
+        : Spread(perception, dz, scratch, std::make_index_sequence<K>{}) {}
 
     void operator()(const Index* cells, Index count, const S* g) const {
-      for (std::size_t k = 0; k < K; ++k) {
-        detail::DiscSpread<S, C, Edge>((*perception_.discs_)[k], dz_)(cells, count, perception_.sources_[k], g + k, K);
-      }
+      for (std::size_t k = 0; k < K; ++k) spreads_[k](cells, count, sources_[k], g + k, K);
     }
 
    private:
-    const PerceiveDiscs& perception_;
-    View<S> dz_;
+    template <std::size_t... k>
+    Spread(const PerceiveDiscs& perception, View<S> dz, Scratch& scratch, std::index_sequence<k...>)
+        : spreads_{detail::DiscSpread<S, C, Edge>((*perception.discs_)[k], dz, scratch)...},
+          sources_(perception.sources_) {}
+
+    std::array<detail::DiscSpread<S, C, Edge>, K> spreads_;
+    std::array<int, K> sources_;
   };
 
  private:

@@ -69,8 +69,9 @@ class PerceiveRadial {
   template <class S>
   class Spread {
    public:
-    Spread(const PerceiveRadial& perception, Theta<S, 0>, View<const S> /*z*/, View<S> dz, S* /*dtheta*/, Scratch&)
-        : spread_(*perception.disc_, dz) {}
+    Spread(const PerceiveRadial& perception, Theta<S, 0>, View<const S> /*z*/, View<S> dz, S* /*dtheta*/,
+           Scratch& scratch)
+        : spread_(*perception.disc_, dz, scratch) {}
 
     void operator()(const Index* cells, Index count, const S* g) const {
       for (int c = 0; c < C; ++c) spread_(cells, count, c, g + c, C);

@@ -70,14 +70,17 @@ struct Reintegration {
     const Index width = space[0], to_line = cell_at(line + dy, space[1]);
     const S s = static_cast<S>(half_side);
     if (to_line == nothing) return;
-    for (Index at = line * width * C; at < (line + 1) * width * C; ++at) {
-      const Share<S> along_y(dy, displacements[plane + at], s);
-      if (along_y.share == S(0)) continue;
-      const Index x = at / C - line * width;
-      const Index first = cell_under(displacements[at] - s), last = cell_under(displacements[at] + s);
-      for (Index dx = first; dx <= last; ++dx) {
-        const Index to = cell_at(x + dx, width);
-        if (to != nothing) visit(at, (to_line * width + to) * C + at % C, Share<S>(dx, displacements[at], s), along_y);
+    const S farthest = s + S(0.5), y = static_cast<S>(dy);
+    Index at = line * width * C;
+    for (Index x = 0; x < width; ++x) {
+      for (int c = 0; c < C; ++c, ++at) {
+        if (std::abs(y - displacements[plane + at]) >= farthest) continue;
+        const Share<S> along_y(dy, displacements[plane + at], s);
+        const Index first = cell_under(displacements[at] - s), last = cell_under(displacements[at] + s);
+        for (Index dx = first; dx <= last; ++dx) {
+          const Index to = cell_at(x + dx, width);
+          if (to != nothing) visit(at, (to_line * width + to) * C + c, Share<S>(dx, displacements[at], s), along_y);
+        }
       }
     }
   }
@@ -105,7 +108,12 @@ struct Reintegration {
   static Index cell_under(S place) {
     return place == place ? static_cast<Index>(std::floor(place + S(0.5))) : 0;
   }
-  static Index cell_at(Index i, Index extent) { return walls ? Zero::source(i, extent) : Periodic::source(i, extent); }
+  static Index cell_at(Index i, Index extent) {
+    if constexpr (walls) return Zero::source(i, extent);
+    while (i < 0) i += extent;  // faster than a division, and seldom more than once
+    while (i >= extent) i -= extent;
+    return i;
+  }
 };
 
 }  // namespace basin::detail
