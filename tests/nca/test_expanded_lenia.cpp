@@ -27,19 +27,21 @@ std::vector<LeniaKernel> three_kernels() {
 
 }  // namespace
 
-TEST_CASE("expanded lenia: with one kernel and one channel it is Lenia", "[unit]") {
+TEST_CASE("expanded lenia: a channel with one kernel of its own is Lenia", "[unit]") {
   const LeniaOptions options{.radius = 4, .steps_per_time = 5, .centre = 0.2, .width = 0.1, .rings = {0.5, 1}};
-  const auto one = lenia<Zero>(options);
-  const std::vector<LeniaKernel> kernels{
-      {.radius = 4, .profile = [&](double r) { return lenia_kernel(r, options.rings); }, .centre = 0.2, .width = 0.1}};
-  const auto many = expanded_lenia<1, 1, Zero>(kernels, 5);
-  const auto theta = lenia_parameters<ExpandedLenia<1, 1, Zero>, double>(kernels);
-  State<double> z(Shape{1, {12, 9, 1}, 2}), expected(z.shape), found(z.shape);
+  auto kernels = three_kernels();
+  kernels[0] = {
+      .radius = 4, .profile = [&](double r) { return lenia_kernel(r, options.rings); }, .centre = 0.2, .width = 0.1};
+  kernels[1].target = 1;
+  const auto many = expanded_lenia<2, 3>(kernels, 5);
+  const auto theta = lenia_parameters<ExpandedLenia<2, 3>, double>(kernels);
+  State<double> z(Shape{2, {12, 9, 1}, 1}), out(z.shape), alone(Shape{1, {12, 9, 1}, 1}), expected(alone.shape);
   z.values = random_state(z.shape, 1).values.cwiseAbs().cwiseMin(1.0);
-  const View<const double> none(nullptr, z.shape.with_features(0));
-  static_cast<void>(one.apply<double>({}, z.view(), none, expected.view()));
-  static_cast<void>(many.apply(theta.span(), z.view(), none, found.view()));
-  CHECK(relative_error(found.values, expected.values) < 1e-14);
+  alone.values = z.view().matrix().row(0).transpose();
+  std::vector<std::uint8_t> marks(108);
+  static_cast<void>(lenia(options).step<double>({}, alone.view(), expected.view(), marks.data()));
+  static_cast<void>(many.step<double>(theta.span(), z.view(), out.view(), marks.data()));
+  CHECK(relative_error(Vector<double>(out.view().matrix().row(0).transpose()), expected.values) < 1e-14);
 }
 
 TEST_CASE("expanded lenia: each kernel sees its channel, and makes its channel grow", "[unit]") {
@@ -76,7 +78,7 @@ TEST_CASE("expanded lenia: each kernel sees its channel, and makes its channel g
 
 TEST_CASE("expanded lenia: it can be differentiated, in its growths too", "[gradient]") {
   check_linearization(LeniaGrowths<3, 2>{.targets = {1, 0, 1}}, Shape{3, {4, 1, 1}, 2}, {.seed = 3});
-  auto automaton = expanded_lenia<2, 3, Zero>(three_kernels(), 4);
+  auto automaton = expanded_lenia<2, 3>(three_kernels(), 4);
   check_cell(automaton, Shape{0, {5, 6, 1}, 2}, {.seed = 3});
 }
 
@@ -87,9 +89,10 @@ TEST_CASE("expanded lenia: profiles, and what is refused", "[unit]") {
   CHECK(rings(0.825) == Approx(std::exp(-0.5)));
   CHECK(rings(1) == 0);
   auto kernels = three_kernels();
-  CHECK_THROWS_WITH((expanded_lenia<2, 2>(kernels, 4)), "Lenia: number of kernels is 3, expected 2");
+  CHECK_THROWS_WITH(lenia_targets<2>(kernels), "Lenia: number of kernels is 3, expected 2");
   CHECK_THROWS_WITH((expanded_lenia<2, 3>(kernels, 0)), "Lenia: steps in a unit of time is 0, expected above 0");
-  CHECK_THROWS_WITH((expanded_lenia<1, 3>(kernels, 4)), "PerceiveDiscs: feature of a disc is 1, expected 0 to 0");
+  kernels[2].source = 2;
+  CHECK_THROWS_WITH((expanded_lenia<2, 3>(kernels, 4)), "PerceiveDiscs: feature of a disc is 2, expected 0 to 1");
   kernels[0].width = 0;
   CHECK_THROWS_WITH((lenia_parameters<ExpandedLenia<2, 3>>(kernels)),
                     "Lenia: width of the growth is 0, expected above 0");

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "basin/nca/rollout.hpp"
+#include "support/counting_allocator.hpp"
 #include "support/layer_checks.hpp"
 
 using namespace basin;
@@ -158,4 +159,16 @@ TEST_CASE("particle lenia: what is wrong is refused, and two at one place do not
   static_cast<void>(
       automaton.apply<double>({}, z.view(), View<const double>(nullptr, z.shape.with_features(0)), out.view()));
   CHECK(out.values == z.values);
+}
+
+TEST_CASE("particle lenia: a step allocates nothing after the first", "[allocation]") {
+  if (!basin_test::counts_allocations()) return;
+  const auto automaton = particle_lenia({.total = true});
+  const auto z = particles<float>(50, 1, 6, 1);
+  State<float> out(z.shape);
+  std::vector<std::uint8_t> marks(50);
+  static_cast<void>(automaton.step<float>({}, z.view(), out.view(), marks.data()));
+  const basin_test::AllocationCount later;
+  static_cast<void>(automaton.step<float>({}, z.view(), out.view(), marks.data()));
+  CHECK(later.allocations() == 0);
 }

@@ -41,8 +41,11 @@ struct Reintegration {
   Index reach = 5;          ///< how many cells along an axis mass comes at most
 
   void check_grid(const Shape& z) const {
-    check(half_side > 0 && half_side <= static_cast<double>(reach), "FlowLenia: half side of the square of mass",
-          half_side, "above 0, and at most the reach, " + std::to_string(reach));
+    const bool right = half_side > 0 && half_side <= static_cast<double>(reach);
+    if (!right) {  // before the message takes memory: this is on hot paths
+      check(false, "FlowLenia: half side of the square of mass", half_side,
+            "above 0, and at most the reach, " + std::to_string(reach));
+    }
     for (std::size_t axis = 0; axis < 2; ++axis) {
       check(!walls || 2 * half_side <= static_cast<double>(z.space[axis]), "FlowLenia: extent of an axis of space",
             z.space[axis], "room for a square of mass between walls");
