@@ -138,6 +138,7 @@
 #include "basin/nca/perception.hpp"
 #include "basin/nca/pool.hpp"
 #include "basin/nca/rollout.hpp"
+#include "basin/nca/tessellatium.hpp"
 #include "basin/nca/tiled_plane.hpp"
 #include "basin/nca/unbounded.hpp"
 #include "basin/nca/update.hpp"
