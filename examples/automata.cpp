@@ -1,13 +1,16 @@
-// automata: the classical cellular automata, elementary, Life-like and Lenia, as films and pictures.
+// automata: cellular automata that nobody trained, from elementary rules over Life to Lenia and its kin, as films and
+// pictures.
 //
 //   automata --help
 //
 // automata/settings.hpp has the options, patterns.hpp what a run starts from, watching.hpp what is measured and drawn,
-// course.hpp how a run is stopped and resumed, running.hpp the runs.
+// course.hpp how a run is stopped and resumed, running.hpp the runs; systems.hpp and run_systems.hpp the same for
+// systems that have no patterns of others, mazes.hpp the mazes.
 
 #include <cstdio>
 #include <string>
 
+#include "automata/run_systems.hpp"
 #include "automata/running.hpp"
 #include "automata/settings.hpp"
 
@@ -16,7 +19,9 @@ namespace automata {
 /// One where steps are so short that threads would mostly wait for one another; else 0, all.
 inline int worthwhile_threads(const Chosen& chosen) {
   if (chosen.unbounded || chosen.family == Family::elementary) return 1;
-  const Index dear = chosen.family == Family::lenia ? 8 : 1;  // a cell of Lenia sums over its disc
+  if (chosen.family == Family::particles || chosen.family == Family::path) return 1;
+  const bool many = chosen.family == Family::expanded || chosen.family == Family::flow;
+  const Index dear = many ? 64 : chosen.family == Family::lenia ? 8 : 1;  // a cell of Lenia sums over its discs
   return chosen.size * chosen.size * dear < Index{512} * 512 ? 1 : 0;
 }
 
@@ -36,6 +41,14 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
       return run_life_like(settings, chosen, course);
     case Family::lenia:
       return run_lenia(settings, chosen, course);
+    case Family::expanded:
+      return run_expanded(settings, chosen, course);
+    case Family::flow:
+      return run_flow(settings, chosen, course);
+    case Family::particles:
+      return run_particles(settings, chosen, course);
+    case Family::path:
+      return run_path(settings, chosen, course);
   }
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,31 +13,12 @@
 #include "../support/process.hpp"
 #include "basin/core/random.hpp"
 #include "basin/io/life_rle.hpp"
-#include "basin/nca/elementary.hpp"
-#include "basin/nca/life_like.hpp"
 #include "basin/nca/orbium.hpp"
+#include "chosen.hpp"
 #include "settings.hpp"
+#include "systems.hpp"
 
 namespace automata {
-
-using basin::Index;
-using basin::State;
-
-enum class Family { elementary, life_like, lenia };
-
-/// What the settings come to.
-struct Chosen {
-  Family family = Family::lenia;
-  std::string rule{};  ///< as the family writes it
-  basin::Elementary elementary{};
-  basin::LifeLike life{};
-  std::string pattern{};  ///< its name
-  Index size = 0;
-  Index steps = 0;
-  bool unbounded = false;
-  State<float> start{};  ///< the pattern alone, (1, X, Y, 1, 1)
-  bool fills = false;    ///< the pattern is the whole grid
-};
 
 namespace detail {
 
@@ -138,6 +120,7 @@ inline void check_sizes(const Settings& settings, const Chosen& chosen) {
 /// Throws std::invalid_argument for a rule or a pattern that there is not, or that do not go together; FileError for a
 /// file that cannot be used.
 [[nodiscard]] inline Chosen choose(const Settings& settings) {
+  if (const std::optional<Chosen> system = choose_system(settings)) return *system;
   Chosen chosen;
   chosen.pattern = settings.pattern;
   basin::LifePattern file;
@@ -155,6 +138,7 @@ inline void check_sizes(const Settings& settings, const Chosen& chosen) {
   if (rule == "lenia") {
     chosen.family = Family::lenia;
     chosen.rule = rule;
+    chosen.quantity = {"mass", "mass", true};
   } else if (error == std::errc{} && end == rule.data() + rule.size()) {
     chosen.family = Family::elementary;
     chosen.elementary = basin::Elementary::numbered(number);

@@ -1,6 +1,6 @@
 #pragma once
 
-// The runs of the three families, on grids and without edges.
+// The runs of elementary automata, Life-like ones and Lenia, on grids and without edges.
 
 #include <algorithm>
 #include <map>
@@ -34,20 +34,22 @@ void with_boundary(const std::string& name, const Body& body) {
 }
 
 /// Makes the steps; see(t, state) for every one. keep(file) keeps what is not in the state.
+/// `range`: of the numbers of a state.
 template <class A, class Keep, class See>
-void run_grid(Course& course, const A& automaton, State<float>& z, const Keep& keep, const See& see) {
+void run_grid(Course& course, const A& automaton, basin::Theta<float, A::param_count> theta, State<float>& z,
+              basin::Within<float> range, const Keep& keep, const See& see) {
   State<float> next(z.shape);
   std::vector<std::uint8_t> marks(static_cast<std::size_t>(z.shape.cells()));
   const auto keeps = [&](auto& file) {
     std::vector<float> cells(z.values.begin(), z.values.end());
-    file("cells", cells, basin::Length{z.values.size()}, basin::Within{0.0f, 1.0f});
+    file("cells", cells, basin::Length{z.values.size()}, range);
     std::copy(cells.begin(), cells.end(), z.values.begin());
     keep(file);
   };
   course.run(
       keeps, [&](Index t) { see(t, z); },
       [&] {
-        static_cast<void>(automaton.template step<float>({}, z.view(), next.view(), marks.data()));
+        static_cast<void>(automaton.template step<float>(theta, z.view(), next.view(), marks.data()));
         std::swap(z.values, next.values);
       });
 }
@@ -157,7 +159,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
 
 /// Rows of time from the top.
 [[nodiscard]] inline int run_elementary(const Settings& settings, const Chosen& chosen, Course& course) {
-  Counts counts(false);
+  Counts counts(chosen.quantity);
   std::vector<std::uint8_t> rows;
   const Index width = chosen.unbounded ? chosen.start.shape.space[0] + 2 * chosen.steps : chosen.size;
   const auto add = [&](const State<float>& row) { rows.insert(rows.end(), row.values.begin(), row.values.end()); };
@@ -180,7 +182,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
     State<float> z = on_grid(chosen, width, 1);
     with_boundary(settings.boundary, [&]<class Edge>(Edge) {
       const basin::ElementaryAutomaton<Edge> automaton{.rule = chosen.elementary};
-      run_grid(course, automaton, z, keep, [&](Index t, const State<float>& now) {
+      run_grid(course, automaton, {}, z, {0.0f, 1.0f}, keep, [&](Index t, const State<float>& now) {
         counts.see(t, cells_of(now));
         add(now);
       });
@@ -193,7 +195,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
 }
 
 [[nodiscard]] inline int run_life_like(const Settings& settings, const Chosen& chosen, Course& course) {
-  Counts counts(false);
+  Counts counts(chosen.quantity);
   const auto save = [&](const State<float>& cells) {
     if (!settings.save.empty()) save_pattern(settings, chosen, course.at(), cells);
   };
@@ -216,7 +218,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
   };
   with_boundary(settings.boundary, [&]<class Edge>(Edge) {
     const basin::LifeLikeAutomaton<Edge> automaton{.rule = chosen.life};
-    run_grid(course, automaton, z, keep, [&](Index t, const State<float>& now) {
+    run_grid(course, automaton, {}, z, {0.0f, 1.0f}, keep, [&](Index t, const State<float>& now) {
       counts.see(t, cells_of(now));
       embers.see(now.values.data());
       if (filmed(settings, chosen.steps, t)) gif.add(picture());
@@ -231,7 +233,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
 [[nodiscard]] inline int run_lenia(const Settings& settings, const Chosen& chosen, Course& course) {
   const basin::LeniaOptions options{
       .radius = settings.radius, .steps_per_time = settings.time, .centre = settings.centre, .width = settings.width};
-  Counts counts(true);
+  Counts counts(chosen.quantity);
   if (chosen.unbounded) {
     basin::UnboundedPlane plane(basin::lenia<basin::Zero>(options), std::vector<float>{}, {.steps = 1});
     film_plane(settings, chosen, course, plane, counts);
@@ -246,7 +248,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
     if constexpr (reads<decltype(file)>) gif.add(picture());
   };
   with_boundary(settings.boundary, [&]<class Edge>(Edge) {
-    run_grid(course, basin::lenia<Edge>(options), z, keep, [&](Index t, const State<float>& now) {
+    run_grid(course, basin::lenia<Edge>(options), {}, z, {0.0f, 1.0f}, keep, [&](Index t, const State<float>& now) {
       counts.see(t, cells_of(now));
       if (filmed(settings, chosen.steps, t)) gif.add(picture());
     });

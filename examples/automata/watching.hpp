@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "../support/plot.hpp"
@@ -98,8 +99,7 @@ class Embers {
 /// Counts, and after how many steps a state comes back: then it does so for ever.
 class Counts {
  public:
-  /// `weights`: numbers are added up; otherwise cells that are not zero are counted.
-  explicit Counts(bool weights) : weights_(weights) {}
+  explicit Counts(Quantity quantity) : quantity_(std::move(quantity)) {}
 
   template <class Cells>
   void see(Index t, const Cells& each_cell) {
@@ -114,8 +114,8 @@ class Counts {
       word = (word ^ word >> 29) * 0xBF58476D1CE4E5B9u;
       hash += word ^ word >> 32;
     });
-    values_.push_back(weights_ ? sum : static_cast<double>(cells));
-    if (weights_ || period_) return;
+    values_.push_back(quantity_.adds_up ? sum : static_cast<double>(cells));
+    if (quantity_.adds_up || period_) return;
     hashes_.push_back(hash);
     const auto [found, fresh] = first_.emplace(hash, t);
     if (!fresh && values_[static_cast<std::size_t>(found->second)] == values_.back()) {
@@ -132,7 +132,7 @@ class Counts {
   [[nodiscard]] basin::OrderedJson json() const {
     basin::OrderedJson out = basin::OrderedJson::object();
     for (std::size_t t = 0; t < values_.size(); ++t) {
-      if (weights_) {
+      if (quantity_.adds_up) {
         out[std::to_string(t)] = values_[t];
       } else {
         out[std::to_string(t)] = static_cast<Index>(values_[t]);
@@ -145,7 +145,7 @@ class Counts {
   template <class File>
   void keep(File& file, Index t) {
     Index settled = settled_.value_or(-1), period = period_.value_or(-1);
-    file("counts.values", values_, basin::Length{t + 1}, basin::Within{0.0, 1e300});
+    file("counts.values", values_, basin::Length{t + 1}, basin::Within{quantity_.positive ? 0.0 : -1e300, 1e300});
     file("counts.hashes", hashes_);
     file("counts.settled", settled, basin::Within{Index{-1}, t});
     file("counts.period", period, basin::Within{Index{-1}, t});
@@ -167,12 +167,13 @@ class Counts {
       series.x.push_back(static_cast<double>(i));
       series.y.push_back(values_[i]);
     }
-    return basin::examples::line_chart(
-        {series}, {.title = title, .x_label = "step", .y_label = weights_ ? "mass" : "living cells", .y_low = 0.0});
+    basin::examples::ChartOptions options{.title = title, .x_label = "step", .y_label = quantity_.label};
+    if (quantity_.positive) options.y_low = 0;
+    return basin::examples::line_chart({series}, options);
   }
 
  private:
-  bool weights_;
+  Quantity quantity_;
   std::vector<double> values_;         // of steps 0, 1, ...
   std::vector<std::uint64_t> hashes_;  // of the states, until one comes back
   std::unordered_map<std::uint64_t, Index> first_;
@@ -231,9 +232,9 @@ class Film {
 };
 
 /// population.png and, of a run that came to its end, metrics.json and a line on the terminal. `cells`: of the grid, 0
-/// if it has no edge. Returns the exit status.
+/// if it has no edge; `more` goes into metrics.json as well. Returns the exit status.
 [[nodiscard]] inline int write_counts(const Settings& settings, const Chosen& chosen, const Counts& counts,
-                                      const Course& course, Index cells) {
+                                      const Course& course, Index cells, const basin::OrderedJson& more = {}) {
   basin::write_png(settings.out + "/population.png", counts.chart(chosen.rule + ", " + chosen.pattern));
   if (course.stopped()) return course.status();
   const double seconds = course.seconds();
@@ -246,8 +247,7 @@ class Film {
   metrics["steps"] = chosen.steps;
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
-  const bool soft = chosen.family == Family::lenia;
-  metrics["final_" + std::string(soft ? "mass" : "population")] = counts.last();
+  metrics["final_" + chosen.quantity.name] = counts.last();
   metrics["settled_at"] = or_null(counts.settled());
   metrics["period"] = or_null(counts.period());
   metrics["seconds"] = seconds;
@@ -257,13 +257,14 @@ class Film {
                                     ? basin::OrderedJson(static_cast<double>(cells * chosen.steps) / seconds)
                                     : basin::OrderedJson();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
-  metrics[soft ? "mass" : "population"] = counts.json();
+  if (more.is_object()) metrics.update(more);
+  metrics[chosen.quantity.name] = counts.json();
   basin::write_json(settings.out + "/metrics.json", metrics);
   std::printf("%s, %s, %s: %td steps in %.3f s", chosen.rule.c_str(), chosen.pattern.c_str(), settings.boundary.c_str(),
               chosen.steps, seconds);
   if (cells > 0 && seconds > 0)
     std::printf(", %.1f million cells a second", static_cast<double>(cells * chosen.steps) / seconds * 1e-6);
-  std::printf("; %s %.6g", soft ? "mass" : "population", counts.last());
+  std::printf("; %s %.6g", chosen.quantity.name.c_str(), counts.last());
   if (counts.period()) std::printf("; from step %td on it repeats every %td", *counts.settled(), *counts.period());
   std::printf("\nwrote %s\n", settings.out.c_str());
   return 0;

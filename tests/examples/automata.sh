@@ -23,6 +23,23 @@ grep -q '"mass": {' lenia/metrics.json || fail "metrics.json lacks mass"
 awk -v mass="$(value orbium final_mass)" 'BEGIN { exit !(mass > 69 && mass < 74) }' ||
   fail "the mass of Orbium is $(value orbium final_mass)"
 
+# A published creature of three channels divides, and then keeps its size.
+"$program" --rule expanded-lenia --size 64 --steps 80 --frames 5 --out creature >creature.log
+written creature metrics.json automata.gif automata.png population.png
+awk -v mass="$(value creature final_mass)" 'BEGIN { exit !(mass > 780 && mass < 840) }' ||
+  fail "the mass of Tessellatium is $(value creature final_mass)"
+"$program" --rule flow-lenia --size 24 --steps 20 --boundary zero --out flow >flow.log
+awk -v change="$(value flow relative_change_of_mass)" 'BEGIN { exit !(change > -1e-5 && change < 1e-5) }' ||
+  fail "Flow-Lenia's mass has changed by $(value flow relative_change_of_mass)"
+"$program" --rule particle-lenia --total --size 50 --steps 60 --frames 3 --out falls >falls.log
+sed -n '/"energy": {/,/}/s/^ *"[0-9]*": \([^,]*\),*$/\1/p' falls/metrics.json |
+  awk 'NR > 1 && !($1 < last) { exit 1 } { last = $1 } END { if (NR != 61) exit 1 }' || fail "the energy of all does not fall"
+"$program" --rule path --size 15 --mazes 36 --out path >path.log
+written path metrics.json automata.gif automata.png population.png
+grep -q '^36 of 36 mazes' path.log || fail "mazes are not solved: $(cat path.log)"
+grep -q '"solved_it": true' path/metrics.json || fail "the maze of the film is not solved"
+is path period 1
+
 "$program" --rule 90 --steps 15 --out sierpinski >sierpinski.log
 written sierpinski metrics.json automata.png population.png
 is sierpinski 14 8
@@ -72,7 +89,8 @@ cmp long_line/automata.png stopped/automata.png || fail "rule 110, resumed, has 
 
 # One that came to its end goes on for longer, as one that was never stopped.
 for run in "--rule B3/S23 --pattern acorn --boundary unbounded" "--size 64" "--size 64 --boundary unbounded" \
-  "--rule B36/S23 --pattern random --size 40" "--rule 30 --size 61"; do
+  "--rule B36/S23 --pattern random --size 40" "--rule 30 --size 61" "--rule flow-lenia --size 24" \
+  "--rule particle-lenia --size 20 --scale 1" "--rule path --size 21 --mazes 0"; do
   "$program" $run --steps 30 --out whole >whole.log
   "$program" $run --steps 13 --out part >part.log
   "$program" --resume part --steps 30 --out part >part.log
@@ -103,6 +121,10 @@ refused 'one of two states' --rule B3/S23 --pattern orbium
 refused 'one row' --rule 30 --pattern acorn
 refused 'two states' --save end.rle
 refused 'boundary' --boundary mobius
+refused 'boundary of rule flow-lenia is .*, expected periodic or zero' --rule flow-lenia --boundary reflect
+refused 'boundary of rule path' --rule path --boundary unbounded
+refused 'pattern of rule expanded-lenia is .*, expected tessellatium' --rule expanded-lenia --pattern acorn
+refused 'size of rule path is 4, expected 5 or more' --rule path --size 4
 refused 'more than the border' --boundary reflect --size 12 --pattern random
 refused 'GB' --size 16384 --scale 64 --rule B3/S23
 refused "density is 'nan'" --rule B3/S23 --density nan

@@ -41,8 +41,7 @@ struct Rollout {
   [[nodiscard]] Shape out_shape(const Shape& z) const {
     check_features("Rollout", z.features, in_features);
     check_steps();
-    automaton.perception.check_shape(z);
-    return z;
+    return automaton.state_shape(z.with_features(0));
   }
 
   template <class S>
