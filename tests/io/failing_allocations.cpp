@@ -6,6 +6,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
@@ -14,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "basin/core/buffer.hpp"
 #include "basin/io/checkpoint.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/png.hpp"
@@ -26,14 +28,15 @@ bool failed = false;
 bool goes_on = false;  // whether all that follow fail as well
 std::size_t live = 0;
 
-void* allocate(std::size_t bytes) {
+void* allocate(std::size_t bytes, std::size_t alignment = 0) {
   if (allocations_left == 0) {
     if (!goes_on) allocations_left = -1;
     failed = true;
     return nullptr;
   }
   if (allocations_left > 0) --allocations_left;
-  void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
+  void* const memory = alignment == 0 ? std::malloc(bytes == 0 ? 1 : bytes)
+                                      : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (memory != nullptr) ++live;
   return memory;
 }
@@ -51,7 +54,16 @@ void* operator new(std::size_t bytes) {
   return memory;
 }
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return allocate(bytes); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  void* const memory = allocate(bytes, static_cast<std::size_t>(alignment));
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return allocate(bytes, static_cast<std::size_t>(alignment));
+}
 void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 
 using namespace basin;
@@ -207,6 +219,27 @@ TEST_CASE("a frame that runs out of memory is not there, or the whole animation 
   }
   CHECK(whole >= 3);
   CHECK(given_up >= 1);
+}
+
+TEST_CASE("where there is no memory for a buffer, what idle ones keep is given back first", "[io]") {
+  release_idle_buffers();
+  goes_on = false;
+  const std::size_t before = live;
+  { const Buffer<double> idle(10'000); }
+  CHECK(live == before + 2);  // its memory, and the note of it
+  failed = false;
+  allocations_left = 0;
+  {
+    const Buffer<double> buffer(100'000);
+    CHECK(failed);
+    CHECK(live == before + 1);
+    CHECK(buffer.vector().size() == 100'000);
+  }
+  release_idle_buffers();
+  CHECK(live == before);
+
+  goes_on = true;
+  CHECK(fail_each([] { const Buffer<double> buffer(100'000); }, [](bool) { release_idle_buffers(); }) >= 1);
 }
 
 TEST_CASE("a reader that runs out of memory loses nothing and has changed nothing", "[io]") {
