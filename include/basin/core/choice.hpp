@@ -15,7 +15,7 @@
 
 namespace basin::detail {
 
-[[nodiscard]] consteval bool all_different(std::span<const std::string_view> names) {
+[[nodiscard]] constexpr bool all_different(std::span<const std::string_view> names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (names[i] == names[j]) return false;
