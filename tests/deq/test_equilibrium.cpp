@@ -124,7 +124,7 @@ TEST_CASE("solve() starts where it is told, and shows every iterate", "[unit]") 
     CHECK(states.front().values.isZero());
     CHECK(states.back().values == State<double>(cold.value.view().sample(n)).values);
   }
-  const auto warm = layer.solve(theta.span(), View<const double>(u.view()), cold.value.view());
+  const auto warm = layer.solve(theta, u.view(), cold.value.view());
   for (const SampleResult& sample : warm.samples) CHECK(sample.evaluations == 1);
   CHECK(warm.value.values == cold.value.values);
 

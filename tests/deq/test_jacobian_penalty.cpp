@@ -59,6 +59,15 @@ void check_gradient(double tolerance) {
   const GradientError in_u = gradient_error(
       [&](const Vector<double>& at) { return loss(cell, model, theta.vector(), at, w, context); }, u.values, du.values);
   CHECK(in_u.value < tolerance);
+  // What was prepared changes nothing.
+  const auto prepared = model.template prepare<double>(theta.span());
+  Parameters<C, double> dtheta_prepared;
+  State<double> z_prepared(shape), du_prepared(shape);
+  (void)model.template linearize<double>(theta.span(), u.view(), z_prepared.view(), context, prepared)
+      .pullback(given.view(), du_prepared.view(), dtheta_prepared.span());
+  CHECK(test::relative_error(z_prepared.values, z.values) < 1e-12);
+  CHECK(test::relative_error(du_prepared.values, du.values) < 1e-10);
+  CHECK(test::relative_error(dtheta_prepared.vector(), dtheta.vector()) < 1e-10);
   // The penalty is a part of it that counts.
   Parameters<C, double> alone;
   const auto free = layer<C>(0).template linearize<double>(theta.span(), u.view(), z.view(), context);

@@ -7,9 +7,18 @@
 #include "basin/core/random.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
+#include "basin/deq/normalized_weights.hpp"
+#include "basin/deq/positive_concave.hpp"
+#include "basin/deq/residual_penalty.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
+#include "basin/layers/dense.hpp"
+#include "basin/layers/grouped.hpp"
+#include "basin/layers/parallel.hpp"
 #include "basin/layers/residual.hpp"
+#include "basin/layers/set_messages.hpp"
+#include "basin/layers/transposed_conv.hpp"
+#include "support/layer_checks.hpp"
 
 namespace {
 
@@ -163,7 +172,48 @@ using Two = Injected<Sequential<L, Tanh, L>>;
 template <class L>
 using Nested = Injected<Sequential<Identity, Residual<L>, Sequential<Tanh, L>>>;
 
+/// Values and derivatives by what was prepared are those without it.
+template <class L>
+void check_prepared(const L& layer, const Shape& shape) {
+  const auto theta = test::random_parameters<L>(1, 0.3);
+  const State<double> x = test::random_state(shape, 2), t = test::random_state(shape, 3),
+                      w = test::random_state(layer.out_shape(shape), 4);
+  const auto made = layer.template prepare<double>(theta.span());
+  State<double> y(w.shape), applied(w.shape), y_made(w.shape), jt(w.shape), jt_made(w.shape), dx(shape), dx_made(shape);
+  Parameters<L, double> dtheta, dtheta_made;
+  const auto linear = layer.template linearize<double>(theta.span(), x.view(), y.view());
+  const auto by_made = layer.template linearize<double>(theta.span(), x.view(), y_made.view(), Context{}, made);
+  (void)detail::apply_with<L, double>(layer, theta.span(), &made, Context{}, x.view(), applied.view());
+  static_cast<void>(linear.jvp(t.view(), jt.view()));
+  static_cast<void>(by_made.jvp(t.view(), jt_made.view()));
+  static_cast<void>(linear.pullback(w.view(), dx.view(), dtheta.span()));
+  static_cast<void>(by_made.pullback(w.view(), dx_made.view(), dtheta_made.span()));
+  CHECK(forward_report(linear).forward.solves() == forward_report(by_made).forward.solves());
+  CHECK(test::relative_error(applied.values, y.values) < 1e-12);
+  CHECK(test::relative_error(y_made.values, y.values) < 1e-12);
+  CHECK(test::relative_error(jt_made.values, jt.values) < 1e-9);
+  CHECK(test::relative_error(dx_made.values, dx.values) < 1e-9);
+  CHECK(test::relative_error(dtheta_made.vector(), dtheta.vector()) < 1e-9);
+}
+
 }  // namespace
+
+TEST_CASE("what was prepared changes no value and no derivative", "[unit]") {
+  using Larger = TransposedConv<2, 3>;
+  const Shape plane{4, {3, 4, 1}, 2};
+  check_prepared(Larger{}, plane.with_features(2));
+  check_prepared(Grouped<2, Larger>{}, plane);
+  check_prepared(Sum<SpectrallyNormalized<Dense<4, 3>>, Sequential<Dense<4, 3>, Tanh>>{}, plane);
+  SetMessages<4, 3, 4, 1> messages;
+  messages.sets = {12, {{{0, 1, 2, 3}, {4, 7, 11}}}};
+  check_prepared(messages, plane);
+
+  using Cell = PositiveConcave<4>;
+  ResidualPenalty<Equilibrium<Cell>> layer{.weight = 0.5};
+  layer.equilibrium.stop = {.tolerance = 1e-13, .max_evaluations = 500};
+  layer.equilibrium.adjoint.tolerance = 1e-12;
+  check_prepared(layer, {4, {1, 1, 1}, 3});
+}
 
 TEST_CASE("what a layer prepares reaches every evaluation of a solve", "[unit]") {
   check_counts<Equilibrium<One<Counted>>>();

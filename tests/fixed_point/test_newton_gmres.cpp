@@ -7,7 +7,9 @@
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/fixed_point/picard.hpp"
+#include "basin/fixed_point/projected.hpp"
 #include "basin/fixed_point/solve.hpp"
+#include "basin/fixed_point/solve_from.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
@@ -70,6 +72,31 @@ struct WithDerivative {
     REQUIRE(samples.size() == 1);
     return {products, z, rate(samples[0])};
   }
+};
+
+/// The same, where the derivative keeps what it computed in scratch memory until it ends, and looks at the number of
+/// its sample at each product.
+struct InScratch {
+  const WithDerivative& f;
+
+  void operator()(View<const double> z, View<double> out, std::span<const Index> samples) const { f(z, out, samples); }
+
+  struct Derivative {
+    int* products;
+    const Index* sample;
+    Scratch scratch{};
+    View<double> slopes;
+    Derivative(const WithDerivative& f, View<const double> z, const Index* number)
+        : products(f.products), sample(number), slopes(scratch.state<double>(z.shape())) {
+      ++*f.linearized;
+      slopes.array() = 1 - WithDerivative::tanh(z).square();
+    }
+    void jvp(View<const double> t, View<double> out) const {
+      ++*products;
+      out.array() = WithDerivative::rate(*sample) * slopes.array() * t.array() + 0.1 * t.vector().mean();
+    }
+  };
+  Derivative linearize(View<const double> z, std::span<const Index> samples) const { return {f, z, samples.data()}; }
 };
 
 using DenseCell = Injected<Sequential<Dense<8, 8>, Tanh>>;
@@ -150,6 +177,83 @@ TEST_CASE("every evaluation and every product counts, and the limit holds", "[un
     CHECK(calls <= most);
     if (limited.samples[0].status == Status::max_iterations) CHECK(calls == most);
   }
+}
+
+TEST_CASE("Newton-GMRES has the map's own derivative in a box, and from several starts", "[unit]") {
+  int linearized = 0, products = 0, evaluated = 0;
+  const WithDerivative f{&linearized, &products, &evaluated};
+  const InScratch in_scratch{f};
+  const Stop stop{.tolerance = 1e-10, .max_evaluations = 200};
+  const auto start = [](double value) {
+    State<double> all(Shape{3, {1, 1, 1}, 4});
+    all.values.setConstant(value);
+    return all;
+  };
+  const auto plain = solve(f, start(2), NewtonGmres<>{}, stop);
+  REQUIRE(plain.converged());
+  const auto counted = [&](const auto& solution) {
+    for (std::size_t n = 0; n < 4; ++n) CHECK(solution[n].evaluations == plain.samples[n].evaluations);
+  };
+  const auto boxed = solve(f, start(2), Projected<NewtonGmres<>>{.lower = -100, .upper = 100}, stop);
+  CHECK(boxed.value.values == plain.value.values);
+  counted(boxed.samples);
+  const auto kept = solve(in_scratch, start(2), NewtonGmres<>{}, stop);
+  CHECK(kept.value.values == plain.value.values);
+  // The samples of the second start have the rates of those of the first.
+  for (const auto& found : {solve_from(f, {start(-1), start(2)}, NewtonGmres<>{}, stop),
+                            solve_from(in_scratch, {start(-1), start(2)}, NewtonGmres<>{}, stop)}) {
+    CHECK(found.values[1].values == plain.value.values);
+    counted(found.samples[1]);
+  }
+  CHECK(linearized > 0);
+}
+
+TEST_CASE("a method sees the derivative that a map has, both ways, and each product counts", "[unit]") {
+  struct Both {
+    struct Derivative {
+      void jvp(View<const double> t, View<double> out) const {
+        out.array() = Vector<double>{{2, 0}}.array() * t.data()[1];
+      }
+      void vjp(View<const double> w, View<double> out) const {
+        out.array() = Vector<double>{{0, 2}}.array() * w.data()[0];
+      }
+    };
+    void operator()(View<const double> z, View<double> out) const { out.vector() << 2 * z.data()[1], 1; }
+    Derivative linearize(View<const double>, std::span<const Index>) const { return {}; }
+  };
+  const Both f;
+  const std::vector<double> z{1, 1}, value{2, 1}, t{3, 5}, none{0, 0};
+  std::vector<double> out(2);
+  const Index number = 0;
+  int used = 0;
+  const SampleMap<double, Both> map(f, Shape{2}, &number, &used, 4);
+  const auto linear = map.linearize(z, value);
+  static_assert(decltype(linear)::has_vjp && !decltype(linear)::has_precondition);
+  CHECK(linear.jvp(t, out));
+  CHECK(out == std::vector<double>{10, 0});
+  CHECK(linear.vjp(t, out));
+  CHECK(out == std::vector<double>{0, 6});
+  CHECK(map(z, out));
+  CHECK((used == 4 && map.left() == 0));
+  out = {7, 7};
+  CHECK_FALSE(linear.jvp(t, out));
+  CHECK_FALSE(linear.vjp(t, out));
+  CHECK_FALSE(map(z, out));
+  CHECK((used == 4 && out == std::vector<double>{7, 7}));
+  CHECK_THROWS_WITH(map.linearize(z, value), "number of evaluations left to linearize with is 0, expected 1 or more");
+
+  // By differences a product is an evaluation, but for that of a zero.
+  const auto plain = [&](View<const double> at, View<double> to) { f(at, to); };
+  used = 3;
+  const SampleMap<double, decltype(plain)> without(plain, Shape{2}, &number, &used, 4);
+  const auto difference = without.linearize(z, value);
+  static_assert(!decltype(difference)::has_vjp);
+  CHECK(difference.jvp(none, out));
+  CHECK((used == 3 && out == none));
+  CHECK(difference.jvp(t, out));
+  CHECK(out[0] == Approx(10).epsilon(1e-6));
+  CHECK(used == 4);
+  CHECK_FALSE(difference.jvp(t, out));
 }
 
 TEST_CASE("Newton-GMRES gives a sample of a batch what it gets alone", "[unit]") {

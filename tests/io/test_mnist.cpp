@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "basin/io/mnist.hpp"
+#include "gzip.hpp"
 #include "hostile.hpp"
 
 using namespace basin;
@@ -26,6 +27,24 @@ TEST_CASE("a split of MNIST is images from 0 to 1, features first, and their lab
   // Row y, column x of image n is byte 784 n + 28 y + x of the file.
   const Index n = 2, y = 5, x = 9;
   CHECK(set.images.view().sample(n).data()[28 * y + x] == static_cast<float>((784 * n + 28 * y + x) % 251) / 255.0f);
+}
+
+TEST_CASE("the splits of MNIST are files of their own, as they are or packed by gzip", "[io]") {
+  const test::TemporaryFolder folder;
+  write_split(folder, 2, {4, 3});
+  for (const char* kind : {"images-idx3", "labels-idx1"}) {
+    const std::string stem = std::string(kind) + "-ubyte";
+    write_file(folder.file("train-" + stem + ".gz"), test::gzip(read_file(folder.file("t10k-" + stem))));
+  }
+  write_split(folder, 1, {8});
+  const LabelledImages set = read_mnist(folder.file("."), MnistSplit::train);
+  CHECK(set.images.shape == Shape{1, {28, 28, 1}, 2});
+  CHECK(set.images.values[1000] == static_cast<float>(1000 % 251) / 255.0f);
+  CHECK(set.labels == Bytes{4, 3});
+  CHECK(read_mnist(folder.file("."), MnistSplit::test).labels == Bytes{8});
+  // The plain file goes first.
+  write_idx(folder.file("train-labels-idx1-ubyte"), {IdxType::u8, {2}, {1, 2}});
+  CHECK(read_mnist(folder.file("."), MnistSplit::train).labels == Bytes{1, 2});
 }
 
 TEST_CASE("a split of MNIST without images is a split without images", "[io]") {

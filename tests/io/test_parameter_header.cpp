@@ -33,10 +33,11 @@ TEST_CASE("a parameter header has each number to the last bit", "[io]") {
     Parameters<Model, S> theta;
     theta.vector() << S(0), S(-0.0), S(1) / 3, std::numeric_limits<S>::max(), std::numeric_limits<S>::denorm_min(),
         S(-2.5), S(1e-7), S(12345.678);
-    write_parameter_header(path, theta, {.from = "a file\n#error\\"});
+    write_parameter_header(path, theta, {.from = "a file\n#error\\", .set_up = "made.solve.memory = 3;"});
     const std::string text = text_of(path);
     const std::string opening = "inline constexpr " + scalar + " numbers[] = {\n";
     REQUIRE(text.find(opening) != text.npos);
+    CHECK(text.find("  Model made{};\n  made.solve.memory = 3;\n  return made;\n") != text.npos);
     CHECK(text.find(" from a file?#error?.\n") != text.npos);  // what follows stays in the comment
     const char* at = text.c_str() + text.find(opening) + opening.size();
     for (const S number : theta.vector()) {

@@ -16,6 +16,7 @@
 #include "basin/layers/dense.hpp"
 #include "basin/train/optimizer.hpp"
 #include "hostile.hpp"
+#include "terminal.hpp"
 
 using namespace basin;
 
@@ -256,6 +257,62 @@ TEST_CASE("a training whose output nobody reads ends with a checkpoint", "[io]")
   std::fclose(piped.progress);
 }
 
+TEST_CASE("a training shows how far it is: losses, pace, what is left, and the last checkpoint", "[io]") {
+  const test::TemporaryFolder folder;
+  const test::Terminal terminal;
+  TrainingOptions shown = options(folder.file("checkpoint"), 150);
+  shown.minutes = 10;
+  shown.progress = terminal.file();
+  Training training(shown);
+  CHECK(training.options().iterations == 150);
+  // The last hundred losses are 51 to 150.
+  CHECK(training.run([](auto&) {},
+                     [&](std::int64_t i) {
+                       if (i == 5) training.save_after_this();
+                       if (i == 7) training.detail("well");
+                       return static_cast<double>(i + 1);
+                     }) == TrainingEnd::finished);
+  const std::string text = terminal.shown();
+  const std::size_t last = text.rfind("\riteration ");
+  REQUIRE(last != text.npos);
+  CHECK_THAT(
+      text.substr(last),
+      Catch::Matches("\riteration 150/150  loss 100  [0-9.]+ iterations/s  0:00 left  well  saved at 6\x1b\\[K\n"));
+}
+
+TEST_CASE("the time that is left is what the pace or the minutes leave", "[io]") {
+  const test::Terminal terminal;
+  // Ten minutes, of which sessions before took none, are less than what 10^12 iterations take.
+  TrainingOptions shown = options("", 1'000'000'000'000);
+  shown.minutes = 10;
+  shown.progress = terminal.file();
+  Training training(shown);
+  CHECK(training.run([](auto&) {},
+                     [&](std::int64_t) {
+                       if (training.seconds() > 0.25) training.stop_after_this();
+                       return 0.5;
+                     }) == TrainingEnd::early);
+  CHECK_THAT(terminal.shown(), Catch::Matches("(\riteration [0-9]+/1000000000000  loss 0.5  [0-9.]+ iterations/s  "
+                                              "9:[0-5][0-9] left\x1b\\[K)+\n"));
+  CHECK(Training({.iterations = 0}).share() == 1);
+}
+
+TEST_CASE("what is kept may refuse what a checkpoint holds, and the error names the file", "[io]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("checkpoint");
+  Walk walk;
+  TrainingOptions of_any_program = options(path);
+  of_any_program.label = {};
+  Training training(of_any_program);
+  CHECK(run(training, walk, nothing) == TrainingEnd::finished);
+  Training again(of_any_program);
+  CHECK_THROWS_WITH(again.resume(path, [](auto&) { check(false, "number of places", 3, 4); }),
+                    path + ": number of places is 3, expected 4");
+  CHECK(again.iteration() == 0);
+  resume(again, walk, path);
+  CHECK(again.iteration() == 20);
+}
+
 TEST_CASE("a training refuses the checkpoint of another", "[io]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("checkpoint");
@@ -342,4 +399,13 @@ TEST_CASE("a signal that comes again after a while ends a process that does not 
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGTERM);
+}
+
+TEST_CASE("signals have their names", "[io]") {
+  CHECK(signal_name(SIGINT) == "SIGINT");
+  CHECK(signal_name(SIGTERM) == "SIGTERM");
+  CHECK(signal_name(SIGHUP) == "SIGHUP");
+  CHECK(signal_name(SIGPIPE) == "SIGPIPE");
+  CHECK(signal_name(SIGXFSZ) == "SIGXFSZ");
+  CHECK(signal_name(12345) == "signal 12345");
 }

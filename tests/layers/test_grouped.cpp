@@ -33,8 +33,19 @@ TEST_CASE("a grouped layer is its layer on each group", "[unit][grouped]") {
     const State<double> expected = naive.apply(own, of_group);
     CHECK(relative_error(Matrix<double>(y.view().matrix().middleRows(5 * g, 5)).reshaped(), expected.values) <= 1e-14);
   }
-  static_cast<void>(layer.apply(theta, x.view(), prepared.view(), {}, layer.prepare(theta.span())));
+  const auto made = layer.prepare(theta.span());
+  static_cast<void>(layer.apply(theta, x.view(), prepared.view(), {}, made));
   CHECK(relative_error(prepared.values, y.values) <= 1e-14);
+  // Derivatives refer to what was prepared, and are the same.
+  const auto t = random_state(x.shape, 3);
+  State<double> jt(y.shape), jt_prepared(y.shape);
+  prepared.values.setZero();
+  const auto linear = layer.linearize(theta, x.view(), y.view());
+  const auto linear_prepared = layer.linearize(theta, x.view(), prepared.view(), {}, made);
+  CHECK(relative_error(prepared.values, y.values) <= 1e-14);
+  static_cast<void>(linear.jvp(t.view(), jt.view()));
+  static_cast<void>(linear_prepared.jvp(t.view(), jt_prepared.view()));
+  CHECK(relative_error(jt_prepared.values, jt.values) <= 1e-14);
   const auto leaves = leaves_of<Groups>();
   REQUIRE(leaves.size() == 6);
   CHECK((leaves[2].name == "1.weight" && leaves[2].fan_in == 18 && leaves[5].name == "2.bias"));

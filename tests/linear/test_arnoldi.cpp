@@ -172,6 +172,25 @@ TEST_CASE("a spectral radius that was not reached says so", "[unit][arnoldi]") {
   CHECK(std::isnan(broken.value));
 }
 
+TEST_CASE("a product that is not finite makes no spectral radius, whichever it is", "[unit][arnoldi]") {
+  const Matrix<double> a = hidden(Vector<double>::LinSpaced(30, 0, 1).asDiagonal(), 8);
+  const Matrix<double> start = random_matrix(30, 1, 99);
+  int calls = 0, broken = -1;
+  const auto breaks = [&](View<const double> v, View<double> out) {
+    out.vector() = a * v.vector();
+    if (calls++ == broken) out.vector()[7] = std::numeric_limits<double>::infinity();
+  };
+  const ArnoldiOptions options{.dimension = 8, .tolerance = 1e-3, .restarts = 2};
+  const int all = static_cast<int>(spectral_radius(breaks, start, options).evaluations);
+  CHECK(calls == all);
+  for (broken = 0; broken < all; ++broken) {
+    calls = 0;
+    const SpectralRadius result = spectral_radius(breaks, start, options);
+    CHECK(result.status == Status::non_finite);
+    CHECK((std::isnan(result.value) && std::isnan(result.residual)));
+  }
+}
+
 TEST_CASE("the spectral radius takes a state on a grid as its start, and refuses bad ones", "[unit][arnoldi]") {
   const Shape shape{2, {4, 3, 1}, 1};
   State<double> start(shape);

@@ -162,6 +162,31 @@ TEST_CASE("what is not finite is told by BiCGStab, and shows in w", "[unit]") {
   CHECK(zero.calls == 0);
 }
 
+TEST_CASE("a product that is not finite ends BiCGStab at the best w before it, whichever it is", "[unit]") {
+  const Matrix<double> a = Matrix<double>::Identity(20, 20) + 0.2 * entries(20, 20, 1);
+  const Vector<double> g = entries(20, 1, 2);
+  const LinearStop stop{.tolerance = 1e-10, .max_evaluations = 100};
+  const int all = run({a}, g, stop).calls;
+  for (int n = 0; n < all; ++n) {
+    int calls = 0;
+    const auto breaks = [&](View<const double> in, View<double> out) {
+      out.vector() = a * in.vector();
+      if (calls++ >= n) out.vector()[3] = std::numeric_limits<double>::infinity();
+    };
+    const auto solution = solve(breaks, Matrix<double>(g), BiCgStab{}, stop);
+    const SampleResult& sample = solution.samples[0];
+    INFO("from product " << n << " on");
+    CHECK(sample.status == Status::non_finite);
+    if (std::isfinite(sample.residual)) {
+      CHECK(sample.residual == Approx(residual(a, solution.value.values, g)));
+      CHECK(sample.residual <= 1);
+    } else {
+      CHECK(solution.value.values.array().isNaN().all());
+    }
+  }
+  CHECK(all > 10);
+}
+
 TEST_CASE("BiCGStab allocates nothing after set-up", "[allocation]") {
   if (!basin_test::counts_allocations()) return;
   const Vector<double> diagonal = Vector<double>::LinSpaced(5000, 1, 500);

@@ -54,8 +54,11 @@ TEST_CASE("the bound of a matrix is above its norm, and nearer the more it squar
   }
   CHECK(norm_bound(Matrix<double>::Zero(3, 4)) == 0);
   Matrix<double> broken = Matrix<double>::Identity(3, 3);
-  broken(1, 2) = std::numeric_limits<double>::quiet_NaN();
-  CHECK_FALSE(std::isfinite(norm_bound(broken)));
+  for (const double bad : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    broken(1, 2) = bad;
+    CHECK_FALSE(std::isfinite(norm_bound(broken)));
+    CHECK_FALSE(std::isfinite(convolution_norm_bound({broken.data(), 9}, 1, 1, 3)));
+  }
   CHECK_THROWS_WITH(norm_bound(broken, {.squarings = 21}), "squarings of NormBoundOptions is 21, expected 0 to 20");
 }
 

@@ -147,6 +147,28 @@ TEST_CASE("whatever the solves do, the value is an upper bound", "[unit][singula
   }
 }
 
+TEST_CASE("a product that is not finite makes no smallest singular value, whichever it is", "[unit][singular]") {
+  const Matrix<double> a = with_singular_values(Vector<double>::LinSpaced(12, 0.05, 1), 3);
+  const Matrix<double> start = random_matrix(12, 1, 99);
+  int calls = 0, broken = -1;
+  const auto product = [&](const Matrix<double>& matrix, View<const double> v, View<double> out) {
+    out.vector() = matrix * v.vector();
+    if (calls++ == broken) out.vector()[7] = std::numeric_limits<double>::infinity();
+  };
+  const auto run = [&] {
+    calls = 0;
+    return smallest_singular_value([&](View<const double> v, View<double> out) { product(a, v, out); },
+                                   [&](View<const double> v, View<double> out) { product(a.transpose(), v, out); },
+                                   start, {.max_iterations = 3, .inner_steps = 3});
+  };
+  const int all = static_cast<int>(run().evaluations);
+  for (broken = 0; broken < all; ++broken) {
+    const SmallestSingularValue result = run();
+    CHECK(result.status == Status::non_finite);
+    CHECK((std::isnan(result.value) && std::isnan(result.residual)));
+  }
+}
+
 TEST_CASE("the smallest singular value says what it cannot take", "[unit][singular]") {
   Matrix<double> bad = Matrix<double>::Identity(5, 5);
   bad(2, 2) = std::numeric_limits<double>::infinity();

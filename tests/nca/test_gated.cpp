@@ -117,6 +117,14 @@ TEST_CASE("a gate is open, half open or shut", "[unit][gated]") {
 }
 
 TEST_CASE("the derivative of a gated step", "[gradient][gated]") {
+  const auto theta = random_parameters<Smooth<Zero>>(1);
+  const auto z = random_state({2, {5, 4, 1}, 2}, 2);
+  State<double> applied(z.shape), out(z.shape);
+  const auto cell = wide<Smooth<Zero>>();
+  static_cast<void>(cell.apply(theta, z.view(), z.view(), applied.view()));
+  // Nothing is solved in this one.
+  CHECK(cell.linearize(theta, z.view(), z.view(), out.view()).report().forward.results() == 0);
+  CHECK(out.values == applied.values);
   check_cell(wide<Smooth<Zero>>(), {2, {5, 4, 1}, 2});
   check_cell(wide<Smooth<Zero>>(), {2, {6, 1, 1}, 1});
   check_cell(wide<Smooth<Zero>>(), {2, {3, 2, 4}, 1});

@@ -3,6 +3,7 @@
 #include "basin/train/fixed_point_correction.hpp"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "basin/deq/injected.hpp"
 #include "basin/layers/activation.hpp"
@@ -135,6 +136,33 @@ TEST_CASE("without states, or with weight 0, a correction is none, and one that 
   CHECK_THROWS_WITH(gradient({.evaluations = {1}}),
                     "FixedPointCorrection: evaluations is 1, expected more than 1, in ascending order");
   CHECK_THROWS_WITH(gradient({.gamma = 0}), "FixedPointCorrection: gamma is 0, expected more than 0 and at most 1");
+}
+
+TEST_CASE("a state on the way whose part is not finite is left out, and told", "[unit]") {
+  const Model model = model_of();
+  const auto theta = test::random_parameters<Model>(3, 0.4);
+  const State<double> x = test::random_state(inputs, 4), target = test::random_state({2, {1, 1, 1}, 5}, 5);
+  // The first of the three losses that are asked for has no finite gradient.
+  struct Broken {
+    MeanSquaredError<double> loss;
+    int* asked;
+    double value_and_gradient(View<const double> y, Index first, Index all, View<double> dy) const {
+      const double value = loss.value_and_gradient(y, first, all, dy);
+      if (dy && (*asked)++ == 0) dy.vector()[0] = std::numeric_limits<double>::infinity();
+      return value;
+    }
+  };
+  int asked = 0;
+  const Broken broken{{target}, &asked};
+  const GradientOptions at_once{.samples_per_part = 5};
+  const auto corrected =
+      corrected_value_and_gradient<1>(model, theta, x, broken, {.evaluations = {2, 4}, .gamma = 0.9}, at_once);
+  CHECK(corrected.left_out == 1);
+  CHECK(corrected.losses.size() == 2);
+  const auto later =
+      corrected_value_and_gradient<1>(model, theta, x, broken, {.evaluations = {4}, .gamma = 0.9}, at_once);
+  CHECK(later.left_out == 0);
+  CHECK(corrected.result.gradient.vector() == later.result.gradient.vector());
 }
 
 TEST_CASE("sampled states are different, in order, and another draw at each step", "[unit]") {

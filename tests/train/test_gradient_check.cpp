@@ -1,6 +1,8 @@
 #include "basin/train/gradient_check.hpp"
 
 #include <catch2/catch.hpp>
+#include <span>
+#include <vector>
 
 #include "support/layer_checks.hpp"
 
@@ -147,6 +149,14 @@ TEST_CASE("the gradient check finds each wrong derivative and says where", "[gra
   CHECK(failed_at({.scale_fault = 1e-3}) == "dtheta, leaf 'scale', number 0");
   CHECK(failed_at({.shift_fault = 1e-3}) == "dtheta, leaf 'shift', number 0");
   CHECK(checked({.jvp_fault = 1e-3}).adjoint > 1e-7);
+  CHECK(checked({.jvp_fault = 1e-3}).to_string().find("failed; relative errors: adjoint ") == 0);
+  // A number that no leaf has is told by its place in theta.
+  const std::vector<Leaf> scale_alone{leaves_of<Square>().front()};
+  const std::vector<double> theta{0.7, -0.2};
+  const State<double> x = test::random_state(shape, 1);
+  CHECK(detail::check_layer(Square{.shift_fault = 1e-3}, scale_alone, std::span<const double, 2>(theta.data(), 2),
+                            x.view(), {})
+            .where == "dtheta, number 1");
 }
 
 TEST_CASE("the gradient check does not pass a NaN", "[gradient]") {

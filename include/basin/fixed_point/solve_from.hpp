@@ -48,22 +48,18 @@ namespace detail {
 template <class S, class Map>
 struct FromEachStart {
   const Map& f;
-  Index samples;
+  std::span<const Index> in_batch;  ///< of each number, that of the sample within the batch
 
   void operator()(View<const S> z, View<S> out, std::span<const Index> numbers) const {
     Scratch scratch;
-    evaluate<S>(f, z, out, own(numbers, scratch));
+    Index* const own = scratch.take<Index>(static_cast<Index>(numbers.size()));
+    for (std::size_t i = 0; i < numbers.size(); ++i) own[i] = in_batch[static_cast<std::size_t>(numbers[i])];
+    evaluate<S>(f, z, out, std::span<const Index>(own, numbers.size()));
   }
-  auto linearize(View<const S> z, std::span<const Index> numbers) const requires LinearizableMap<Map, S> {
-    Scratch scratch;
-    return f.linearize(z, own(numbers, scratch));
-  }
-
- private:
-  [[nodiscard]] std::span<const Index> own(std::span<const Index> numbers, Scratch& scratch) const {
-    Index* const of_batch = scratch.take<Index>(static_cast<Index>(numbers.size()));
-    for (std::size_t i = 0; i < numbers.size(); ++i) of_batch[i] = numbers[i] % samples;
-    return {of_batch, numbers.size()};
+  /// Of one sample, as SampleMap asks for it. Without scratch memory of its own, which would end before the result:
+  /// that may refer to the number, and have taken scratch memory that it still needs.
+  auto linearize(View<const S> z, std::span<const Index> number) const requires LinearizableMap<Map, S> {
+    return f.linearize(z, in_batch.subspan(static_cast<std::size_t>(number[0]), 1));
   }
 };
 
@@ -83,7 +79,9 @@ Breadth<S> solve_from(const Map& f, std::span<const State<S>> starts, const Meth
     check(start.shape == shape, "shape of a start", start.shape, shape);
     all.view().samples(k * samples, samples).vector() = start.values;
   }
-  const auto solution = solve(detail::FromEachStart<S, Map>{f, samples}, all, method, stop);
+  std::vector<Index> in_batch(static_cast<std::size_t>(samples * count));
+  for (std::size_t i = 0; i < in_batch.size(); ++i) in_batch[i] = static_cast<Index>(i) % samples;
+  const auto solution = solve(detail::FromEachStart<S, Map>{f, in_batch}, all, method, stop);
 
   Breadth<S> found;
   found.value = State<S>(shape);

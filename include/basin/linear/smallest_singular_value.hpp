@@ -157,10 +157,11 @@ class SingularBasis {
   Matrix<S> v_, w_;
 };
 
-/// A^T A w = g from w = 0 by conjugate gradients, with both products: r = g - A^T A w.
+/// A^T A w = g from w = 0 by conjugate gradients, with both products: r = g - A^T A w. False if a product is not
+/// finite.
 template <class S, class Op, class Transposed>
-void conjugate_gradients(const Op& apply, const Transposed& transposed, const State<S>& g, State<S>& w,
-                         const SingularValueOptions& options, SmallestSingularValue& result) {
+[[nodiscard]] bool conjugate_gradients(const Op& apply, const Transposed& transposed, const State<S>& g, State<S>& w,
+                                       const SingularValueOptions& options, SmallestSingularValue& result) {
   State<S> direction = g, r = g, image(g.shape), back(g.shape);
   w.values.setZero();
   const double start = dot(g.values.data(), g.values.data(), g.values.size());
@@ -169,16 +170,18 @@ void conjugate_gradients(const Op& apply, const Transposed& transposed, const St
     apply(View<const S>(direction.view()), image.view());
     transposed(View<const S>(image.view()), back.view());
     const double curvature = dot(image.values.data(), image.values.data(), image.values.size());
+    if (!image.values.allFinite() || !back.values.allFinite()) return false;
     if (!(curvature > 0) || !std::isfinite(curvature)) break;
     const S step = static_cast<S>(squares / curvature);
     w.values += step * direction.values;
     r.values -= step * back.values;
     const double before = squares;
     squares = dot(r.values.data(), r.values.data(), r.values.size());
-    if (squares <= options.inner_tolerance * options.inner_tolerance * start) return;
+    if (squares <= options.inner_tolerance * options.inner_tolerance * start) return true;
     direction.values = r.values + static_cast<S>(squares / before) * direction.values;
   }
   ++result.failed_solves;
+  return true;
 }
 
 inline void check_singular_options(const SingularValueOptions& options) {
@@ -274,7 +277,7 @@ template <class Op, class Transposed, class Start>
     if (basis.count() == size || since_mark == 10) return result;
     if (basis.full()) basis.keep(options.dimension / 2);
     const Index before = basis.count();
-    detail::conjugate_gradients(apply, transposed, g, w, options, result);
+    if (!detail::conjugate_gradients(apply, transposed, g, w, options, result)) return fail();
     if (!basis.append(w.values, image)) return fail();
     if (basis.count() == before) return result;
     result.status = Status::max_iterations;

@@ -41,7 +41,6 @@ class Batch {
     if (context.log != nullptr) logs_.resize(static_cast<std::size_t>(parts()));
   }
 
-  [[nodiscard]] Index samples() const { return samples_; }
   [[nodiscard]] Index parts() const { return (samples_ + per_part_ - 1) / per_part_; }
   [[nodiscard]] Index first(Index part) const { return part * per_part_; }
   [[nodiscard]] Index count(Index part) const { return std::min(per_part_, samples_ - first(part)); }
