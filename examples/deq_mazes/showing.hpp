@@ -55,8 +55,9 @@ inline void draw_settling(const std::string& out, const Settler& settler, const 
   const std::size_t last = seen.states.size() - 1;
   std::vector<basin::Image> row;
   std::vector<std::string> captions;
+  const Index scale = std::max<Index>(6, 180 / mazes.inputs.shape.space[0]);
   for (std::size_t k = 0; k <= 4; ++k) {
-    row.push_back(picture(settler, mazes, seen.states[last * k / 4], 6));
+    row.push_back(picture(settler, mazes, seen.states[last * k / 4], scale));
     captions.push_back(std::to_string(last * k / 4) + " evaluations");
   }
   basin::write_png(out + "settling.png", basin::examples::side_by_side(row, captions));

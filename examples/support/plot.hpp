@@ -127,16 +127,21 @@ struct Series {
   std::vector<double> x{}, y{};  ///< of the same length
 };
 
-/// RGB images of one height in a row, each with its caption below, if there are captions.
+/// RGB images of one height in a row, each with its caption below, if there are captions, and as much room as that
+/// takes.
 [[nodiscard]] inline Image side_by_side(const std::vector<Image>& images,
                                         const std::vector<std::string>& captions = {}) {
   check(!images.empty(), "number of images side by side", images.size(), "at least 1");
   const Index letter = captions.empty() ? 0 : 22, height = images.front().height;
+  const auto room = [&](std::size_t i) {
+    return std::max(images[i].width, i < captions.size() ? text_width(captions[i]) + 16 : 0);
+  };
   Index width = 0;
-  for (const Image& image : images) {
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const Image& image = images[i];
     check(image.channels == 3 && image.height == height, "height and channels of an image side by side",
           std::to_string(image.height) + ", " + std::to_string(image.channels), std::to_string(height) + ", 3");
-    width += image.width;
+    width += room(i);
   }
   Image sheet{width, height + letter, 3, {}};
   sheet.pixels.assign(static_cast<std::size_t>(3 * sheet.width * sheet.height), 255);
@@ -144,7 +149,7 @@ struct Series {
   for (std::size_t i = 0; i < images.size(); ++i) {
     for (Index y = 0; y < height; ++y) std::copy_n(images[i].at(0, y), 3 * images[i].width, sheet.at(left, y));
     if (i < captions.size()) write_text(sheet, left + 8, height + 4, captions[i]);
-    left += images[i].width;
+    left += room(i);
   }
   return sheet;
 }
