@@ -31,6 +31,8 @@ struct SoftCircuit {
   static constexpr int gates = (Sizes + ...);
   static constexpr std::size_t param_count = std::size_t{gate_functions} * gates;
 
+  static constexpr bool prepares_to_apply = true;
+
   CircuitWires wires;  ///< not to be exchanged for those of other sizes
 
   /// The seed of the wires.
