@@ -35,6 +35,45 @@ inline constexpr GateFunction gate_false = 0, gate_and = 1, gate_first = 3, gate
   return (f >> (3 - 2 * static_cast<int>(a) - static_cast<int>(b)) & 1) != 0;
 }
 
+/// The function on 64 pairs of bits, or on vectors of such words.
+template <class Word>
+[[nodiscard, gnu::always_inline]] constexpr Word gate_words(GateFunction f, const Word& a, const Word& b) {
+  switch (f) {
+    case 0:
+      return a ^ a;
+    case 1:
+      return a & b;
+    case 2:
+      return a & ~b;
+    case 3:
+      return a;
+    case 4:
+      return ~a & b;
+    case 5:
+      return b;
+    case 6:
+      return a ^ b;
+    case 7:
+      return a | b;
+    case 8:
+      return ~(a | b);
+    case 9:
+      return ~(a ^ b);
+    case 10:
+      return ~b;
+    case 11:
+      return a | ~b;
+    case 12:
+      return ~a;
+    case 13:
+      return ~a | b;
+    case 14:
+      return ~(a & b);
+    default:
+      return ~(a ^ a);
+  }
+}
+
 namespace detail {
 
 /// What gates with logits do, for many of them: 16 weights and 4 coefficients a gate.
@@ -79,7 +118,7 @@ struct SoftGates {
   }
 };
 
-/// Of some gates, the function with the largest logit of each; the first of several.
+/// The function with the largest of sixteen logits; the first of several.
 template <class S>
 [[nodiscard]] GateFunction likeliest(const S* logits) {
   int best = 0;

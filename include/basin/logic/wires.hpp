@@ -60,10 +60,10 @@ inline void shuffle(std::vector<GateWires>& wires, const Random& random) {
   std::vector<GateWires> wires;
   const auto count = static_cast<std::size_t>(gates);
   const auto add = [&](int from, int step, int apart) {
-    for (int i = from; i + apart < inputs && wires.size() < count; i += step) wires.push_back({i, i + apart});
+    for (int i = from; i >= 0 && i + apart < inputs && wires.size() < count; i += step) wires.push_back({i, i + apart});
   };
   add(0, 2, 1);
-  add(1, 2, 1);
+  add((inputs - 1) / 2 * 2 - 1, -2, 1);  // from the last on, which of an odd number nobody has read
   for (int apart = 2; apart < inputs; ++apart) add(0, 1, apart);
   detail::shuffle(wires, random);
   return wires;

@@ -1,0 +1,115 @@
+#pragma once
+
+// A circuit run on many bits at once, 64 to a machine word: a value is a row of `width` words, and a gate one or two
+// operations on them. Rows are used again as soon as nobody reads them any more, so that a circuit of hundreds of gates
+// stays in the first-level cache.
+
+#include <array>
+#include <limits>
+
+#include "basin/core/scratch.hpp"
+#include "basin/kernels/vector.hpp"
+#include "basin/logic/circuit.hpp"
+
+namespace basin {
+
+class CircuitProgram {
+ public:
+  using Word = std::uint64_t;
+  static constexpr int width = 32;  ///< words of a row: of 2048 cells
+
+  /// Nothing in, nothing out.
+  CircuitProgram() = default;
+
+  /// The gates as they are: see simplified(). Throws std::invalid_argument for a circuit whose numbers are wrong.
+  explicit CircuitProgram(const Circuit& circuit) : inputs_(circuit.inputs) {
+    circuit.check_numbers();
+    constexpr int never = -1, at_end = std::numeric_limits<int>::max();
+    std::vector<int> last_read(static_cast<std::size_t>(circuit.values()), never);
+    for (int g = 0; g < static_cast<int>(circuit.gates.size()); ++g) {
+      const Gate& gate = circuit.gates[static_cast<std::size_t>(g)];
+      for (const std::int32_t value : {gate.first, gate.second}) last_read[static_cast<std::size_t>(value)] = g;
+    }
+    for (const std::int32_t output : circuit.outputs) last_read[static_cast<std::size_t>(output)] = at_end;
+    std::vector<std::int32_t> row_of(last_read.size()), free;
+    for (std::int32_t i = 0; i < inputs_; ++i) row_of[static_cast<std::size_t>(i)] = i;
+    for (int g = 0; g < static_cast<int>(circuit.gates.size()); ++g) {
+      const Gate& gate = circuit.gates[static_cast<std::size_t>(g)];
+      const auto value = static_cast<std::size_t>(inputs_ + g);
+      if (last_read[value] == never) continue;
+      const std::int32_t first = row_of[static_cast<std::size_t>(gate.first)],
+                         second = row_of[static_cast<std::size_t>(gate.second)];
+      const auto release = [&](std::int32_t read) {
+        if (read >= inputs_ && last_read[static_cast<std::size_t>(read)] == g) {
+          free.push_back(row_of[static_cast<std::size_t>(read)]);
+        }
+      };
+      release(gate.first);  // a gate may write where it reads
+      if (gate.second != gate.first) release(gate.second);
+      if (free.empty()) free.push_back(inputs_ + rows_++);
+      row_of[value] = free.back();
+      free.pop_back();
+      steps_.push_back({gate.function, first, second, row_of[value]});
+    }
+    for (const std::int32_t output : circuit.outputs) outputs_.push_back(row_of[static_cast<std::size_t>(output)]);
+  }
+
+  [[nodiscard]] int inputs() const { return inputs_; }
+  [[nodiscard]] int outputs() const { return static_cast<int>(outputs_.size()); }
+
+  /// in: a pointer to `width` words for each input; out: one for each output, to write to. They do not overlap.
+  void run(const Word* const* in, Word* const* out) const {
+    Scratch scratch;
+    const Word** row = scratch.take<const Word*>(inputs_ + rows_);
+    Word* own = scratch.take<Word>(Index{rows_} * width);
+    std::copy_n(in, inputs_, row);
+    for (int i = 0; i < rows_; ++i) row[inputs_ + i] = own + Index{i} * width;
+    for (const Step& step : steps_) {
+      apply(step.function, row[step.first], row[step.second], own + Index{step.to - inputs_} * width);
+    }
+    for (std::size_t o = 0; o < outputs_.size(); ++o) std::copy_n(row[outputs_[o]], width, out[o]);
+  }
+
+ private:
+  struct Step {
+    GateFunction function;
+    std::int32_t first, second, to;  // rows, of which the first are the inputs
+  };
+  static constexpr int lanes = kernels::lanes_for<Word>(width);
+
+  template <GateFunction f>
+  static void apply_one(const Word* a, const Word* b, Word* to) {
+#pragma GCC unroll 16
+    for (int i = 0; i < width; i += lanes) {
+      kernels::store<lanes>(to + i, gate_words(f, kernels::load<lanes>(a + i), kernels::load<lanes>(b + i)));
+    }
+  }
+  static void apply(GateFunction f, const Word* a, const Word* b, Word* to) {
+    using Function = void (*)(const Word*, const Word*, Word*);
+    static constexpr std::array<Function, gate_functions> all = []<std::size_t... i>(std::index_sequence<i...>) {
+      return std::array<Function, gate_functions>{&apply_one<static_cast<GateFunction>(i)>...};
+    }
+    (std::make_index_sequence<gate_functions>{});
+    all[f](a, b, to);
+  }
+
+  int inputs_ = 0;
+  std::int32_t rows_ = 0;  // beside the inputs
+  std::vector<Step> steps_;
+  std::vector<std::int32_t> outputs_;
+};
+
+/// What a circuit answers to some bits, one by one. Throws std::invalid_argument unless there is one for each input.
+[[nodiscard]] inline std::vector<bool> answer(const Circuit& circuit, const std::vector<bool>& bits) {
+  check(static_cast<int>(bits.size()) == circuit.inputs, "bits for a circuit", bits.size(), circuit.inputs);
+  circuit.check_numbers();
+  std::vector<bool> values = bits, out;
+  for (const Gate& gate : circuit.gates) {
+    values.push_back(gate_value(gate.function, values[static_cast<std::size_t>(gate.first)],
+                                values[static_cast<std::size_t>(gate.second)]));
+  }
+  for (const std::int32_t output : circuit.outputs) out.push_back(values[static_cast<std::size_t>(output)]);
+  return out;
+}
+
+}  // namespace basin
