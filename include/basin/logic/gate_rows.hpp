@@ -74,21 +74,27 @@ struct GateRows {
         kernels::store<lanes>(w + first + i, kernels::load<lanes>(w + first + i) + (c1 + c3 * b) * g_here);
         kernels::store<lanes>(w + second + i, kernels::load<lanes>(w + second + i) + (c2 + c3 * a) * g_here);
       }
-      if (dcoefficients != nullptr) {
-        S* d = dcoefficients + 4 * g;
-        d[0] += sum(d0);
-        d[1] += sum(d1);
-        d[2] += sum(d2);
-        d[3] += sum(d3);
-      }
+      if (dcoefficients != nullptr) add_sums(d0, d1, d2, d3, dcoefficients + 4 * g);
     }
   }
 
  private:
-  static S sum(const V& v) {
-    S total = 0;
-    for (int i = 0; i < lanes; ++i) total += v[i];
-    return total;
+  /// to[k] += the sum of vector k.
+  [[gnu::always_inline]] static void add_sums(const V& v0, const V& v1, const V& v2, const V& v3, S* to) {
+    if constexpr (lanes >= 4) {
+      // Sums of pairs, until each vector has one number left: those of all four stand side by side.
+      V sums = kernels::sum_pairs<lanes, S>(kernels::sum_pairs<lanes, S>(v0, v1), kernels::sum_pairs<lanes, S>(v2, v3));
+#pragma GCC unroll 4
+      for (int left = lanes / 4; left > 1; left /= 2) sums = kernels::sum_pairs<lanes, S>(sums, sums);
+      for (int k = 0; k < 4; ++k) to[k] += sums[k];
+    } else {
+      for (int i = 0; i < lanes; ++i) {
+        to[0] += v0[i];
+        to[1] += v1[i];
+        to[2] += v2[i];
+        to[3] += v3[i];
+      }
+    }
   }
 };
 

@@ -4,10 +4,9 @@
 //
 // Values are numbered: first the inputs of the circuit, then its gates, in an order in which each reads only values
 // before it. In a layer of gates on n values no two gates have the same pair of them: the pairs (0, 1), (2, 3), ...
-// come first, so that each value is read (but the last of an odd number), then (1, 2), (3, 4), ..., then all that are
-// 2, 3,
-// ... apart, as far as there are gates, and they are shuffled. These are the "unique" connections of P. Miotti,
-// E. Niklasson, E. Randazzo and A. Mordvintsev, "Differentiable Logic Cellular Automata", 2025 (arXiv 2506.04912).
+// come first, then ..., (3, 4), (1, 2), so that each value is read, then all that are 2, 3, ... apart, as far as there
+// are gates, and they are shuffled. These are the "unique" connections of P. Miotti, E. Niklasson, E. Randazzo and
+// A. Mordvintsev, "Differentiable Logic Cellular Automata", 2025 (arXiv 2506.04912).
 
 #include <cstdint>
 #include <memory>
