@@ -28,6 +28,9 @@ class BitGrid {
     each_bit([&](Index i, Word& word, int bit) { word |= Word{state.data()[i] > S(0.5)} << bit; });
   }
 
+  template <class S>
+  explicit BitGrid(const State<S>& state) : BitGrid(state.view()) {}
+
   /// As zeros and ones.
   template <class S>
   [[nodiscard]] State<S> state() const {
