@@ -21,7 +21,7 @@ struct Settings {
   double fire = 1;
   double rate = 0.05;
   double decay = 1e-2;
-  double commit = 0;
+  double hard = 0.1;
   int soups = 100;
   int soup_size = 64;
   int soup_steps = 1000;
@@ -65,7 +65,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("fire", s.fire, "Share of the cells that update at a step", {0.01, 1.0});
   options.add("rate", s.rate, "Rate of AdamW", {1e-9, 10.0});
   options.add("decay", s.decay, "Weight decay", {0.0, 1.0});
-  options.add("commit", s.commit, "Weight of the gates' entropy in the loss, which makes them decide", {0.0, 1e6});
+  options.add("hard", s.hard, "Share of the gates that are hard in training, other ones each iteration", {0.0, 1.0});
   options.add("soups", s.soups, "Random soups on which Life is compared", {1, 1000000}).of_this_run();
   options.add("soup-size", s.soup_size, "Cells along a side of them", {1, 4096}).of_this_run();
   options.add("soup-steps", s.soup_steps, "Generations", {0, 1000000}).of_this_run();

@@ -87,8 +87,9 @@ class Trainer {
     const auto iteration = static_cast<std::uint64_t>(i);
     const Example example = task_.example(iteration);
     const basin::LeadingFeaturesError<float> loss{example.wanted};
-    auto result = basin::value_and_gradient_along(model_, theta_, example.start.view(), loss, {{model_.steps, 1}},
-                                                  {.samples_per_part = 1, .context = {.draw = iteration}});
+    auto result =
+        basin::value_and_gradient_along(model_, with_hard_gates(iteration), example.start.view(), loss,
+                                        {{model_.steps, 1}}, {.samples_per_part = 1, .context = {.draw = iteration}});
     // Of the sum of squares, and no number above 100, as published.
     const Index numbers = example.wanted.shape.sample_size() * example.start.shape.samples;
     auto& gradient = result.gradient.vector();
@@ -99,7 +100,21 @@ class Trainer {
     return result.value;
   }
 
-  /// Makes the gates hard, and counts mistakes.
+  /// A share of the gates at random is hard: the others then learn beside gates as they will be in the end (as a part
+  /// of the weights is quantized in A. Fan et al. 2021, "Training with quantization noise").
+  [[nodiscard]] Theta with_hard_gates(std::uint64_t iteration) const {
+    Theta theta = theta_;
+    const std::span<float> all(theta.span());
+    const Random random{settings_.seed, (std::uint64_t{1} << 42) + iteration};
+    const auto limit = static_cast<std::uint64_t>(settings_.hard * 0x1p32);
+    for (std::size_t i = 0; i < all.size(); i += basin::gate_functions) {
+      const std::uint64_t gate = i / basin::gate_functions;
+      if (random.words(gate / 4)[gate % 4] < limit) basin::harden(all.subspan(i, basin::gate_functions));
+    }
+    return theta;
+  }
+
+  /// Makes all gates hard, and counts mistakes.
   void look(basin::Training& training) {
     const Index wrong = task_.wrong(hard(circuit_of(theta_)));
     if (best_.offer(static_cast<double>(wrong), theta_) && wrong == 0) training.stop_after_this();

@@ -104,7 +104,9 @@ class LogicAutomaton {
     const Word last_mask = z.last_mask();
     for (Index y = first; y < last; ++y) {
       for (Index c = 0; c < features_; ++c) out.plane(n, c)[(y + 1) * line - 1] &= last_mask;
-      if constexpr (Fire::random) keep_idle(z, out, context, n, y);
+      if constexpr (Fire::random) {
+        if (fire.rate != 1) keep_idle(z, out, context, n, y);
+      }
     }
   }
 
