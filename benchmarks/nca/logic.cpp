@@ -14,8 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "../../tests/logic/learned_life_circuit.hpp"
 #include "../support/growing.hpp"
-#include "../support/life_circuit.hpp"
 #include "../support/timing.hpp"
 #include "basin/logic/simplify.hpp"
 #include "basin/nca/life_like.hpp"
@@ -26,30 +26,6 @@ namespace {
 
 using namespace basin;
 using namespace basin::benchmarks;
-
-/// What computes with these numbers becomes a circuit: so source is one again.
-struct Traced {
-  static inline Circuit circuit;
-  std::int32_t value = 0;
-
-  static Traced gate(GateFunction f, Traced a, Traced b) {
-    circuit.gates.push_back({f, a.value, b.value});
-    return {circuit.values() - 1};
-  }
-  friend Traced operator&(Traced a, Traced b) { return gate(gate_and, a, b); }
-  friend Traced operator|(Traced a, Traced b) { return gate(gate_or, a, b); }
-  friend Traced operator^(Traced a, Traced b) { return gate(gate_xor, a, b); }
-  friend Traced operator~(Traced a) { return gate(gate_not_first, a, a); }
-};
-
-Circuit learned_life() {
-  Traced::circuit = {.inputs = 9};
-  Traced x[9], y[1];
-  for (std::int32_t i = 0; i < 9; ++i) x[i].value = i;
-  learned_life_cell(x, y);
-  Traced::circuit.outputs = {y[0].value};
-  return simplified(Traced::circuit);
-}
 
 State<float> random_state(const Shape& shape, float from, float to) {
   State<float> z(shape);
@@ -110,7 +86,7 @@ double bandwidth() {
 int main(int argc, char** argv) {
   const int count = argc > 1 ? std::atoi(argv[1]) : 1;
   set_threads(count);
-  const Circuit circuit = learned_life();
+  const Circuit circuit = test::learned_life_circuit();
   const double memory = bandwidth();
   std::printf("%d threads; a copy moves %.1f GB/s; a circuit of %zu gates\n\n", count, 1e-9 * memory,
               circuit.gates.size());

@@ -5,6 +5,9 @@
 #include <catch2/catch.hpp>
 
 #include "basin/logic/program.hpp"
+#include "basin/train/optimizer.hpp"
+#include "basin/train/state_loss.hpp"
+#include "basin/train/value_and_gradient.hpp"
 #include "support/layer_checks.hpp"
 
 using namespace basin;
@@ -88,4 +91,27 @@ TEST_CASE("hardened, a soft circuit gives the bits of its likeliest gates", "[un
       same = same && y.values[3 * n + o] == (right[static_cast<std::size_t>(o)] ? 1.0f : 0.0f);
   }
   CHECK(same);
+}
+
+TEST_CASE("a soft circuit learns a function of four bits, and is hard at the end", "[unit][logic]") {
+  using Model = SoftCircuit<4, 6, 8, 4, 2, 1>;
+  const Model model;
+  State<float> x(Shape{4, {1, 1, 1}, 16}), wanted(Shape{1, {1, 1, 1}, 16});
+  for (Index n = 0; n < 16; ++n) {
+    for (int i = 0; i < 4; ++i) x.values[4 * n + i] = static_cast<float>(n >> i & 1);
+    wanted.values[n] = (n & 3) == 3 || (n & 12) == 4 ? 1.0f : 0.0f;  // (a and b) or (c and not d)
+  }
+  Parameters<Model, float> theta;
+  for (Index i = gate_first; i < theta.vector().size(); i += gate_functions) theta.vector()[i] = 10;
+  const AdamW adam{.rate = 0.1, .beta2 = 0.99};
+  auto moments = adam.init(theta);
+  for (int step = 0; step < 400; ++step) {
+    auto result =
+        value_and_gradient(model, theta, x.view(), LeadingFeaturesError<float>{wanted}, {.samples_per_part = 16});
+    adam.step(theta, result.gradient, moments);
+  }
+  harden(std::span<float>(theta.span()));
+  State<float> y(wanted.shape);
+  model.apply(theta, x.view(), y.view());
+  CHECK(y.values == wanted.values);
 }

@@ -7,6 +7,7 @@
 #include "basin/logic/simplify.hpp"
 #include "basin/nca/life_like.hpp"
 #include "basin/nca/rollout.hpp"
+#include "logic/learned_life_circuit.hpp"
 #include "support/layer_checks.hpp"
 
 using namespace basin;
@@ -100,6 +101,44 @@ TEST_CASE("Life in gates is Life, on tori of any size, on one thread or three", 
     }
     set_threads(0);
   }
+}
+
+// The circuit that nca_logic learned, from the source that it wrote.
+TEST_CASE("a circuit that was learned and written as C++ is Life: all neighbourhoods, and soups", "[unit][logic]") {
+  const LogicAutomaton<> logic(learned_life_circuit());
+  const LifeLikeAutomaton<> life;
+  const auto generation = [&](const State<float>& z) {
+    State<float> next(z.shape);
+    static_cast<void>(life.apply({}, z.view(), View<const float>{}, next.view()));
+    return next;
+  };
+  State<float> all(Shape{1, {3, 3, 1}, 512});  // tori of three by three: a cell's neighbourhood is all
+  for (Index i = 0; i < all.values.size(); ++i) all.values[i] = static_cast<float>(i / 9 >> i % 9 & 1);
+  CHECK(logic.run(BitGrid(all), 1).state<float>().values == generation(all).values);
+  State<float> soups = soup(Shape{1, {64, 64, 1}, 2}, 11);
+  BitGrid bits(soups);
+  bool same = true;
+  for (int t = 0; t < 40; ++t) {
+    soups = generation(soups);
+    bits = logic.run(bits, 1);
+    same = same && bits == BitGrid(soups);
+  }
+  CHECK(same);
+  // Word by word, without any automaton: the bits of a word are circuits of their own.
+  std::array<std::uint32_t, 9> x{};
+  std::array<std::uint32_t, 1> y{};
+  for (std::uint32_t n = 0; n < 32; ++n) {
+    for (std::uint32_t i = 0; i < 9; ++i) x[i] |= ((n * 16 + 5) >> i & 1) << n;
+  }
+  learned_life_cell(x.data(), y.data());
+  bool right = true;
+  for (std::uint32_t n = 0; n < 32; ++n) {
+    std::vector<bool> nine;
+    for (std::uint32_t i = 0; i < 9; ++i) nine.push_back((x[i] >> n & 1) != 0);
+    const auto alive = std::count(nine.begin(), nine.end(), true) - (nine[4] ? 1 : 0);
+    right = right && (y[0] >> n & 1) == (alive == 3 || (alive == 2 && nine[4]) ? 1u : 0u);
+  }
+  CHECK(right);
 }
 
 TEST_CASE("an automaton of bits is the hardened one of numbers, bit for bit", "[unit][logic]") {

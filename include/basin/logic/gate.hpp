@@ -89,6 +89,7 @@ struct SoftGates {
       const ConstSixteen l(logits);
       Sixteen w(weights);
       w = (l - l.maxCoeff()).exp();
+      w = (w > S(1e-30)).select(w, S(0));  // some exponentials never reach zero, and zero is a hard gate's
       w *= S(1) / w.sum();
       S corner[4] = {0, 0, 0, 0};  // 00, 01, 10, 11
       for (int i = 0; i < gate_functions; ++i) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// One cell of a cellular automaton that learned Life, made by nca_logic of basin: 228 gates.
+// One cell of a cellular automaton that learned Life, as nca_logic --seed 4 wrote it: 228 gates.
 // x[9 i + d]: bit i of the cell at place d of the 3 x 3 box around, in the order of lines, so that d = 4 is
 // the cell itself; y[i]: its next bit i.
 
