@@ -25,7 +25,9 @@ inline void check_options(const Settings& settings) {
   if (!path.empty() && !path.ends_with(".v") && !path.ends_with(".hpp")) {
     throw UsageError("--export is '" + path + "', expected a name that ends in .hpp or .v");
   }
-  if (!path.empty()) basin::check_writable(path);
+  if (path.empty()) return;
+  basin::check_circuit_name(circuit_name(path));
+  basin::check_writable(path);
 }
 
 template <class Task>

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,12 +20,13 @@
 
 namespace nca_logic {
 
-/// A cell is pixels x pixels. One feature: white is 0. Three: inks on white paper.
+/// A cell is pixels x pixels. One feature: white is 0. Three: inks on white paper. Some white on the right and below.
 inline basin::Image picture_of(const BitGrid& z, Index pixels, Index features) {
   const std::array<Index, 3>& space = z.shape().space;
-  basin::Image image = basin::examples::blank(pixels * space[0], pixels * space[1]);
-  for (Index y = 0; y < image.height; ++y) {
-    for (Index x = 0; x < image.width; ++x) {
+  constexpr Index margin = 6;
+  basin::Image image = basin::examples::blank(pixels * space[0] + margin, pixels * space[1] + margin);
+  for (Index y = 0; y < pixels * space[1]; ++y) {
+    for (Index x = 0; x < pixels * space[0]; ++x) {
       for (Index k = 0; k < 3; ++k) {
         const bool inked = z.bit(0, std::min(k, features - 1), x / pixels, y / pixels);
         image.at(x, y)[k] = inked ? 30 : 250;
@@ -81,6 +82,7 @@ void measure(const Life& task, const Hard& automaton, const Settings& settings, 
              basin::OrderedJson& metrics) {
   const Index wrong = task.wrong(automaton);
   metrics["neighbourhoods_right"] = 512 - wrong;
+  metrics["table"] = task.table(automaton);
   const basin::LifeLikeAutomaton<> life;
   const Shape shape{1, {settings.soup_size, settings.soup_size, 1}, 1};
   Index equal = 0;
@@ -157,10 +159,12 @@ void measure(const Picture& task, const Hard& automaton, const Settings&, Film& 
   std::printf("%td of %td bits of the picture are wrong\n", wrong, task.target.values.size());
 }
 
+inline std::string circuit_name(const std::string& path) { return std::filesystem::path(path).stem().string(); }
+
 /// The circuit as source, by the name of the file.
 inline void export_circuit(const std::string& path, const basin::Circuit& circuit, const std::string& task) {
   const bool verilog = path.ends_with(".v");
-  const std::string name = std::filesystem::path(path).stem().string();
+  const std::string name = circuit_name(path);
   const std::string about =
       "One cell of a cellular automaton that learned " + task +
       ", made by nca_logic of basin: " + std::to_string(circuit.gates.size()) +
@@ -176,7 +180,9 @@ inline constexpr const char* loss_title = "Training: mean squared error of the s
 template <class Task>
 void show(const Settings& settings, const Trainer<Task>& trainer, const basin::Training& training) {
   const std::string out = settings.out + "/";
-  const basin::Circuit circuit = trainer.circuit(), simple = basin::simplified(circuit);
+  constexpr Index features = std::is_same_v<Task, Picture> ? Picture::inks : 1;
+  const basin::Circuit circuit = trainer.circuit(),
+                       simple = basin::simplified(basin::without_hidden(circuit, features));
   if (!settings.export_to.empty()) export_circuit(settings.export_to, simple, Task::name);
   basin::OrderedJson metrics;
   metrics["task"] = settings.task;
@@ -190,7 +196,6 @@ void show(const Settings& settings, const Trainer<Task>& trainer, const basin::T
   metrics["threads"] = basin::threads();
   std::printf("%d gates, of which %d do something; %zu are left of the circuit of a cell\n",
               Task::See::gates + Task::Rule::gates, trainer.active_gates(), simple.gates.size());
-  constexpr Index features = std::is_same_v<Task, Picture> ? Picture::inks : 1;
   Film film(out + "run.gif", Task::pixels, features);
   measure(trainer.task(), trainer.hard(simple), settings, film, metrics);
   film.finish(out + "run.png");

@@ -80,6 +80,18 @@ struct Life {
     }
     return all;
   }
+  /// What becomes of the middle of each neighbourhood, four of them a digit of 16, the first the lowest bit.
+  template <class Hard>
+  [[nodiscard]] static std::string table(const Hard& automaton) {
+    const BitGrid given = automaton.run(BitGrid(neighbourhoods()), 1);
+    std::string digits;
+    for (Index n = 0; n < 512; n += 4) {
+      int digit = 0;
+      for (Index i = 0; i < 4; ++i) digit |= static_cast<int>(given.bit(n + i, 0, 1, 1)) << i;
+      digits += "0123456789abcdef"[digit];
+    }
+    return digits;
+  }
   template <class Hard>
   [[nodiscard]] static Index wrong(const Hard& automaton) {
     const Example all = next_of(neighbourhoods());

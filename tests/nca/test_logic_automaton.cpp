@@ -147,6 +147,21 @@ TEST_CASE("an automaton of bits is the hardened one of numbers, bit for bit", "[
   CHECK(bits_are_numbers<Zero, RandomFire>(shape, {.step = 7, .draw = 3, .first_sample = 2}));
 }
 
+TEST_CASE("what never shows is left out, and what shows stays", "[unit][logic]") {
+  // 0 becomes 0 xor 1, 1 its left neighbour, 2 reads both: it is not needed for 0, and 1 is.
+  constexpr std::int32_t middle = 4;
+  const Circuit three{
+      .inputs = 27,
+      .gates = {{gate_xor, middle, 9 + middle}, {gate_or, 9 + 3, 9 + 3}, {gate_and, middle, 18 + middle}},
+      .outputs = {27, 28, 29}};
+  const Circuit less = simplified(without_hidden(three, 1));
+  CHECK(less.gates == std::vector<Gate>{{gate_xor, middle, 9 + middle}, {gate_false, 0, 0}});
+  CHECK(less.outputs == std::vector<std::int32_t>{27, 9 + 3, 28});
+  CHECK(simplified(without_hidden(three, 3)).outputs == std::vector<std::int32_t>{27, 9 + 3, 28});
+  CHECK(simplified(without_hidden(three, 0)).gates.size() == 1);
+  CHECK_THROWS_WITH(without_hidden(three, 4), Catch::Contains("visible features is 4, expected 0 to 3"));
+}
+
 TEST_CASE("grids and circuits that do not fit an automaton of bits are refused", "[unit][logic]") {
   using Catch::Contains;
   CHECK_THROWS_WITH(LogicAutomaton<>(Circuit{.inputs = 8, .gates = {}, .outputs = {0}}),

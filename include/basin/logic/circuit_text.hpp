@@ -72,22 +72,22 @@ inline std::string commented(const std::string& text) {
   return out + "\n";
 }
 
+}  // namespace detail
+
 /// Throws std::invalid_argument unless it is a name in C++ and in Verilog.
-inline void check_name(const std::string& name) {
+inline void check_circuit_name(const std::string& name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   const auto part = [&](char c) { return letter(c) || (c >= '0' && c <= '9'); };
   check(!name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), part), "name of a circuit",
         "'" + name + "'", "letters, digits and underlines, and no digit first");
 }
 
-}  // namespace detail
-
 /// A header with the function template name<Word>(const Word* x, Word* y), for unsigned words of 32 bits or more, or
 /// vectors of them: each bit of a word is a circuit of its own. `about` becomes its first comment, line by line. Throws
 /// std::invalid_argument for a name that is none, and a circuit whose numbers are wrong.
 [[nodiscard]] inline std::string circuit_as_cpp(const Circuit& circuit, const std::string& name,
                                                 const std::string& about) {
-  detail::check_name(name);
+  check_circuit_name(name);
   circuit.check_numbers();
   return "#pragma once\n\n" + detail::commented(about) + "\ntemplate <class Word>\ninline void " + name +
          "(const Word* x, Word* y) {\n  [[maybe_unused]] const Word ones = ~(x[0] ^ x[0]);\n" +
@@ -97,7 +97,7 @@ inline void check_name(const std::string& name) {
 /// A module of Verilog (IEEE 1364-2001) of wires alone: name(input [...] x, output [...] y).
 [[nodiscard]] inline std::string circuit_as_verilog(const Circuit& circuit, const std::string& name,
                                                     const std::string& about) {
-  detail::check_name(name);
+  check_circuit_name(name);
   circuit.check_numbers();
   const auto bits = [](std::size_t count) { return "[" + std::to_string(count - 1) + ":0]"; };
   return detail::commented(about) + "module " + name + "(input wire " + bits(static_cast<std::size_t>(circuit.inputs)) +

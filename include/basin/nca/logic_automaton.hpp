@@ -152,6 +152,44 @@ class LogicAutomaton {
   Index features_ = 0;
 };
 
+/// The circuit of an automaton without what never shows: features that the first `visible` ones do not depend on, at
+/// any number of steps, become zeros, and then simplified() leaves their gates out. The visible ones are the same for
+/// ever. Throws std::invalid_argument for a circuit that no LogicAutomaton takes.
+[[nodiscard]] inline Circuit without_hidden(const Circuit& circuit, Index visible) {
+  constexpr std::int32_t box = 9;
+  const auto features = static_cast<std::int32_t>(circuit.outputs.size());
+  circuit.check_numbers();
+  check(circuit.inputs == box * features, "inputs of an automaton's circuit", circuit.inputs,
+        "nine for each of its " + std::to_string(features) + " outputs");
+  check(visible >= 0 && visible <= features, "visible features", visible, "0 to " + std::to_string(features));
+  std::vector<bool> needed(static_cast<std::size_t>(features), false);
+  std::fill_n(needed.begin(), visible, true);
+  std::vector<bool> read;
+  for (bool more = true; more;) {
+    more = false;
+    read.assign(static_cast<std::size_t>(circuit.values()), false);
+    for (std::size_t c = 0; c < needed.size(); ++c) {
+      if (needed[c]) read[static_cast<std::size_t>(circuit.outputs[c])] = true;
+    }
+    for (std::size_t g = circuit.gates.size(); g-- > 0;) {
+      if (!read[static_cast<std::size_t>(circuit.inputs) + g]) continue;
+      read[static_cast<std::size_t>(circuit.gates[g].first)] = true;
+      read[static_cast<std::size_t>(circuit.gates[g].second)] = true;
+    }
+    for (std::int32_t i = 0; i < circuit.inputs; ++i) {
+      const auto c = static_cast<std::size_t>(i / box);
+      if (!read[static_cast<std::size_t>(i)] || needed[c]) continue;
+      needed[c] = more = true;
+    }
+  }
+  Circuit out = circuit;
+  out.gates.push_back({gate_false, 0, 0});
+  for (std::size_t c = 0; c < needed.size(); ++c) {
+    if (!needed[c]) out.outputs[c] = out.values() - 1;
+  }
+  return out;
+}
+
 /// Of an automaton of gates with logits the circuit in which each gate is the likeliest of its functions, as a
 /// LogicAutomaton takes it. It is not simplified(). With theta after harden() the two compute the same.
 template <int C, Boundary Edge, int Kernels, int... Seeing, int Inputs, int... Sizes, class Fire, class S,
