@@ -5,6 +5,7 @@
 //   - what is constant, and what only hands a value on, or its opposite, is no gate: readers read the value itself;
 //   - gates that read the opposite of a value are other functions of the value, and those whose function is 1 at
 //     (0, 0) the opposite of one that is not: five functions are left, and of equal gates on equal values one;
+//   - a gate on two values of which one is made of the other, or both of the same two, is one gate on those two;
 //   - with few inputs (`table_inputs` at most) of gates with equal truth tables over all inputs, too, one is left;
 //
 // and in the end gates that no output needs go. An output that is the opposite of a gate or an input takes one more
@@ -71,9 +72,38 @@ class Simplifier {
       std::swap(a, b);
       f = swapped(f);
     }
+    Literal pair[2];
+    if (of_a_pair(a.node, b.node, pair)) {
+      GateFunction together = 0;  // of the pair's values, in the order of a function's bits
+      for (int i = 0; i < 4; ++i) {
+        const bool first = i >= 2, second = i % 2 == 1;
+        const auto at = [&](std::int32_t node) {
+          return node == pair[0].node   ? first
+                 : node == pair[1].node ? second
+                                        : gate_value(gate_of(node).function, first, second);
+        };
+        together = static_cast<GateFunction>(together << 1 | (gate_value(f, at(a.node), at(b.node)) ? 1 : 0));
+      }
+      Literal less = make(together, pair[0], pair[1]);
+      less.opposite = less.opposite != opposite;
+      return less;
+    }
     Literal same = known({f, a.node, b.node});
     same.opposite = same.opposite != opposite;
     return same;
+  }
+
+  [[nodiscard]] const Gate& gate_of(std::int32_t node) const {
+    return made_.gates[static_cast<std::size_t>(node - made_.inputs)];
+  }
+  /// Whether nodes a < b are functions of the same two, which are then the pair, and the second is below b.
+  bool of_a_pair(std::int32_t a, std::int32_t b, Literal* pair) const {
+    if (b < made_.inputs) return false;
+    const Gate& of_b = gate_of(b);
+    pair[0].node = of_b.first;
+    pair[1].node = of_b.second;
+    if (of_b.first == a || of_b.second == a) return true;
+    return a >= made_.inputs && gate_of(a).first == of_b.first && gate_of(a).second == of_b.second;
   }
 
   /// A gate with f(0, 0) = 0 on two nodes: one that is there, or a new one.
