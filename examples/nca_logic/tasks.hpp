@@ -61,7 +61,7 @@ struct Life {
   using Edge = basin::Periodic;
   using See = basin::PerceiveCircuits<1, Edge, 16, 4, 2, 1>;
   using Rule = basin::SoftCircuit<17, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 64, 32, 16, 8, 4, 2, 1>;
-  static constexpr const char *name = "Life", *mistakes = "of 512 neighbourhoods";
+  static constexpr const char *name = "Life", *mistakes = "wrong neighbourhoods";
   static constexpr Index steps = 1, iterations = 6000, pixels = 3;
 
   std::uint64_t seed;
@@ -106,7 +106,7 @@ struct Checkerboard {
   using Edge = basin::Zero;
   using See = basin::PerceiveCircuits<8, Edge, 16, 4, 2>;
   using Rule = basin::SoftCircuit<264, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 128, 64, 32, 16, 8, 8>;
-  static constexpr const char *name = "checkerboard", *mistakes = "wrong cells of 16 boards";
+  static constexpr const char *name = "checkerboard", *mistakes = "wrong cells";
   static constexpr Index steps = 20, iterations = 1000, size = 16, batch = 2, pixels = 3;
 
   std::uint64_t seed;

@@ -118,7 +118,7 @@ class Trainer {
   void look(basin::Training& training) {
     const Index wrong = task_.wrong(hard(circuit_of(theta_)));
     if (best_.offer(static_cast<double>(wrong), theta_) && wrong == 0) training.stop_after_this();
-    training.detail("hard: " + std::to_string(wrong) + " wrong");
+    training.detail("hard: " + std::to_string(wrong) + " " + Task::mistakes);
   }
 
   Settings settings_;
