@@ -137,27 +137,27 @@ struct Checkerboard {
   }
 };
 
-/// A toadstool, a letter a cell: R red, Y yellow, G green, K black, and white paper.
+/// A toadstool, a letter a cell: R red, Y yellow, G green, B blue, K black, and white paper.
 inline constexpr std::array<std::string_view, 20> toadstool{"....................",  //
                                                             ".......RRRRRR.......",  //
                                                             ".....RRRRRRRRRR.....",  //
-                                                            "....RRRRRRRRRRRR....",  //
+                                                            "....RR..RRRRRRRR....",  //
                                                             "...RRR..RRRR..RRR...",  //
-                                                            "..RRRR..RRRR..RRRR..",  //
-                                                            "..RRRRRRRRRRRRRRRR..",  //
-                                                            ".RR..RRRR..RRRR..RR.",  //
-                                                            ".RR..RRRR..RRRR..RR.",  //
-                                                            ".RRRRRRRRRRRRRRRRRR.",  //
+                                                            "..RRRRRRRRRR..RRRR..",  //
+                                                            "..R..RRRRRRRRRRRRR..",  //
+                                                            ".RR..RRRR...RRRRRRR.",  //
+                                                            ".RRRRRRRR...RRR..RR.",  //
+                                                            ".RRRRRRRRRRRRRR..RR.",  //
                                                             ".KKKKKKKKKKKKKKKKKK.",  //
-                                                            ".......YYYYYY.......",  //
-                                                            ".......YYYYYY.......",  //
-                                                            ".......YYYYYY.......",  //
-                                                            ".......YYYYYY.......",  //
-                                                            ".......YYYYYY.......",  //
-                                                            ".......YYYYYY.......",  //
                                                             "......YYYYYYYY......",  //
+                                                            ".......YYYYYY....B.B",  //
+                                                            ".......YYYYYY.....K.",  //
+                                                            ".......YYYYYY....B.B",  //
+                                                            ".......YYYYYY.......",  //
+                                                            "..G....YYYYYY....G..",  //
+                                                            "G.G.G.YYYYYYYY.G.G.G",  //
                                                             "GGGGGGGGGGGGGGGGGGGG",  //
-                                                            "GGGGGGGGGGGGGGGGGGGG"};
+                                                            ".GGGGGGGGGGGGGGGGGG."};
 
 /// A picture in three inks, cyan, magenta and yellow, the first three bits of a cell, so that white paper is a cell
 /// that is empty. It grows from the cell in the middle, all of whose bits are set.
@@ -167,7 +167,7 @@ struct Picture {
   using See = basin::PerceiveCircuits<features, Edge, 4, 4, 2, 1>;
   using Rule = basin::SoftCircuit<See::seen_features, 512, 512, 512, 512, 512, 512, 512, 512, 256, 128, features>;
   static constexpr const char *name = "picture", *mistakes = "wrong bits";
-  static constexpr Index steps = 15, iterations = 6000, size = 20, pixels = 8;
+  static constexpr Index steps = 15, iterations = 5000, size = 20, pixels = 8;
 
   State<float> target, seed_state;
 
@@ -183,7 +183,7 @@ struct Picture {
           bool inked = false;
           if (path.empty()) {
             const char letter = toadstool[static_cast<std::size_t>(y)][static_cast<std::size_t>(x)];
-            const std::string_view absorb = ink == 0 ? "GK" : ink == 1 ? "RK" : "RGYK";
+            const std::string_view absorb = ink == 0 ? "GBK" : ink == 1 ? "RBK" : "RGYK";
             inked = absorb.find(letter) != absorb.npos;
           } else {  // colours are multiplied by their alpha
             const auto at = colours.view().matrix().col(cell);
