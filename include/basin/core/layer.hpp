@@ -26,7 +26,9 @@
 //
 // A layer or a cell may have prepare(theta): what depends on theta alone, such as transposed weights, made once for
 // many points. linearize(theta, x, y, context, prepared) then refers to it; apply(theta, x, y, context, prepared), or
-// apply_then, may too. prepared_of, apply_with and linearize_with call what there is.
+// apply_then, may too. prepared_of, apply_with and linearize_with call what there is. A layer that needs it for apply
+// as well says `static constexpr bool prepares_to_apply = true`: as the rule of an automaton it is then prepared once a
+// step.
 //
 // Outputs do not overlap inputs. apply, jvp, vjp and pullback return void, or a Report if they solve something, and
 // throw std::invalid_argument for views whose shapes do not fit (check_shape below).
@@ -144,6 +146,11 @@ template <class L, class S>
 
 template <class L, class S>
 using PreparedOf = decltype(prepared_of(std::declval<const L&>(), std::declval<std::span<const S, L::param_count>>()));
+
+template <class L>
+inline constexpr bool prepares_to_apply = requires {
+  requires L::prepares_to_apply;
+};
 
 /// layer.apply, or cell.apply, with what was prepared, if the layer wants that and the caller has it (else null).
 /// `given` is x and y, or z, u and out.

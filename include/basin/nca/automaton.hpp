@@ -100,11 +100,19 @@ struct Automaton {
               const Context& context = {}) const {
     check_shapes(z.shape(), out.shape());
     const detail::Tasks tasks(z.shape(), forward_cells, slice_cells(z.shape(), 1));
-    return run<S>(
-        theta, z, out, marks, context, tasks, forward_block,
-        [&](Index, Index n, const Cells& cells, View<const S> seen, View<S> answer, detail::WorstRecords& solves) {
-          return answer_cells<S>(theta, context, n, cells, seen, answer, solves);
-        });
+    const auto with = [&](const Prepared<S>* prepared) {
+      return run<S>(
+          theta, z, out, marks, context, tasks, forward_block,
+          [&](Index, Index n, const Cells& cells, View<const S> seen, View<S> answer, detail::WorstRecords& solves) {
+            return answer_cells<S>(theta, context, n, cells, seen, answer, prepared, solves);
+          });
+    };
+    if constexpr (detail::prepares_to_apply<Rule>) {  // once, and not for each block of cells
+      const Prepared<S> prepared = prepare<S>(theta);
+      return with(&prepared);
+    } else {
+      return with(nullptr);
+    }
   }
 
   template <class S>
@@ -210,11 +218,12 @@ struct Automaton {
   /// The rule on a block of cells of sample n.
   template <class S>
   Report answer_cells(std::span<const S, param_count> theta, const Context& context, Index n, const Cells& cells,
-                      View<const S> seen, View<S> answer, detail::WorstRecords& solves) const {
+                      View<const S> seen, View<S> answer, const Prepared<S>* prepared,
+                      detail::WorstRecords& solves) const {
     std::array<Index, forward_block> numbers;
     SolveLog log;
     const Report report = detail::apply_with<Rule, S>(
-        rule, of_rule<S>(theta), nullptr, rule_context(context, n, cells, numbers.data(), log), seen, answer);
+        rule, of_rule<S>(theta), prepared, rule_context(context, n, cells, numbers.data(), log), seen, answer);
     solves.take(log, context.sample(n));
     return report;
   }

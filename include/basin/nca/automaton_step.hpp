@@ -89,7 +89,7 @@ bool Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::rises(std::span
   S* next = own.take<S>(C);
   sight_of<S>(theta, z, n, own)(dead.data(), count, seen);
   report += answer_cells<S>(theta, context, n, dead, View<const S>(seen, block_shape(seen_features, count)),
-                            View<S>(answered, block_shape(answers, count)), solves);
+                            View<S>(answered, block_shape(answers, count)), nullptr, solves);
   for (Index j = 0; j < count; ++j) {
     const Index cell = dead[static_cast<std::size_t>(j)];
     update_cell(context, n, cell, z.sample(n).data() + cell * C, answered + j * answers, factor, next);

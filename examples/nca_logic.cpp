@@ -1,0 +1,74 @@
+// nca_logic: trains a cellular automaton whose rule is a circuit of logic gates, and runs the circuit 64 cells a
+// machine word; or writes it as C++ or Verilog.
+//
+//   nca_logic --help
+//
+// nca_logic/settings.hpp has the options, tasks.hpp what can be learned, trainer.hpp the training, showing.hpp what is
+// measured and drawn.
+
+#include <cstdio>
+#include <string>
+
+#include "nca_logic/settings.hpp"
+#include "nca_logic/showing.hpp"
+#include "nca_logic/trainer.hpp"
+
+namespace nca_logic {
+
+inline void check_options(const Settings& settings) {
+  using basin::examples::UsageError;
+  basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
+  if (!settings.target.empty() && settings.task != "picture") {
+    throw UsageError("--target is given for --task " + settings.task + ", expected --task picture");
+  }
+  const std::string& path = settings.export_to;
+  if (!path.empty() && !path.ends_with(".v") && !path.ends_with(".hpp")) {
+    throw UsageError("--export is '" + path + "', expected a name that ends in .hpp or .v");
+  }
+  if (path.empty()) return;
+  basin::check_circuit_name(circuit_name(path));
+  basin::check_writable(path);
+}
+
+template <class Task>
+int run_task(const Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from,
+             const Task& task) {
+  const bool trains = settings.evaluate.empty();
+  Trainer<Task> trainer(settings, task);
+  basin::Training training({.iterations = trainer.iterations(),
+                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+                            .checkpoint_minutes = settings.checkpoint_minutes,
+                            .label = {.program = command_line.program(), .settings = command_line.settings()}});
+  if (!from.empty()) trainer.resume(training, from);
+  if (trains) {
+    std::printf("%s: %d gates for what a cell sees, %d for what it becomes; %d threads\n", Task::name, Task::See::gates,
+                Task::Rule::gates, basin::threads());
+    if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      return basin::examples::stopped(training, training.options().checkpoint);
+    }
+  }
+  show(settings, trainer, training);
+  return 0;
+}
+
+inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  const bool trains = settings.evaluate.empty();
+  basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
+  const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
+  basin::set_threads(settings.threads);
+  check_options(settings);
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "run.gif", "run.png", "loss.png"});
+  if (settings.task == "checkerboard") return run_task(settings, command_line, from, Checkerboard{settings.seed});
+  if (settings.task == "picture") return run_task(settings, command_line, from, Picture::of(settings.target));
+  return run_task(settings, command_line, from, Life{settings.seed});
+}
+
+}  // namespace nca_logic
+
+int main(int argc, char** argv) {
+  nca_logic::Settings settings;
+  basin::examples::CommandLine command_line("nca_logic", nca_logic::description, nca_logic::footer);
+  nca_logic::describe(settings, command_line);
+  return basin::examples::main_of(command_line, argc, argv, [&] { return nca_logic::run(settings, command_line); });
+}
