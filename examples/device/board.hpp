@@ -26,6 +26,6 @@ void say_memory_used();
 }  // namespace board
 
 /// Makes `bytes` the size of the program's memory, and defines it.
-#define DEVICE_MEMORY(bytes)                                              \
+#define DEVICE_MEMORY(bytes)                                            \
   alignas(64) [[gnu::section(".arena")]] static std::byte arena[bytes]; \
-  const board::Memory board::memory{arena, bytes}
+  const board::Memory board::memory { arena, bytes }

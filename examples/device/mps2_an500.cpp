@@ -37,7 +37,8 @@ void write(const char* text) { semihosting(0x04, text); }
 [[noreturn]] void end(int status) {
   const std::uint32_t exit_of_application[] = {0x20026, static_cast<std::uint32_t>(status)};
   semihosting(0x20, exit_of_application);
-  for (;;) {}
+  for (;;) {
+  }
 }
 
 [[noreturn]] void fail(const char* why) {
@@ -52,14 +53,21 @@ void write(const char* text) { semihosting(0x04, text); }
 std::size_t taken = 0;
 bool closed = false;
 
+// Of basin's errors: messages are put together in it.
+alignas(8) std::byte of_messages[1024];
+std::size_t taken_by_messages = 0;
+
 void* take(std::size_t bytes, std::size_t alignment) {
-  const std::size_t begin = (taken + alignment - 1) / alignment * alignment;
-  if (closed || bytes > board::memory.size || begin > board::memory.size - bytes) {
-    board::say("device: %zu bytes were asked for %s", bytes, closed ? "after the start" : "beyond the program's memory");
+  std::size_t& used = closed ? taken_by_messages : taken;
+  const std::size_t begin = (used + alignment - 1) / alignment * alignment;
+  const std::size_t size = closed ? sizeof of_messages : board::memory.size;
+  if (bytes > size || begin > size - bytes) {
+    board::say("device: %lu bytes were asked for %s", static_cast<unsigned long>(bytes),
+               closed ? "after the start" : "beyond the program's memory");
     end(1);
   }
-  taken = begin + bytes;
-  return board::memory.first + begin;
+  used = begin + bytes;
+  return (closed ? of_messages : board::memory.first) + begin;
 }
 
 /// Bytes from the first that was touched to the end, or from the begin to the last.
@@ -111,10 +119,12 @@ void say(const char* format, ...) {
 void no_heap_from_now_on() { closed = true; }
 
 void say_memory_used() {
+  if (taken_by_messages > 0) fail("memory was taken after the start");
   const auto* const stack = reinterpret_cast<const std::byte*>(stack_begin);
-  say("memory %zu bytes, %zu of them touched; stack %zu", memory.size,
-      touched_from_begin(memory.first, memory.first + memory.size),
-      touched_from_end(stack, reinterpret_cast<const std::byte*>(stack_end)));
+  const auto number = [](std::size_t n) { return static_cast<unsigned long>(n); };  // small libraries know no %zu
+  say("memory: %lu bytes, of which %lu were touched; of the stack %lu", number(memory.size),
+      number(touched_from_begin(memory.first, memory.first + memory.size)),
+      number(touched_from_end(stack, reinterpret_cast<const std::byte*>(stack_end))));
 }
 
 }  // namespace board
@@ -122,7 +132,9 @@ void say_memory_used() {
 // The heap, in place of the library's. Nothing is given back: what is taken at the start stays.
 
 void* operator new(std::size_t bytes) { return take(bytes, 8); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) { return take(bytes, static_cast<std::size_t>(alignment)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return take(bytes, static_cast<std::size_t>(alignment));
+}
 void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   return take(bytes, static_cast<std::size_t>(alignment));
 }

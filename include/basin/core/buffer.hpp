@@ -113,9 +113,7 @@ class BufferStore {
     inline static std::atomic<std::size_t> next{0};
     const std::size_t drawer = next.fetch_add(1, std::memory_order_relaxed) % drawers;
   };
-  static std::size_t drawer_of_this_thread() {
-    return one_of_this_thread<Choice>().drawer;
-  }
+  static std::size_t drawer_of_this_thread() { return one_of_this_thread<Choice>().drawer; }
 
   /// An idle piece that is not too large, or none. Small ones may be more so: loops take them for blocks of any size.
   Piece find(std::size_t size) {
