@@ -21,13 +21,13 @@ namespace device {
 
 inline constexpr int channels = 32, pooled = 4, classes = 10;
 
-/// First is the convolution that looks at the image, Again the one of the cell, and Last the layer that reads.
-template <class First, class Again, class Last>
+/// One is the convolution that looks at the image, Two the one of the cell, and Three the layer that reads.
+template <class One, class Two, class Three>
 struct Reader {
   using Norm = basin::GroupNorm<channels, 8>;
-  using Looks = basin::Sequential<First, Norm>;
-  using Cell = basin::Injected<basin::Sequential<Again, Norm, basin::Relu>>;
-  using Reads = basin::Sequential<basin::AveragePool<5, 3>, basin::Flatten<channels, pooled, pooled>, Last>;
+  using Looks = basin::Sequential<One, Norm>;
+  using Cell = basin::Injected<basin::Sequential<Two, Norm, basin::Relu>>;
+  using Reads = basin::Sequential<basin::AveragePool<5, 3>, basin::Flatten<channels, pooled, pooled>, Three>;
   static constexpr std::size_t param_count = Looks::param_count + Cell::param_count + Reads::param_count;
 
   Looks looks{};
@@ -36,28 +36,39 @@ struct Reader {
   basin::Anderson<3> solver{};  // three differences, as memory is short
   basin::Stop stop{.tolerance = 1e-2, .max_evaluations = 60};
 
-  /// Ten scores of an image, 28 x 28, and how the solve ended. All memory is Scratch.
-  basin::SampleResult read(std::span<const float, param_count> theta, basin::View<const float> image,
-                           basin::View<float> scores) const {
+  using Theta = std::span<const float, param_count>;
+
+  /// z = where the cell settles for an image, 28 x 28, and how that ended; `see` is shown each z on the way.
+  template <class See>
+  basin::SampleResult settle(Theta theta, basin::View<const float> image, basin::View<float> z, const See& see) const {
     using basin::View;
     const auto of_cell = theta.template subspan<Looks::param_count, Cell::param_count>();
     basin::Scratch scratch;
-    const View<float> u = scratch.state<float>(looks.out_shape(image.shape()));
-    const View<float> z = scratch.state<float>(u.shape());
+    const View<float> u = scratch.state<float>(z.shape());
     static_cast<void>(looks.template apply<float>(theta.template first<Looks::param_count>(), image, u));
     z.vector().setZero();
-    const auto settles = [&](View<const float> from, View<float> to) {
+    const auto f = [&](View<const float> from, View<float> to) {
+      see(from);
       static_cast<void>(cell.template apply<float>(of_cell, from, u, to));
     };
     basin::SampleResult result;
-    basin::solve_tile(settles, z, solver, stop, std::span(&result, 1));
+    basin::solve_tile(f, z, solver, stop, std::span(&result, 1));
+    return result;
+  }
+
+  /// Ten scores of an image, and how the solve ended. All memory is Scratch.
+  basin::SampleResult read(Theta theta, basin::View<const float> image, basin::View<float> scores) const {
+    basin::Scratch scratch;
+    const basin::View<float> z = scratch.state<float>(looks.out_shape(image.shape()));
+    const basin::SampleResult result = settle(theta, image, z, [](const auto&) {});
     static_cast<void>(reads.template apply<float>(theta.template last<Reads::param_count>(), z, scores));
     return result;
   }
 };
 
-using FloatReader = Reader<basin::Conv<1, channels, 3, 2, basin::Zero, basin::Bias::no>,
-                           basin::Conv<channels, channels, 3, 1, basin::Zero, basin::Bias::no>,
-                           basin::Dense<channels * pooled * pooled, classes>>;
+using First = basin::Conv<1, channels, 3, 2, basin::Zero, basin::Bias::no>;
+using Again = basin::Conv<channels, channels, 3, 1, basin::Zero, basin::Bias::no>;
+using Last = basin::Dense<channels * pooled * pooled, classes>;
+using FloatReader = Reader<First, Again, Last>;
 
 }  // namespace device

@@ -30,7 +30,7 @@ constexpr std::size_t scratch_bytes = 240 * 1024;
 
 DEVICE_MEMORY(scratch_bytes + 128);
 
-int main() {
+extern "C" int ladybird() {
   basin::reserve_scratch(scratch_bytes);
   board::no_heap_from_now_on();
   const basin::Shape shape{features, {side, side, 1}, 1};

@@ -36,8 +36,8 @@ struct Range {
 
   /// Takes all numbers in; NaN is left out.
   template <class S>
-  void include(View<const S> x) {
-    for (const S number : x.vector()) {
+  void include(View<S> x) {
+    for (const auto number : x.vector()) {
       low = std::min(low, static_cast<float>(number));
       high = std::max(high, static_cast<float>(number));
     }
