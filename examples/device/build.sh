@@ -42,6 +42,7 @@ link() {
   if [ "$kind" = desktop ]; then
     ${CXX:-c++} "$out/$2.o" "$out/$board.o" "-Wl,--defsym=main=$1" -o "$out/$1"
   else
+    # shellcheck disable=SC2086
     arm-none-eabi-g++ $processor "$out/$2.o" "$out/$board.o" "-Wl,--defsym=main=$1" -Wl,--gc-sections \
       --specs=nano.specs -nostartfiles -T "$here/$board.ld" -o "$out/$1.elf"
   fi
