@@ -18,8 +18,8 @@ namespace device {
 inline constexpr auto digits_theta = std::bit_cast<std::array<float, FloatReader::param_count>>(digits_bits);
 
 /// Between what bounds the inputs of the three products are; measure.cpp says what they were for 1,000 images. The cell
-/// sees numbers from -0.63, where the solver's mixing goes too far, to 16.2. Few are above 8: that half of the range has
-/// steps of half the size, and more images settle.
+/// sees numbers from -0.63, where the solver's mixing goes too far, to 16.2. Few are above 8: that half of the range
+/// has steps of half the size, and more images settle.
 inline constexpr basin::Range image_range{0, 1}, settling_range{0, 8}, pooled_range{0, 3.82f};
 
 using QuantizedReader = Reader<basin::Quantized<First>, basin::Quantized<Again>, basin::Quantized<Last>>;
