@@ -21,6 +21,13 @@ page_packages="
 emscripten          command  em++
 libeigen3-dev       header   Eigen/Core eigen3
 python3             command  python3"
+# What examples/device is built and run with.
+device_packages="
+gcc-arm-none-eabi                    command  arm-none-eabi-g++
+libnewlib-arm-none-eabi              links    arm-none-eabi-g++ --specs=nosys.specs
+libstdc++-arm-none-eabi-newlib       links    arm-none-eabi-g++ --specs=nosys.specs -lstdc++
+qemu-system-arm                      command  qemu-system-arm
+libeigen3-dev                        header   Eigen/Core eigen3"
 test_packages="
 catch2              header   catch2/catch.hpp,catch2/catch_all.hpp catch2
 clang               command  clang++
@@ -35,7 +42,8 @@ python3-torch       python   torch
 emscripten          command  em++
 python3             command  python3
 chromium            command  chromium
-chromium-driver     command  chromedriver"
+chromium-driver     command  chromedriver
+$(printf '%s' "$device_packages" | grep -v libeigen3-dev)"
 
 fail() {
   printf '%s: %s\n' "$0" "$*" >&2

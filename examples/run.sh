@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds and runs a program of this folder: sh examples/run.sh [program] [arguments of the program]
 # Without a name, deq_digits: trains a deep equilibrium model on handwritten digits. The playground is a page, which is
-# made and served.
+# made and served; device, programs for a microcontroller, which run on an emulated one.
 # Installs what is missing to build it where that is Debian's apt-get, and asks for it elsewhere.
 set -eu
 
@@ -15,9 +15,9 @@ case ${1:-} in
   *)
     name=$1
     shift
-    if [ ! -e "examples/$name.cpp" ] && [ "$name" != playground ]; then
+    if [ ! -e "examples/$name.cpp" ] && [ "$name" != playground ] && [ "$name" != device ]; then
       fail "there is no program '$name', expected one of: $(echo examples/*.cpp | sed 's/examples\///g; s/\.cpp//g')" \
-        "playground"
+        "playground device"
     fi
     ;;
 esac
@@ -35,6 +35,12 @@ if [ "$name" = playground ]; then
     sh examples/playground/build.sh build/playground
   fi
   exec python3 examples/playground/serve.py build/playground "$@"
+fi
+if [ "$name" = device ]; then
+  provide "$device_packages"
+  printf 'building the programs for a Cortex-M7\n' >&2
+  sh examples/device/build.sh build/device
+  exec sh examples/device/run.sh build/device "$@"
 fi
 if [ -z "$asks" ] || [ ! -x "$program" ]; then
   provide "$build_packages"

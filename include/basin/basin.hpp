@@ -92,6 +92,7 @@
 #include "basin/layers/parallel.hpp"
 #include "basin/layers/planes.hpp"
 #include "basin/layers/pool.hpp"
+#include "basin/layers/quantized.hpp"
 #include "basin/layers/reglu.hpp"
 #include "basin/layers/residual.hpp"
 #include "basin/layers/rotary.hpp"

@@ -6,7 +6,7 @@ set -eu
 source=$1
 work=$2
 rm -rf "$work"
-mkdir -p "$work/examples/playground" "$work/.ci" "$work/build/release/examples" "$work/commands" "$work/elsewhere"
+mkdir -p "$work/examples/playground" "$work/examples/device" "$work/.ci" "$work/build/release/examples" "$work/commands" "$work/elsewhere"
 cp "$source/examples/run.sh" "$work/examples"
 cp "$source/.ci/build.sh" "$work/.ci"
 cd "$work"
@@ -23,7 +23,9 @@ for name in deq_digits nca_grow; do
 done
 printf '#!/bin/sh\necho "$*" >>"%s/built"\n' "$work" >commands/cmake
 printf 'echo "$*" >>built\n' >examples/playground/build.sh
-for name in em++ python3; do printf '#!/bin/sh\necho "%s $*"\n' "$name" >"commands/$name"; done
+printf 'echo "$*" >>built\n' >examples/device/build.sh
+printf 'echo "device $*"\n' >examples/device/run.sh
+for name in em++ python3 arm-none-eabi-g++ qemu-system-arm; do printf '#!/bin/sh\necho "%s $*"\n' "$name" >"commands/$name"; done
 chmod +x commands/*
 PATH=$work/commands:$PATH
 
@@ -36,7 +38,7 @@ said() {
 }
 
 if sh examples/run.sh NAEM >out 2>&1; then fail "took a program that is not there"; fi
-grep -q "no program 'NAEM', expected one of: deq_digits nca_grow playground$" out || fail "names no programs: $(cat out)"
+grep -q "no program 'NAEM', expected one of: deq_digits nca_grow playground device$" out || fail "names no programs: $(cat out)"
 [ ! -e built ] || fail "builds for a name that is wrong"
 
 said "deq_digits --help in $work/elsewhere" --help
@@ -55,6 +57,10 @@ said "python3 examples/playground/serve.py build/playground --help" playground -
 [ ! -e built ] || fail "builds the playground for its --help: $(cat built)"
 said "python3 examples/playground/serve.py build/playground --port 9" playground --port 9
 [ "$(cat built)" = build/playground ] || fail "does not build the playground that it serves: $(cat built)"
+
+rm built
+said "device build/device ladybird" device ladybird
+[ "$(cat built)" = build/device ] || fail "does not build the programs of a device: $(cat built)"
 
 rm built build/release/examples/nca_grow
 if sh examples/run.sh nca_grow --help >out 2>&1; then fail "runs a program that was not built"; fi

@@ -95,6 +95,27 @@ TEST_CASE("only the first pass over scratch memory allocates", "[allocation][scr
       .join();
 }
 
+TEST_CASE("scratch memory that was reserved is taken at once, and no more of it", "[allocation][scratch]") {
+  if (!basin_test::counts_allocations()) return;
+  std::thread([] {  // whose memory starts empty, whatever ran before
+    constexpr Index pieces = 10, bytes = 64;
+    constexpr Index between = detail::poisons ? 64 : 0;  // what the address sanitizer is to see
+    reserve_scratch(static_cast<std::size_t>(pieces * (bytes + between)));
+    const basin_test::AllocationCount later;
+    char* last = nullptr;
+    for (int pass = 0; pass < 2; ++pass) {
+      Scratch scratch;
+      for (Index i = 0; i < pieces; ++i) last = scratch.take<char>(bytes);
+    }
+    CHECK(later.allocations() == 0);
+    CHECK(aligned(last));
+    Scratch scratch;
+    (void)scratch.take<char>(2 * pieces * bytes);
+    CHECK(later.allocations() > 0);
+  })
+      .join();
+}
+
 TEST_CASE("a scratch state has the shape that was asked for", "[unit][scratch]") {
   const Shape shape{3, {4, 5, 1}, 2};
   Scratch scratch;

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/counting_allocator.hpp"
 #include "support/layer_checks.hpp"
 
 namespace {
@@ -117,4 +118,14 @@ TEST_CASE("pools refuse what their windows do not fit", "[unit]") {
                     "MaxPool: extent of the third axis of space is 2, expected 1");
   CHECK_THROWS_WITH(GlobalMaxPool{}.out_shape(Shape{2, {8, 0, 2}, 1}),
                     "GlobalMaxPool: number of cells of a sample is 0, expected at least 1");
+}
+
+TEST_CASE("pools take no memory for messages that nobody needs", "[allocation][pool]") {
+  if (!basin_test::counts_allocations()) return;
+  const State<double> x = apart({2, {6, 6, 1}, 1});
+  State<double> y(Shape{2, {3, 3, 1}, 1}), mean(Shape{2, {1, 1, 1}, 1});
+  const basin_test::AllocationCount count;
+  AveragePool<2>{}.apply(std::span<const double, 0>(), x.view(), y.view());
+  GlobalAveragePool{}.apply(std::span<const double, 0>(), x.view(), mean.view());
+  CHECK(count.allocations() == 0);
 }

@@ -20,7 +20,6 @@
 #include <iterator>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -30,6 +29,7 @@
 #include "basin/core/exceptions.hpp"
 #include "basin/core/poison.hpp"
 #include "basin/core/state.hpp"
+#include "basin/core/threads.hpp"
 
 namespace basin {
 
@@ -104,15 +104,16 @@ class BufferStore {
   static constexpr std::size_t drawers = 16;
 
   struct alignas(alignment) Drawer {
-    std::mutex mutex{};
+    Mutex mutex{};
     std::multimap<std::size_t, void*> idle{};  // by size
   };
 
-  static std::size_t drawer_of_this_thread() {
-    static std::atomic<std::size_t> next{0};
-    thread_local const std::size_t drawer = next.fetch_add(1, std::memory_order_relaxed) % drawers;
-    return drawer;
-  }
+  /// A thread's own drawer.
+  struct Choice {
+    inline static std::atomic<std::size_t> next{0};
+    const std::size_t drawer = next.fetch_add(1, std::memory_order_relaxed) % drawers;
+  };
+  static std::size_t drawer_of_this_thread() { return one_of_this_thread<Choice>().drawer; }
 
   /// An idle piece that is not too large, or none. Small ones may be more so: loops take them for blocks of any size.
   Piece find(std::size_t size) {

@@ -4,6 +4,7 @@
 // and small devices: there a check that fails hands its message to a function of the program's, or else writes it to
 // standard error, and aborts.
 
+#include <cstddef>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -50,19 +51,40 @@ namespace basin::detail {
 #endif
 }
 
-/// Calls task(). What it throws, or null.
-template <class Task>
-[[nodiscard]] std::exception_ptr caught(const Task& task) {
 #ifdef __cpp_exceptions
+
+/// What a task has thrown, or null.
+using Caught = std::exception_ptr;
+
+[[noreturn]] inline void rethrow(const Caught& thrown) { std::rethrow_exception(thrown); }
+
+/// Calls task().
+template <class Task>
+[[nodiscard]] Caught caught(const Task& task) {
   try {
     task();
   } catch (...) {
     return std::current_exception();
   }
-#else
-  task();
-#endif
   return nullptr;
 }
+
+#else
+
+/// Nothing, as nobody throws: std::exception_ptr would bring the library's unwinder into a small device's program.
+struct Caught {
+  explicit operator bool() const { return false; }
+  friend bool operator==(Caught, std::nullptr_t) { return true; }
+};
+
+inline void rethrow(Caught) {}
+
+template <class Task>
+[[nodiscard]] Caught caught(const Task& task) {
+  task();
+  return {};
+}
+
+#endif
 
 }  // namespace basin::detail

@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "basin/core/state.hpp"
+#include "basin/core/threads.hpp"
 
 namespace basin {
 
@@ -35,7 +35,7 @@ class Overwritten {
   }
 
  private:
-  std::mutex mutex_;
+  detail::Mutex mutex_;
   std::map<std::pair<Index, std::byte*>, std::vector<std::byte>> before_;
 };
 

@@ -7,7 +7,6 @@
 // further parallel_for runs its tasks one after another: the outermost loop has the threads.
 
 #include <atomic>
-#include <exception>
 
 #include "basin/core/exceptions.hpp"
 #include "basin/core/state.hpp"
@@ -64,7 +63,7 @@ template <class Task>
 #ifdef _OPENMP
   if (count > 1 && threads() > 1 && !omp_in_parallel()) {
     static char fork_token, join_token;
-    std::exception_ptr first_exception;
+    detail::Caught first_exception{};
     Index first_failed = count;
     detail::happens_before(&fork_token);
 #pragma omp parallel num_threads(threads())
@@ -72,7 +71,7 @@ template <class Task>
       detail::happens_after(&fork_token);
 #pragma omp for schedule(dynamic, 1) nowait
       for (Index i = 0; i < count; ++i) {
-        if (const std::exception_ptr thrown = detail::caught([&] { task(i); })) {
+        if (const detail::Caught thrown = detail::caught([&] { task(i); })) {
 #pragma omp critical(basin_parallel_for)
           {
             detail::happens_after(&first_exception);
@@ -87,16 +86,16 @@ template <class Task>
       detail::happens_before(&join_token);
     }
     detail::happens_after(&join_token);
-    if (first_exception) std::rethrow_exception(first_exception);
+    if (first_exception) detail::rethrow(first_exception);
     return;
   }
 #endif
-  std::exception_ptr first_exception;
+  detail::Caught first_exception{};
   for (Index i = 0; i < count; ++i) {
-    const std::exception_ptr thrown = detail::caught([&] { task(i); });
+    const detail::Caught thrown = detail::caught([&] { task(i); });
     if (!first_exception) first_exception = thrown;
   }
-  if (first_exception) std::rethrow_exception(first_exception);
+  if (first_exception) detail::rethrow(first_exception);
 }
 
 }  // namespace basin

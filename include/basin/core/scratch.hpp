@@ -16,6 +16,7 @@
 
 #include "basin/core/poison.hpp"
 #include "basin/core/state.hpp"
+#include "basin/core/threads.hpp"
 
 namespace basin {
 
@@ -30,10 +31,7 @@ class Arena {
     std::size_t used = 0;
   };
 
-  static Arena& of_this_thread() {
-    thread_local Arena arena;
-    return arena;
-  }
+  static Arena& of_this_thread() { return one_of_this_thread<Arena>(); }
 
   [[nodiscard]] Mark mark() const { return top_; }
   void release(const Mark& mark) {
@@ -51,14 +49,20 @@ class Arena {
     while (top_.block < blocks_.size() && top_.used + bytes > blocks_[top_.block].size) top_ = {top_.block + 1, 0};
     if (top_.block == blocks_.size()) {
       const std::size_t last = blocks_.empty() ? smallest_block / 2 : blocks_.back().size;
-      const std::size_t size = std::max({smallest_block, 2 * last, bytes});
-      blocks_.push_back({Memory(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}))), size});
-      mark_unused(blocks_.back().memory.get(), size);
+      add(std::max({smallest_block, 2 * last, bytes}));
     }
     void* piece = blocks_[top_.block].memory.get() + top_.used;
     top_.used += bytes;
     mark_used(piece, wanted);
     return piece;
+  }
+
+  /// One more block.
+  void add(std::size_t size) {
+    blocks_.emplace_back();  // the list grows first: who has that much memory to the byte counts on it
+    blocks_.back().memory.reset(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment})));
+    blocks_.back().size = size;
+    mark_unused(blocks_.back().memory.get(), size);
   }
 
  private:
@@ -67,8 +71,8 @@ class Arena {
   };
   using Memory = std::unique_ptr<std::byte, Free>;
   struct Block {
-    Memory memory;
-    std::size_t size;
+    Memory memory{};
+    std::size_t size = 0;
   };
   static constexpr std::size_t smallest_block = std::size_t{1} << 18;
   static constexpr std::size_t between = poisons ? alignment : 0;  // so that a piece's end shows, whatever its length
@@ -78,6 +82,10 @@ class Arena {
 };
 
 }  // namespace detail
+
+/// Takes scratch memory for the calling thread at once, in one block of so many bytes: for programs that may take none
+/// later, and those whose memory is smaller than the blocks that Scratch takes by itself, 256 KiB and more.
+inline void reserve_scratch(std::size_t bytes) { detail::Arena::of_this_thread().add(bytes); }
 
 /// A scope's scratch memory. Pieces are 64-byte aligned, uninitialised, and end with the Scratch. Scopes nest.
 /// Without NDEBUG the pieces of floating-point numbers start as NaN, so that reading before writing shows.

@@ -23,12 +23,12 @@
 #include <array>
 #include <cmath>
 #include <map>
-#include <mutex>
 #include <span>
 #include <tuple>
 #include <vector>
 
 #include "basin/core/status.hpp"
+#include "basin/core/threads.hpp"
 
 namespace basin {
 
@@ -58,7 +58,7 @@ class SolveLog {
   void clear() { records_.clear(); }
 
  private:
-  std::mutex mutex_;
+  detail::Mutex mutex_;
   std::vector<SolveRecord> records_;
 };
 
@@ -117,7 +117,7 @@ class WorstRecords {
     log.clear();
   }
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::map<Key, SolveRecord> worst_;
 };
 

@@ -17,15 +17,13 @@
 
 #include <algorithm>
 #include <bit>
-#include <condition_variable>
 #include <cstdint>
-#include <exception>
-#include <mutex>
 #include <span>
 #include <vector>
 
 #include "basin/core/exceptions.hpp"
 #include "basin/core/parallel.hpp"
+#include "basin/core/threads.hpp"
 
 namespace basin {
 
@@ -59,7 +57,7 @@ class TreeSum {
     if (parts_ == 0) return;
     Work<S> work(*this, memory);
     parallel_for(workers_, [&](Index) { work.run(task); });
-    if (work.exception) std::rethrow_exception(work.exception);
+    if (work.exception) detail::rethrow(work.exception);
     const S* root = work.at(work.done.front().slot);
     for (Index i = 0; i < size_; ++i) sum[static_cast<std::size_t>(i)] += root[i];
   }
@@ -77,12 +75,12 @@ class TreeSum {
   struct Work {
     const TreeSum& tree;
     S* memory;
-    std::mutex mutex{};
-    std::condition_variable slot_is_free{};
+    detail::Mutex mutex{};
+    detail::Condition slot_is_free{};
     std::vector<Index> free{};   // slots
     std::vector<Branch> done{};  // finished branches that wait for their neighbours
     Index next = 0;              // part
-    std::exception_ptr exception{};
+    detail::Caught exception{};
     Index failed;  // the lowest part that threw
 
     Work(const TreeSum& of, S* in) : tree(of), memory(in), failed(of.parts_) {
@@ -105,7 +103,7 @@ class TreeSum {
         lock.unlock();
         S* into = at(slot);
         std::fill_n(into, tree.size_, S(0));
-        const std::exception_ptr thrown =
+        const detail::Caught thrown =
             detail::caught([&] { task(part, std::span<S>(into, static_cast<std::size_t>(tree.size_))); });
         lock.lock();
         if (thrown && part < failed) {
@@ -117,7 +115,7 @@ class TreeSum {
     }
 
     /// Adds a branch to its neighbour, and their sum to its own, as far as those are finished.
-    void finish(Branch branch, std::unique_lock<std::mutex>& lock) {
+    void finish(Branch branch, std::unique_lock<detail::Mutex>& lock) {
       while (branch.index > 0 || (Index{1} << branch.level) < tree.parts_) {
         const Index other = branch.index ^ 1;
         if (other > branch.index && (other << branch.level) >= tree.parts_) {  // no parts are left for a neighbour

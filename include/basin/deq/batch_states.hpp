@@ -37,13 +37,19 @@ class BatchStates {
   template <class S>
   [[nodiscard]] View<Held<S>> at(const Context& context, Index i, const Shape& sample, std::string_view name) const {
     const auto* const held = std::get_if<View<Held<S>>>(&states_);
-    check(held != nullptr, std::string(name) + ": scalar of its states", std::is_same_v<S, float> ? "double" : "float",
-          std::is_same_v<S, float> ? "float" : "double");
-    check(held->shape().with_samples(1) == sample, std::string(name) + ": shape of a state",
-          held->shape().with_samples(1), sample);
+    // Each if: before the message takes memory, as this is on hot paths.
+    if (held == nullptr) {
+      constexpr bool single = std::is_same_v<S, float>;
+      check(false, std::string(name) + ": scalar of its states", single ? "double" : "float",
+            single ? "float" : "double");
+    }
+    const Shape one = held->shape().with_samples(1);
+    if (one != sample) check(false, std::string(name) + ": shape of a state", one, sample);
     const Index number = context.sample(i);
-    check(number >= 0 && number < held->samples(), std::string(name) + ": number of a sample", number,
-          "less than the number of states, " + std::to_string(held->samples()));
+    if (number < 0 || number >= held->samples()) {
+      check(false, std::string(name) + ": number of a sample", number,
+            "less than the number of states, " + std::to_string(held->samples()));
+    }
     return held->sample(number);
   }
 

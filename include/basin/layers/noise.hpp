@@ -24,7 +24,7 @@ namespace basin {
 namespace detail {
 
 /// Streams of random numbers that no other use has (core/random.hpp), one for each step.
-inline constexpr std::uint64_t noise_streams = std::uint64_t{1} << 60;
+inline constexpr std::uint64_t noise_layer_streams = std::uint64_t{1} << 60;
 
 /// Four standard normal numbers of 32 bits each (Box and Muller 1958): none beyond 6.7.
 template <class S>
@@ -65,7 +65,7 @@ struct Noise {
       // An index has 40 bits for the place and the lowest 24 for the sample, whose others make a seed.
       const auto sample = static_cast<std::uint64_t>(context.sample(n)), of_sample = sample << 40;
       const Random random{fold_in(seed, fold_in(context.draw, sample >> 24)),
-                          static_cast<std::uint64_t>(context.step) ^ detail::noise_streams};
+                          static_cast<std::uint64_t>(context.step) ^ detail::noise_layer_streams};
       S* const numbers = y.data() + n * size;
       std::array<S, 4> normals{};
       for (Index i = 0; i < size; ++i) {

@@ -21,19 +21,20 @@ namespace detail {
 
 /// The shape that windows give. Throws std::invalid_argument if none fits.
 inline Shape windowed(std::string_view layer, const Shape& x, Index window, Index stride) {
-  const std::string name(layer);
-  check(x.space[2] == 1, name + ": extent of the third axis of space", x.space[2], 1);
+  // Each if: before the message takes memory, as this is on hot paths.
+  if (x.space[2] != 1) check(false, std::string(layer) + ": extent of the third axis of space", x.space[2], 1);
   for (const std::size_t axis : {std::size_t{0}, std::size_t{1}}) {
-    check(x.space[axis] >= window, name + ": extent of an axis of space", x.space[axis],
-          std::string("at least the window, ") + std::to_string(window));
+    if (x.space[axis] >= window) continue;
+    check(false, std::string(layer) + ": extent of an axis of space", x.space[axis],
+          "at least the window, " + std::to_string(window));
   }
   return {x.features, {(x.space[0] - window) / stride + 1, (x.space[1] - window) / stride + 1, 1}, x.samples};
 }
 
 /// The shape that all cells of a sample give. Throws std::invalid_argument if there is none.
 inline Shape gathered(std::string_view layer, const Shape& x) {
-  check(x.cells_per_sample() > 0, std::string(layer) + ": number of cells of a sample", x.cells_per_sample(),
-        "at least 1");
+  const Index cells = x.cells_per_sample();
+  if (cells <= 0) check(false, std::string(layer) + ": number of cells of a sample", cells, "at least 1");
   return {x.features, {1, 1, 1}, x.samples};
 }
 

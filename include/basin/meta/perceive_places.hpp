@@ -102,7 +102,8 @@ struct PerceivePlaces {
   static constexpr std::size_t row_means = std::size_t{Out} * RowCodes, column_means = std::size_t{Out} * ColumnCodes;
 
   static void check_codes(const char* of, const Matrix<float>& given, Index codes, Index places) {
-    check(given.rows() == codes && given.cols() == places, std::string("PerceivePlaces: codes of ") + of,
+    if (given.rows() == codes && given.cols() == places) return;  // before the message takes memory: on hot paths
+    check(false, std::string("PerceivePlaces: codes of ") + of,
           std::to_string(given.rows()) + " x " + std::to_string(given.cols()),
           std::to_string(codes) + " x " + std::to_string(places));
   }

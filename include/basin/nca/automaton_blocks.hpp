@@ -8,11 +8,11 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "basin/core/threads.hpp"
 #include "basin/nca/automaton.hpp"
 
 namespace basin {
@@ -140,7 +140,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
     std::vector<Index> cells, numbers;
     Buffer<S> seen, answer;
     SolveLog log;  // of the calls on the linearization; empty between them
-    std::mutex one_at_a_time;
+    detail::Mutex one_at_a_time;
     LinearizationOf<Rule, S> linear;
 
     Kept(const Rule& rule, std::span<const S, Rule::param_count> theta, const Context& context, Index n,
