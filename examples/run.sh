@@ -37,6 +37,10 @@ if [ "$name" = playground ]; then
   exec python3 examples/playground/serve.py build/playground "$@"
 fi
 if [ "$name" = device ]; then
+  if [ -n "$asks" ]; then
+    printf 'sh examples/run.sh device [digits] [digits_8_bits] [ladybird]: docs/device.md says what these are\n'
+    exit 0
+  fi
   provide "$device_packages"
   printf 'building the programs for a Cortex-M7\n' >&2
   sh examples/device/build.sh build/device

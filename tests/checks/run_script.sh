@@ -59,6 +59,8 @@ said "python3 examples/playground/serve.py build/playground --port 9" playground
 [ "$(cat built)" = build/playground ] || fail "does not build the playground that it serves: $(cat built)"
 
 rm built
+said "sh examples/run.sh device [digits] [digits_8_bits] [ladybird]: docs/device.md says what these are" device --help
+[ ! -e built ] || fail "builds the programs of a device for their --help: $(cat built)"
 said "device build/device ladybird" device ladybird
 [ "$(cat built)" = build/device ] || fail "does not build the programs of a device: $(cat built)"
 
