@@ -17,7 +17,6 @@ namespace nca_logic {
 
 inline void check_options(const Settings& settings) {
   using basin::examples::UsageError;
-  basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
   if (!settings.target.empty() && settings.task != "picture") {
     throw UsageError("--target is given for --task " + settings.task + ", expected --task picture");
   }

@@ -2,7 +2,8 @@
 //
 //   measure <folder with MNIST's four files>
 //
-// docs/device.md says how it is compiled. It also prints the ranges that stand in digit_numbers.hpp.
+// docs/device.md says how it is compiled. It also prints the ranges that were seen, by which those in
+// digit_numbers.hpp were chosen.
 
 #include <algorithm>
 #include <cstdio>

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 #include <thread>
 
 #include "basin/adjoint/unrolled.hpp"
@@ -107,6 +108,40 @@ TEST_CASE("so it is where the state returned is not the last one", "[gradient]")
     const Outcome steps = run(layer, theta, u);
     CHECK(steps.difference(all) == 0);
     CHECK(count(steps.adjoint.adjoint, Status::approximated) == 1);
+  }
+}
+
+TEST_CASE("steps that were asked for are made, wherever they lead", "[unit]") {
+  // Grows threefold, from nothing that moves where u is 0.
+  const double theta[4] = {3, 0, 0, 3};
+  State<double> u(Shape{2});
+  u.values << 1e-3, 0;
+  Linear2 layer{.stop = {.tolerance = 0, .max_evaluations = 60}};
+  const Outcome grown = run(layer, theta, u);
+  CHECK(grown.z[0] == Approx(1e-3 * (std::pow(3.0, 59) - 1) / 2));
+  CHECK(grown.z[1] == 0);
+  CHECK(grown.adjoint.adjoint.evaluations == 59);
+  CHECK(count(grown.adjoint.adjoint, Status::approximated) == 1);
+  const State<double> zero(u.shape);
+  const auto solution = layer.solve<double>(std::span<const double, 4>(theta), u.view(), zero.view());
+  CHECK(solution.samples[0].status == Status::approximated);
+}
+
+TEST_CASE("a start that is not finite reaches z, whatever is kept of the steps", "[unit]") {
+  const double theta[4] = {0.5, 0, 0, 0.5};
+  State<double> u(Shape{2}), start(Shape{2}), z(Shape{2});
+  start.values << 1, std::numeric_limits<double>::quiet_NaN();
+  for (const int last_steps : {0, 2}) {
+    for (const auto tape : {Unrolled{}.tape, Unrolled{.tape = Checkpointed{}}.tape, Unrolled{.tape = Kept{}}.tape}) {
+      for (const double tolerance : {0.0, 1e-6}) {
+        Linear2 layer{.stop = {.tolerance = tolerance, .max_evaluations = 8},
+                      .adjoint = {.tape = tape, .last_steps = last_steps},
+                      .start = start.view()};
+        const auto linear = layer.linearize(std::span<const double, 4>(theta), View<const double>(u.view()), z.view());
+        CHECK(linear.report().forward.by_status[static_cast<std::size_t>(Status::non_finite)] == 1);
+        CHECK(z.values.array().isNaN().all());
+      }
+    }
   }
 }
 

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <functional>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "basin/deq/injected.hpp"
@@ -147,7 +149,15 @@ TEST_CASE("a layer of 8 bits says what it cannot take", "[unit][quantized]") {
   CHECK_THROWS_WITH(quantized_weights<Flat>(numbers, {0, 0}),
                     Catch::Matchers::Contains("range of what is quantized is 0.000000 to 0.000000, expected"));
   CHECK_THROWS_WITH(quantized_weights<Flat>(numbers, {1, 2}), Catch::Matchers::Contains("with zero between them"));
-  CHECK_THROWS_WITH(quantized_weights<Flat>(numbers, {0, INFINITY}), Catch::Matchers::Contains("finite bounds"));
+  CHECK_THROWS_WITH(quantized_weights<Flat>(numbers, {0, INFINITY}), Catch::Matchers::Contains("1e-30 to 1e30 apart"));
+  CHECK_THROWS_WITH(quantized_weights<Flat>(numbers, {-1e-38f, 1e-38f}),
+                    Catch::Matchers::Contains("1e-30 to 1e30 apart"));
+  for (const double wrong : {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
+    auto other = theta;
+    other.vector()[2] = wrong;
+    CHECK_THROWS_WITH(quantized_weights<Flat>(std::as_const(other).span(), {-1, 1}),
+                      Catch::Matchers::Contains("weights of output 2 that are quantized is not finite"));
+  }
   State<double> x(Shape{7, {1, 1, 1}, 1}), y(Shape{5, {1, 1, 1}, 1});
   CHECK_THROWS_WITH(Quantized<Flat>{}.apply(numbers.last<5>(), x.view(), y.view()),
                     "Quantized: weights is null, expected those of quantized_weights");

@@ -199,5 +199,8 @@ TEST_CASE("circuits with wrong numbers, and names that are none, are refused", "
   const Circuit output{.inputs = 2, .gates = {}, .outputs = {2}};
   CHECK_THROWS_WITH(circuit_as_verilog(output, "one", ""), Contains("output of a circuit is 2"));
   CHECK_THROWS_WITH(circuit_as_cpp({.inputs = 1}, "2x", ""), Contains("name of a circuit is '2x'"));
+  CHECK_THROWS_WITH(circuit_as_verilog({.inputs = 1}, "one", ""),
+                    Contains("is 1 and 0, expected at least one of each"));
+  CHECK_THROWS_WITH(CircuitProgram(Circuit{.inputs = -1}), Contains("inputs of a circuit is -1, expected 0 or more"));
   CHECK_THROWS_WITH(answer({.inputs = 1}, {}), Contains("bits for a circuit is 0, expected 1"));
 }

@@ -3,6 +3,8 @@
 #include "basin/logic/soft_circuit.hpp"
 
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
 
 #include "basin/logic/program.hpp"
 #include "basin/train/optimizer.hpp"
@@ -51,6 +53,9 @@ TEST_CASE("a gate is the mean of its sixteen functions", "[unit][logic]") {
     gate.apply(theta, x.view(), y.view());
     CHECK(y.values[0] == Approx(published[static_cast<std::size_t>(i)]).margin(1e-15));
   }
+  theta.vector()[4] = std::numeric_limits<double>::quiet_NaN();
+  gate.apply(theta, x.view(), y.view());
+  CHECK(std::isnan(y.values[0]));
 }
 
 TEST_CASE("every value is read, and no pair twice", "[unit][logic]") {

@@ -1,4 +1,4 @@
-// A perception of circuits: what it sees, against gates one by one, and its derivatives.
+// A perception of circuits: its derivatives, and the same bits on any number of threads.
 
 #include "basin/nca/perceive_circuits.hpp"
 

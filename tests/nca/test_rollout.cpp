@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "basin/adjoint/unrolled.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/layers/activation.hpp"
@@ -479,4 +480,24 @@ TEST_CASE("a rollout refuses what it cannot make", "[unit][rollout]") {
                     "Rollout: steps is -1, expected 0 or more");
   CHECK_THROWS_WITH(run<Checkpointed>(-2).linearize(theta.span(), z.view(), end.view()),
                     "Rollout: steps is -2, expected 0 or more");
+}
+
+TEST_CASE("steps of an automaton with random masks are those of a rollout", "[unit]") {
+  // Where there is one cell, it does not fire in most steps: nothing moves, and that is no end.
+  using Small = Automaton<Perceive<2, Periodic, Centre, SobelX>, Dense<4, 2>, RandomFire>;
+  Equilibrium<Small, Picard, Unrolled> steps{.stop = {.tolerance = 0, .max_evaluations = 60}};
+  steps.cell.fire = {.rate = 0.05, .seed = 3};
+  const Rollout<Small> rollout{.automaton = steps.cell, .steps = 59};
+  const auto theta = random_parameters<Small>(1, 0.3);
+  for (const Index side : {1, 4}) {
+    const Shape shape{2, {side, side, 1}, 20};
+    State<double> z(shape), wanted(shape);
+    const State<double> start(shape), no_input(shape.with_features(0));
+    const Context context{.step = 7};
+    const Report report = steps.apply(theta.span(), no_input.view(), z.view(), context);
+    CHECK(report.forward.approximated() == 20);
+    (void)rollout.apply(theta.span(), start.view(), wanted.view(), context);
+    CHECK((z.values - wanted.values).norm() <= 1e-12 * wanted.values.norm());
+    CHECK(wanted.values.norm() > 0);
+  }
 }

@@ -17,7 +17,8 @@ namespace basin {
 
 /// Which part of a computation a state is. The default is all of it: the whole batch, from its first sample on.
 struct Context {
-  std::int64_t step = 0;   ///< of a rollout; a solve has one map, so it keeps the step it was given
+  std::int64_t step =
+      0;  ///< of a rollout, or of steps under Unrolled; a solve has one map, so it keeps the step it was given
   std::uint64_t draw = 0;  ///< which random masks: another number (of the training iteration, say), other masks
   Index first_sample = 0;  ///< number, in its batch, of the state's first sample; the others follow it
   /// If not null, sample i of the state has number samples[i] instead: of a solve from which some have left. The list
@@ -71,8 +72,8 @@ struct Context {
 }
 
 /// Whether a map asks for context.step, so that it is another map at each step: it has no fixed point, and what solves
-/// does not take it. A layer says so by `static constexpr bool changes_with_step = true`, a container by that of what
-/// it contains.
+/// does not take it, but for steps (Unrolled). A layer says so by `static constexpr bool changes_with_step = true`, a
+/// container by that of what it contains.
 template <class L>
 inline constexpr bool changes_with_step = [] {
   if constexpr (requires { L::changes_with_step; }) {

@@ -59,9 +59,9 @@ class Arena {
 
   /// One more block.
   void add(std::size_t size) {
-    blocks_.emplace_back();  // the list grows first: who has that much memory to the byte counts on it
-    blocks_.back().memory.reset(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment})));
-    blocks_.back().size = size;
+    blocks_.reserve(blocks_.size() + 1);  // the list grows first: who has that much memory to the byte counts on it
+    Memory memory(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment})));
+    blocks_.push_back({std::move(memory), size});
     mark_unused(blocks_.back().memory.get(), size);
   }
 

@@ -59,7 +59,7 @@ struct Equilibrium {
   /// are to be told apart, set absolute_tolerance. Under Unrolled there are no retries, as with max_retries = 0: a step
   /// made shorter is none that it differentiates; and with both tolerances 0 it makes all max_evaluations, whatever the
   /// residual does, returns the last state, and reports `approximated`; step k is context.step + k for a cell that is
-  /// another map at each step, of noise or random masks, and such cells take nothing else.
+  /// another map at each step, of noise or random masks, and such cells take nothing else. What is not finite ends it.
   Stop stop{};
   Adjoint adjoint{};
   /// States of the whole batch where apply and linearize begin, by number of sample; nothing: all begin at zero. A
@@ -124,6 +124,7 @@ struct Equilibrium {
     const Prepared<S> prepared = prepare<S>(theta);
     Solution<S> solution =
         basin::solve(Map<S>(*this, theta, prepared, u, context), z0, solver, stop_here(), observers...);
+    tell_steps(solution.samples);
     mark_failures(solution.value.view(), std::span<const SampleResult>(solution.samples));
     return solution;
   }
@@ -212,10 +213,7 @@ struct Equilibrium {
     }
     Stop here = stop;
     if (unrolled) here.max_retries = 0;
-    if (takes_all_steps()) {
-      here.returns_last = true;
-      here.stall_window = 0;
-    }
+    if (takes_all_steps()) here.returns_last = true;
     return here;
   }
 

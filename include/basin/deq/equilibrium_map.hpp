@@ -22,6 +22,7 @@ class Equilibrium<C, Solver, Adjoint>::Map {
         prepared_(prepared),
         u_(u),
         context_(context),
+        at_end_(model.at_end(context)),
         inside_(inside),
         logs_(context.log != nullptr) {
     context_.log = nullptr;  // not for the solves of each evaluation
@@ -33,7 +34,7 @@ class Equilibrium<C, Solver, Adjoint>::Map {
     if (!logs_ || inside_->report.forward.results() == 0) return;
     Scratch scratch;
     SolveLog log;
-    Context context = context_;
+    Context context = at_end_;
     context.log = &log;
     note(detail::apply_with<C, S>(cell_, theta_, &prepared_, context, z, u_, scratch.state<S>(z.shape())));
     inside_->take(log);
@@ -114,7 +115,7 @@ class Equilibrium<C, Solver, Adjoint>::Map {
   std::span<const S, param_count> theta_;
   const Prepared<S>& prepared_;
   View<const S> u_;
-  Context context_;
+  Context context_, at_end_;
   Inside* inside_;
   bool logs_;
 };

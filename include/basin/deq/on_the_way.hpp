@@ -17,6 +17,9 @@ namespace basin {
 template <class E>
 struct OnTheWay {
   using C = decltype(E::cell);
+  static_assert(
+      !E::changes_with_step,
+      "OnTheWay: the cell is another map at each step, so that no state of it is on the way to an equilibrium");
   static constexpr int in_features = E::in_features, out_features = E::out_features;
   static constexpr std::size_t param_count = E::param_count;
 

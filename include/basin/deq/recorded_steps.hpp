@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <span>
 #include <variant>
@@ -52,13 +53,15 @@ class RecordedSteps {
       const std::size_t number = count++;
       const auto step = static_cast<std::int64_t>(number);
       S* const kept = note(number, at);
-      if (!keeps_linearizations_) return evaluate_at<S>(map, at, out, samples, step);
+      if (!keeps_linearizations_) return evaluate<S>(map, at, out, samples, step);
       const View<S> value(values_[places_.back().place(number)], z.shape());
       linears_.back().push_back(linearize(View<const S>(kept, z.shape()), value, step));
       out.vector() = value.vector();
     };
     basin::solve_tile(noting, z, solver, stop, result);
-    const auto is_z = [&](const S* state) { return std::equal(state, state + z.size(), z.data()); };
+    const auto is_z = [&](const S* state) {  // a copy, NaN or not
+      return std::memcmp(state, z.data(), static_cast<std::size_t>(z.size()) * sizeof(S)) == 0;
+    };
     if (!is_z(latest.data())) {
       if (ring_ == 0 && every_ == 0 && !thins_) {
         for (; count > 1 && !is_z(states_[states_.size() - 1]); --count) drop_last();

@@ -34,6 +34,7 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <cstdint>
 #include <limits>
 #include <span>
 
@@ -50,10 +51,15 @@ concept LinearizableMap = requires(const Map& f, View<const S> z, View<S> out, s
 
 namespace detail {
 
-/// f as the caller wrote it: of (z, out), or of (z, out, sample numbers).
+/// f as the caller wrote it: of (z, out), or of (z, out, sample numbers). A map may be another one at each step, where
+/// steps are all that it is asked for: of (z, out, sample numbers, step). All samples of a tile are at the same step,
+/// as they are under Picard iteration without retries.
 template <class S, class Map>
-void evaluate(const Map& f, View<const S> z, View<S> out, std::span<const Index> samples) {
-  if constexpr (std::invocable<const Map&, View<const S>, View<S>, std::span<const Index>>) {
+void evaluate(const Map& f, View<const S> z, View<S> out, std::span<const Index> samples,
+              [[maybe_unused]] std::int64_t step = 0) {
+  if constexpr (std::invocable<const Map&, View<const S>, View<S>, std::span<const Index>, std::int64_t>) {
+    f(z, out, samples, step);
+  } else if constexpr (std::invocable<const Map&, View<const S>, View<S>, std::span<const Index>>) {
     static_cast<void>(f(z, out, samples));
   } else if constexpr (std::invocable<const Map&, View<const S>, View<S>>) {
     static_cast<void>(f(z, out));

@@ -150,19 +150,6 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
   }
 }
 
-/// f at the iterates of some samples. A map may be another one at each step, where that is all it is asked for: it is
-/// called as f(z, out, samples, step), and all samples of a tile are at the same step, as they are under Picard
-/// iteration without retries.
-template <class S, class Map>
-void evaluate_at(const Map& f, View<const S> z, View<S> out, std::span<const Index> samples,
-                 [[maybe_unused]] std::int64_t step) {
-  if constexpr (std::invocable<const Map&, View<const S>, View<S>, std::span<const Index>, std::int64_t>) {
-    f(z, out, samples, step);
-  } else {
-    evaluate<S>(f, z, out, samples);
-  }
-}
-
 template <class S, class Map, class Method, class... Observers>
 void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, std::span<SampleResult> results,
               const double* reference, Index first_sample, Observers&... observers) {
@@ -187,8 +174,8 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
 
   std::int64_t step = 0;
   for (Index active = samples; active > 0; ++step) {
-    evaluate_at<S>(f, current.samples(0, active), value.samples(0, active),
-                   std::span<const Index>(numbers, static_cast<std::size_t>(active)), step);
+    evaluate<S>(f, current.samples(0, active), value.samples(0, active),
+                std::span<const Index>(numbers, static_cast<std::size_t>(active)), step);
     Index slot = 0, kept = active;  // slots [0, slot) are done with and stay; [kept, active) have left
     while (slot < kept) {
       Solving<S, Memory>& s = tile[slot];

@@ -15,7 +15,8 @@
 // - A residual that rounding swallowed. f(z) - z is known to about epsilon F. R counts as no less where nothing above
 //   that has been measured so far, and as no less than 4 epsilon F where F exceeds 10 s. Whoever starts at a fixed
 //   point and asks for less than epsilon F is told that the sample stalled: 1e17 + 1 = 1e17 looks the same. But where
-//   both tolerances are 0, f(z) = z to the last bit is what is asked for, and the start may be it.
+//   both tolerances are 0, f(z) = z to the last bit is what is asked for, and the start may be it (with returns_last:
+//   so many steps).
 
 #include <algorithm>
 #include <cmath>
@@ -70,7 +71,7 @@ struct Stop {
   /// A sample that does not converge ends with the last state that was evaluated, not with the one of the lowest
   /// residual: for who wants so many steps, which may well lead away from where they began, and no equilibrium. With
   /// retries (max_retries) the last is the last where f was finite. With both tolerances 0 no state counts as
-  /// converged: all max_evaluations are made.
+  /// converged, stalled or diverged: all max_evaluations are made, unless f is not finite.
   bool returns_last = false;
 
   [[nodiscard]] double absolute() const { return absolute_tolerance.value_or(1e-3 * tolerance); }
@@ -221,6 +222,10 @@ class Watch {
 
   /// True if the sample ends after a look that did not find it converged; then `status` says how.
   [[nodiscard]] bool ends(const Stop& stop, Status& status) const {
+    if (stop.asks_for_steps()) {
+      status = Status::max_iterations;
+      return evaluations_ >= stop.max_evaluations;
+    }
     if (looks_lost_ >= patience || looks_hidden_ >= patience) {
       status = Status::diverged;
     } else if (stop.stall_window > 0 && (still_ || (looks_since_mark_ >= stop.stall_window && flat_))) {

@@ -26,7 +26,7 @@ namespace detail {
 /// Streams of random numbers that no other use has (core/random.hpp), one for each step.
 inline constexpr std::uint64_t noise_layer_streams = std::uint64_t{1} << 58;
 
-/// Four standard normal numbers of 32 bits each (Box and Muller 1958): none beyond 6.7.
+/// Four standard normal numbers of 32 bits each (Box and Muller 1958): none beyond 6.8.
 template <class S>
 [[nodiscard]] std::array<S, 4> four_normals(const PhiloxCounter& words) {
   std::array<S, 4> made;

@@ -162,13 +162,13 @@ struct NotLinear {
 }  // namespace detail
 
 /// The weights of a trained Dense or Conv, out of its theta; constexpr, if theta is. Throws std::invalid_argument
-/// unless range.low <= 0 <= range.high, and they differ.
+/// unless range.low <= 0 <= range.high, they are 1e-30 to 1e30 apart, and all weights are finite.
 template <class L, class S>
 [[nodiscard]] constexpr auto quantized_weights(std::span<const S, L::param_count> theta, const Range& range) {
   detail::QuantizedWeightsOf<L> out;
-  if (!(range.low <= 0 && range.high >= 0 && range.low < range.high && range.high - range.low < 1e30f)) {
+  if (!(range.low <= 0 && range.high >= 0 && range.high - range.low >= 1e-30f && range.high - range.low < 1e30f)) {
     check(false, "range of what is quantized", std::to_string(range.low) + " to " + std::to_string(range.high),
-          "finite bounds with zero between them that differ");
+          "bounds with zero between them that are 1e-30 to 1e30 apart");
   }
   constexpr auto outputs = static_cast<std::size_t>(L::out_features);
   out.step = (range.high - range.low) / 255;
@@ -177,6 +177,11 @@ template <class L, class S>
     S largest = 0;
     for (std::size_t i = o; i < L::weight_count; i += outputs) largest = std::max({largest, theta[i], -theta[i]});
     const S step = largest / 127;
+    S finite = 0;  // 0 times each: NaN if one is not finite
+    for (std::size_t i = o; i < L::weight_count; i += outputs) finite += 0 * theta[i];
+    if (!(finite == 0)) {
+      check(false, "weights of output " + std::to_string(o) + " that are quantized", "not finite", "finite numbers");
+    }
     for (std::size_t i = o; i < L::weight_count; i += outputs) {
       out.values[i] = static_cast<std::int8_t>(step > 0 ? detail::nearest(theta[i] / step) : 0);
     }

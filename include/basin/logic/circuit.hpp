@@ -33,6 +33,7 @@ struct Circuit {
   /// Throws std::invalid_argument unless each gate has one of the sixteen functions and reads values before it, and the
   /// outputs are values.
   void check_numbers() const {
+    check(inputs >= 0, "inputs of a circuit", inputs, "0 or more");
     for (int g = 0; g < static_cast<int>(gates.size()); ++g) {
       const Gate& gate = gates[static_cast<std::size_t>(g)];
       const auto name = [&] { return " of gate " + std::to_string(g); };

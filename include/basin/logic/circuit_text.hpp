@@ -74,7 +74,8 @@ inline std::string commented(const std::string& text) {
 
 }  // namespace detail
 
-/// Throws std::invalid_argument unless it is a name in C++ and in Verilog.
+/// Throws std::invalid_argument unless it is made as a name in C++ and in Verilog is; words that the languages keep for
+/// themselves are not looked for.
 inline void check_circuit_name(const std::string& name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   const auto part = [&](char c) { return letter(c) || (c >= '0' && c <= '9'); };
@@ -99,6 +100,8 @@ inline void check_circuit_name(const std::string& name) {
                                                     const std::string& about) {
   check_circuit_name(name);
   circuit.check_numbers();
+  check(circuit.inputs > 0 && !circuit.outputs.empty(), "inputs and outputs of a circuit for Verilog",
+        std::to_string(circuit.inputs) + " and " + std::to_string(circuit.outputs.size()), "at least one of each");
   const auto bits = [](std::size_t count) { return "[" + std::to_string(count - 1) + ":0]"; };
   return detail::commented(about) + "module " + name + "(input wire " + bits(static_cast<std::size_t>(circuit.inputs)) +
          " x, output wire " + bits(circuit.outputs.size()) + " y);\n" +

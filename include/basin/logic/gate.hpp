@@ -89,7 +89,8 @@ struct SoftGates {
       const ConstSixteen l(logits);
       Sixteen w(weights);
       w = (l - l.maxCoeff()).exp();
-      w = (w > S(1e-30)).select(w, S(0));  // some exponentials never reach zero, and zero is a hard gate's
+      if (!(l == l).all()) w.setConstant(l.sum());  // NaN: a comparison below would make it 0
+      w = (w < S(1e-30)).select(S(0), w);           // some exponentials never reach zero, and zero is a hard gate's
       w *= S(1) / w.sum();
       S corner[4] = {0, 0, 0, 0};  // 00, 01, 10, 11
       for (int i = 0; i < gate_functions; ++i) {

@@ -159,6 +159,7 @@ class LogicAutomaton {
   constexpr std::int32_t box = 9;
   const auto features = static_cast<std::int32_t>(circuit.outputs.size());
   circuit.check_numbers();
+  check(features > 0, "outputs of an automaton's circuit", features, "1 or more");
   check(circuit.inputs == box * features, "inputs of an automaton's circuit", circuit.inputs,
         "nine for each of its " + std::to_string(features) + " outputs");
   check(visible >= 0 && visible <= features, "visible features", visible, "0 to " + std::to_string(features));
