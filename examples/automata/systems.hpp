@@ -123,16 +123,19 @@ namespace detail {
   chosen.fills = true;
   const bool particles = chosen.family == Family::particles, path = chosen.family == Family::path;
   const std::string of_rule = " of rule " + chosen.rule;
-  basin::check(settings.save.empty(), "--save", settings.save, "none: an RLE file holds cells of two states");
+  basin::examples::check_option(settings.save.empty(), "--save", settings.save,
+                                "none: an RLE file holds cells of two states");
   const bool grid = chosen.family == Family::expanded || chosen.family == Family::flow;
-  basin::check(settings.boundary == "periodic" || (grid && settings.boundary == "zero"), "--boundary" + of_rule,
-               settings.boundary, grid ? "periodic or zero" : "periodic, the default, which has no part in it");
+  basin::examples::check_option(settings.boundary == "periodic" || (grid && settings.boundary == "zero"),
+                                "--boundary" + of_rule, settings.boundary,
+                                grid ? "periodic or zero" : "periodic, the default, which has no part in it");
   chosen.pattern = path ? "maze" : particles ? "swarm" : chosen.family == Family::flow ? "lump" : "tessellatium";
-  basin::check(settings.pattern.empty() || settings.pattern == chosen.pattern, "--pattern" + of_rule, settings.pattern,
-               chosen.pattern);
+  basin::examples::check_option(settings.pattern.empty() || settings.pattern == chosen.pattern, "--pattern" + of_rule,
+                                settings.pattern, chosen.pattern);
   chosen.size = settings.size > 0 ? settings.size : path ? 41 : particles ? 200 : 128;
   const Index least = path ? 5 : particles ? 1 : 24;
-  basin::check(chosen.size >= least, "--size" + of_rule, chosen.size, std::to_string(least) + " or more");
+  basin::examples::check_option(chosen.size >= least, "--size" + of_rule, chosen.size,
+                                std::to_string(least) + " or more");
   const double size = static_cast<double>(chosen.size), cells = particles ? size : size * size;
   basin::examples::check_memory("--size " + std::to_string(chosen.size),
                                 cells * (300 + 6.0 * settings.scale * settings.scale));

@@ -63,9 +63,11 @@ TEST_CASE("flow lenia: mass is kept to rounding, on a torus and between walls", 
   const auto [worst, least] = drift(torus, theta, matter<double>(shape, 1), 60);
   CHECK(worst < 60 * 1e-15);
   CHECK(least == 0);
-  const FlowLenia<2, 3, Zero> box(three_kernels(), {.time_step = 0.5});
   const auto in_box = lenia_parameters<FlowLenia<2, 3, Zero>, double>(three_kernels());
-  CHECK(drift(box, in_box, matter<double>(shape, 2), 60).first < 60 * 1e-15);
+  for (const double half_side : {0.65, 2.75}) {  // the largest that can be moved away from a wall
+    const FlowLenia<2, 3, Zero> box(three_kernels(), {.time_step = 0.5, .half_side = half_side});
+    CHECK(drift(box, in_box, matter<double>(shape, 2), 60).first < 60 * 1e-15);
+  }
   const auto single = drift(torus, theta.cast<float>(), matter<float>(shape, 1), 60);
   CHECK(single.first < 60 * 4e-7);
   CHECK(single.second == 0);
@@ -178,13 +180,16 @@ TEST_CASE("flow lenia: the same bits on one thread and two, and a sample gets wh
 
 TEST_CASE("flow lenia: what is wrong is refused, and NaN does not hide", "[unit]") {
   using Flow = FlowLenia<2, 3, Zero>;
-  CHECK_THROWS_WITH(Flow(three_kernels(), {.time_step = 0}), "FlowLenia: time step is 0, expected above 0");
+  CHECK_THROWS_WITH(Flow(three_kernels(), {.time_step = 0}), "FlowLenia: time step is 0, expected above 0 and finite");
   CHECK_THROWS_WITH(Flow(three_kernels(), {.critical_mass = 0}), "FlowLenia: critical mass is 0, expected above 0");
   CHECK_THROWS_WITH(Flow(three_kernels(), {.exponent = 0.5}), "FlowLenia: exponent is 0.5, expected 1 or more");
   const Shape u{0, {6, 7, 1}, 1};
   CHECK_THROWS_WITH(Flow(three_kernels(), {.half_side = 6}).state_shape(u),
                     "FlowLenia: half side of the square of mass is 6, expected above 0, and at most the reach, 5");
-  CHECK_THROWS_WITH(Flow(three_kernels(), {.half_side = 3.5}).state_shape(u),
+  CHECK_THROWS_WITH(Flow(three_kernels(), {.half_side = 3}).state_shape(u),
+                    "FlowLenia: half side of the square of mass between walls is 3, expected at most half of the "
+                    "reach, 5, and a quarter");
+  CHECK_THROWS_WITH(Flow(three_kernels(), {.half_side = 3.5, .reach = 7}).state_shape(u),
                     "FlowLenia: extent of an axis of space is 6, expected room for a square of mass between walls");
   const Flow flow(three_kernels());
   const auto theta = lenia_parameters<Flow, double>(three_kernels());

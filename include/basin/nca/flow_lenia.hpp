@@ -54,7 +54,9 @@ class FlowLenia {
 
   /// Throws std::invalid_argument for options out of range and kernels that expanded_lenia refuses.
   explicit FlowLenia(const std::vector<LeniaKernel>& kernels, const FlowOptions& options = {}) : options_(options) {
-    check(options.time_step > 0, "FlowLenia: time step", options.time_step, "above 0");
+    check(options.time_step > 0 && std::isfinite(options.time_step), "FlowLenia: time step", options.time_step,
+          "above 0 and finite");
+    check(std::isfinite(options.gradient_scale), "FlowLenia: scale of gradients", options.gradient_scale, "finite");
     check(options.critical_mass > 0, "FlowLenia: critical mass", options.critical_mass, "above 0");
     check(options.exponent >= 1, "FlowLenia: exponent", options.exponent, "1 or more");
     affinity_.rule.targets = lenia_targets<K>(kernels);

@@ -32,7 +32,7 @@ namespace basin {
 enum PathFeature : int {
   path_open,      ///< not a wall
   path_start,     ///< open as well; one cell of a sample
-  path_goal,      ///< open as well; one cell of a sample
+  path_goal,      ///< open as well; one cell of a sample, or several: the nearest
   path_to_west,   ///< flooded, and the way to the goal leads to x - 1
   path_to_east,   ///< x + 1
   path_to_north,  ///< y - 1

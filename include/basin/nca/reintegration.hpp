@@ -46,6 +46,11 @@ struct Reintegration {
       check(false, "FlowLenia: half side of the square of mass", half_side,
             "above 0, and at most the reach, " + std::to_string(reach));
     }
+    // At a wall a square is moved inwards by up to s - 1/2, and from there no further than the reach allows.
+    if (walls && 2 * half_side > static_cast<double>(reach) + 0.5) {
+      check(false, "FlowLenia: half side of the square of mass between walls", half_side,
+            "at most half of the reach, " + std::to_string(reach) + ", and a quarter");
+    }
     for (std::size_t axis = 0; axis < 2; ++axis) {
       check(!walls || 2 * half_side <= static_cast<double>(z.space[axis]), "FlowLenia: extent of an axis of space",
             z.space[axis], "room for a square of mass between walls");
