@@ -25,9 +25,27 @@ inline int worthwhile_threads(const Chosen& chosen) {
   return chosen.size * chosen.size * dear < Index{512} * 512 ? 1 : 0;
 }
 
+/// Options of some rules alone are not given with others.
+inline void check_used(const Settings& settings, const Chosen& chosen) {
+  const Settings usual;
+  const auto of = [&](bool used, const std::string& name, const auto& value, const auto& as_usual) {
+    basin::examples::check_option(used || value == as_usual, "--" + name + " with rule " + chosen.rule, value,
+                                  "none: it has no part in this rule");
+  };
+  const bool lenia = chosen.family == Family::lenia, path = chosen.family == Family::path;
+  of(lenia, "radius", settings.radius, usual.radius);
+  of(lenia, "time", settings.time, usual.time);
+  of(lenia, "centre", settings.centre, usual.centre);
+  of(lenia, "width", settings.width, usual.width);
+  of(path, "loops", settings.loops, usual.loops);
+  of(path, "mazes", settings.mazes, usual.mazes);
+  of(chosen.family == Family::particles, "total", settings.total, usual.total);
+}
+
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   const Chosen chosen = choose(settings);
+  check_used(settings, chosen);
   basin::set_threads(settings.threads > 0 ? settings.threads : worthwhile_threads(chosen));
   basin::examples::prepare_outputs(settings.out, {"metrics.json", "automata.png", "automata.gif", "population.png"});
   if (!settings.save.empty()) basin::check_writable(settings.save);

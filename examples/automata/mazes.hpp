@@ -5,21 +5,22 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "../deq_mazes/maze.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/io/json.hpp"
+#include "basin/io/progress.hpp"
+#include "basin/io/stop_signals.hpp"
 #include "basin/nca/path_finding.hpp"
 #include "chosen.hpp"
+#include "maze_states.hpp"
 #include "settings.hpp"
 
 namespace automata {
-
-using deq_mazes::Maze;
 
 /// The maze of the film.
 [[nodiscard]] inline Maze film_maze(const Settings& settings, Index size) {
@@ -30,31 +31,6 @@ using deq_mazes::Maze;
     if (maze.path_length() > best.path_length()) best = std::move(maze);
   }
   return best;
-}
-
-/// The last step that changes anything: the wave has reached all cells, and the path the goal.
-[[nodiscard]] inline Index last_change(const Maze& maze) {
-  Index farthest = 0;
-  const std::vector<Index> steps = maze.distances(maze.goal());
-  for (Index p = 0; p < maze.pixels(); ++p) {
-    if (maze.open(p)) farthest = std::max(farthest, steps[static_cast<std::size_t>(p)]);
-  }
-  return std::max(farthest, 2 * maze.path_length() + 1);
-}
-
-/// Mazes of one size.
-[[nodiscard]] inline State<float> states_of(const std::vector<Maze>& mazes) {
-  const Index size = mazes.front().size();
-  State<float> z(basin::Shape{basin::path_features, {size, size, 1}, std::ssize(mazes)});
-  float* cell = z.values.data();
-  for (const Maze& maze : mazes) {
-    for (Index p = 0; p < maze.pixels(); ++p, cell += basin::path_features) {
-      cell[basin::path_open] = maze.open(p) ? 1.0f : 0.0f;
-      cell[basin::path_start] = p == maze.start() ? 1.0f : 0.0f;
-      cell[basin::path_goal] = p == maze.goal() ? 1.0f : 0.0f;
-    }
-  }
-  return z;
 }
 
 /// Whether the cells found lead from start to goal, each beside the last, in as few steps as there are.
@@ -74,8 +50,11 @@ using deq_mazes::Maze;
   return at == maze.goal() && steps == maze.path_length() && on_path == steps + 1;
 }
 
-/// What --mazes asks for: perfect mazes and such with loops, of four sizes, solved to their fixed points.
-[[nodiscard]] inline basin::OrderedJson solve_mazes(const Settings& settings, Index largest) {
+/// What --mazes asks for: perfect mazes and such with loops, of four sizes, solved to their fixed points. A signal, or
+/// a closed pipe, ends it with the counts so far: then `signal` is its number, and otherwise 0.
+[[nodiscard]] inline basin::OrderedJson solve_mazes(const Settings& settings, Index largest, int& signal) {
+  const basin::StopSignals signals;
+  basin::Progress progress;
   using Solved = basin::Equilibrium<basin::PathFinder, basin::Picard>;
   Solved layer;
   layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = 1 << 24, .stall_window = 0};
@@ -85,17 +64,19 @@ using deq_mazes::Maze;
   const std::array<Index, 4> sizes{9, 15, 21, largest};
   constexpr std::array<double, 3> loops{0, 0.1, 1};
   constexpr Index kinds_count = std::ssize(sizes) * std::ssize(loops), at_once = 16;
-  for (Index k = 0; k < kinds_count; ++k) {
+  const auto wanted_to_end = [&] { return signals.received() != 0 || progress.closed(); };
+  for (Index k = 0; k < kinds_count && !wanted_to_end(); ++k) {
     const deq_mazes::Kind kind{.size = sizes[static_cast<std::size_t>(k / std::ssize(loops))],
                                .loops = loops[static_cast<std::size_t>(k % std::ssize(loops))]};
-    Index right = 0, count = settings.mazes * (k + 1) / kinds_count - settings.mazes * k / kinds_count;
-    for (Index first = 0; first < count; first += at_once) {
+    const Index count = settings.mazes * (k + 1) / kinds_count - settings.mazes * k / kinds_count;
+    Index right = 0, seen = 0;
+    for (Index first = 0; first < count && !wanted_to_end(); first += at_once) {
       std::vector<Maze> mazes;
       for (Index i = first; i < std::min(count, first + at_once); ++i) {
         mazes.push_back(deq_mazes::random_maze(kind, {settings.seed, static_cast<std::uint64_t>((k << 32) + i + 100)}));
         longest = std::max(longest, mazes.back().path_length());
       }
-      const State<float> start = states_of(mazes);
+      const State<float> start = states_of<float>(mazes);
       const basin::View<const float> none(nullptr, start.shape.with_features(0));
       const auto solution = layer.solve<float>(theta.span(), none, start.view());
       for (std::size_t i = 0; i < mazes.size(); ++i) {
@@ -103,11 +84,16 @@ using deq_mazes::Maze;
         const Index n = static_cast<Index>(i);
         right += settled && is_shortest(mazes[i], solution.value.view().sample(n).data()) ? 1 : 0;
       }
+      seen += std::ssize(mazes);
+      if (progress.due(made + seen == settings.mazes))
+        progress.show("maze " + std::to_string(made + seen) + "/" + std::to_string(settings.mazes));
     }
-    kinds.push_back({{"size", kind.size}, {"loops", kind.loops}, {"mazes", count}, {"solved", right}});
+    kinds.push_back({{"size", kind.size}, {"loops", kind.loops}, {"mazes", seen}, {"solved", right}});
     solved += right;
-    made += count;
+    made += seen;
   }
+  progress.end();
+  signal = made == settings.mazes ? 0 : signals.received() != 0 ? signals.received() : SIGPIPE;
   std::printf("%td of %td mazes of %td to %td pixels solved by a shortest way, of up to %td steps\n", solved, made,
               *std::min_element(sizes.begin(), sizes.end()), *std::max_element(sizes.begin(), sizes.end()), longest);
   return {{"mazes", made}, {"solved", solved}, {"longest_way", longest}, {"kinds", kinds}};

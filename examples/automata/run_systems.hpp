@@ -228,13 +228,17 @@ struct MazePicture {
   const Counts counts =
       film_system(settings, chosen, course, basin::PathFinder{}, theta.span(), z, {0.0f, 1.0f}, measure, picture);
   basin::OrderedJson more;
+  int signal = 0;
   if (!course.stopped()) {
     more = {{"parameters", basin::PathFinder::param_count},
             {"way", maze.path_length()},
             {"solved_it", is_shortest(maze, z.values.data())}};
-    if (settings.mazes > 0) more["proof"] = solve_mazes(settings, chosen.size);
+    if (settings.mazes > 0) more["proof"] = solve_mazes(settings, chosen.size, signal);
   }
-  return write_counts(settings, chosen, counts, course, z.shape.cells(), more);
+  const int status = write_counts(settings, chosen, counts, course, z.shape.cells(), more);
+  if (signal == 0) return status;
+  if (signal != SIGPIPE) std::printf("stopped by %s\n", basin::signal_name(signal).c_str());
+  return 128 + signal;
 }
 
 }  // namespace automata

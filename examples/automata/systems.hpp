@@ -143,7 +143,7 @@ namespace detail {
   switch (chosen.family) {
     case Family::path: {
       const Maze maze = film_maze(settings, chosen.size);
-      chosen.start = states_of({maze});
+      chosen.start = states_of<float>({maze});
       chosen.steps = last_change(maze) + 1;  // one more, which changes nothing
       chosen.quantity.label = "cells that know their way, and those of the path";
       break;

@@ -110,6 +110,9 @@ case $line in
   *) fail "a run that was stopped does not say how to go on: $line" ;;
 esac
 
+refused '--radius with rule flow-lenia is 5, expected none' --rule flow-lenia --radius 5
+refused '--mazes with rule 30 is 3, expected none' --rule 30 --mazes 3
+refused '--total with rule path is ' --rule path --total
 refused 'number of an elementary rule is 256' --rule 256
 refused "Life-like rule is 'B9/S23'" --rule B9/S23
 refused 'empty plane is 1' --rule B0/S8 --boundary unbounded

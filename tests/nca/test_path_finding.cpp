@@ -5,33 +5,19 @@
 #include <numeric>
 #include <vector>
 
-#include "../../examples/deq_mazes/maze.hpp"
+#include "../../examples/automata/maze_states.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "support/layer_checks.hpp"
 
 using namespace basin;
 using namespace basin::test;
+using automata::last_change;
+using automata::states_of;
 using deq_mazes::Maze;
 
 namespace {
 
 static_assert(Cell<PathFinder> && PathFinder::param_count == 419);
-
-/// Mazes of one size as states.
-template <class S>
-State<S> states_of(const std::vector<Maze>& mazes) {
-  const Index size = mazes.front().size();
-  State<S> z(Shape{path_features, {size, size, 1}, std::ssize(mazes)});
-  S* cell = z.values.data();
-  for (const Maze& maze : mazes) {
-    for (Index p = 0; p < maze.pixels(); ++p, cell += path_features) {
-      cell[path_open] = maze.open(p) ? S(1) : S(0);
-      cell[path_start] = p == maze.start() ? S(1) : S(0);
-      cell[path_goal] = p == maze.goal() ? S(1) : S(0);
-    }
-  }
-  return z;
-}
 
 /// What is wrong with an answer to a maze; empty if nothing is: the path is one of the shortest, and all that is open
 /// points to a neighbour that is nearer to the goal.
@@ -56,16 +42,6 @@ std::string fault(const Maze& maze, const S* cells) {
     if (!maze.on_path(p)) return "a cell beside all shortest ways";
   }
   return on_path == maze.path_length() + 1 ? "" : "a path of another length";
-}
-
-/// The steps after which a maze stands still.
-Index last_change(const Maze& maze) {
-  Index farthest = 0;
-  const std::vector<Index> steps = maze.distances(maze.goal());
-  for (Index p = 0; p < maze.pixels(); ++p) {
-    if (maze.open(p)) farthest = std::max(farthest, steps[static_cast<std::size_t>(p)]);
-  }
-  return std::max(farthest, 2 * maze.path_length() + 1);
 }
 
 using Solved = Equilibrium<PathFinder, Picard>;

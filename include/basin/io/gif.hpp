@@ -80,6 +80,7 @@ class GifWriter {
   /// Replaces the file by the animation. Throws std::invalid_argument if it has no frame, FileError if the file cannot
   /// be written; then what was at the path is as it was, and finish() may be called again.
   void finish() {
+    check(file_ != nullptr || frames_ > 0, "animation", "given up", "one whose frames could all be added");
     check(frames_ > 0, "number of frames of an animation", frames_, "1 or more");
     if (file_ != nullptr) {
       output_.bytes.reserve(output_.bytes.size() + 1);  // the byte that ends a file: giflib leaks if it has no room
