@@ -19,8 +19,8 @@ class JsonScanner {
  public:
   JsonScanner(std::string_view text, const std::string& path) : text_(text), path_(path) {}
 
-  /// Throws FileError unless the text is one value, without a key twice in one object, and with at most max_depth
-  /// objects and arrays inside of one another. What was checked can be read by the other members.
+  /// Throws FileError unless the text is one value, without a key twice in one object, and no value in it is inside of
+  /// more than max_depth others. What was checked can be read by the other members.
   static void check(std::string_view text, const std::string& path, std::size_t max_depth) {
     JsonScanner scan(text, path);
     scan.value(0, max_depth);
