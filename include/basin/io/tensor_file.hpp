@@ -50,7 +50,7 @@ struct TensorFile {
   std::map<std::string, std::string> metadata{};
 };
 
-/// How long a header may be, unless told otherwise: 4 MiB, some 40,000 tensors. What is read of it takes up to 40 times
+/// How long a header may be, unless told otherwise: 4 MiB, some 40,000 tensors. What is read of it takes up to 20 times
 /// that. (The format allows 100 MB.)
 inline constexpr std::uint64_t default_max_tensor_header_bytes = std::uint64_t{4} << 20;
 
