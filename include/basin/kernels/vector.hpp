@@ -34,6 +34,7 @@ struct VectorOf {
 
 }  // namespace micro
 
+/// A short vector of so many numbers, by the compilers' vector extension.
 template <class S, int lanes>
 using Lanes = typename micro::VectorOf<S, lanes>::type;
 

@@ -32,6 +32,7 @@ namespace basin {
   return order;
 }
 
+/// Which batches there are, and in which order.
 struct BatchOptions {
   Index samples = 0;  ///< at least `batch`
   Index batch = 1;    ///< samples of one batch, at least 1
