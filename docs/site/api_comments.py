@@ -92,6 +92,7 @@ TOKEN = re.compile(r"""
 def escaped(text):
     text = re.sub(r"([\\@#%])", r"\\\1", text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    text = text.replace("&gt;::", "&gt;\\::")
     return re.sub(r"`([^`]*)`", r"<tt>\1</tt>", text)
 
 
@@ -225,7 +226,7 @@ class Reader:
                 newlines = 0
                 self.at += 1
             elif kind == "directive":
-                comment, previous = [], None
+                previous = None
                 self.at += 1
             elif text == "}":
                 self.at += 1

@@ -121,6 +121,7 @@ struct SpectralNorm {
 struct OutputNorms {
   static constexpr std::size_t lengths(int outputs) { return static_cast<std::size_t>(outputs); }
 
+  /// Directions v, lengths g and the norms of v, which the gradient needs.
   struct Kept {
     std::vector<double> v{}, g{}, norms{};
 

@@ -10,6 +10,7 @@
 
 namespace basin::kernels {
 
+// The size and the number of vector registers of the processor that is compiled for.
 #if defined(__AVX512F__)
 inline constexpr int register_bytes = 64;
 inline constexpr int register_count = 32;
