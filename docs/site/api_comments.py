@@ -226,7 +226,7 @@ class Reader:
                 newlines = 0
                 self.at += 1
             elif kind == "directive":
-                previous = None
+                previous, newlines = None, 0
                 self.at += 1
             elif text == "}":
                 self.at += 1
