@@ -25,7 +25,10 @@ struct Sudoku {
   std::array<int, deq_sudoku::places> given{}, answer{};
   std::array<float, candidates> shares{};
 
-  Sudoku() { settling.cell.layers.layer<0>().inner.sets = deq_sudoku::sets(); }
+  Sudoku() {
+    settling.cell.layers.layer<0>().inner.sets = deq_sudoku::sets();
+    settling.begin(deq_sudoku::candidates(1, 1));
+  }
 
   [[nodiscard]] deq_sudoku::Puzzle puzzle() const {
     deq_sudoku::Puzzle of;

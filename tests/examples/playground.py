@@ -22,7 +22,7 @@ import urllib.request
 
 SKIPPED = 77
 UP, DOWN = "\ue013", "\ue015"
-SCENES = ("grow", "digits", "life")
+SCENES = ("grow", "digits", "maze", "sudoku", "network", "life")
 THREE = [(0.33, 0.28), (0.42, 0.2), (0.54, 0.19), (0.63, 0.26), (0.63, 0.37), (0.55, 0.45), (0.46, 0.48),
          (0.57, 0.51), (0.66, 0.59), (0.66, 0.71), (0.57, 0.8), (0.44, 0.81), (0.32, 0.74)]
 
@@ -119,9 +119,9 @@ class Browser:
         self.run(f"location.hash = '{scene}'")
         self.wait(f"return document.getElementById('{scene}')?.dataset.ready === 'yes'")
 
-    def box(self, scene):
+    def box(self, scene, board=".board"):
         return self.run(f"""
-          const board = document.querySelector('#{scene} .board');
+          const board = document.querySelector('#{scene} {board}');
           board.scrollIntoView({{ block: 'center' }});
           const box = board.getBoundingClientRect();
           return [box.left, box.top, box.width];""")
@@ -129,7 +129,10 @@ class Browser:
     def draw(self, scene, places):
         """Draws through places from 0 to 1 on the board of a scene, by mouse."""
         left, top, side = self.box(scene)
-        points = [(round(left + x * side), round(top + y * side)) for x, y in places]
+        self.stroke([(round(left + x * side), round(top + y * side)) for x, y in places])
+
+    def stroke(self, points):
+        """Draws through points of the window."""
         moves = [{"type": "pointerMove", "duration": 0, "x": x, "y": y} for x, y in points]
         self.post("/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [
             moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], {"type": "pointerUp", "button": 0}]}]})
@@ -233,6 +236,106 @@ def digits(browser, _):
         read = browser.text("#digits .answer b")
         assert read == str((4 + digit) % 10), f"the page's {(4 + digit) % 10} is read as {read}"
     browser.look()
+
+
+def maze(browser, _):
+    browser.show("maze")
+    browser.press("maze", "Pause")
+    browser.run("""
+      const size = document.querySelector('#maze input[type=range]');
+      size.value = 15;
+      size.dispatchEvent(new Event('input'));""")
+    for seed in range(1, 6):  # always the same mazes
+        browser.run("basin.maze_draw(15, arguments[0]); basin.maze_evaluate(725)", seed)
+        steps, loops, wrong, said = browser.run("basin.maze_picture(); return [...basin.integers(basin.maze_verdict(), 4)]")
+        evaluations = browser.run("return basin.maze_evaluations()")
+        print(f"maze {seed}: a way of {steps} steps, settled after {evaluations} evaluations, {wrong} pixels wrong")
+        assert browser.run("return basin.maze_settled()") == 1, "the maze does not settle"
+        assert (loops, wrong, said) == (0, 0, steps + 1), (loops, wrong, said)
+        # Another way, from where it was.
+        assert browser.run("return basin.maze_move_wall(arguments[0])", seed) == 1
+        assert browser.run("return basin.maze_settled()") == 0
+        assert browser.run("basin.maze_picture(); return basin.maze_verdict() && basin.integers(basin.maze_verdict(), 4)[2]") > 0
+        browser.run("basin.maze_evaluate(725)")
+        after = browser.run("basin.maze_picture(); return [...basin.integers(basin.maze_verdict(), 4)]")
+        assert after[0] > 0 and after[1:3] == [0, 0], f"after a wall was moved: {after}"
+    browser.press("maze", "New maze")
+    browser.press("maze", "To the end")
+    verdict = "return document.querySelector('#maze .verdict').textContent"
+    browser.wait(verdict + ".includes('and right')")
+    # By keys, from the middle: the pen is lowered there, and so a wall is drawn that no way passes.
+    browser.run("document.querySelector('#maze .board').focus()")
+    browser.keys(UP * 7 + " " + DOWN * 14 + " ")
+    assert browser.run("basin.maze_picture(); return basin.integers(basin.maze_verdict(), 4)[0]") >= -1
+    open_before = browser.run("return basin.maze_evaluations()")
+    browser.press("maze", "Step")
+    browser.wait("return basin.maze_evaluations() > arguments[0]", open_before)
+    browser.press("maze", "New maze")
+    browser.press("maze", "Play")
+
+
+def sudoku(browser, _):
+    browser.show("sudoku")
+    browser.press("sudoku", "Pause")
+    verdict = "return document.querySelector('#sudoku .verdict').textContent"
+    for level in ("12", "0"):
+        browser.choose("sudoku", 0, level)
+        browser.press("sudoku", "To the end")
+        browser.wait(verdict + ".includes('and right')")
+        print(f"sudoku: {browser.text('#sudoku .verdict')} {browser.text('#sudoku .status')}")
+    # By keys: a digit twice in a row has no solution, and taking it out again has one.
+    browser.run("document.querySelector('#sudoku .board').focus()")
+    given = "return [...basin.integers(basin.sudoku_given(), 81)]"
+    before = browser.run(given)
+    place = next(p for p in range(36, 45) if before[p] == 0)
+    twice = next(digit for digit in before[36:45] if digit)
+    browser.keys("\ue012" * (40 - place) + "\ue014" * (place - 40) + str(twice))
+    assert browser.run(given)[place] == twice, "the digit is not there"
+    browser.wait(verdict + ".includes('no solution')")
+    browser.keys("0")
+    assert browser.run(given) == before
+    browser.press("sudoku", "To the end")
+    browser.wait(verdict + ".includes('and right')")
+    # By finger: the place in the upper left corner, and a digit from the pad.
+    browser.press("sudoku", "Empty all")
+    browser.touch("sudoku", 0.05, 0.05)
+    browser.press("sudoku", "7")
+    assert browser.run(given) == [7] + 80 * [0], browser.run(given)
+    browser.wait(verdict + ".includes('more than one solution')")
+    browser.choose("sudoku", 0, "6")
+    browser.press("sudoku", "Play")
+
+
+def network(browser, _):
+    browser.show("network")
+    browser.press("network", "Pause")
+    browser.press("network", "New random weights")
+    random = browser.run("return basin.network_right()")
+    left, top, side = browser.box("network", ".drawn .board")
+    browser.stroke([(round(left + x * side), round(top + y * side)) for x, y in THREE])
+    read = "return document.querySelector('#network .answer b').textContent"
+    for _ in range(10):
+        browser.press("network", "Step")
+    browser.wait(read + " === '3'", seconds=10)
+    made = browser.run("return basin.network_right()")
+    browser.press("network", "Erase layer 1")
+    hurt = browser.run("return basin.network_right()")
+    for _ in range(10):
+        browser.press("network", "Step")
+    browser.wait(read + " === '3'", seconds=10)
+    healed = browser.run("return basin.network_right()")
+    print(f"network: reads {random} of 10 digits with random weights, {made} after ten updates, {hurt} without a layer, "
+          f"{healed} ten updates later")
+    assert random < 6 and hurt < 6 and made >= 9 and healed >= 9
+    # The brush.
+    browser.draw("network", [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9), (0.1, 0.3), (0.9, 0.3)])
+    erased = "const z = basin.network_scores(10); return basin.network_right()"
+    brushed = browser.run(erased)
+    for _ in range(10):
+        browser.press("network", "Step")
+    browser.wait(read + " === '3'", seconds=10)
+    print(f"network: reads {brushed} after the brush, {browser.run(erased)} ten updates later")
+    browser.press("network", "Play")
 
 
 def life(browser, _):
@@ -345,7 +448,7 @@ def main():
     with served(page) as address, driven(folder / "chromedriver.log") as browser:
         browser.size(1920, 1080, False)
         browser.post("/url", {"url": address})
-        for scene in (grow, digits, life):
+        for scene in (grow, digits, maze, sudoku, network, life):
             scene(browser, folder)
             browser.check_console()
         check_scenes(browser, folder)
