@@ -205,7 +205,11 @@ def grow(browser, folder):
     assert "other.json" in chosen, chosen
     browser.run("basin.grow_step(5)")
     assert browser.run(LIVING) == 1, "a rule of zeros changes something"
-    browser.choose("grow", 1, "ladybird")
+    for name in ("fish", "ladybird"):
+        browser.choose("grow", 1, name)
+        browser.wait(status + ".startsWith('step 0 ')")
+        browser.run("basin.grow_step(120)")
+        assert 150 < browser.run(LIVING) < 600, f"{name}: {browser.run(LIVING)} living cells"
     browser.press("grow", "Play")
 
 
@@ -349,11 +353,20 @@ def life(browser, _):
     painted = browser.run("return basin.life_mass()")
     assert 1 <= painted <= 20, f"a touch paints {painted} cells"
     browser.choose("life", 0, "lenia")
-    browser.choose("life", 1, "orbium")
+    browser.choose("life", 1, "creature")
     browser.run("basin.life_step(100)")
     mass = browser.run("return basin.life_mass()")
     print(f"life: {painted} cells painted by touch; Orbium's mass is {mass:.2f} after 100 steps")
     assert abs(mass - 70.893) < 0.05, mass
+    browser.choose("life", 0, "expanded")
+    browser.choose("life", 1, "creature")
+    before = browser.run("return basin.life_mass()")
+    browser.run("basin.life_step(60)")
+    assert 0.5 * before < browser.run("return basin.life_mass()") < 2 * before, "Tessellatium does not live"
+    browser.choose("life", 0, "rule90")  # Pascal's triangle, even and odd: 1, 2, 2, 4, 2, 4, 4, 8 odd numbers a row
+    browser.run("basin.life_step(7)")
+    assert browser.run("return basin.life_mass()") == 27, browser.run("return basin.life_mass()")
+    browser.choose("life", 0, "life")
     browser.press("life", "Play")
 
 
@@ -363,7 +376,8 @@ def check_scenes(browser, folder):
         for scene in SCENES:
             browser.show(scene)
             if scene == "life":
-                browser.choose("life", 0, "lenia" if dark else "life")
+                browser.choose("life", 0, {(1920, False): "life", (1920, True): "expanded", (360, False): "lenia"}.get(
+                    (width, dark), "rule110"))
                 browser.run("basin.life_step(100)")
             wide = browser.run("return document.documentElement.scrollWidth")
             assert wide <= width, f"{scene} is {wide} pixels wide at {width}"

@@ -2,7 +2,7 @@
 
 import { takeParameters } from './basin.js';
 import { settler, verdict } from './settle.js';
-import { board, button, el, oneOf, slider } from './ui.js';
+import { board, button, check, el, oneOf, slider } from './ui.js';
 
 const startColour = '#1a7f4b', goalColour = '#c2410c';
 
@@ -21,6 +21,11 @@ export default {
     const settling = settler(basin, 'maze', { perSecond: 60, most: () => 500 + side * side });
     const said = verdict();
     const status = el('p', { class: 'status' });
+    const keep = check('Keep the states when the maze changes', true);
+    const changed = () => {
+      if (!keep.value) basin.maze_begin();
+      settling.changed();
+    };
     const draw = () => {
       basin.maze_draw(side, anySeed());
       settling.changed();
@@ -45,7 +50,7 @@ export default {
         }
         const changes = dragged === null ? basin.maze_set(column, row, tool.value === 'open' ? 1 : 0)
           : basin.maze_place(dragged, column, row);
-        if (changes) settling.changed();
+        if (changes) changed();
       },
     });
 
@@ -91,9 +96,9 @@ export default {
         settling.buttons(button('Forget', () => { basin.maze_begin(); settling.changed(); },
           { title: 'Begins again from states of zeros' })),
         el('div', { class: 'row' }, button('New maze', draw, { class: 'main' }),
-          button('Move a wall', () => { if (basin.maze_move_wall(anySeed())) settling.changed(); },
+          button('Move a wall', () => { if (basin.maze_move_wall(anySeed())) changed(); },
             { title: 'Opens one wall and closes another, so that the way changes' })),
-        tool.root, size.root, settling.speed,
+        tool.root, size.root, settling.speed, keep.root,
         el('p', { class: 'key' }, el('i', { class: 'disc', style: `background:${startColour}` }), 'start ',
           el('i', { class: 'diamond', style: `background:${goalColour}` }), 'goal ',
           el('i', { style: 'background:#267ac8' }), 'on the way, as the pixels say'),
