@@ -100,14 +100,20 @@ struct Networks {
     constexpr int tile = side + 1, gap = 6;
     const auto layers = of.network.layers();
     const auto neurons = static_cast<int>(layers[0].outputs);
-    // As few columns as leave room below for the other layers, side by side, at least three pixels a weight.
-    int across = 1, scale = 3, wide = 0, high = 0;
-    for (std::size_t l = 1; l < layers.size(); ++l) {
-      wide += static_cast<int>(layers[l].outputs) * scale + (l > 1 ? gap : 0);
-      high = std::max(high, static_cast<int>(layers[l].rows) * scale);
-    }
+    // As few columns as leave room below for the other layers, side by side, at least three pixels a weight, and then
+    // as many pixels as there is room for.
+    int across = 1, scale = 3;
     const auto rows = [&] { return (neurons + across - 1) / across; };
-    while (across * tile < rows() * tile + gap + high || across * tile < wide) ++across;
+    const auto fits = [&](int pixels) {
+      int wide = 0, high = 0;
+      for (std::size_t l = 1; l < layers.size(); ++l) {
+        wide += static_cast<int>(layers[l].outputs) * pixels + (l > 1 ? gap : 0);
+        high = std::max(high, static_cast<int>(layers[l].rows) * pixels);
+      }
+      return wide <= across * tile && rows() * tile + gap + high <= across * tile;
+    };
+    while (!fits(scale)) ++across;
+    while (fits(scale + 1)) ++scale;
     width = across * tile;
     cell_at.assign(static_cast<std::size_t>(width) * static_cast<std::size_t>(width), -1);
     picture.resize(width, width);

@@ -2,7 +2,8 @@
 
 Builds the page, serves it, and drives it in headless Chromium by WebDriver: mouse, finger and keys, at 360 and at 1920
 pixels, light and dark. Prints its size and speed, and leaves a picture of each scene at each width in the folder. Ends
-with 77, and says why, where what it needs is missing.
+with 77, and says why, where what it needs is missing. Where AXE_CORE is the path of axe.min.js (npm's axe-core), or Debian
+has it, that looks for faults of accessibility too.
 """
 
 import base64
@@ -10,6 +11,7 @@ import contextlib
 import functools
 import http.server
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -322,7 +324,7 @@ def network(browser, _):
         browser.press("network", "Step")
     browser.wait(read + " === '3'", seconds=10)
     made = browser.run("return basin.network_right()")
-    browser.press("network", "Erase layer 1")
+    browser.press("network", "Layer 1")
     hurt = browser.run("return basin.network_right()")
     for _ in range(10):
         browser.press("network", "Step")
@@ -370,7 +372,20 @@ def life(browser, _):
     browser.press("life", "Play")
 
 
+def check_accessibility(browser, axe, what):
+    browser.run("if (!window.axe) (0, eval)(arguments[0])", axe)
+    faults = browser.run_async("""
+      const done = arguments[0];
+      axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations.map(
+        (one) => `${one.impact}: ${one.id}, ${one.nodes.map((node) => node.html.slice(0, 120)).join(' and ')}`)));""")
+    assert not faults, f"axe-core about {what}: {faults}"
+
+
 def check_scenes(browser, folder):
+    path = pathlib.Path(os.environ.get("AXE_CORE", "/usr/share/nodejs/axe-core/axe.min.js"))
+    axe = path.read_text() if path.is_file() else None
+    if not axe:
+        print("playground: accessibility is not looked at: no axe.min.js in AXE_CORE")
     for width, height, dark in ((1920, 1080, False), (360, 740, True), (360, 740, False), (1920, 1080, True)):
         browser.size(width, height, dark)
         for scene in SCENES:
@@ -391,6 +406,10 @@ def check_scenes(browser, folder):
                                        clip={"x": 0, "y": 0, "width": width, "height": max(tall, height), "scale": 1})
             name = f"{scene}_{width}_{'dark' if dark else 'light'}.png"
             (folder / name).write_bytes(base64.b64decode(picture["data"]))
+            if axe:
+                check_accessibility(browser, axe, name)
+    if axe:
+        print("axe-core finds no fault in any scene, at either width, light or dark")
 
 
 def check_less_motion(browser, address):

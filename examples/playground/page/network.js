@@ -8,7 +8,7 @@ const classes = 10, kept = 300;
 
 /// Widths of the layers between pixels and digits, and of MNIST's 10,000 test images what a network of them reads after
 /// ten updates, in percent (docs/playground.md).
-const networks = [[25, 20, 96.1], [0, 30, 95.7], [0, 12, 94.5], [36, 36, 96.2], [49, 24, 96.2]];
+const networks = [[28, 20, 96.1], [0, 30, 95.7], [0, 12, 94.5], [36, 36, 96.2], [49, 24, 96.2]];
 
 export default {
   id: 'network',
@@ -50,19 +50,21 @@ export default {
       history = { counts: [], right: [] };
       note();
     };
-    const eraseButtons = el('div', { class: 'row' });
+    const eraseButtons = el('div', { class: 'row' }), reaches = el('p', { class: 'hint' });
     const layers = () => (widths[0] ? 3 : 2);
     const open = (number) => {
       widths = networks[number];
-      eraseButtons.replaceChildren(...Array.from({ length: layers() }, (_, layer) => button(`Erase layer ${layer + 1}`, () => {
+      eraseButtons.replaceChildren(...Array.from({ length: layers() }, (_, layer) => button(`Layer ${layer + 1}`, () => {
         basin.network_erase_layer(layer);
         note();
-      })));
+      }, { 'aria-label': `Erase layer ${layer + 1}` })));
+      reaches.textContent = `Ten updates after random weights, such networks read ${widths[2].toFixed(1)}% of the test images of `
+        + 'MNIST.';
       begin();
     };
-    const kind = choice('Network', networks.map(([x, y, right], number) => [number,
-      `784–${x ? `${x}–` : ''}${y}–10: ${right.toFixed(1)}%`]), (number) => open(Number(number)));
-    const brush = slider('Brush', { min: 2, max: 40, value: 14, said: (size) => `${size} pixels` });
+    const kind = choice('Widths', networks.map(([x, y], number) => [number, `784–${x ? `${x}–` : ''}${y}–10`]),
+      (number) => open(Number(number)));
+    const brush = slider('Brush', { min: 2, max: 40, value: 14, said: String });
     const speed = slider('Speed', { min: 1, max: 20, value: 2, said: (rate) => `${rate} / s` });
     const side = () => basin.network_width();
     const stage = board({
@@ -108,7 +110,7 @@ export default {
       side: [
         el('div', { class: 'row' }, play.root, button('Step', () => { play.set(false); update(); }),
           button('New random weights', begin)),
-        eraseButtons,
+        el('div', { class: 'field' }, el('span', {}, 'Erase'), eraseButtons),
         el('div', { class: 'reading drawn' }, el('div', {}, pad.canvas),
           el('p', { class: 'answer', 'aria-live': 'polite' }, answer, certainty), sure.root),
         pad.hint,
@@ -121,8 +123,7 @@ export default {
           })),
         el('figure', {}, el('figcaption', {}, el('b', {}, 'How many of ten digits it reads. '),
           'Those that “Example” shows.'), curve.root),
-        kind.root, brush.root, speed.root,
-        el('p', { class: 'hint' }, 'Widths of the layers, and how many of MNIST’s test images are read after ten updates.'),
+        kind.root, reaches, brush.root, speed.root,
       ],
       frame(seconds) {
         if (play.playing) time.run(seconds, speed.value, update);

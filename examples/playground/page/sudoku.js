@@ -6,11 +6,8 @@ import { button, choice, el } from './ui.js';
 
 const starts = 16, mostEvaluations = 1000;
 
-/// What is given beside what a puzzle needs.
-const levels = [
-  [12, 'Easy: 12 more given than it needs'], [6, 'Medium: 6 more given'], [0, 'Hard: each given is needed'],
-  ['hardest', 'Hardest of ten thousand'], ['own', 'Your own'],
-];
+/// By how many digits are given beside those that a puzzle needs.
+const levels = [[12, 'Easy'], [6, 'Medium'], [0, 'Hard'], ['hardest', 'Hardest of 10,000'], ['own', 'Your own']];
 /// Numbers of drawn puzzles in which a search has to guess most.
 const hardest = [9373, 9138, 5996, 3908, 2893, 1947];
 
