@@ -58,7 +58,7 @@ export default {
       const [steps, loops, wrong, onWay] = basin.integers(basin.maze_verdict(), 4);
       const rest = basin.maze_settled() === 1, count = basin.maze_evaluations();
       const pixels = (many) => (many === 1 ? '1 pixel' : `${many} pixels`);
-      const looped = loops > 0 ? ' The maze has loops; the rule was trained on mazes without.' : '';
+      const looped = loops > 0 ? ' The maze has loops, with which the rule is not always right.' : '';
       if (steps < 0) {
         said.say('open', rest ? 'At rest. There is no way from start to goal.' : 'Not at rest. There is no way from start to goal.');
       } else if (rest && wrong === 0) {
