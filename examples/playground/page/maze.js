@@ -16,7 +16,7 @@ export default {
 
   async make(basin) {
     await takeParameters(basin, 'maze', 'maze.f32');
-    let side = 29, image = null, dragged = null;
+    let side = 21, image = null, dragged = null;
     const anySeed = () => Math.floor(2 ** 31 * Math.random());
     const settling = settler(basin, 'maze', { perSecond: 60, most: () => 500 + side * side });
     const said = verdict();

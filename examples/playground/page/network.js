@@ -34,6 +34,8 @@ export default {
     const sure = bars('How sure it is of each digit', classes);
 
     const note = () => {
+      // Of what a brush does between two updates the first and the last.
+      if (history.counts.at(-2) === updates) Object.values(history).forEach((list) => list.pop());
       history.counts.push(updates);
       history.right.push(basin.network_right());
       if (history.counts.length > kept) Object.values(history).forEach((list) => list.shift());
