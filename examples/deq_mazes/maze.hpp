@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "basin/core/check.hpp"
+#include "basin/core/exceptions.hpp"
 #include "basin/core/random.hpp"
 #include "basin/core/state.hpp"
 
@@ -181,9 +181,9 @@ inline Maze random_maze(const Kind& kind, const basin::Random& random) {
       return {kind.size, from, goal, std::move(open)};
     }
   }
-  throw std::invalid_argument("no maze of " + std::to_string(kind.size) + " pixels with a path of " +
-                              std::to_string(kind.min_path) + " to " + std::to_string(kind.max_path) +
-                              " steps among a thousand, expected lengths that such mazes have");
+  basin::detail::throw_invalid_argument("no maze of " + std::to_string(kind.size) + " pixels with a path of " +
+                                        std::to_string(kind.min_path) + " to " + std::to_string(kind.max_path) +
+                                        " steps among a thousand, expected lengths that such mazes have");
 }
 
 }  // namespace deq_mazes

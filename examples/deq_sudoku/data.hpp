@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "basin/io/file_error.hpp"
-#include "puzzles.hpp"
+#include "puzzle_file.hpp"
 #include "settings.hpp"
 #include "streams.hpp"
 

@@ -31,13 +31,6 @@ struct Attempt {
 /// The solves of a puzzle from one start after another, until one converges.
 using Attempts = std::vector<Attempt>;
 
-inline bool keeps_givens(const Grid& grid, const Puzzle& puzzle) {
-  for (std::size_t place = 0; place < places; ++place) {
-    if (puzzle.given[place] != 0 && puzzle.given[place] != grid[place]) return false;
-  }
-  return true;
-}
-
 /// Where start number `start` of puzzle n begins.
 inline State<float> test_start(const Settings& settings, std::size_t n, int start) {
   const std::uint64_t seed = basin::fold_in(basin::fold_in(settings.test_seed, n), static_cast<std::uint64_t>(start));

@@ -1,20 +1,17 @@
 #pragma once
 
-// Puzzles of Sudoku: drawn, solved exactly, and read from files.
+// Puzzles of Sudoku: drawn, and solved exactly.
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <numeric>
-#include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "basin/core/random.hpp"
-#include "basin/io/atomic_file.hpp"
-#include "basin/io/gzip.hpp"
 
 namespace deq_sudoku {
 
@@ -44,6 +41,14 @@ struct Puzzle {
   return std::all_of(seen.begin(), seen.end(), [](unsigned digits) { return digits == 0b1111111110; });
 }
 
+/// Whether a grid has all that a puzzle gives.
+[[nodiscard]] inline bool keeps_givens(const Grid& grid, const Puzzle& puzzle) {
+  for (std::size_t place = 0; place < places; ++place) {
+    if (puzzle.given[place] != 0 && puzzle.given[place] != grid[place]) return false;
+  }
+  return true;
+}
+
 /// Depth-first search that fills the place with the fewest digits left. One bit a digit.
 class Search {
  public:
@@ -56,13 +61,18 @@ class Search {
   }
 
   /// How many solutions there are, counted up to `most`; the grid is the last one found. Digits are tried in `order`.
-  int count(int most, const std::array<std::uint8_t, side>& order = {1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+  /// Gives up where it would fill more than `most_fills` places on its way.
+  int count(int most, const std::array<std::uint8_t, side>& order = {1, 2, 3, 4, 5, 6, 7, 8, 9},
+            std::int64_t most_fills = std::numeric_limits<std::int64_t>::max()) {
     order_ = order;
     most_ = most;
     found_ = 0;
+    fills_left_ = most_fills;
     if (!contradiction_) search();
     return found_;
   }
+  /// Whether the last count() gave up, so that there may be more solutions.
+  [[nodiscard]] bool gave_up() const { return fills_left_ < 0; }
   [[nodiscard]] const Grid& solution() const { return solution_; }
 
  private:
@@ -78,7 +88,7 @@ class Search {
     boxes_[static_cast<std::size_t>(box_of(place))] ^= bit(digit);
   }
 
-  /// True if enough have been found.
+  /// True if enough have been found, or if it gives up.
   bool search() {
     int at = -1, fewest = 10;
     for (int place = 0; place < places && fewest > 1; ++place) {
@@ -96,6 +106,7 @@ class Search {
     const unsigned digits = left(at);
     for (const std::uint8_t digit : order_) {
       if ((digits & bit(digit)) == 0) continue;
+      if (--fills_left_ < 0) return true;
       grid_[static_cast<std::size_t>(at)] = digit;
       toggle(at, digit);
       const bool enough = search();
@@ -110,6 +121,7 @@ class Search {
   std::array<unsigned, side> rows_{}, columns_{}, boxes_{};
   std::array<std::uint8_t, side> order_{};
   int most_ = 1, found_ = 0;
+  std::int64_t fills_left_ = 0;
   bool contradiction_ = false;
 };
 
@@ -155,48 +167,6 @@ template <std::size_t count>
     --more;
   }
   return puzzle;
-}
-
-/// Lines "puzzle,solution" of 81 digits each, by rows; an empty place is "." or "0". Plain or gzip. Throws
-/// basin::FileError for a file that cannot be read or is not like that.
-[[nodiscard]] inline std::vector<Puzzle> read_puzzles(const std::string& path) {
-  constexpr std::uint64_t most = std::uint64_t{1} << 30;
-  std::vector<std::uint8_t> bytes = basin::read_file(path, most);
-  if (basin::detail::is_gzip(bytes)) {
-    std::vector<std::uint8_t> unpacked;
-    basin::detail::Gunzip gunzip(bytes, path);
-    constexpr std::size_t piece = std::size_t{1} << 20;
-    for (std::size_t count = piece; count == piece && unpacked.size() < most;) {
-      unpacked.resize(unpacked.size() + piece);
-      count = gunzip.read_some({unpacked.data() + unpacked.size() - piece, piece});
-      unpacked.resize(unpacked.size() - piece + count);
-    }
-    bytes = std::move(unpacked);
-  }
-  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  std::vector<Puzzle> puzzles;
-  while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (line.empty()) continue;
-    const std::string where = "line " + std::to_string(puzzles.size() + 1);
-    basin::check_file(line.size() == 2 * places + 1 && line[places] == ',', path, where + ": length of the line",
-                      line.size(), "163: 81 digits, a comma and 81 digits");
-    Puzzle& puzzle = puzzles.emplace_back();
-    for (std::size_t i = 0; i < places; ++i) {
-      const char given = line[i] == '.' ? '0' : line[i], solved = line[places + 1 + i];
-      basin::check_file(
-          given >= '0' && given <= '9' && solved >= '1' && solved <= '9' && (given == '0' || given == solved), path,
-          where + ": a place", std::string{given, solved}, "a digit or ., and the solution's digit");
-      puzzle.given[i] = static_cast<std::uint8_t>(given - '0');
-      puzzle.solution[i] = static_cast<std::uint8_t>(solved - '0');
-    }
-    basin::check_file(is_solution(puzzle.solution), path, where + ": solution", "one with a digit twice in a unit",
-                      "each digit once in each row, column and box");
-  }
-  basin::check_file(!puzzles.empty(), path, "number of puzzles", 0, "1 or more");
-  return puzzles;
 }
 
 }  // namespace deq_sudoku

@@ -2,7 +2,8 @@
 
 Builds the page, serves it, and drives it in headless Chromium by WebDriver: mouse, finger and keys, at 360 and at 1920
 pixels, light and dark. Prints its size and speed, and leaves a picture of each scene at each width in the folder. Ends
-with 77, and says why, where what it needs is missing.
+with 77, and says why, where what it needs is missing. Where AXE_CORE is the path of axe.min.js (npm's axe-core), or Debian
+has it, that looks for faults of accessibility too.
 """
 
 import base64
@@ -10,6 +11,7 @@ import contextlib
 import functools
 import http.server
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -21,8 +23,8 @@ import urllib.error
 import urllib.request
 
 SKIPPED = 77
-UP, DOWN = "\ue013", "\ue015"
-SCENES = ("grow", "digits", "life")
+LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
+SCENES = ("grow", "digits", "maze", "sudoku", "network", "life")
 THREE = [(0.33, 0.28), (0.42, 0.2), (0.54, 0.19), (0.63, 0.26), (0.63, 0.37), (0.55, 0.45), (0.46, 0.48),
          (0.57, 0.51), (0.66, 0.59), (0.66, 0.71), (0.57, 0.8), (0.44, 0.81), (0.32, 0.74)]
 
@@ -119,9 +121,9 @@ class Browser:
         self.run(f"location.hash = '{scene}'")
         self.wait(f"return document.getElementById('{scene}')?.dataset.ready === 'yes'")
 
-    def box(self, scene):
+    def box(self, scene, board=".board"):
         return self.run(f"""
-          const board = document.querySelector('#{scene} .board');
+          const board = document.querySelector('#{scene} {board}');
           board.scrollIntoView({{ block: 'center' }});
           const box = board.getBoundingClientRect();
           return [box.left, box.top, box.width];""")
@@ -129,7 +131,10 @@ class Browser:
     def draw(self, scene, places):
         """Draws through places from 0 to 1 on the board of a scene, by mouse."""
         left, top, side = self.box(scene)
-        points = [(round(left + x * side), round(top + y * side)) for x, y in places]
+        self.stroke([(round(left + x * side), round(top + y * side)) for x, y in places])
+
+    def stroke(self, points):
+        """Draws through points of the window."""
         moves = [{"type": "pointerMove", "duration": 0, "x": x, "y": y} for x, y in points]
         self.post("/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [
             moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], {"type": "pointerUp", "button": 0}]}]})
@@ -202,7 +207,11 @@ def grow(browser, folder):
     assert "other.json" in chosen, chosen
     browser.run("basin.grow_step(5)")
     assert browser.run(LIVING) == 1, "a rule of zeros changes something"
-    browser.choose("grow", 1, "ladybird")
+    for name in ("fish", "ladybird"):
+        browser.choose("grow", 1, name)
+        browser.wait(status + ".startsWith('step 0 ')")
+        browser.run("basin.grow_step(120)")
+        assert 150 < browser.run(LIVING) < 600, f"{name}: {browser.run(LIVING)} living cells"
     browser.press("grow", "Play")
 
 
@@ -235,6 +244,109 @@ def digits(browser, _):
     browser.look()
 
 
+def maze(browser, _):
+    browser.show("maze")
+    browser.press("maze", "Pause")
+    browser.run("""
+      const size = document.querySelector('#maze input[type=range]');
+      size.value = 15;
+      size.dispatchEvent(new Event('input'));""")
+    for seed in range(1, 4):  # always the same mazes
+        browser.run("basin.maze_draw(15, arguments[0]); basin.maze_evaluate(725)", seed)
+        steps, loops, wrong, said = browser.run("basin.maze_picture(); return [...basin.integers(basin.maze_verdict(), 4)]")
+        evaluations = browser.run("return basin.maze_evaluations()")
+        print(f"maze {seed}: a way of {steps} steps, settled after {evaluations} evaluations, {wrong} pixels wrong")
+        assert browser.run("return basin.maze_settled()") == 1, "the maze does not settle"
+        assert (loops, wrong, said) == (0, 0, steps + 1), (loops, wrong, said)
+        # Another way, from where it was.
+        assert browser.run("return basin.maze_move_wall(arguments[0])", seed) == 1
+        assert browser.run("return basin.maze_settled()") == 0
+        assert browser.run("basin.maze_picture(); return basin.integers(basin.maze_verdict(), 4)[2]") > 0
+        browser.run("basin.maze_evaluate(725)")
+        after = browser.run("basin.maze_picture(); return [...basin.integers(basin.maze_verdict(), 4)]")
+        assert after[0] > 0 and after[1:3] == [0, 0], f"after a wall was moved: {after}"
+    verdict = "return document.querySelector('#maze .verdict').textContent"
+    browser.run("basin.maze_draw(15, 1)")
+    browser.press("maze", "To the end")
+    browser.wait(verdict + ".includes('and right')")
+    # By keys, from the middle: the start is dragged, from where it is to the next open pixel.
+    start = browser.run("return basin.maze_at(0)")
+    across, down = start % 15 - 7, start // 15 - 7
+    arrows = (RIGHT if across > 0 else LEFT) * abs(across) + (DOWN if down > 0 else UP) * abs(down)
+    browser.run("document.querySelector('#maze .board').focus()")
+    browser.keys(arrows + " " + UP + DOWN + DOWN + UP + LEFT + RIGHT + RIGHT + " ")
+    assert browser.run("return basin.maze_at(0)") != start, "the keys do not move the start"
+    browser.press("maze", "To the end")
+    browser.wait(verdict + ".includes('and right')")
+    browser.touch("maze", 0.5 / 15, 0.5 / 15)  # the edge stays wall
+    assert "and right" in browser.text("#maze .verdict")
+    browser.press("maze", "Play")
+
+
+def sudoku(browser, _):
+    browser.show("sudoku")
+    browser.press("sudoku", "Pause")
+    verdict = "return document.querySelector('#sudoku .verdict').textContent"
+    for level in ("12", "0"):
+        browser.choose("sudoku", 0, level)
+        browser.press("sudoku", "To the end")
+        browser.wait(verdict + ".includes('and right')")
+        print(f"sudoku: {browser.text('#sudoku .verdict')} {browser.text('#sudoku .status')}")
+    # By keys: a digit twice in a row has no solution, and taking it out again has one.
+    browser.run("document.querySelector('#sudoku .board').focus()")
+    given = "return [...basin.integers(basin.sudoku_given(), 81)]"
+    before = browser.run(given)
+    place = next(p for p in range(36, 45) if before[p] == 0)
+    twice = next(digit for digit in before[36:45] if digit)
+    browser.keys(LEFT * (40 - place) + RIGHT * (place - 40) + str(twice))
+    assert browser.run(given)[place] == twice, "the digit is not there"
+    browser.wait(verdict + ".includes('no solution')")
+    browser.keys("0")
+    assert browser.run(given) == before
+    browser.press("sudoku", "To the end")
+    browser.wait(verdict + ".includes('and right')")
+    # By finger: the place in the upper left corner, and a digit from the pad.
+    browser.press("sudoku", "Empty all")
+    browser.touch("sudoku", 0.05, 0.05)
+    browser.press("sudoku", "7")
+    assert browser.run(given) == [7] + 80 * [0], browser.run(given)
+    browser.wait(verdict + ".includes('more than one solution')")
+    browser.choose("sudoku", 0, "6")
+    browser.press("sudoku", "Play")
+
+
+def network(browser, _):
+    browser.show("network")
+    browser.press("network", "Pause")
+    browser.press("network", "New random weights")
+    random = browser.run("return basin.network_right()")
+    left, top, side = browser.box("network", ".drawn .board")
+    browser.stroke([(round(left + x * side), round(top + y * side)) for x, y in THREE])
+    read = "return document.querySelector('#network .answer b').textContent"
+    for _ in range(10):
+        browser.press("network", "Step")
+    browser.wait(read + " === '3'", seconds=10)
+    made = browser.run("return basin.network_right()")
+    browser.press("network", "Layer 1")
+    hurt = browser.run("return basin.network_right()")
+    for _ in range(10):
+        browser.press("network", "Step")
+    browser.wait(read + " === '3'", seconds=10)
+    healed = browser.run("return basin.network_right()")
+    print(f"network: reads {random} of 10 digits with random weights, {made} after ten updates, {hurt} without a layer, "
+          f"{healed} ten updates later")
+    assert random < 6 and hurt < 6 and made >= 9 and healed >= 9
+    # The brush.
+    browser.draw("network", [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9), (0.1, 0.3), (0.9, 0.3)])
+    erased = "const z = basin.network_scores(10); return basin.network_right()"
+    brushed = browser.run(erased)
+    for _ in range(10):
+        browser.press("network", "Step")
+    browser.wait(read + " === '3'", seconds=10)
+    print(f"network: reads {brushed} after the brush, {browser.run(erased)} ten updates later")
+    browser.press("network", "Play")
+
+
 def life(browser, _):
     browser.show("life")
     browser.press("life", "Pause")
@@ -246,21 +358,44 @@ def life(browser, _):
     painted = browser.run("return basin.life_mass()")
     assert 1 <= painted <= 20, f"a touch paints {painted} cells"
     browser.choose("life", 0, "lenia")
-    browser.choose("life", 1, "orbium")
+    browser.choose("life", 1, "creature")
     browser.run("basin.life_step(100)")
     mass = browser.run("return basin.life_mass()")
     print(f"life: {painted} cells painted by touch; Orbium's mass is {mass:.2f} after 100 steps")
     assert abs(mass - 70.893) < 0.05, mass
+    browser.choose("life", 0, "expanded")
+    browser.choose("life", 1, "creature")
+    before = browser.run("return basin.life_mass()")
+    browser.run("basin.life_step(60)")
+    assert 0.5 * before < browser.run("return basin.life_mass()") < 2 * before, "Tessellatium does not live"
+    browser.choose("life", 0, "rule90")  # Pascal's triangle, even and odd: 1, 2, 2, 4, 2, 4, 4, 8 odd numbers a row
+    browser.run("basin.life_step(7)")
+    assert browser.run("return basin.life_mass()") == 27, browser.run("return basin.life_mass()")
+    browser.choose("life", 0, "life")
     browser.press("life", "Play")
 
 
+def check_accessibility(browser, axe, what):
+    browser.run("if (!window.axe) (0, eval)(arguments[0])", axe)
+    faults = browser.run_async("""
+      const done = arguments[0];
+      axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations.map(
+        (one) => `${one.impact}: ${one.id}, ${one.nodes.map((node) => node.html.slice(0, 120)).join(' and ')}`)));""")
+    assert not faults, f"axe-core about {what}: {faults}"
+
+
 def check_scenes(browser, folder):
+    path = pathlib.Path(os.environ.get("AXE_CORE", "/usr/share/nodejs/axe-core/axe.min.js"))
+    axe = path.read_text() if path.is_file() else None
+    if not axe:
+        print("playground: accessibility is not looked at: no axe.min.js in AXE_CORE")
     for width, height, dark in ((1920, 1080, False), (360, 740, True), (360, 740, False), (1920, 1080, True)):
         browser.size(width, height, dark)
         for scene in SCENES:
             browser.show(scene)
             if scene == "life":
-                browser.choose("life", 0, "lenia" if dark else "life")
+                browser.choose("life", 0, {(1920, False): "life", (1920, True): "expanded", (360, False): "lenia"}.get(
+                    (width, dark), "rule110"))
                 browser.run("basin.life_step(100)")
             wide = browser.run("return document.documentElement.scrollWidth")
             assert wide <= width, f"{scene} is {wide} pixels wide at {width}"
@@ -274,6 +409,10 @@ def check_scenes(browser, folder):
                                        clip={"x": 0, "y": 0, "width": width, "height": max(tall, height), "scale": 1})
             name = f"{scene}_{width}_{'dark' if dark else 'light'}.png"
             (folder / name).write_bytes(base64.b64decode(picture["data"]))
+            if axe:
+                check_accessibility(browser, axe, name)
+    if axe:
+        print("axe-core finds no fault in any scene, at either width, light or dark")
 
 
 def check_less_motion(browser, address):
@@ -345,7 +484,7 @@ def main():
     with served(page) as address, driven(folder / "chromedriver.log") as browser:
         browser.size(1920, 1080, False)
         browser.post("/url", {"url": address})
-        for scene in (grow, digits, life):
+        for scene in (grow, digits, maze, sudoku, network, life):
             scene(browser, folder)
             browser.check_console()
         check_scenes(browser, folder)

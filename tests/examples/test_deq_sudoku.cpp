@@ -25,6 +25,9 @@ TEST_CASE("a search counts solutions, and finds the one there is", "[unit]") {
   Search search(grid_of(given));
   CHECK(search.count(3) == 1);
   CHECK(search.solution() == grid_of(solved));
+  CHECK(!search.gave_up());
+  CHECK((search.count(3, {1, 2, 3, 4, 5, 6, 7, 8, 9}, 10) == 0 && search.gave_up()));  // more than 10 places are empty
+  CHECK((search.count(3) == 1 && !search.gave_up()));                                  // nothing of that is left
   CHECK(is_solution(grid_of(solved)));
   Grid open = grid_of(given);
   open[1] = 0;

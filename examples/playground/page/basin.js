@@ -45,3 +45,20 @@ export async function fetched(name) {
   if (!response.ok) throw new Error(`${name}: ${response.status} ${response.statusText}`);
   return response;
 }
+
+/// Numbers from a file of little-endian floats, or of halves (.f16).
+async function numbersOf(name) {
+  const bytes = await (await fetched(name)).arrayBuffer();
+  if (!name.endsWith('.f16')) return new Float32Array(bytes);
+  return Float32Array.from(new Uint16Array(bytes), (half) => {
+    const power = half >> 10 & 31, part = half & 1023, sign = half >> 15 ? -1 : 1;
+    return sign * (power === 0 ? part * 2 ** -24 : (1 + part / 1024) * 2 ** (power - 15));
+  });
+}
+
+/// Gives the C++ of a scene the parameters that a file has.
+export async function takeParameters(basin, scene, name) {
+  const numbers = await numbersOf(name), expected = basin[`${scene}_theta_size`]();
+  if (numbers.length !== expected) throw new Error(`${name} has ${numbers.length} numbers, expected ${expected}`);
+  basin.floats(basin[`${scene}_theta`](), expected).set(numbers);
+}

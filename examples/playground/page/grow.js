@@ -3,7 +3,7 @@
 import { fetched } from './basin.js';
 import { board, button, choice, clock, el, oneOf, picture, player, slider } from './ui.js';
 
-const models = [['ladybird', 'Ladybird']];
+const models = [['ladybird', 'Ladybird'], ['fish', 'Fish']];
 
 /// The numbers of a rule from the form in which growing automata were published (docs/nca_grow.md): bytes q that stand
 /// for (q / 255 - 1/2) scale, one scale for the weights of a layer and one for its biases, which follow them.

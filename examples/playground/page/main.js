@@ -9,8 +9,11 @@ import { el } from './ui.js';
 import digits from './digits.js';
 import grow from './grow.js';
 import life from './life.js';
+import maze from './maze.js';
+import network from './network.js';
+import sudoku from './sudoku.js';
 
-const scenes = [grow, digits, life];
+const scenes = [grow, digits, maze, sudoku, network, life];
 const message = document.getElementById('message');
 const tabs = document.querySelector('[role=tablist]');
 let shown = null;  // the scene that runs

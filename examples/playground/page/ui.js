@@ -120,8 +120,9 @@ export function player(changed = () => {}) {
 ///   paint(x, y, begins)   a place under the pressed pointer; places in between are filled in
 ///   lift()      the pointer was let go
 ///   pen         keys: the space bar lowers and lifts the pen; without, it paints once
+///   cells()     keys: arrows move by a cell of so many; without, by a fiftieth
 ///   radius()    of the brush
-export function board({ label, says, keys, night = false, pen = false, paint, lift = () => {}, radius = () => 0.02 }) {
+export function board({ label, says, keys, night = false, pen = false, cells = () => 0, paint, lift = () => {}, radius = () => 0.02 }) {
   const hint = el('p', { class: 'hint', id: newName() }, says, ' ', el('span', { class: 'keys' }, keys));
   const canvas = el('canvas', {
     class: night ? 'board night' : 'board', tabindex: 0, role: 'application', 'aria-label': label,
@@ -178,15 +179,19 @@ export function board({ label, says, keys, night = false, pen = false, paint, li
   canvas.addEventListener('blur', () => { liftKeys(); byKeys.shown = false; });
   canvas.addEventListener('focus', () => { byKeys.shown = canvas.matches(':focus-visible'); });
   canvas.addEventListener('keydown', (event) => {
-    const step = event.shiftKey ? 0.1 : 0.02;
+    const count = cells(), step = (event.shiftKey ? 5 : 1) / (count || 50);
     const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
     const acts = event.key === ' ' || event.key === 'Enter';
     if (!move && !acts) return;
     event.preventDefault();
     byKeys.shown = true;
     if (move) {
-      byKeys.x = Math.min(1, Math.max(0, byKeys.x + move[0]));
-      byKeys.y = Math.min(1, Math.max(0, byKeys.y + move[1]));
+      const inside = (i) => {
+        if (!count) return Math.min(1, Math.max(0, i));
+        return (Math.min(count - 1, Math.max(0, Math.floor(count * i))) + 0.5) / count;
+      };
+      byKeys.x = inside(byKeys.x + move[0]);
+      byKeys.y = inside(byKeys.y + move[1]);
       if (byKeys.down) stroke({ x: byKeys.x, y: byKeys.y });
     } else if (byKeys.down) {
       liftKeys();
@@ -236,6 +241,94 @@ export function picture(width, height, label) {
       if (canvas.width !== image.width) canvas.width = image.width;
       if (canvas.height !== image.height) canvas.height = image.height;
       canvas.getContext('2d').putImageData(image, 0, 0);
+    },
+  };
+}
+
+/// Bars for shares that add up to 1, a row each with its number.
+export function bars(label, count) {
+  const rows = Array.from({ length: count }, (_, number) => {
+    const bar = el('i'), share = el('span');
+    return { row: el('li', {}, el('span', {}, String(number)), el('div', {}, bar), share), bar, share };
+  });
+  return {
+    root: el('ol', { class: 'bars', 'aria-label': label }, rows.map(({ row }) => row)),
+    /// The row `best` is marked, if there is one.
+    show(shares, best) {
+      rows.forEach(({ row, bar, share }, number) => {
+        row.classList.toggle('best', number === best);
+        bar.style.width = `${100 * shares[number]}%`;
+        share.textContent = `${(100 * shares[number]).toFixed(0)}%`;
+      });
+    },
+  };
+}
+
+/// A scale for a chart: from 1 to 10^-decades.
+export const logScale = (decades) => ({
+  low: -decades,
+  high: 0,
+  of: Math.log10,
+  ticks: Array.from({ length: decades + 1 }, (_, power) => [10 ** -power, power === 0 ? '1' : `10⁻${'⁰¹²³⁴⁵⁶⁷⁸⁹'[power]}`]),
+  says: (residual, evaluations) => `Residual on a log scale: ${residual.toExponential(1)} after ${evaluations} evaluations`,
+});
+
+/// A curve: values against counts.
+///
+///   low, high   what of(value) is at the bottom and at the top
+///   ticks       [value, text]
+///   says(value, x)   what the chart says, in words
+///   goal, goalName   a line
+///   xName
+export function chart({ low, high, of = Number, ticks, says, goal, goalName, xName }) {
+  const width = 400, height = 165, left = 44, right = 12, top = 12, bottom = 34, most = 400;
+  let first = 0, last = 20;  // what the axis shows
+  const x = (count) => left + (width - left - right) * (count - first) / (last - first);
+  const y = (value) => top + (height - top - bottom) * Math.min(1, Math.max(0, (high - of(value)) / (high - low)));
+  const label = (text, at) => el('text', at, text);
+  const all = el('polyline', { class: 'all' }), past = el('polyline', { class: 'past' }), dot = el('circle', { r: 4 });
+  const below = el('g');
+  const level = (value) => ({ x1: left, x2: width - right, y1: y(value), y2: y(value) });
+  const root = el('svg', { class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img' },
+    ticks.map(([value, text]) => [
+      el('line', level(value)), label(text, { x: left - 7, y: y(value) + 4, 'text-anchor': 'end' }),
+    ]),
+    goal && [
+      el('line', { class: 'goal', ...level(goal) }),
+      label(goalName, { class: 'goal-name', x: width - right - 4, y: y(goal) - 5, 'text-anchor': 'end' }),
+    ],
+    below,
+    label(xName, { x: (left + width - right) / 2, y: height - 4, 'text-anchor': 'middle' }),
+    all, past, dot);
+  return {
+    root,
+    /// Values at counts that do not fall, and the one that is marked; what is behind it is dashed. Without counts: 1, 2, ...
+    show(values, counts = null, at = values.length - 1) {
+      const count = (i) => (counts ? counts[i] : i + 1);
+      first = counts?.[0] > 20 ? counts[0] : 0;
+      const reach = Math.max(20, (values.length ? count(values.length - 1) : 0) - first);
+      const step = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((one) => reach / one <= 8) ?? 10000;
+      last = first + reach;
+      const from = Math.ceil(first / step);
+      below.replaceChildren(...Array.from({ length: Math.floor(last / step) - from + 1 }, (_, i) => label(
+        String(step * (from + i)), { x: x(step * (from + i)), y: height - bottom + 15, 'text-anchor': 'middle' })));
+      const every = Math.ceil(values.length / most);  // no more points than pixels
+      const points = (end) => {
+        const line = [];
+        for (let i = 0; i < end; i += every) line.push(`${x(count(i)).toFixed(1)},${y(values[i]).toFixed(1)}`);
+        if (end > 0) line.push(`${x(count(end - 1)).toFixed(1)},${y(values[end - 1]).toFixed(1)}`);
+        return line.join(' ');
+      };
+      all.setAttribute('points', at + 1 < values.length ? points(values.length) : '');
+      past.setAttribute('points', points(at + 1));
+      dot.toggleAttribute('hidden', values.length === 0);
+      if (values.length === 0) {
+        root.setAttribute('aria-label', 'Nothing yet');
+        return;
+      }
+      dot.setAttribute('cx', x(count(at)));
+      dot.setAttribute('cy', y(values[at]));
+      root.setAttribute('aria-label', says(values[at], count(at)));
     },
   };
 }
