@@ -41,6 +41,8 @@ libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 check_packages="
 pkg-config          command  pkg-config pkgconf
 ccache              command  ccache
+gdb                 command  gdb
+git                 command  git
 clang-format        command  clang-format-14 clang-format
 python3-numpy       python   numpy
 python3-torch       python   torch
