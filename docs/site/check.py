@@ -17,7 +17,7 @@ MOST_WITHOUT_COMMENT = 431
 
 # Options of other programs than ours.
 OTHER_OPTIONS = {"--help", "--version", "--preset", "--target", "--build", "--install", "--prefix", "--output-on-failure",
-                 "--cflags", "--parallel", "--directory", "--strict", "--test-dir"}
+                 "--cflags", "--parallel", "--directory", "--strict", "--test-dir", "--overlay-ports"}
 # Blocks "```c++" and "```c", which are not compiled by tests/checks/pages.cmake: the test that does.
 TESTED_ELSEWHERE = {"docs/into_a_program.md": "tests/examples/basin_export.sh"}
 

@@ -134,7 +134,11 @@ def main():
     sources += [(root / name, pathlib.Path("."), staged) for name, staged in ROOT_PAGES.items()]
     for source, where, staged in sources:
         staged = "index.md" if staged == "README.md" else staged
-        text = page(relinked(source.read_text(), where, root, staged), names, staged)
+        text = source.read_text()
+        if staged == "index.md":  # titles instead of names of files
+            text = re.sub(r"^- \[([\w./]+\.md)\]\(([\w./]+)\)",
+                          lambda m: f"- [{title_of((docs / m[2]).read_text(), m[1])}]({m[2]})", text, flags=re.MULTILINE)
+        text = page(relinked(text, where, root, staged), names, staged)
         if staged == "playground.md":
             play = '<iframe class="playground" src="play/index.html" title="The playground"></iframe>\n\n' \
                    "[The playground by itself](play/index.html){ .md-button }" if (pages / "play").exists() else \
