@@ -37,6 +37,8 @@ check_packages="
 pkg-config          command  pkg-config pkgconf
 ccache              command  ccache
 clang-format        command  clang-format-14 clang-format
+libopenmpi-dev      command  mpicxx mpic++
+openmpi-bin         command  mpirun
 python3-numpy       python   numpy
 python3-torch       python   torch
 emscripten          command  em++
