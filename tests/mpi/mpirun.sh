@@ -2,11 +2,10 @@
 # sh mpirun.sh <mpirun> <number of processes, or "refusal"> <program>: runs the program on so many processes of this
 # machine, as any user; or on three of which one throws, and then expects all to end with its message, and soon.
 
-mpirun=$1 case=$2 program=$3
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-# Sockets and shared memory of this machine are all that is needed; what else MPI looks for costs a second.
-export OMPI_MCA_btl=self,vader OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_hwloc_base_binding_policy=none
-export OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
+mpirun=$1
+case=$2
+program=$3
+. "$(dirname "$0")/environment.sh"
 
 if [ "$case" != refusal ]; then exec "$mpirun" -n "$case" "$program"; fi
 output=$(timeout 60 "$mpirun" -n 3 "$program" refusal 2>&1)

@@ -11,6 +11,7 @@
 
 #include "basin/basin.hpp"
 #include "basin/mpi/batch.hpp"
+#include "basin/mpi/grid.hpp"
 
 namespace {
 
@@ -157,6 +158,60 @@ void check_traffic(const mpi::Communicator& world) {
   expect(all <= (6 * borders + 1) * gradient + said, "bytes, " + std::to_string(all));
 }
 
+/// A rollout on a grid that is split gives each rank the bits of its part of the whole.
+template <class A>
+void check_grid(const mpi::Communicator& world, const Shape& shape, const A& automaton, const std::string& what) {
+  Vector<float> numbers(static_cast<Index>(A::param_count));
+  fill(numbers, 3, 0.5);
+  const std::span<const float, A::param_count> theta(numbers.data(), A::param_count);
+  State<float> start(shape);
+  fill(start.values, 4, 0.25);  // of the cells some live, with an alive mask
+  const Context context{.step = 3, .draw = 5, .first_sample = 2};
+  const Rollout<A> alone{automaton, 5};
+  State<float> end(shape);
+  std::vector<State<float>> states;
+  (void)alone.template run<float>(
+      theta, start.view(), end.view(), [&](Index, View<const float> z) { states.emplace_back(z); }, context);
+  Index zeros = 0;
+  for (Index i = 0; i < end.values.size(); ++i) zeros += end.values[i] == 0 ? 1 : 0;
+  expect(zeros < end.values.size() && (!A::Alive::clears || zeros > 0), "living cells, and dead ones, " + what);
+
+  const mpi::SplitGrid grid(world, shape);
+  const State<float> here = grid.own(start.view());
+  State<float> reached(here.shape);
+  (void)mpi::rollout(
+      grid, automaton, theta, here.view(), reached.view(), 5, context, [&](Index t, View<const float> z) {
+        const State<float> expected = grid.own(states[static_cast<std::size_t>(t)].view());
+        expect(std::memcmp(z.data(), expected.values.data(), expected.values.size() * sizeof(float)) == 0,
+               what + " after step " + std::to_string(t));
+      });
+}
+
+void check_grids(const mpi::Communicator& world) {
+  using Rule = Sequential<Dense<12, 8>, Relu, Dense<8, 4>>;
+  const RandomFire fire{.rate = 0.5, .seed = 11};
+  const auto check_edge = [&]<Boundary Edge>(Edge) {
+    using Nca = Automaton<Perceive<4, Edge, Centre, SobelX, SobelY>, Rule, RandomFire, AliveMask<3>>;
+    const Nca nca{.fire = fire, .alive = {.threshold = 0.22}};
+    for (const Index lines : {9, 23}) {  // without an inside on four ranks, and with one
+      check_grid(world, {4, {6, lines, 1}, 2}, nca, std::string(Edge::label) + ", " + std::to_string(lines) + " lines");
+    }
+  };
+  check_edge(Zero{});
+  check_edge(Periodic{});
+  using Noisy =
+      Automaton<Perceive<4, Reflect, Centre, Moore<3>, Laplacian<3>>, Rule, RandomFire, Everywhere, Increment<>>;
+  Noisy noisy{.fire = fire};
+  noisy.update.noise = 0.1;
+  check_grid(world, {4, {3, 4, 9}, 1}, noisy, "three axes");
+
+  const auto split = [&](Index lines) { (void)mpi::SplitGrid(world, {4, {6, lines, 1}, 1}); };
+  if (world.size() > 1) {
+    expect_message(message_of([&] { split(1); }), "slices of a grid to split is 1, expected at least the number of");
+    expect_message(message_of([&] { split(world.rank() == 1 ? 9 : 8); }), "shape of a split grid of rank 1");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -169,6 +224,7 @@ int main(int argc, char** argv) {
     }
     check_batches(world);
     check_traffic(world);
+    check_grids(world);
     if (world.rank() == 0) std::printf("all as expected on %d processes\n", world.size());
     return 0;
   });
