@@ -3,8 +3,8 @@
 # The checkpoint is that of one process, to the last byte; a training that stopped goes on with another number of them;
 # what is wrong ends all, and is said once.
 mpirun=$3
-. "$(dirname "$0")/../examples/expect.sh"
 . "$(dirname "$0")/environment.sh"
+. "$(dirname "$0")/../examples/expect.sh"
 
 small="--images 512 --epochs 1 --batch 100 --threads 1 --seed 3"
 
