@@ -28,6 +28,11 @@ libnewlib-arm-none-eabi              links    arm-none-eabi-g++ --specs=nosys.sp
 libstdc++-arm-none-eabi-newlib       links    arm-none-eabi-g++ --specs=nosys.specs -lstdc++
 qemu-system-arm                      command  qemu-system-arm
 libeigen3-dev                        header   Eigen/Core eigen3"
+# What docs/build.sh builds the site with.
+site_packages="
+mkdocs-material     command  mkdocs
+doxygen             command  doxygen
+python3             command  python3"
 test_packages="
 catch2              header   catch2/catch.hpp,catch2/catch_all.hpp catch2
 clang               command  clang++
@@ -36,6 +41,8 @@ libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 check_packages="
 pkg-config          command  pkg-config pkgconf
 ccache              command  ccache
+gdb                 command  gdb
+git                 command  git
 clang-format        command  clang-format-14 clang-format
 libopenmpi-dev      command  mpicxx mpic++
 openmpi-bin         command  mpirun
@@ -45,6 +52,8 @@ emscripten          command  em++
 python3             command  python3
 chromium            command  chromium
 chromium-driver     command  chromedriver
+mkdocs-material     command  mkdocs
+doxygen             command  doxygen
 $(printf '%s' "$device_packages" | grep -v libeigen3-dev)"
 
 fail() {
