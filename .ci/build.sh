@@ -44,6 +44,8 @@ ccache              command  ccache
 gdb                 command  gdb
 git                 command  git
 clang-format        command  clang-format-14 clang-format
+libopenmpi-dev      command  mpicxx mpic++
+openmpi-bin         command  mpirun
 python3-numpy       python   numpy
 python3-torch       python   torch
 emscripten          command  em++

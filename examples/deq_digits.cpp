@@ -15,6 +15,7 @@
 #include "deq_digits/settings.hpp"
 #include "deq_digits/trainer.hpp"
 #include "support/process.hpp"
+#include "support/processes.hpp"
 #include "support/training_parts.hpp"
 
 namespace deq_digits {
@@ -43,11 +44,12 @@ inline std::vector<Index> one_of_each(const LabelledImages& data) {
   return chosen;
 }
 
-inline void write_results(const Settings& settings, const Data& data, Trainer& trainer,
-                          const basin::Training& training) {
+inline void write_results(const Settings& settings, const Data& data, Trainer& trainer, const basin::Training& training,
+                          const basin::examples::Processes& processes) {
   const std::string out = settings.out + "/";
   const double accuracy = trainer.test_accuracy();
   const auto curve = truncated_accuracy(trainer, accuracy);
+  if (!processes.writes()) return;
   basin::OrderedJson truncated_json = basin::OrderedJson::object();
   for (const auto& [fraction, value] : curve) {
     std::array<char, 8> key{};
@@ -61,6 +63,7 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
   metrics["parameters"] = Settled::param_count;
   metrics["epochs"] = history.size();
   metrics["seed"] = settings.seed;
+  metrics["processes"] = processes.size();
   metrics["threads"] = basin::threads();
   metrics["solver"] = settings.solver;
   metrics["adjoint"] = settings.adjoint;
@@ -97,41 +100,52 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
       solves.adjoint.mean_evaluations(), 100 * solves.forward.nonconverged_fraction(), settings.out.c_str());
 }
 
-inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+inline int run(Settings& settings, basin::examples::CommandLine& command_line,
+               const basin::examples::Processes& processes) {
   basin::examples::check_one_of("evaluate", settings.evaluate, "resume", settings.resume);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
-  basin::set_threads(settings.threads);
-  basin::examples::prepare_outputs(settings.out,
-                                   {"metrics.json", "channels.png", "truncated.png", "accuracy.png", "training.png"});
+  basin::set_threads(processes.threads(settings.threads));
+  if (processes.writes()) {
+    basin::examples::prepare_outputs(settings.out,
+                                     {"metrics.json", "channels.png", "truncated.png", "accuracy.png", "training.png"});
+  }
   const Data data = load_data(settings.data, settings.images);
   if (settings.epochs == 0) settings.epochs = default_epochs(data);
-  Trainer trainer(settings, data);
-  basin::Training training(
-      {.iterations = trainer.iterations(),
-       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
-       .checkpoint_minutes = settings.checkpoint_minutes,
-       .label = {.program = command_line.program(),
-                 .settings = command_line.settings(),
-                 .data = trains ? basin::examples::fingerprint(data.name, data.train.images) : ""}});
+  Trainer trainer(settings, data, processes);
+  basin::Training training({.iterations = trainer.iterations(),
+                            .checkpoint = trains && processes.writes() ? settings.out + "/checkpoint.safetensors" : "",
+                            .checkpoint_minutes = settings.checkpoint_minutes,
+                            .label = {.program = command_line.program(),
+                                      .settings = command_line.settings(),
+                                      .data = trains ? basin::examples::fingerprint(data.name, data.train.images) : ""},
+                            .progress = processes.writes() ? stdout : nullptr,
+                            .agree = [&](int reason) { return processes.agree(reason); }});
   if (!from.empty()) trainer.resume(training, from);
   if (trains) {
-    std::printf("%s: %td training and %td test images; %zu parameters; %s, %s, %d threads\n", data.name.c_str(),
-                data.train.images.shape.samples, data.test.images.shape.samples, Settled::param_count,
-                settings.solver.c_str(), settings.adjoint.c_str(), basin::threads());
+    if (processes.several() && processes.writes()) std::printf("%d processes of MPI\n", processes.size());
+    if (processes.writes()) {
+      std::printf("%s: %td training and %td test images; %zu parameters; %s, %s, %d threads\n", data.name.c_str(),
+                  data.train.images.shape.samples, data.test.images.shape.samples, Settled::param_count,
+                  settings.solver.c_str(), settings.adjoint.c_str(), basin::threads());
+    }
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      if (!processes.writes()) return 128 + training.signal();
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }
-  write_results(settings, data, trainer, training);
+  write_results(settings, data, trainer, training, processes);
   return 0;
 }
 
 }  // namespace deq_digits
 
 int main(int argc, char** argv) {
+  const basin::examples::Processes processes(argc, argv);
   deq_digits::Settings settings;
   basin::examples::CommandLine command_line("deq_digits", deq_digits::description, deq_digits::footer);
   deq_digits::describe(settings, command_line);
-  return basin::examples::main_of(command_line, argc, argv, [&] { return deq_digits::run(settings, command_line); });
+  return basin::examples::main_of(
+      command_line, argc, argv, [&] { return deq_digits::run(settings, command_line, processes); },
+      [&](int status, const std::string& message) { return processes.fail("deq_digits", status, message); });
 }

@@ -52,6 +52,7 @@ Examples:
   deq_digits --evaluate deq_digits_out/checkpoint.safetensors --data mnist
   deq_digits --resume deq_digits_out/checkpoint.safetensors --data mnist --epochs 20
   deq_digits --settings my.json                     {"epochs": 3, "solver": "broyden"}
+  mpirun -n 4 deq_digits --data mnist               on four processes, of --threads each: the same, to the last bit
 
 In the output folder: metrics.json, checkpoint.safetensors, channels.png (the hidden channels while the state settles),
 truncated.png (images cut from below, and the equilibria that they reach), accuracy.png (accuracy against the share of

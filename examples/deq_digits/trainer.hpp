@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../support/digits.hpp"
+#include "../support/processes.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/core/random.hpp"
 #include "basin/io/mnist.hpp"
@@ -141,8 +142,9 @@ struct Epoch {
 
 class Trainer {
  public:
-  Trainer(const Settings& settings, const Data& data)
+  Trainer(const Settings& settings, const Data& data, const basin::examples::Processes& processes)
       : settings_(settings),
+        processes_(processes),
         data_(data),
         theta_(initial_theta(settings.seed)),
         average_(theta_),
@@ -239,9 +241,11 @@ class Trainer {
       images.push_back(split_.train[static_cast<std::size_t>(n)]);
       loss.labels.push_back(data_.train.labels[static_cast<std::size_t>(images.back())]);
     }
+    const auto mine = processes_.samples_of(std::ssize(images));
+    images = {images.begin() + mine.first, images.begin() + mine.first + mine.count};
     const State<float> batch =
         training_batch(data_.train, images, static_cast<int>(i / batches_.an_epoch()), settings_);
-    auto result = basin::value_and_gradient(model, theta_.as<Trained>(), batch, loss);
+    auto result = processes_.value_and_gradient(model, theta_.as<Trained>(), batch, loss);
     auto gradient = result.gradient.template as<Settled>();
     // A step on a gradient that is not finite would spoil the parameters; the run ends with what it has.
     const double norm = basin::clip_by_global_norm(gradient, 1.0);
@@ -299,7 +303,9 @@ class Trainer {
 
   double accuracy(const State<float>& images, const std::vector<std::uint8_t>& labels, const Theta& theta,
                   bool counted) {
-    const auto prediction = basin::predict(settled_model(settings_), theta, images);
+    const auto mine = processes_.samples_of(images.shape.samples);
+    const auto prediction =
+        processes_.predict(settled_model(settings_), theta, images.view().samples(mine.first, mine.count));
     if (counted) solves_ += prediction.report;
     return basin::accuracy(prediction.output.view(), as_labels(labels));
   }
@@ -311,6 +317,7 @@ class Trainer {
   }
 
   Settings settings_;
+  const basin::examples::Processes& processes_;
   const Data& data_;
   Theta theta_;
   basin::WeightAverage<Settled, float> average_;

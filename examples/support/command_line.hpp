@@ -293,10 +293,11 @@ class CommandLine {
 };
 
 /// A program's main: parses the command line and calls run(), whose result is the exit status. Errors are printed as
-/// "program: message": status 2 for a command line that cannot be used, 1 for all else.
-template <class Run>
-int main_of(CommandLine& command_line, int argc, char** argv, const Run& run) {
-  const char* program = command_line.program().c_str();
+/// "program: message": status 2 for a command line that cannot be used, 1 for all else; fail(status, message), which
+/// returns the status, may do otherwise.
+template <class Run, class Fail>
+int main_of(CommandLine& command_line, int argc, char** argv, const Run& run, const Fail& fail) {
+  const std::string& program = command_line.program();
   try {
     int status = 0;
     try {
@@ -308,15 +309,21 @@ int main_of(CommandLine& command_line, int argc, char** argv, const Run& run) {
     if (status == 0) finish_standard_output();
     return status;
   } catch (const UsageError& error) {
-    std::fprintf(stderr, "%s: %s; %s --help says what there is\n", program, error.what(), program);
-    return 2;
+    return fail(2, std::string(error.what()) + "; " + program + " --help says what there is");
   } catch (const std::bad_alloc&) {
     const std::string sizes = command_line.numbers_given();
-    std::fprintf(stderr, "%s: the memory does not suffice%s%s\n", program, sizes.empty() ? "" : " for", sizes.c_str());
+    return fail(1, "the memory does not suffice" + (sizes.empty() ? "" : " for" + sizes));
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", program, error.what());
+    return fail(1, error.what());
   }
-  return 1;
+}
+
+template <class Run>
+int main_of(CommandLine& command_line, int argc, char** argv, const Run& run) {
+  return main_of(command_line, argc, argv, run, [&](int status, const std::string& message) {
+    std::fprintf(stderr, "%s: %s\n", command_line.program().c_str(), message.c_str());
+    return status;
+  });
 }
 
 }  // namespace basin::examples

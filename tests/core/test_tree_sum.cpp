@@ -2,6 +2,7 @@
 
 #include "basin/core/tree_sum.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cmath>
@@ -80,6 +81,41 @@ TEST_CASE("a sum over parts needs few slots whatever their number", "[unit]") {
   std::vector<float> sum(size, 5.0f);
   TreeSum(0, size).add(std::span<float>(sum), static_cast<float*>(nullptr), [](Index, std::span<float>) {});
   CHECK(sum == std::vector<float>(size, 5.0f));
+}
+
+TEST_CASE("who has some of the parts has whole branches of the tree", "[unit][repeatable]") {
+  for (const int count : {1, 3}) {
+    const Threads threads(count);
+    for (const auto& bounds : {std::vector<Index>{0, 5, 5, 11, 13}, {0, 7, 8, 100}, {0, 33, 64, 65}}) {
+      const Index parts = bounds.back();
+      std::vector<float> sum(size);
+      for (std::size_t p = 0; p + 1 < bounds.size(); ++p) {
+        const TreeSum tree(parts, size, bounds[p], bounds[p + 1]);
+        Vector<float> memory(tree.memory());
+        Index next = bounds[p];
+        const auto join = [&](const std::vector<TreeBranch<float>>& branches) {
+          std::array<int, 8> of_level{};
+          for (const auto& one : branches) {
+            CHECK(one.first() == next);
+            next = std::min(parts, (one.index + 1) << one.level);
+            CHECK(std::vector<float>(one.values, one.values + size) == by_definition(one.first(), next));
+            CHECK(++of_level[static_cast<std::size_t>(one.level)] <= 2);
+          }
+          return sum.data();
+        };
+        tree.add(
+            std::span<float>(sum), memory.data(),
+            [&](Index part, std::span<float> into) {
+              for (Index i = 0; i < size; ++i) into[static_cast<std::size_t>(i)] += number(part, i);
+            },
+            join);
+        CHECK(next == bounds[p + 1]);
+      }
+    }
+  }
+  CHECK_THROWS_WITH(TreeSum(4, 2, 2, 5),
+                    "first part of a sum is 2, expected 0 or more, at most the last, which is at "
+                    "most their number");
 }
 
 TEST_CASE("a part that throws leaves the sum as it was, and the lowest one's exception comes", "[unit]") {

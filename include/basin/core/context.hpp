@@ -25,6 +25,9 @@ struct Context {
   /// has to live as long as the call: linearizations copy it.
   const Index* samples = nullptr;
   Index first_cell = 0;  ///< number, in its sample, of the first cell: of a grid that is split along its last axis
+  /// If not 0, the cells of the whole grid, after which numbers begin anew: where a part of a torus reaches over its
+  /// seam.
+  Index cells_around = 0;
   /// If not null, takes how each sample of each equilibrium ended. A linearization keeps it: it outlives that too.
   SolveLog* log = nullptr;
   /// If not null, takes what is overwritten where equilibria leave what they found, for who may call once more. As
@@ -37,7 +40,13 @@ struct Context {
   /// The number in its batch of sample i of the state.
   [[nodiscard]] Index sample(Index i) const { return samples != nullptr ? samples[i] : first_sample + i; }
 
-  /// The same for a state that begins at sample i of this one.
+  /// The number in its sample of cell i of the state.
+  [[nodiscard]] Index cell(Index i) const {
+    const Index number = first_cell + i;
+    return cells_around == 0 ? number : number % cells_around;
+  }
+
+  /// The context of a state that begins at sample i of this one.
   [[nodiscard]] Context from_sample(Index i) const {
     Context part = *this;
     if (samples != nullptr) {

@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -51,6 +52,9 @@ struct TrainingOptions {
   double checkpoint_minutes = 2;  ///< from one to the next; 0: only at the end, and when it is asked for
   CheckpointLabel label{};        ///< what the checkpoint says of itself
   std::FILE* progress = stdout;   ///< where it shows how far it is; nullptr: nowhere
+  /// If given, called before each iteration by each of several processes that train together: with 0, or a number for
+  /// why this one would end. Returns the largest of all of theirs, so that they end together.
+  std::function<int(int)> agree{};
 };
 
 /// Why a training ended.
@@ -113,6 +117,7 @@ class Training {
     start_ = saved_at_ = Clock::now();
     first_ = iteration_;
     TrainingEnd end = TrainingEnd::finished;
+    signal_ = 0;
     while (!is_over(signals, progress, end)) {
       save_ = stop_ = false;
       double loss = 0;
@@ -130,7 +135,6 @@ class Training {
       if (progress.due(iteration_ == options_.iterations)) progress.show(line(before));
       save_when_due(keeps);
     }
-    signal_ = end != TrainingEnd::stopped ? 0 : signals.received() != 0 ? signals.received() : SIGPIPE;
     close(end == TrainingEnd::finished      ? "finished"
           : end == TrainingEnd::out_of_time ? "out of time"
           : end == TrainingEnd::early       ? "early"
@@ -193,17 +197,21 @@ class Training {
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
-  [[nodiscard]] bool is_over(const StopSignals& signals, const Progress& progress, TrainingEnd& end) const {
+  /// What makes processes end beside what all of them know: a signal has its own number, SIGPIPE among them.
+  static constexpr int no_time_left = 1 << 20;
+
+  [[nodiscard]] bool is_over(const StopSignals& signals, const Progress& progress, TrainingEnd& end) {
     if (stop_) {
       end = TrainingEnd::early;
     } else if (iteration_ >= options_.iterations) {
       end = TrainingEnd::finished;
-    } else if (signals.received() != 0 || progress.closed()) {
-      end = TrainingEnd::stopped;
-    } else if (options_.minutes > 0 && seconds() >= 60 * options_.minutes) {
-      end = TrainingEnd::out_of_time;
     } else {
-      return false;
+      int reason = signals.received() != 0 ? signals.received() : progress.closed() ? SIGPIPE : 0;
+      if (reason == 0 && options_.minutes > 0 && seconds() >= 60 * options_.minutes) reason = no_time_left;
+      if (options_.agree) reason = options_.agree(reason);
+      if (reason == 0) return false;
+      end = reason == no_time_left ? TrainingEnd::out_of_time : TrainingEnd::stopped;
+      if (end == TrainingEnd::stopped) signal_ = reason;
     }
     return true;
   }

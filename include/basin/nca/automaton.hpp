@@ -209,7 +209,7 @@ struct Automaton {
     if (context.log != nullptr) of_rule.log = &log;
     of_rule.samples = cells.data();
     if (context.first_cell != 0) {
-      std::transform(cells.begin(), cells.end(), numbers, [&](Index cell) { return context.first_cell + cell; });
+      std::transform(cells.begin(), cells.end(), numbers, [&](Index cell) { return context.cell(cell); });
       of_rule.samples = numbers;
     }
     return of_rule;

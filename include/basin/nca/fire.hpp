@@ -56,6 +56,13 @@ struct RandomFire {
   void clear_idle(const Context& context, Index i, Index first_cell, std::span<std::uint8_t> marks) const {
     check(rate >= 0 && rate <= 1, "RandomFire: rate", rate, "0 to 1");
     if (rate == 1) return;
+    const Index begin = context.cell(first_cell);  // not in the loop, which writes bytes that could be anything
+    const auto before_seam = static_cast<std::size_t>(context.cells_around - begin);
+    if (context.cells_around > 0 && before_seam < marks.size()) {
+      clear_idle(context, i, first_cell, marks.first(before_seam));
+      clear_idle(context, i, first_cell + static_cast<Index>(before_seam), marks.subspan(before_seam));
+      return;
+    }
     // A word of 32 bits a cell, four from each call of the generator; fires if below rate * 2^32.
     const std::uint64_t limit = static_cast<std::uint64_t>(rate * 0x1p32);
     // An index has 40 bits for the cell and the lowest 24 for the sample, whose others make a seed.
@@ -64,7 +71,6 @@ struct RandomFire {
                               static_cast<std::uint64_t>(context.step) ^ detail::fire_streams};
     const std::uint64_t of_sample = sample << 40;
     const Index count = static_cast<Index>(marks.size());
-    const Index begin = context.first_cell + first_cell;  // not in the loop, which writes bytes that could be anything
     for (Index k = 0; k < count;) {
       const Index cell = begin + k, lane = cell % 4, end = std::min(count, k + 4 - lane);
       std::uint8_t* group = marks.data() + k;

@@ -65,7 +65,7 @@ struct Increment {
     const auto sample = static_cast<std::uint64_t>(context.sample(i));
     const Random numbers{fold_in(seed, fold_in(context.draw, sample >> 18)),
                          static_cast<std::uint64_t>(context.step) ^ detail::noise_streams};
-    const std::uint64_t place = sample << 46 | static_cast<std::uint64_t>(context.first_cell + cell) << 6;
+    const std::uint64_t place = sample << 46 | static_cast<std::uint64_t>(context.cell(cell)) << 6;
     const double scale = noise * std::sqrt(3.0) / 65536;  // a uniform number of 16 bits has variance 2^32 / 12
     for (int c = 0; c < C - First; c += 2) {
       const PhiloxCounter words = numbers.words(place + static_cast<std::uint64_t>(c / 2));

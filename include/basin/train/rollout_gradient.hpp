@@ -45,25 +45,28 @@ struct LossStep {
   return steps;
 }
 
-/// The rollout's last states are in the result's output. Throws std::invalid_argument for a step that the rollout does
-/// not make, a start that it cannot take, and options out of range.
-template <class Rollout, class Other, class S, class Loss>
-ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, const Parameters<Other, S>& theta,
-                                                      std::type_identity_t<View<const S>> start, const Loss& loss,
-                                                      const std::vector<LossStep>& steps,
-                                                      const GradientOptions& options = {.samples_per_part = 1}) {
+namespace detail {
+
+/// value_and_gradient_along, of a batch of which `start` are the samples that this process has.
+template <class Processes, class Rollout, class Other, class S, class Loss>
+ValueAndGradient<Rollout, S> value_and_gradient_along_of(const Processes& processes, const Rollout& rollout,
+                                                         const Parameters<Other, S>& theta, View<const S> start,
+                                                         const Loss& loss, const std::vector<LossStep>& steps,
+                                                         const GradientOptions& options) {
   const auto parameters = theta_of<Rollout>(theta);
   for (const LossStep& one : steps) {
     check(one.step >= 0 && one.step <= rollout.steps, "step of a loss", one.step,
           "0 to the rollout's last, " + std::to_string(rollout.steps));
   }
+  const Index samples = processes.samples(start.samples(), options.samples_per_part);
+  const Index begin = first_sample_of(processes, samples, options.samples_per_part);
   ValueAndGradient<Rollout, S> sum;
-  sum.output = State<S>(rollout.out_shape(start.shape()));
-  detail::run_batch(
-      options, sum,
+  sum.output = State<S>(rollout.out_shape(start.shape().with_samples(samples)));
+  run_batch(
+      processes, options, sum,
       [&](Index first, Index count, View<S> end, const Context& context, std::span<S, Rollout::param_count> into) {
-        detail::Run all;
-        const auto linear = rollout.linearize(parameters, start.samples(first, count), end, context);
+        Run all;
+        const auto linear = rollout.linearize(parameters, start.samples(first - begin, count), end, context);
         all.report += linear.report();
         Scratch scratch;
         const View<S> dz = scratch.state<S>(end.shape());
@@ -71,7 +74,7 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, co
         const auto add = [&](Index t, View<const S> z, View<S> w) {
           for (const LossStep& one : steps) {
             if (one.step != t) continue;
-            all.value += one.weight * loss.value_and_gradient(z, first, start.samples(), dz);
+            all.value += one.weight * loss.value_and_gradient(z, first, samples, dz);
             w.vector() += static_cast<S>(one.weight) * dz.vector();
           }
         };
@@ -82,6 +85,18 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, co
         return all;
       });
   return sum;
+}
+
+}  // namespace detail
+
+/// The rollout's last states are in the result's output. Throws std::invalid_argument for a step that the rollout does
+/// not make, a start that it cannot take, and options out of range.
+template <class Rollout, class Other, class S, class Loss>
+ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, const Parameters<Other, S>& theta,
+                                                      std::type_identity_t<View<const S>> start, const Loss& loss,
+                                                      const std::vector<LossStep>& steps,
+                                                      const GradientOptions& options = {.samples_per_part = 1}) {
+  return detail::value_and_gradient_along_of(detail::OneProcess{}, rollout, theta, start, loss, steps, options);
 }
 
 }  // namespace basin

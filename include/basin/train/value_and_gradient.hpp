@@ -74,19 +74,16 @@ struct [[nodiscard]] Prediction {
 
 namespace detail {
 
-struct Run {
-  double value = 0;
-  Report report{};
-};
-
 /// All of `sum` but its output's shape, which is there. run(first, count, y, context, into) runs `count` samples from
-/// `first` on forward and back, fills y, adds their gradient to `into`, and returns a Run.
-template <class Model, class S, class RunSamples>
-void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, const RunSamples& run) {
+/// `first` on forward and back, fills y, adds their gradient to `into`, and returns a Run. It is called for samples
+/// that this process has.
+template <class Model, class S, class Processes, class RunSamples>
+void run_batch(const Processes& processes, const GradientOptions& options, ValueAndGradient<Model, S>& sum,
+               const RunSamples& run) {
   using Into = std::span<S, Model::param_count>;
   constexpr auto size = static_cast<Index>(Model::param_count);
   const Shape& shape = sum.output.shape;
-  Batch batch(shape.samples, options.samples_per_part, options.context);
+  Batch batch(shape.samples, options.samples_per_part, options.context, !Processes::alone);
   sum.samples.resize(static_cast<std::size_t>(shape.samples));
 
   const auto share_of = [&](Index n) -> double& { return sum.samples[static_cast<std::size_t>(n)].share; };
@@ -123,24 +120,28 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
     return all;
   };
 
-  const TreeSum tree(batch.parts(), size);
+  const PartBounds bounds = processes.bounds(batch.parts());
+  const TreeSum tree(batch.parts(), size, bounds[processes.rank()], bounds[processes.rank() + 1]);
   std::vector<Run> runs(static_cast<std::size_t>(batch.parts()));
   std::vector<std::unique_ptr<Overwritten>> overwritten(runs.size());  // of parts with failures
   {
     Buffer<S> memory(tree.memory());
-    tree.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index part, std::span<S> into) {
+    const auto task = [&](Index part, std::span<S> into) {
       const Index first = batch.first(part), count = batch.count(part);
       SolveLog log;
       auto before = std::make_unique<Overwritten>();
       const auto at = static_cast<std::size_t>(part);
       runs[at] = run_without_failures(first, count, sum.output.view().samples(first, count),
                                       into.template first<Model::param_count>(), log, *before);
-      batch.file(part, log, sum.samples);
+      batch.file(part, log.records(), sum.samples);
       bool some = false;
       for (Index n = first; n < first + count; ++n) some = some || share_of(n) == 0;
       if (some) overwritten[at] = std::move(before);
-    });
+    };
+    tree.add(std::span<S>(sum.gradient.span()), memory.data(), task,
+             [&](const auto& branches) { return processes.template join<S>(branches, bounds, size); });
   }
+  if constexpr (!Processes::alone) processes.gather(batch, bounds, runs, sum.samples, sum.output.view());
   batch.hand_on();
   for (const Run& one : runs) {
     sum.value += one.value;
@@ -154,9 +155,17 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
   if (options.failed == FailedSolve::bound && !failed.empty()) {
     const auto others = static_cast<double>(shape.samples - static_cast<Index>(failed.size()));
     const double longest = sum.gradient.vector().template cast<double>().norm() / std::sqrt(others);
-    const TreeSum alone(static_cast<Index>(failed.size()), size);
+    // Each runs again where it has run, as its state may lie there.
+    PartBounds of_failed;
+    for (const Index part : bounds) {
+      const auto from = std::lower_bound(failed.begin(), failed.end(), batch.first(part));
+      of_failed.push_back(static_cast<Index>(from - failed.begin()));
+    }
+    const TreeSum alone(static_cast<Index>(failed.size()), size, of_failed[processes.rank()],
+                        of_failed[processes.rank() + 1]);
     Buffer<S> memory(alone.memory());
-    alone.add(std::span<S>(sum.gradient.span()), memory.data(), [&](Index i, std::span<S> into) {
+    std::vector<double> shares(failed.size());
+    const auto task = [&](Index i, std::span<S> into) {
       const Index n = failed[static_cast<std::size_t>(i)];
       Scratch scratch;
       batch.restore(n, 1, *overwritten[static_cast<std::size_t>(n / options.samples_per_part)]);
@@ -166,18 +175,83 @@ void run_batch(const GradientOptions& options, ValueAndGradient<Model, S>& sum, 
       const double length = gradient.template cast<double>().norm();
       double share = std::isfinite(length) ? 1 : 0;
       if (others > 0 && length > longest && share == 1) share = longest / length;
-      sum.samples[static_cast<std::size_t>(n)].share = share;
+      shares[static_cast<std::size_t>(i)] = share;
       if (share == 0) {
         gradient.setZero();
       } else {
         gradient *= static_cast<S>(share);
       }
-    });
+    };
+    alone.add(std::span<S>(sum.gradient.span()), memory.data(), task,
+              [&](const auto& branches) { return processes.template join<S>(branches, of_failed, size); });
+    processes.gather(shares, of_failed);
+    for (std::size_t i = 0; i < failed.size(); ++i) share_of(failed[i]) = shares[i];
   }
   for (const SampleOutcome& one : sum.samples) {
     sum.left_out += one.share == 0 ? 1 : 0;
     sum.bounded += one.share > 0 && one.share < 1 ? 1 : 0;
   }
+}
+
+/// value_and_gradient, of a batch of which `x` are the samples that this process has.
+template <class Processes, class Model, class Other, class S, class Loss>
+ValueAndGradient<Model, S> value_and_gradient_of(const Processes& processes, const Model& model,
+                                                 const Parameters<Other, S>& theta, View<const InputOf<Model, S>> x,
+                                                 const Loss& loss, const GradientOptions& options) {
+  static_assert(Layer<Model, S> || takes_tokens<Model>,
+                "value_and_gradient: the model must be a layer, with apply and linearize");
+  const auto parameters = theta_of<Model>(theta);
+  const Index samples = processes.samples(x.samples(), options.samples_per_part);
+  const Index begin = first_sample_of(processes, samples, options.samples_per_part);
+  ValueAndGradient<Model, S> sum;
+  sum.output = State<S>(model.out_shape(x.shape().with_samples(samples)));
+  run_batch(processes, options, sum,
+            [&](Index first, Index count, View<S> y, const Context& context, std::span<S, Model::param_count> into) {
+              Run all;
+              const auto linear = model.linearize(parameters, x.samples(first - begin, count), y, context);
+              if constexpr (requires { linear.report(); }) all.report += linear.report();
+              Scratch scratch;
+              const View<S> dy = scratch.state<S>(y.shape());
+              all.value = loss.value_and_gradient(View<const S>(y), first, samples, dy);
+              all.report += report_of([&] {
+                if constexpr (takes_tokens<Model>) {
+                  return linear.pullback(View<const S>(dy), into);
+                } else {
+                  return linear.pullback(View<const S>(dy), View<S>{}, into);
+                }
+              });
+              return all;
+            });
+  return sum;
+}
+
+/// predict, likewise.
+template <class Processes, class Model, class Other, class S>
+Prediction<S> predict_of(const Processes& processes, const Model& model, const Parameters<Other, S>& theta,
+                         View<const InputOf<Model, S>> x, const PredictOptions& options) {
+  const auto parameters = theta_of<Model>(theta);
+  const Index samples = processes.samples(x.samples(), options.samples_per_part);
+  const Index begin = first_sample_of(processes, samples, options.samples_per_part);
+  Prediction<S> all;
+  all.output = State<S>(model.out_shape(x.shape().with_samples(samples)));
+  all.samples.resize(static_cast<std::size_t>(samples));
+  Batch batch(samples, options.samples_per_part, options.context, !Processes::alone);
+  const PartBounds bounds = processes.bounds(batch.parts());
+  const Index first_part = bounds[processes.rank()];
+  std::vector<Run> runs(static_cast<std::size_t>(batch.parts()));
+  parallel_for(bounds[processes.rank() + 1] - first_part, [&](Index i) {
+    const Index part = first_part + i, first = batch.first(part), count = batch.count(part);
+    SolveLog log;
+    runs[static_cast<std::size_t>(part)].report = report_of([&] {
+      return model.apply(parameters, x.samples(first - begin, count), all.output.view().samples(first, count),
+                         batch.context(first, &log));
+    });
+    batch.file(part, log.records(), all.samples);
+  });
+  if constexpr (!Processes::alone) processes.gather(batch, bounds, runs, all.samples, all.output.view());
+  batch.hand_on();
+  for (const Run& run : runs) all.report += run.report;
+  return all;
 }
 
 }  // namespace detail
@@ -192,30 +266,7 @@ template <class Model, class Other, class S, class Loss>
 ValueAndGradient<Model, S> value_and_gradient(const Model& model, const Parameters<Other, S>& theta,
                                               std::type_identity_t<View<const InputOf<Model, S>>> x, const Loss& loss,
                                               const GradientOptions& options = {}) {
-  static_assert(Layer<Model, S> || takes_tokens<Model>,
-                "value_and_gradient: the model must be a layer, with apply and linearize");
-  const auto parameters = theta_of<Model>(theta);
-  ValueAndGradient<Model, S> sum;
-  sum.output = State<S>(model.out_shape(x.shape()));
-  detail::run_batch(
-      options, sum,
-      [&](Index first, Index count, View<S> y, const Context& context, std::span<S, Model::param_count> into) {
-        detail::Run all;
-        const auto linear = model.linearize(parameters, x.samples(first, count), y, context);
-        if constexpr (requires { linear.report(); }) all.report += linear.report();
-        Scratch scratch;
-        const View<S> dy = scratch.state<S>(y.shape());
-        all.value = loss.value_and_gradient(View<const S>(y), first, x.samples(), dy);
-        all.report += detail::report_of([&] {
-          if constexpr (takes_tokens<Model>) {
-            return linear.pullback(View<const S>(dy), into);
-          } else {
-            return linear.pullback(View<const S>(dy), View<S>{}, into);
-          }
-        });
-        return all;
-      });
-  return sum;
+  return detail::value_and_gradient_of(detail::OneProcess{}, model, theta, x, loss, options);
 }
 
 /// model(theta, x) for a whole batch, on all threads; x as above.
@@ -223,24 +274,7 @@ ValueAndGradient<Model, S> value_and_gradient(const Model& model, const Paramete
 template <class Model, class Other, class S>
 Prediction<S> predict(const Model& model, const Parameters<Other, S>& theta,
                       std::type_identity_t<View<const InputOf<Model, S>>> x, const PredictOptions& options = {}) {
-  const auto parameters = theta_of<Model>(theta);
-  Prediction<S> all;
-  all.output = State<S>(model.out_shape(x.shape()));
-  all.samples.resize(static_cast<std::size_t>(x.samples()));
-  detail::Batch batch(x.samples(), options.samples_per_part, options.context);
-  std::vector<Report> reports(static_cast<std::size_t>(batch.parts()));
-  parallel_for(batch.parts(), [&](Index part) {
-    const Index first = batch.first(part), count = batch.count(part);
-    SolveLog log;
-    reports[static_cast<std::size_t>(part)] = detail::report_of([&] {
-      return model.apply(parameters, x.samples(first, count), all.output.view().samples(first, count),
-                         batch.context(first, &log));
-    });
-    batch.file(part, log, all.samples);
-  });
-  batch.hand_on();
-  for (const Report& report : reports) all.report += report;
-  return all;
+  return detail::predict_of(detail::OneProcess{}, model, theta, x, options);
 }
 
 }  // namespace basin

@@ -1,0 +1,250 @@
+#pragma once
+
+// A grid over processes: an automaton (nca/automaton.hpp) on a grid that is cut along its last axis, in planes of 3D
+// and lines of 2D. Its states are those of one process, to the last bit:
+//
+//   const mpi::SplitGrid grid(world, {16, {1024, 1024, 1}, 1});
+//   State<float> z = grid.own(whole.view());                                    // or filled by who knows its lines
+//   (void)mpi::rollout(grid, automaton, theta, z, z_end, 100);
+//
+// A rank has consecutive slices, and before a step gets from its neighbours as many as its cells depend on: the reach
+// of the perception, and with an alive mask one more than the larger of that reach and 1, since a cell lives if one
+// beside it does after its own update. On a torus the first and the last rank are neighbours; at other boundaries the
+// edge of the grid is one. While slices travel the step is made on what is here, and right for the inside; then it is
+// made for the outermost slices once more, on these with their neighbours. So the automaton needs to know nothing of
+// it, and what is made in vain are the updates of at most six times those slices.
+//
+// Masks and noise are functions of the cell's number in the whole grid (core/context.hpp).
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "basin/mpi/communicator.hpp"
+#include "basin/nca/automaton.hpp"
+
+namespace basin::mpi {
+
+/// Which slices of a grid each rank has: whole lines of a grid in two axes, planes of one in three.
+class SplitGrid {
+ public:
+  /// whole: of the whole state, the same on all ranks. Throws std::invalid_argument, on all of them, unless each rank
+  /// gets a slice.
+  SplitGrid(const Communicator& world, const Shape& whole) : world_(&world), whole_(whole) {
+    world.expect_same({{"shape of a split grid", Digest{}.add(whole)}});
+    axis_ = whole.space[2] > 1 ? 2 : 1;
+    check(whole.space[axis_] >= world.size(), "slices of a grid to split", whole.space[axis_],
+          "at least the number of ranks, " + std::to_string(world.size()));
+    first_ = first_of(world.rank());
+    count_ = first_of(world.rank() + 1) - first_;
+  }
+
+  [[nodiscard]] const Communicator& world() const { return *world_; }
+  [[nodiscard]] const Shape& whole() const { return whole_; }
+  /// 1 (y) or 2 (z).
+  [[nodiscard]] std::size_t axis() const { return axis_; }
+  [[nodiscard]] Index first() const { return first_; }                                 ///< slice of this rank
+  [[nodiscard]] Index count() const { return count_; }                                 ///< of this rank
+  [[nodiscard]] Index fewest() const { return whole_.space[axis_] / world_->size(); }  ///< of any rank
+  [[nodiscard]] Index slice_cells() const { return whole_.cells_per_sample() / whole_.space[axis_]; }
+
+  /// Of a state with so many slices.
+  [[nodiscard]] Shape shape(Index slices) const {
+    Shape part = whole_;
+    part.space[axis_] = slices;
+    return part;
+  }
+  /// Of this rank's state.
+  [[nodiscard]] Shape shape() const { return shape(count_); }
+
+  /// This rank's part of a whole state.
+  template <class S>
+  [[nodiscard]] State<std::remove_const_t<S>> own(View<S> whole) const {
+    basin::check_shape("SplitGrid", "a whole state", whole.shape(), whole_);
+    State<std::remove_const_t<S>> part(shape());
+    const Index slice = slice_cells() * whole_.features;
+    for (Index n = 0; n < whole_.samples; ++n) {
+      std::copy_n(whole.sample(n).data() + first_ * slice, count_ * slice, part.view().sample(n).data());
+    }
+    return part;
+  }
+
+ private:
+  [[nodiscard]] Index first_of(Index rank) const {
+    const Index slices = whole_.space[axis_], ranks = world_->size();
+    return rank * (slices / ranks) + rank * (slices % ranks) / ranks;
+  }
+
+  const Communicator* world_;
+  Shape whole_;
+  std::size_t axis_ = 1;
+  Index first_ = 0, count_ = 0;
+};
+
+namespace detail {
+
+/// A state with room for slices of the neighbours before and after its own: (C, ..., before + count + after, N).
+template <class S>
+class HaloState {
+ public:
+  HaloState(const SplitGrid& grid, Index halo, bool torus)
+      : grid_(grid),
+        slice_(grid.slice_cells() * grid.whole().features),
+        ranks_(grid.world().size()),
+        rank_(grid.world().rank()),
+        before_(ranks_ > 1 && (torus || rank_ > 0) ? halo : 0),
+        after_(ranks_ > 1 && (torus || rank_ + 1 < ranks_) ? halo : 0),
+        state_(grid.shape(before_ + grid.count() + after_)) {}
+
+  [[nodiscard]] Index before() const { return before_; }
+  [[nodiscard]] Index after() const { return after_; }
+
+  /// From a slice of sample n on, counted from the first of this rank's own.
+  [[nodiscard]] S* at(Index n, Index slice) { return state_.view().sample(n).data() + (before_ + slice) * slice_; }
+  /// Slices first ... last - 1 of a sample.
+  [[nodiscard]] View<S> slices(Index n, Index first, Index last) {
+    return View<S>(at(n, first), grid_.shape(last - first).with_samples(1));
+  }
+
+  /// Begins to fill the neighbours' slices. Own slices may be read until wait() returns.
+  void start() {
+    const int lower = (rank_ + ranks_ - 1) % ranks_, upper = (rank_ + 1) % ranks_;
+    for (Index n = 0; n < grid_.whole().samples; ++n) {
+      if (before_ > 0) {
+        begin(at(n, -before_), before_, lower, up, true);
+        begin(at(n, 0), before_, lower, down, false);
+      }
+      if (after_ > 0) {
+        begin(at(n, grid_.count()), after_, upper, down, true);
+        begin(at(n, grid_.count() - after_), after_, upper, up, false);
+      }
+    }
+  }
+  void wait() {
+    expect_success(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE),
+                   "MPI_Waitall");
+    requests_.clear();
+  }
+
+ private:
+  static constexpr int up = 1, down = 2;  // tags: to the next rank, to the one before; two ranks may be both
+
+  void begin(S* from, Index slices, int rank, int tag, bool receives) {
+    const Index bytes = slices * slice_ * static_cast<Index>(sizeof(S));
+    check(bytes <= INT_MAX, "bytes of the slices that neighbours need", bytes, "at most " + std::to_string(INT_MAX));
+    const MPI_Comm comm = grid_.world().handle();
+    MPI_Request request = MPI_REQUEST_NULL;
+    if (receives) {
+      expect_success(MPI_Irecv(from, static_cast<int>(bytes), MPI_BYTE, rank, tag, comm, &request), "MPI_Irecv");
+    } else {
+      expect_success(MPI_Isend(from, static_cast<int>(bytes), MPI_BYTE, rank, tag, comm, &request), "MPI_Isend");
+      grid_.world().count(bytes);
+    }
+    requests_.push_back(request);
+  }
+
+  const SplitGrid& grid_;
+  Index slice_;  // numbers
+  int ranks_, rank_;
+  Index before_, after_;
+  State<S> state_;
+  std::vector<MPI_Request> requests_{};
+};
+
+/// How many slices around a cell its next state depends on.
+template <class A>
+[[nodiscard]] Index halo_of(const A& automaton, std::size_t axis) {
+  const Index reach = basin::detail::PerceptionOf<typename A::Perception>::reach(automaton.perception)[axis];
+  return A::Alive::clears ? 1 + std::max<Index>(1, reach) : reach;
+}
+
+}  // namespace detail
+
+/// `steps` steps of an automaton from `start` to `end`, which are this rank's parts (SplitGrid::shape). The context is
+/// that of the whole grid. observe(t, z_t), if given, sees this rank's part of every state, z_0 too. Throws
+/// std::invalid_argument for parts of other shapes, a grid that the automaton cannot take, fewer slices on a rank than
+/// its neighbours need, and, on all ranks, where theta, the steps or the context are not the same on all.
+template <class A, class S, class Observe>
+Report rollout(const SplitGrid& grid, const A& automaton, Theta<S, A::param_count> theta,
+               std::type_identity_t<View<const S>> start, View<S> end, Index steps, const Context& context,
+               const Observe& observe) {
+  using See = basin::detail::PerceptionOf<typename A::Perception>;
+  static_assert(See::has_edge && !See::whole_samples, "mpi::rollout: a perception of cells around a cell, in a grid");
+  const Communicator& world = grid.world();
+  check(steps >= 0, "steps of a rollout", steps, "0 or more");
+  check(context.first_cell == 0, "first_cell of a split grid's context", context.first_cell, "0, of the whole grid");
+  basin::check_shape("mpi::rollout", "start", start.shape(), grid.shape());
+  basin::check_shape("mpi::rollout", "end", end.shape(), grid.shape());
+  static_cast<void>(automaton.state_shape(grid.whole().with_features(0)));
+  world.expect_same({{"theta", Digest{}.add(std::span<const S>(theta))},
+                     {"steps or context of a rollout",
+                      Digest{}.add(steps).add(context.step).add(context.draw).add(context.first_sample)}});
+  const Index halo = detail::halo_of(automaton, grid.axis()), count = grid.count();
+  if (world.size() > 1) {
+    check(grid.fewest() >= halo, "slices of a rank", grid.fewest(),
+          "at least what its neighbours need, " + std::to_string(halo));
+  }
+  constexpr bool torus = std::is_same_v<typename See::Edge, Periodic>;
+  detail::HaloState<S> one(grid, halo, torus), other(grid, halo, torus);
+  detail::HaloState<S>*now = &one, *next = &other;
+  const Index before = one.before(), after = one.after();
+  const Index numbers = grid.slice_cells() * grid.whole().features, samples = grid.whole().samples;
+  const Index cells = grid.whole().cells_per_sample();
+  for (Index n = 0; n < samples; ++n) std::copy_n(start.sample(n).data(), count * numbers, one.at(n, 0));
+  Scratch scratch;
+  std::uint8_t* const marks = scratch.take<std::uint8_t>(grid.shape(before + count + after).cells_per_sample());
+  // Of the first slices and of the last: with what they depend on.
+  S* const edge = scratch.take<S>(std::min(3 * halo + 1, before + count + after) * numbers);
+  State<S> all;
+  const bool apart = count > 2 * halo;  // there is an inside
+  if (!apart && before + after > 0) all = State<S>(grid.shape(before + count + after).with_samples(1));
+
+  Report report;
+  const auto step = [&](Index n, Index first, Index last, S* out, const Context& of_step) {
+    Context of = of_step.from_sample(n);
+    of.first_cell = ((grid.first() + first) * grid.slice_cells() + cells) % cells;
+    of.cells_around = cells;
+    const View<S> from = now->slices(n, first, last);
+    report += automaton.template step<S>(theta, View<const S>(from), View<S>(out, from.shape()), marks, of);
+  };
+  const auto show = [&](Index t) {
+    for (Index n = 0; n < samples; ++n) std::copy_n(now->at(n, 0), count * numbers, end.sample(n).data());
+    observe(t, View<const S>(end));
+  };
+  show(0);
+  for (Index t = 0; t < steps; ++t) {
+    const Context of_step = context.at_step(context.step + t);
+    now->start();
+    if (apart || before + after == 0) {
+      for (Index n = 0; n < samples; ++n) step(n, 0, count, next->at(n, 0), of_step);
+    }
+    now->wait();
+    for (Index n = 0; n < samples; ++n) {
+      if (!apart && before + after > 0) {
+        step(n, -before, count + after, all.values.data(), of_step);
+        std::copy_n(all.values.data() + before * numbers, count * numbers, next->at(n, 0));
+        continue;
+      }
+      if (before > 0) {
+        step(n, -halo, 2 * halo, edge, of_step);
+        std::copy_n(edge + halo * numbers, halo * numbers, next->at(n, 0));
+      }
+      if (after > 0) {
+        step(n, count - 2 * halo, count + halo, edge, of_step);
+        std::copy_n(edge + halo * numbers, halo * numbers, next->at(n, count - halo));
+      }
+    }
+    std::swap(now, next);
+    show(t + 1);
+  }
+  return report;
+}
+
+template <class A, class S>
+Report rollout(const SplitGrid& grid, const A& automaton, Theta<S, A::param_count> theta,
+               std::type_identity_t<View<const S>> start, View<S> end, Index steps, const Context& context = {}) {
+  return rollout(grid, automaton, theta, start, end, steps, context, [](Index, View<const S>) {});
+}
+
+}  // namespace basin::mpi
