@@ -63,7 +63,7 @@ class Processes {
   }
 
   /// For TrainingOptions.
-  [[nodiscard]] int agree(int reason) const {
+  [[nodiscard]] int agree(int reason) {
     return several() ? static_cast<int>(world_->maximum(std::int64_t{reason})) : reason;
   }
 
@@ -74,12 +74,12 @@ class Processes {
   }
   /// Of a batch of which x are this process's samples; the result is of the whole batch.
   template <class Model, class Theta, class X, class Loss>
-  [[nodiscard]] auto value_and_gradient(const Model& model, const Theta& theta, const X& x, const Loss& loss) const {
+  [[nodiscard]] auto value_and_gradient(const Model& model, const Theta& theta, const X& x, const Loss& loss) {
     return world_ ? mpi::value_and_gradient(*world_, model, theta, x, loss)
                   : basin::value_and_gradient(model, theta, x, loss);
   }
   template <class Model, class Theta, class X>
-  [[nodiscard]] auto predict(const Model& model, const Theta& theta, const X& x) const {
+  [[nodiscard]] auto predict(const Model& model, const Theta& theta, const X& x) {
     return world_ ? mpi::predict(*world_, model, theta, x) : basin::predict(model, theta, x);
   }
 
@@ -109,14 +109,14 @@ class Processes {
     std::fprintf(stderr, "%s: %s\n", program.c_str(), message.c_str());
     return status;
   }
-  [[nodiscard]] int agree(int reason) const { return reason; }
+  [[nodiscard]] int agree(int reason) { return reason; }
   [[nodiscard]] SomeSamples samples_of(Index batch) const { return {0, batch}; }
   template <class Model, class Theta, class X, class Loss>
-  [[nodiscard]] auto value_and_gradient(const Model& model, const Theta& theta, const X& x, const Loss& loss) const {
+  [[nodiscard]] auto value_and_gradient(const Model& model, const Theta& theta, const X& x, const Loss& loss) {
     return basin::value_and_gradient(model, theta, x, loss);
   }
   template <class Model, class Theta, class X>
-  [[nodiscard]] auto predict(const Model& model, const Theta& theta, const X& x) const {
+  [[nodiscard]] auto predict(const Model& model, const Theta& theta, const X& x) {
     return basin::predict(model, theta, x);
   }
 };

@@ -93,7 +93,8 @@ TEST_CASE("who has some of the parts has whole branches of the tree", "[unit][re
         const TreeSum tree(parts, size, bounds[p], bounds[p + 1]);
         Vector<float> memory(tree.memory());
         Index next = bounds[p];
-        const auto join = [&](const std::vector<TreeBranch<float>>& branches) {
+        const auto join = [&](const std::vector<TreeBranch<float>>& branches, float* spare) {
+          std::fill_n(spare, size, -1.0f);  // must not be part of what is here
           std::array<int, 8> of_level{};
           for (const auto& one : branches) {
             CHECK(one.first() == next);

@@ -85,7 +85,7 @@ void expect_same_result(const Result& one, const Result& other, const std::strin
 using Settles =
     Sequential<Dense<4, 6>, Equilibrium<Injected<Sequential<Dense<6, 6>, Tanh>>, Picard, Implicit<>>, Dense<6, 3>>;
 
-void check_batches(const mpi::Communicator& world) {
+void check_batches(mpi::Communicator& world) {
   Settles model;
   model.layer<1>().stop = {.tolerance = 1e-4, .max_evaluations = 14};
   Parameters<Settles, float> theta;
@@ -143,7 +143,7 @@ void check_batches(const mpi::Communicator& world) {
 }
 
 /// A sum over parts sends a branch for each level at most across a border between ranks.
-void check_traffic(const mpi::Communicator& world) {
+void check_traffic(mpi::Communicator& world) {
   using Model = Dense<30, 10>;
   const Parameters<Model, float> theta;
   const Index batch = 64;
@@ -160,7 +160,7 @@ void check_traffic(const mpi::Communicator& world) {
 
 /// A rollout on a grid that is split gives each rank the bits of its part of the whole.
 template <class A>
-void check_grid(const mpi::Communicator& world, const Shape& shape, const A& automaton, const std::string& what) {
+void check_grid(mpi::Communicator& world, const Shape& shape, const A& automaton, const std::string& what) {
   Vector<float> numbers(static_cast<Index>(A::param_count));
   fill(numbers, 3, 0.5);
   const std::span<const float, A::param_count> theta(numbers.data(), A::param_count);
@@ -187,7 +187,7 @@ void check_grid(const mpi::Communicator& world, const Shape& shape, const A& aut
       });
 }
 
-void check_grids(const mpi::Communicator& world) {
+void check_grids(mpi::Communicator& world) {
   using Rule = Sequential<Dense<12, 8>, Relu, Dense<8, 4>>;
   const RandomFire fire{.rate = 0.5, .seed = 11};
   const auto check_edge = [&]<Boundary Edge>(Edge) {

@@ -66,16 +66,17 @@ class TreeSum {
   /// first parts.
   [[nodiscard]] Index slots() const { return slots_; }
   /// Numbers of the memory that add() works in; they need no values before, and have none after.
-  [[nodiscard]] Index memory() const { return slots_ * stride(); }
+  [[nodiscard]] Index memory() const { return (slots_ + (last_ - first_ < parts_ ? 1 : 0)) * stride(); }
 
   template <class S, class Task>
   void add(std::span<S> sum, S* memory, const Task& task) const {
     check(last_ - first_ == parts_, "number of parts of a sum that are here", last_ - first_, parts_);
-    add(sum, memory, task, [](const auto& branches) { return branches.front().values; });
+    add(sum, memory, task, [](const auto& branches, S*) { return branches.front().values; });
   }
 
-  /// The same for who has some of the parts: task is called for those, and join(branches), with the sums that they
-  /// make, a std::vector<TreeBranch<S>> in the order of their parts, returns where the root is.
+  /// The same for who has some of the parts: task is called for those, and join(branches, spare), with the sums that
+  /// they make, a std::vector<TreeBranch<S>> in the order of their parts, returns where the root is. Where parts are
+  /// elsewhere, `spare` is memory for one more sum.
   template <class S, class Task, class Join>
   void add(std::span<S> sum, S* memory, const Task& task, const Join& join) const {
     check(static_cast<Index>(sum.size()) == size_, "size of a sum", sum.size(), size_);
@@ -87,7 +88,7 @@ class TreeSum {
     for (const Branch& one : work.done) branches.push_back({one.level, one.index, work.at(one.slot)});
     std::sort(branches.begin(), branches.end(),
               [](const auto& one, const auto& other) { return one.first() < other.first(); });
-    const S* root = join(branches);
+    const S* root = join(branches, memory + slots_ * stride());
     for (Index i = 0; i < size_; ++i) sum[static_cast<std::size_t>(i)] += root[i];
   }
 

@@ -18,13 +18,11 @@
 // same. Machines whose processors or compilers round otherwise do not give the bits of one process.
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "basin/core/buffer.hpp"
 #include "basin/core/tree_sum.hpp"
 #include "basin/mpi/communicator.hpp"
 #include "basin/train/rollout_gradient.hpp"
@@ -63,7 +61,7 @@ class Processes {
 
   /// digest: of what has to be the same on all ranks, beside theta.
   template <class S>
-  Processes(const Communicator& world, Digest settings, std::span<const S> theta) : world_(world) {
+  Processes(Communicator& world, Digest settings, std::span<const S> theta) : world_(world) {
     world.expect_same({{"model or options of a batch", settings}, {"theta", Digest{}.add(theta)}});
   }
 
@@ -85,15 +83,15 @@ class Processes {
   }
 
   template <class S>
-  [[nodiscard]] const S* join(const std::vector<TreeBranch<S>>& branches, const PartBounds& bounds, Index size) const {
+  [[nodiscard]] const S* join(const std::vector<TreeBranch<S>>& branches, S* spare, const PartBounds& bounds,
+                              Index size) const {
     int levels = 0;
     while ((Index{1} << levels) < bounds.back()) ++levels;
     const auto numbers = static_cast<std::size_t>(size);
-    received_.reserve_bytes((numbers + 1) * sizeof(S));
-    const Tree<S> tree{*this, branches, bounds, numbers, reinterpret_cast<S*>(received_.data())};
+    const Tree<S> tree{*this, branches, bounds, numbers, spare};
     S* root = tree.sum(levels, 0);
     const int first = owner(bounds, 0);
-    if (root == nullptr) root = tree.received;
+    if (root == nullptr) root = spare;
     world_.broadcast(std::span<S>(root, numbers), first);
     return root;
   }
@@ -137,18 +135,6 @@ class Processes {
   }
 
  private:
-  /// Memory that grows.
-  class Room {
-   public:
-    void reserve_bytes(std::size_t bytes) {
-      if (bytes > bytes_.size()) bytes_.resize(bytes);
-    }
-    [[nodiscard]] std::byte* data() { return bytes_.data(); }
-
-   private:
-    std::vector<std::byte> bytes_;
-  };
-
   /// Which rank has a part.
   [[nodiscard]] static int owner(const PartBounds& bounds, Index part) {
     return static_cast<int>(std::upper_bound(bounds.begin(), bounds.end(), part) - bounds.begin()) - 1;
@@ -195,8 +181,7 @@ class Processes {
     }
   };
 
-  const Communicator& world_;
-  mutable Room received_;
+  Communicator& world_;
 };
 
 /// Of what a batch is cut by.
@@ -212,7 +197,7 @@ template <class Options>
 }  // namespace detail
 
 /// The samples of a batch that this rank has. samples_per_part: as in the options of what works on them.
-[[nodiscard]] inline Samples samples_of(const Communicator& world, Index batch, Index samples_per_part = 8) {
+[[nodiscard]] inline Samples samples_of(Communicator& world, Index batch, Index samples_per_part = 8) {
   check(batch >= 0, "samples of a batch", batch, "0 or more");
   return detail::samples_of_rank(batch, samples_per_part, world.size(), world.rank());
 }
@@ -222,7 +207,7 @@ template <class Options>
 /// does, and on all ranks where theta, the model's shape, the options, or the samples are not what the other ranks'
 /// say.
 template <class Model, class Other, class S, class Loss>
-ValueAndGradient<Model, S> value_and_gradient(const Communicator& world, const Model& model,
+ValueAndGradient<Model, S> value_and_gradient(Communicator& world, const Model& model,
                                               const Parameters<Other, S>& theta,
                                               std::type_identity_t<View<const InputOf<Model, S>>> x, const Loss& loss,
                                               const GradientOptions& options = {}) {
@@ -233,7 +218,7 @@ ValueAndGradient<Model, S> value_and_gradient(const Communicator& world, const M
 
 /// basin::value_and_gradient_along, likewise.
 template <class Rollout, class Other, class S, class Loss>
-ValueAndGradient<Rollout, S> value_and_gradient_along(const Communicator& world, const Rollout& rollout,
+ValueAndGradient<Rollout, S> value_and_gradient_along(Communicator& world, const Rollout& rollout,
                                                       const Parameters<Other, S>& theta,
                                                       std::type_identity_t<View<const S>> start, const Loss& loss,
                                                       const std::vector<LossStep>& steps,
@@ -246,7 +231,7 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(const Communicator& world,
 
 /// basin::predict, likewise.
 template <class Model, class Other, class S>
-Prediction<S> predict(const Communicator& world, const Model& model, const Parameters<Other, S>& theta,
+Prediction<S> predict(Communicator& world, const Model& model, const Parameters<Other, S>& theta,
                       std::type_identity_t<View<const InputOf<Model, S>>> x, const PredictOptions& options = {}) {
   const detail::Processes processes(world, detail::digest_of(Model::param_count, x.shape(), options),
                                     std::span<const S>(theta.span()));

@@ -131,14 +131,14 @@ class Communicator {
 
   /// To one rank, which receives as many. Returns when `numbers` may be changed.
   template <class T>
-  void send(std::span<const T> numbers, int to) const {
+  void send(std::span<const T> numbers, int to) {
     each_piece(std::as_bytes(numbers), [&](const std::byte* piece, int bytes) {
       detail::expect_success(MPI_Send(piece, bytes, MPI_BYTE, to, 0, comm_), "MPI_Send");
       count(bytes);
     });
   }
   template <class T>
-  void receive(std::span<T> numbers, int from) const {
+  void receive(std::span<T> numbers, int from) {
     each_piece(std::as_writable_bytes(numbers), [&](std::byte* piece, int bytes) {
       detail::expect_success(MPI_Recv(piece, bytes, MPI_BYTE, from, 0, comm_, MPI_STATUS_IGNORE), "MPI_Recv");
     });
@@ -146,7 +146,7 @@ class Communicator {
 
   /// All ranks have what `from` has, and as many.
   template <class T>
-  void broadcast(std::span<T> numbers, int from) const {
+  void broadcast(std::span<T> numbers, int from) {
     each_piece(std::as_writable_bytes(numbers), [&](std::byte* piece, int bytes) {
       detail::expect_success(MPI_Bcast(piece, bytes, MPI_BYTE, from, comm_), "MPI_Bcast");
       if (rank_ == from && size_ > 1) count(bytes);
@@ -154,16 +154,16 @@ class Communicator {
   }
 
   /// Each number becomes its sum over all ranks, the same bits on each of them.
-  void sum(std::span<double> numbers) const { reduce(numbers, MPI_SUM); }
+  void sum(std::span<double> numbers) { reduce(numbers, MPI_SUM); }
   /// The largest of all ranks. None is NaN.
-  void maximum(std::span<double> numbers) const { reduce(numbers, MPI_MAX); }
-  [[nodiscard]] std::int64_t sum(std::int64_t number) const {
+  void maximum(std::span<double> numbers) { reduce(numbers, MPI_MAX); }
+  [[nodiscard]] std::int64_t sum(std::int64_t number) {
     std::int64_t all = 0;
     detail::expect_success(MPI_Allreduce(&number, &all, 1, MPI_INT64_T, MPI_SUM, comm_), "MPI_Allreduce");
     count(sizeof(number));
     return all;
   }
-  [[nodiscard]] std::int64_t maximum(std::int64_t number) const {
+  [[nodiscard]] std::int64_t maximum(std::int64_t number) {
     std::int64_t all = 0;
     detail::expect_success(MPI_Allreduce(&number, &all, 1, MPI_INT64_T, MPI_MAX, comm_), "MPI_Allreduce");
     count(sizeof(number));
@@ -173,7 +173,7 @@ class Communicator {
   /// One number of each rank, in their order.
   template <class T>
   requires std::is_trivially_copyable_v<T>
-  [[nodiscard]] std::vector<T> gather(const T& of_this) const {
+  [[nodiscard]] std::vector<T> gather(const T& of_this) {
     std::vector<T> all(static_cast<std::size_t>(size_));
     detail::expect_success(MPI_Allgather(&of_this, sizeof(T), MPI_BYTE, all.data(), sizeof(T), MPI_BYTE, comm_),
                            "MPI_Allgather");
@@ -184,7 +184,7 @@ class Communicator {
   /// `all` consists of blocks of `block` numbers, of which rank r has filled bounds[r] ... bounds[r + 1] - 1; it gets
   /// the others. At most 2^31 - 1 blocks, and so many bytes in a block.
   template <class T>
-  void gather(std::span<T> all, std::span<const std::ptrdiff_t> bounds, std::size_t block = 1) const {
+  void gather(std::span<T> all, std::span<const std::ptrdiff_t> bounds, std::size_t block = 1) {
     if (size_ == 1 || all.empty()) return;
     const std::size_t bytes = block * sizeof(T);
     check(bytes <= INT_MAX && bounds.back() <= INT_MAX, "bytes of a block to gather, or their number",
@@ -205,7 +205,7 @@ class Communicator {
 
   /// Throws std::invalid_argument, on all ranks, "<thing> on rank 2 is another than on rank 0, ..." for the first thing
   /// whose digest is not the same on all.
-  void expect_same(std::span<const Named> things) const {
+  void expect_same(std::span<const Named> things) {
     if (size_ == 1) return;
     std::vector<std::uint64_t> most;  // where the largest d is all ranks' d, it is the least too, that is ~ of most ~d
     for (const Named& one : things) {
@@ -224,12 +224,12 @@ class Communicator {
             "another than that of rank 0", "the same on all ranks");
     }
   }
-  void expect_same(std::initializer_list<Named> things) const {
+  void expect_same(std::initializer_list<Named> things) {
     expect_same(std::span<const Named>(things.begin(), things.size()));
   }
 
   /// For who calls MPI with the handle.
-  void count(std::int64_t bytes) const {
+  void count(std::int64_t bytes) {
     ++traffic_.messages;
     traffic_.bytes += bytes;
   }
@@ -245,7 +245,7 @@ class Communicator {
   }
 
   /// By one rank, so that all get the same bits: an MPI_Allreduce need not give them.
-  void reduce(std::span<double> numbers, MPI_Op op) const {
+  void reduce(std::span<double> numbers, MPI_Op op) {
     if (size_ == 1) return;
     const int many = static_cast<int>(numbers.size());
     const void* from = rank_ == 0 ? MPI_IN_PLACE : numbers.data();
@@ -256,7 +256,7 @@ class Communicator {
 
   MPI_Comm comm_ = MPI_COMM_NULL;
   int rank_ = 0, size_ = 1;
-  mutable Traffic traffic_{};
+  Traffic traffic_{};
 };
 
 /// Ends all ranks of the program with a message on standard error, "rank 1 of 4: ...", before which `prefix` stands.

@@ -31,7 +31,7 @@ class SplitGrid {
  public:
   /// whole: of the whole state, the same on all ranks. Throws std::invalid_argument, on all of them, unless each rank
   /// gets a slice.
-  SplitGrid(const Communicator& world, const Shape& whole) : world_(&world), whole_(whole) {
+  SplitGrid(Communicator& world, const Shape& whole) : world_(&world), whole_(whole) {
     world.expect_same({{"shape of a split grid", Digest{}.add(whole)}});
     axis_ = whole.space[2] > 1 ? 2 : 1;
     check(whole.space[axis_] >= world.size(), "slices of a grid to split", whole.space[axis_],
@@ -40,7 +40,7 @@ class SplitGrid {
     count_ = first_of(world.rank() + 1) - first_;
   }
 
-  [[nodiscard]] const Communicator& world() const { return *world_; }
+  [[nodiscard]] Communicator& world() const { return *world_; }
   [[nodiscard]] const Shape& whole() const { return whole_; }
   /// 1 (y) or 2 (z).
   [[nodiscard]] std::size_t axis() const { return axis_; }
@@ -76,7 +76,7 @@ class SplitGrid {
     return rank * (slices / ranks) + rank * (slices % ranks) / ranks;
   }
 
-  const Communicator* world_;
+  Communicator* world_;
   Shape whole_;
   std::size_t axis_ = 1;
   Index first_ = 0, count_ = 0;
@@ -171,7 +171,7 @@ Report rollout(const SplitGrid& grid, const A& automaton, Theta<S, A::param_coun
                const Observe& observe) {
   using See = basin::detail::PerceptionOf<typename A::Perception>;
   static_assert(See::has_edge && !See::whole_samples, "mpi::rollout: a perception of cells around a cell, in a grid");
-  const Communicator& world = grid.world();
+  Communicator& world = grid.world();
   check(steps >= 0, "steps of a rollout", steps, "0 or more");
   check(context.first_cell == 0, "first_cell of a split grid's context", context.first_cell, "0, of the whole grid");
   basin::check_shape("mpi::rollout", "start", start.shape(), grid.shape());

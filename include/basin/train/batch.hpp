@@ -51,7 +51,8 @@ struct OneProcess {
   [[nodiscard]] Index samples(Index here, Index /*samples_per_part*/) const { return here; }
   /// The root of a tree over parts (core/tree_sum.hpp), of which those of `bounds` are at each process.
   template <class S>
-  [[nodiscard]] const S* join(const std::vector<TreeBranch<S>>& branches, const PartBounds&, Index /*size*/) const {
+  [[nodiscard]] const S* join(const std::vector<TreeBranch<S>>& branches, S* /*spare*/, const PartBounds&,
+                              Index /*size*/) const {
     return branches.front().values;
   }
   /// Fills what other processes have: number i of some is where part i is.

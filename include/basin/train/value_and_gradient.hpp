@@ -139,7 +139,7 @@ void run_batch(const Processes& processes, const GradientOptions& options, Value
       if (some) overwritten[at] = std::move(before);
     };
     tree.add(std::span<S>(sum.gradient.span()), memory.data(), task,
-             [&](const auto& branches) { return processes.template join<S>(branches, bounds, size); });
+             [&](const auto& branches, S* spare) { return processes.template join<S>(branches, spare, bounds, size); });
   }
   if constexpr (!Processes::alone) processes.gather(batch, bounds, runs, sum.samples, sum.output.view());
   batch.hand_on();
@@ -182,8 +182,9 @@ void run_batch(const Processes& processes, const GradientOptions& options, Value
         gradient *= static_cast<S>(share);
       }
     };
-    alone.add(std::span<S>(sum.gradient.span()), memory.data(), task,
-              [&](const auto& branches) { return processes.template join<S>(branches, of_failed, size); });
+    alone.add(std::span<S>(sum.gradient.span()), memory.data(), task, [&](const auto& branches, S* spare) {
+      return processes.template join<S>(branches, spare, of_failed, size);
+    });
     processes.gather(shares, of_failed);
     for (std::size_t i = 0; i < failed.size(); ++i) share_of(failed[i]) = shares[i];
   }
