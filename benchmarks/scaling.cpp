@@ -1,10 +1,11 @@
 // How time and memory grow with the size of a problem, beside the power that theory gives. One thread.
 //
-//   scaling [FOLDER]       also writes FOLDER/scaling_time.png and FOLDER/scaling_memory.png
+//   scaling [FOLDER]       also writes scaling_time and scaling_memory, .png and .svg, into the folder
 
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -13,11 +14,10 @@
 #include <utility>
 #include <vector>
 
-#include "../examples/support/plot.hpp"
+#include "../examples/support/chart.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/fixed_point/anderson.hpp"
-#include "basin/io/png.hpp"
 #include "basin/linear/gmres.hpp"
 #include "basin/train/initial.hpp"
 #include "basin/train/rollout_gradient.hpp"
@@ -215,24 +215,49 @@ std::vector<Growth> memories() {
   return {kept, recomputed, checkpointed, implicit};
 }
 
+/// Measured points, and from the last of them the straight line of theory's power.
+examples::Drawing chart_of(const Growth& growth, const char* unit) {
+  examples::Series measured{"measured", {}, {}}, theory{"theory", {}, {}};
+  theory.dashed = true;
+  const auto& [last_size, last] = growth.points.back();
+  for (const auto& [size, value] : growth.points) {
+    measured.x.push_back(size);
+    measured.y.push_back(value);
+  }
+  for (const double size : {growth.points.front().first, last_size}) {
+    theory.x.push_back(size);
+    theory.y.push_back(last * std::pow(size / last_size, growth.power));
+  }
+  measured.name = "measured";
+  char power[32];
+  std::snprintf(power, sizeof power, "power %.2g", growth.power);
+  theory.name = power;
+  return examples::line_chart({measured, theory},
+                              {.title = growth.what,
+                               .x = {.label = growth.size, .scale = examples::Scale::logarithmic, .whole = true},
+                               .y = {.label = unit, .scale = examples::Scale::logarithmic},
+                               .width = 220,
+                               .height = 170});
+}
+
 void show(const std::vector<Growth>& growths, const char* unit, const std::string& picture) {
   std::printf("| what | with | power, theory | measured | %s |\n|---|---|---|---|---|\n", unit);
-  std::vector<examples::Series> series;
+  std::vector<examples::Drawing> charts;
   for (const Growth& growth : growths) {
     std::printf("| %s | %s | %.1f | %.2f |", growth.what.c_str(), growth.size.c_str(), growth.power, growth.slope());
-    examples::Series line{growth.what, {}, {}};
     for (const auto& [size, value] : growth.points) {
       std::printf(" %.0f: %.3g%s", size, value, &value == &growth.points.back().second ? " |\n" : ",");
-      line.x.push_back(std::log2(size / growth.points.front().first));
-      line.y.push_back(std::log2(value / growth.points.front().second));
     }
-    series.push_back(std::move(line));
+    charts.push_back(chart_of(growth, unit));
   }
   std::printf("\n");
   if (picture.empty()) return;
-  write_png(picture, examples::line_chart(series, {.title = std::string("Growth of ") + unit,
-                                                   .x_label = "log2 of the size, over the smallest",
-                                                   .y_label = "log2, over the smallest"}));
+  std::vector<examples::Drawing> rows;
+  for (std::size_t i = 0; i < charts.size(); i += 2) {
+    rows.push_back(examples::beside({charts.begin() + static_cast<std::ptrdiff_t>(i),
+                                     charts.begin() + static_cast<std::ptrdiff_t>(std::min(i + 2, charts.size()))}));
+  }
+  examples::write_png_and_svg(picture, examples::above(std::move(rows), 24));
 }
 
 }  // namespace

@@ -102,8 +102,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);
-  basin::examples::prepare_outputs(settings.out,
-                                   {"metrics.json", "channels.png", "truncated.png", "accuracy.png", "training.png"});
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "channels.png", "truncated.png", "accuracy.png",
+                                                  "accuracy.svg", "training.png", "training.svg"});
   const Data data = load_data(settings.data, settings.images);
   if (settings.epochs == 0) settings.epochs = default_epochs(data);
   Trainer trainer(settings, data);

@@ -12,8 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "../support/process.hpp"
+#include "../support/raster.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
@@ -31,14 +32,14 @@ using basin::examples::Colour;
   static const std::array<Colour, 256> colours = [] {
     std::array<Colour, 256> all{};
     for (std::size_t i = 0; i < all.size(); ++i) {
-      all[i] = basin::examples::detail::between(std::array<Colour, 7>{{{8, 10, 26},
-                                                                       {28, 32, 86},
-                                                                       {30, 92, 142},
-                                                                       {36, 160, 150},
-                                                                       {132, 210, 118},
-                                                                       {250, 226, 110},
-                                                                       {255, 252, 236}}},
-                                                static_cast<double>(i) / 255);
+      all[i] = basin::examples::between(std::array<Colour, 7>{{{8, 10, 26},
+                                                               {28, 32, 86},
+                                                               {30, 92, 142},
+                                                               {36, 160, 150},
+                                                               {132, 210, 118},
+                                                               {250, 226, 110},
+                                                               {255, 252, 236}}},
+                                        static_cast<double>(i) / 255);
     }
     return all;
   }();
@@ -159,7 +160,7 @@ class Counts {
     }
   }
 
-  [[nodiscard]] Image chart(const std::string& title) const {
+  [[nodiscard]] basin::examples::Drawing chart(const std::string& title) const {
     basin::examples::Series series;
     const std::size_t stride = std::max<std::size_t>(1, values_.size() / 700);
     for (std::size_t i = 0; i < values_.size(); ++i) {
@@ -167,8 +168,10 @@ class Counts {
       series.x.push_back(static_cast<double>(i));
       series.y.push_back(values_[i]);
     }
-    basin::examples::ChartOptions options{.title = title, .x_label = "step", .y_label = quantity_.label};
-    if (quantity_.positive) options.y_low = 0;
+    basin::examples::ChartOptions options{.title = title,
+                                          .x = {.label = "step", .whole = true},
+                                          .y = {.label = quantity_.label, .whole = !quantity_.adds_up}};
+    if (quantity_.positive) options.y.low = 0;
     return basin::examples::line_chart({series}, options);
   }
 
@@ -231,11 +234,12 @@ class Film {
   Index left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
 };
 
-/// population.png and, of a run that came to its end, metrics.json and a line on the terminal. `cells`: of the grid, 0
-/// if it has no edge; `more` goes into metrics.json as well. Returns the exit status.
+/// population.png, population.svg and, of a run that came to its end, metrics.json and a line on the terminal. `cells`:
+/// of the grid, 0 if it has no edge; `more` goes into metrics.json as well. Returns the exit status.
 [[nodiscard]] inline int write_counts(const Settings& settings, const Chosen& chosen, const Counts& counts,
                                       const Course& course, Index cells, const basin::OrderedJson& more = {}) {
-  basin::write_png(settings.out + "/population.png", counts.chart(chosen.rule + ", " + chosen.pattern));
+  basin::examples::write_png_and_svg(settings.out + "/population.png",
+                                     counts.chart(chosen.rule + ", " + chosen.pattern));
   if (course.stopped()) return course.status();
   const double seconds = course.seconds();
   basin::OrderedJson metrics;
