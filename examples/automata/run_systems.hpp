@@ -30,9 +30,11 @@ template <class A, class Measure, class Picture>
     picture.keep(file, course.at());
     if constexpr (reads<decltype(file)>) gif.add(picture.draw(z));
   };
+  Strip strip(chosen.steps);
   run_grid(course, automaton, theta, z, range, keep, [&](Index t, const State<float>& now) {
     counts.see(t, [&](const auto& visit) { measure(now, visit); });
     picture.see(t, now);
+    strip.see(t, [&] { return picture.draw(now); });
     if (t == chosen.steps) {
       gif.add(picture.draw(now), 150);
     } else if (filmed(settings, chosen.steps, t)) {
@@ -41,6 +43,7 @@ template <class A, class Measure, class Picture>
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", picture.draw(z));
+  strip.write(settings.out + "/strip.png");
   return counts;
 }
 

@@ -210,6 +210,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
   basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
   Embers embers(z.values.size());
   const Index scale = scale_for(settings, chosen.size, chosen.size);
+  Strip strip(chosen.steps);
   const auto picture = [&] { return painted(embers.light(), chosen.size, chosen.size, scale, glow); };
   const auto keep = [&](auto& file) {
     embers.keep(file);
@@ -221,11 +222,13 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
     run_grid(course, automaton, {}, z, {0.0f, 1.0f}, keep, [&](Index t, const State<float>& now) {
       counts.see(t, cells_of(now));
       embers.see(now.values.data());
+      strip.see(t, picture);
       if (filmed(settings, chosen.steps, t)) gif.add(picture());
     });
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", picture());
+  strip.write(settings.out + "/strip.png");
   save(z);
   return write_counts(settings, chosen, counts, course, z.values.size());
 }
@@ -242,6 +245,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
   State<float> z = on_grid(chosen, chosen.size, chosen.size);
   basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
   const Index scale = scale_for(settings, chosen.size, chosen.size);
+  Strip strip(chosen.steps);
   const auto picture = [&] { return painted(z.values.data(), chosen.size, chosen.size, scale, glow); };
   const auto keep = [&](auto& file) {
     counts.keep(file, course.at());
@@ -250,11 +254,13 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
   with_boundary(settings.boundary, [&]<class Edge>(Edge) {
     run_grid(course, basin::lenia<Edge>(options), {}, z, {0.0f, 1.0f}, keep, [&](Index t, const State<float>& now) {
       counts.see(t, cells_of(now));
+      strip.see(t, picture);
       if (filmed(settings, chosen.steps, t)) gif.add(picture());
     });
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", picture());
+  strip.write(settings.out + "/strip.png");
   return write_counts(settings, chosen, counts, course, z.values.size());
 }
 

@@ -15,6 +15,7 @@
 #include "../support/chart.hpp"
 #include "../support/process.hpp"
 #include "../support/raster.hpp"
+#include "../support/sheet.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
@@ -188,6 +189,31 @@ class Counts {
   const Index stride = std::max<Index>(1, (steps + settings.frames - 1) / settings.frames);
   return t % stride == 0;
 }
+
+/// Pictures of a run at its start, after an eighth and a third of its steps, and at its end.
+class Strip {
+ public:
+  explicit Strip(Index steps) : steps_(steps) {}
+
+  template <class Draw>
+  void see(Index t, const Draw& draw) {
+    if (t != 0 && t != steps_ / 8 && t != steps_ / 3 && t != steps_) return;
+    pictures_.push_back(draw());
+    captions_.push_back("step " + std::to_string(t));
+  }
+
+  /// Nothing, if none of these steps was made.
+  void write(const std::string& path) const {
+    if (pictures_.empty()) return;
+    basin::examples::write_png(
+        path, basin::examples::sheet(pictures_, {.columns = 4, .scale = 0.5, .gap = 8, .captions = captions_}));
+  }
+
+ private:
+  Index steps_;
+  std::vector<Image> pictures_;
+  std::vector<std::string> captions_;
+};
 
 /// Sparse frames of a plane without edges, drawn when all are there and their common bounds are known.
 class Film {

@@ -196,7 +196,7 @@ inline double place_entries(std::vector<LegendEntry>& entries, double bottom) {
   right = std::max({right, label_x / 2 - width / 2, text_width(options.y.label) - left - width, 6.0});
   const std::vector<std::string> title = wrapped(options.title, left + width + right, detail::title_style());
   const double title_height = static_cast<double>(title.size()) * line_height(detail::title_style());
-  const double top = title_height + (title.empty() ? 0 : 4) + (options.y.label.empty() ? 6 : line_height() + 8);
+  const double top = title_height + (title.empty() ? 0 : 4) + (options.y.label.empty() ? 10 : line_height() + 8);
   const double bottom = detail::tick_gap + line_height() + (options.x.label.empty() ? 0 : line_height() + 2);
   const Size size{left + width + right, top + height + bottom};
   return {size, [=, series = std::move(series), options = std::move(options)](Canvas& canvas) {
@@ -300,7 +300,13 @@ struct ScaleBar {
   Axis axis({.low = bar.low, .high = bar.high});
   axis.finish(false);
   const std::vector<Tick> ticks = detail::ticks_across(axis, width);
-  const double left = text_width(number_text(bar.low)) / 2, right = text_width(number_text(bar.high)) / 2;
+  double left = 0, right = 1;
+  for (const Tick& tick : ticks) {
+    const double half = text_width(tick.text) / 2, middle = axis.place(tick.value) * width;
+    left = std::max(left, half - middle);
+    right = std::max(right, middle + half - width);
+  }
+  left = std::ceil(left);
   const double above_bar = bar.label.empty() ? 0 : line_height() + 2, thick = 12;
   const double label = text_width(bar.label);
   return {{std::max(left + width + right, label), above_bar + thick + detail::tick_gap + line_height()},

@@ -54,11 +54,20 @@ struct SheetOptions {
   const Index rows = (count + columns - 1) / columns;
   double left = 0;
   for (const std::string& caption : options.row_captions) left = std::max(left, std::ceil(text_width(caption)) + 8);
-  const double caption_height = options.captions.empty() ? 0 : std::ceil(line_height()) + 2;
   const double top = options.column_captions.empty() ? 0 : std::ceil(line_height()) + 2;
-  const double step_x = wide + options.gap, step_y = std::ceil(high) + caption_height + options.gap;
-  const Size size{left + static_cast<double>(columns) * step_x - options.gap,
-                  top + static_cast<double>(rows) * step_y - options.gap};
+  const double step_x = wide + options.gap;
+  std::vector<double> tops;  // of the rows, of which those without captions are lower
+  double end = top;
+  for (Index row = 0; row < rows; ++row) {
+    tops.push_back(end);
+    end += std::ceil(high) + options.gap;
+    for (Index n = row * columns; n < std::min(count, (row + 1) * columns) && !options.captions.empty(); ++n) {
+      if (options.captions[static_cast<std::size_t>(n)].empty()) continue;
+      end += std::ceil(line_height()) + 2;
+      break;
+    }
+  }
+  const Size size{left + static_cast<double>(columns) * step_x - options.gap, end - options.gap};
   std::vector<Drawing> parts;
   if (!options.title.empty()) {
     parts.push_back(lines_of_text(wrapped(options.title, std::max(size.width, 320.0), detail::title_style()),
@@ -71,13 +80,13 @@ struct SheetOptions {
                        canvas.text(left + static_cast<double>(c) * step_x + wide / 2, line_height() / 2,
                                    options.column_captions[c], {.align = 0.5});
                      }
-                     for (std::size_t r = 0; r < options.row_captions.size(); ++r) {
-                       canvas.text(0, top + static_cast<double>(r) * step_y + high / 2, options.row_captions[r]);
+                     for (std::size_t r = 0; r < std::min(tops.size(), options.row_captions.size()); ++r) {
+                       canvas.text(0, tops[r] + high / 2, options.row_captions[r]);
                      }
                      for (Index n = 0; n < count; ++n) {
                        const auto at = static_cast<std::size_t>(n);
                        const double x = left + static_cast<double>(n % columns) * step_x,
-                                    y = top + static_cast<double>(n / columns) * step_y;
+                                    y = tops[static_cast<std::size_t>(n / columns)];
                        const double free = wide - options.scale * static_cast<double>(pictures[at].width);
                        canvas.image(pictures[at], x + std::floor(free / 2), y, options.scale);
                        if (options.captions.empty()) continue;

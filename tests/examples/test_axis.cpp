@@ -20,7 +20,7 @@ std::string texts(const Axis& of, int most = 6) {
   return out;
 }
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+constexpr double nothing = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
@@ -65,7 +65,7 @@ TEST_CASE("a logarithmic axis has the numbers themselves, not their logarithms",
   // Less than a power of ten is nearly linear.
   CHECK(texts(axis(log, {20, 30})) == "20 22 24 26 28 30");
   CHECK(axis(log, {1, 100}).place(10) == Approx(0.5));
-  const Axis some = axis(log, {0, -3, nan, infinity, 5, 50});
+  const Axis some = axis(log, {0, -3, nothing, infinity, 5, 50});
   CHECK((some.low() == 5 && some.high() == 50));
 }
 

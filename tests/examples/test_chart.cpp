@@ -6,7 +6,7 @@
 
 #include "../../examples/support/raster.hpp"
 #include "../../examples/support/sheet.hpp"
-#include "support/temporary_folder.hpp"
+#include "io/hostile.hpp"
 
 using namespace basin;
 using namespace basin::examples;
@@ -28,6 +28,15 @@ Index count(const Image& image, Colour colour) {
   return number;
 }
 
+/// Pixels of a colour that is no grey, smoothed edges among them.
+Index count_coloured(const Image& image) {
+  Index number = 0;
+  for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
+    number += std::abs(image.pixels[i] - image.pixels[i + 2]) > 40 ? 1 : 0;
+  }
+  return number;
+}
+
 /// Whether anything is drawn outside of a drawing's size, where it would be cut off.
 bool is_cut(const Drawing& drawing) {
   constexpr Index margin = 40;
@@ -35,7 +44,8 @@ bool is_cut(const Drawing& drawing) {
   Index outside = 0;
   for (Index y = 0; y < image.height; ++y) {
     for (Index x = 0; x < image.width; ++x) {
-      const bool inside = x >= margin - 2 && y >= margin - 2 && x < image.width - margin + 2 && y < image.height - margin + 2;
+      const bool inside =
+          x >= margin - 2 && y >= margin - 2 && x < image.width - margin + 2 && y < image.height - margin + 2;
       if (!inside && !(at(image, static_cast<double>(x), static_cast<double>(y)) == white)) ++outside;
     }
   }
@@ -67,7 +77,7 @@ bool is_well_formed(const std::string& xml) {
   return open.empty() && elements > 0;
 }
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+constexpr double nothing = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
@@ -75,7 +85,7 @@ TEST_CASE("colour maps reach their ends, cut what is outside, and mark NaN", "[u
   for (const ColourMap map : {grey, heat, blue_red}) {
     CHECK(map(-1) == map(0));
     CHECK(map(2) == map(1));
-    CHECK(map(nan) == not_a_number);
+    CHECK(map(nothing) == not_a_number);
   }
   CHECK(grey(0.5).green == 128);
   CHECK(readable_on(heat(0)) == white);
@@ -114,16 +124,15 @@ TEST_CASE("marks of a chart are where its axes say", "[unit][plot]") {
 }
 
 TEST_CASE("a chart survives odd data, and breaks its curve where there is none", "[unit][plot]") {
-  const Colour colour = distinct_colours[0];
-  CHECK(count(image_of(line_chart({})), colour) == 0);
+  CHECK(count_coloured(image_of(line_chart({}))) == 0);
   std::vector<double> x(100), y(100, 1.0);
   for (std::size_t i = 0; i < 100; ++i) x[i] = static_cast<double>(i);
-  const Index whole = count(image_of(line_chart({{"", x, y}})), colour);
-  for (std::size_t i = 25; i < 75; ++i) y[i] = i % 2 == 0 ? nan : -1;
-  const Index broken = count(image_of(line_chart({{"", x, y}}, {.y = {.scale = Scale::logarithmic}})), colour);
+  const Index whole = count_coloured(image_of(line_chart({{"", x, y}})));
+  for (std::size_t i = 25; i < 75; ++i) y[i] = i % 2 == 0 ? nothing : -1;
+  const Index broken = count_coloured(image_of(line_chart({{"", x, y}}, {.y = {.scale = Scale::logarithmic}})));
   CHECK(broken > 0.4 * static_cast<double>(whole));
   CHECK(broken < 0.6 * static_cast<double>(whole));
-  CHECK_NOTHROW(image_of(line_chart({{"a", {0, 1}, {infinity, nan}}})));
+  CHECK_NOTHROW(image_of(line_chart({{"a", {0, 1}, {infinity, nothing}}})));
   CHECK_NOTHROW(image_of(line_chart({{"a", {3}, {1e-30}}})));
   CHECK_NOTHROW(image_of(line_chart({{"a", {1e9, 1e9 + 1}, {-1e300, 1e300}}})));
   CHECK_NOTHROW(image_of(line_chart({{"\xff\xfe", {1, 2}, {1, 2}}, {"b\n", {1, 2}, {1, 2}}}, {.title = "\xc3"})));
@@ -143,21 +152,22 @@ TEST_CASE("nothing of a figure is cut off", "[unit][plot]") {
        {line_chart(many, {.title = words, .x = {.label = words + words}, .y = {.label = words + words}, .width = 60}),
         line_chart({labelled}, {.width = 100}),
         line_chart({{"", {0, 999999}, {0, 999999}}}, {.uprights = {{3, words}, {4, ""}}}),
-        table({{1, 2}, {3, nan}}, {.title = words,
-                                   .x_label = words,
-                                   .y_label = words,
-                                   .bar = {heat, 1, 3, words},
-                                   .columns = {"1", words},
-                                   .rows = {"a", words},
-                                   .framed = {{true, true}, {false, true}},
-                                   .texts = {{"1", "2"}, {words, "4"}}}),
+        table({{1, 2}, {3, nothing}}, {.title = words,
+                                      .x_label = words,
+                                      .y_label = words,
+                                      .bar = {heat, 1, 3, words},
+                                      .columns = {"1", words},
+                                      .rows = {"a", words},
+                                      .framed = {{true, true}, {false, true}},
+                                      .texts = {{"1", "2"}, {words, "4"}}}),
         sheet(images, {.title = words,
-                       .scale = 3,
-                       .captions = {words, "a", "b", "c", "d"},
-                       .bar = ScaleBar{heat, 0, 1e-5, words},
-                       .key = {{white, words}, {ink, words}}}),
+                      .scale = 3,
+                      .captions = {words, "a", "b", "c", "d"},
+                      .bar = ScaleBar{heat, 0, 1e-5, words},
+                      .key = {{white, words}, {ink, words}}}),
         sheet(images, {.columns = 3, .row_captions = {words, "b"}, .column_captions = {"a", words, "c"}}),
         over_axes(blank(1000, 30), 1, words, words), panels(words, {line_chart({}), line_chart({})})}) {
+    CAPTURE(drawing.size.width, drawing.size.height);
     CHECK_FALSE(is_cut(drawing));
   }
 }
@@ -193,8 +203,7 @@ TEST_CASE("a sheet has each picture at its place, its squares sharp", "[unit][pl
   CHECK_THROWS_WITH(images_of(coloured.view(), grey),
                     "shape of the tiles of a sheet is (2, 2, 3, 1, 5), expected (1, width, height, 1, N)");
   CHECK_THROWS_WITH(sheet({}), "number of pictures of a sheet is 0, expected at least 1");
-  CHECK_THROWS_WITH(sheet({blank(1, 1)}, {.captions = {"a", "b"}}),
-                    "number of captions of a sheet is 2, expected 1");
+  CHECK_THROWS_WITH(sheet({blank(1, 1)}, {.captions = {"a", "b"}}), "number of captions of a sheet is 2, expected 1");
 }
 
 TEST_CASE("a table's cells have the colours of their numbers", "[unit][plot]") {
@@ -204,7 +213,8 @@ TEST_CASE("a table's cells have the colours of their numbers", "[unit][plot]") {
   // A cell is 22 x 22; the bar has a column of each grey.
   CHECK(count(image, grey(0.5)) >= 22 * 22 - 8);
   CHECK(count(image, grey(0.25)) >= 22 * 22 - 8);
-  CHECK_THROWS_WITH(table({{1, 2}}, {.columns = {"a"}, .rows = {"b"}}), "number of columns of a table is 2, expected 1");
+  CHECK_THROWS_WITH(table({{1, 2}}, {.columns = {"a"}, .rows = {"b"}}),
+                    "number of columns of a table is 2, expected 1");
 }
 
 TEST_CASE("channels become tiles", "[unit][plot]") {
@@ -221,22 +231,23 @@ TEST_CASE("channels become tiles", "[unit][plot]") {
 
 TEST_CASE("figures are written as PNG and SVG, or there is a sentence", "[unit][plot]") {
   const test::TemporaryFolder folder;
-  const Drawing chart = line_chart({{"a & b", {0, 1}, {0, 1}}, {"<c>", {0, 1}, {1, 0}}}, {.title = "\"quoted\" & <so>"});
-  write_png_and_svg(folder / "chart.png", chart);
-  const Image image = read_png(folder / "chart.png");
+  const Drawing chart =
+      line_chart({{"a & b", {0, 1}, {0, 1}}, {"<c>", {0, 1}, {1, 0}}}, {.title = "\"quoted\" & <so>"});
+  write_png_and_svg(folder.file("chart.png"), chart);
+  const Image image = read_png(folder.file("chart.png"));
   CHECK(image.width == Approx(2 * (chart.size.width + 2 * page_margin)).margin(1));
   CHECK(at(image, 0, 0) == white);  // opaque, so that a dark page does not shine through
-  const std::vector<std::uint8_t> bytes = read_file(folder / "chart.svg", 1 << 20);
+  const std::vector<std::uint8_t> bytes = read_file(folder.file("chart.svg"), 1 << 20);
   const std::string svg(bytes.begin(), bytes.end());
   CHECK(is_well_formed(svg));
   CHECK(svg.find("<svg ") != svg.npos);
   CHECK_FALSE(is_well_formed(svg.substr(0, svg.size() / 2)));
   CHECK_FALSE(is_well_formed("<a><b></a></b>"));
 
-  CHECK_THROWS_WITH(write_png_and_svg(folder / "missing/chart.png", chart),
-                    Catch::Matchers::Contains("missing/chart.png: cannot write: No such file or directory"));
-  std::filesystem::create_directory(folder / "taken.svg");
-  CHECK_THROWS_WITH(write_png_and_svg(folder / "taken.png", chart),
+  CHECK_THROWS_WITH(write_png_and_svg(folder.file("missing/chart.png"), chart),
+                    Catch::Matchers::Contains("cannot write: there is no folder"));
+  std::filesystem::create_directory(folder.file("taken.svg"));
+  CHECK_THROWS_WITH(write_png_and_svg(folder.file("taken.png"), chart),
                     Catch::Matchers::Contains("taken.svg: cannot write: it is a folder"));
-  CHECK(std::filesystem::is_directory(folder / "taken.svg"));
+  CHECK(std::filesystem::is_directory(folder.file("taken.svg")));
 }
