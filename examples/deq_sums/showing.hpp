@@ -56,11 +56,11 @@ inline void draw_settling(const std::string& path, const Settings& settings, con
     }
   }
   basin::examples::write_png(
-      path, basin::examples::above({basin::examples::over_axes(image, 4, "bit of the string", "evaluations"),
+      path, basin::examples::above({basin::examples::over_axes(image, 3, "bit of the string", "evaluations"),
                                     basin::examples::key({{colour(1, 1), "the cell says odd, and is right"},
                                                           {colour(0, 0), "the cell says even, and is right"},
                                                           {colour(1, 0), "the cell is wrong"}},
-                                                         static_cast<double>(4 * image.width))}));
+                                                         static_cast<double>(3 * image.width))}));
 }
 
 /// A string in lines, as text is written, every few evaluations.

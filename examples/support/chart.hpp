@@ -20,9 +20,9 @@ namespace basin::examples {
 /// curve is broken there. Up to 40 points are marked.
 struct Series {
   std::string name{};
-  std::vector<double> x{}, y{};  ///< of the same length
-  bool joined = true;            ///< by lines, in their order
-  bool dashed = false;
+  std::vector<double> x{}, y{};      ///< of the same length
+  bool joined = true;                ///< by lines, in their order
+  bool dashed = false;               ///< and without marks: what measurements are compared with
   std::vector<std::string> texts{};  ///< beside the points; empty, or one a point
 };
 
@@ -232,7 +232,7 @@ inline double place_entries(std::vector<LegendEntry>& entries, double bottom) {
               const Series& s = series[k];
               const Colour colour = detail::colour_of(k);
               const double pen = detail::pen_of(k, series.size());
-              const bool marked = s.x.size() <= 40 || !s.joined;
+              const bool marked = (s.x.size() <= 40 && !s.dashed) || !s.joined;
               std::vector<std::vector<Point>> runs(1);
               for (std::size_t i = 0; i < s.x.size(); ++i) {
                 if (!across.takes(s.x[i]) || !up.takes(s.y[i])) {
@@ -251,7 +251,8 @@ inline double place_entries(std::vector<LegendEntry>& entries, double bottom) {
                   const bool seen = point.x >= left - 1 && point.x <= left + width + 1 && point.y >= top - 1 &&
                                     point.y <= top + height + 1;
                   // A single point between gaps would be lost.
-                  if (seen && (marked || run.size() == 1)) canvas.mark(detail::mark_of(k), point, 4, colour);
+                  if (seen && (marked || (run.size() == 1 && !s.dashed)))
+                    canvas.mark(detail::mark_of(k), point, 4, colour);
                 }
               }
               for (std::size_t i = 0; i < s.texts.size(); ++i) {
@@ -269,7 +270,7 @@ inline double place_entries(std::vector<LegendEntry>& entries, double bottom) {
                   canvas.lines({{x, y}, {x + detail::sample_length, y}}, colour,
                                detail::pen_of(entry.number, series.size()), detail::dashes_of(s, entry.number));
                 }
-                if (s.x.size() <= 40 || !s.joined) {
+                if ((s.x.size() <= 40 && !s.dashed) || !s.joined) {
                   canvas.mark(detail::mark_of(entry.number), {x + detail::sample_length / 2, y}, 4, colour);
                 }
               } else {

@@ -41,15 +41,15 @@ template <class Network>
 inline void draw_residual(const std::string& path, const Settling& seen, const std::string& title) {
   const AxisOptions evaluations{.label = "evaluations", .whole = true};
   write_png_and_svg(
-      path,
-      panels(title,
-             {line_chart({seen.right},
-                         {.x = evaluations, .y = {.label = "right, %", .high = 100}, .width = 330, .height = 220}),
-              line_chart({seen.residual},
-                         {.x = evaluations,
-                          .y = {.label = "residual: the largest change of a number", .scale = Scale::logarithmic},
-                          .width = 330,
-                          .height = 220})}));
+      path, panels(title, {line_chart({seen.right}, {.x = evaluations,
+                                                     .y = {.label = "cells that are right, %", .high = 100},
+                                                     .width = 330,
+                                                     .height = 220}),
+                           line_chart({seen.residual}, {.x = evaluations,
+                                                        .y = {.label = "residual: the largest change of a number",
+                                                              .scale = Scale::logarithmic},
+                                                        .width = 330,
+                                                        .height = 220})}));
 }
 
 /// The shares that are right after 0, 1, ... evaluations, a curve for each name. All go on as they end: a problem that
