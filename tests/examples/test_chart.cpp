@@ -130,8 +130,8 @@ TEST_CASE("a chart survives odd data, and breaks its curve where there is none",
   const Index whole = count_coloured(image_of(line_chart({{"", x, y}})));
   for (std::size_t i = 25; i < 75; ++i) y[i] = i % 2 == 0 ? nothing : -1;
   const Index broken = count_coloured(image_of(line_chart({{"", x, y}}, {.y = {.scale = Scale::logarithmic}})));
-  CHECK(broken > 0.4 * static_cast<double>(whole));
-  CHECK(broken < 0.6 * static_cast<double>(whole));
+  CHECK(10 * broken > 4 * whole);
+  CHECK(10 * broken < 6 * whole);
   CHECK_NOTHROW(image_of(line_chart({{"a", {0, 1}, {infinity, nothing}}})));
   CHECK_NOTHROW(image_of(line_chart({{"a", {3}, {1e-30}}})));
   CHECK_NOTHROW(image_of(line_chart({{"a", {1e9, 1e9 + 1}, {-1e300, 1e300}}})));
