@@ -29,6 +29,11 @@ libnewlib-arm-none-eabi              links    arm-none-eabi-g++ --specs=nosys.sp
 libstdc++-arm-none-eabi-newlib       links    arm-none-eabi-g++ --specs=nosys.specs -lstdc++
 qemu-system-arm                      command  qemu-system-arm
 libeigen3-dev                        header   Eigen/Core eigen3"
+# What docs/build.sh builds the site with.
+site_packages="
+mkdocs-material     command  mkdocs
+doxygen             command  doxygen
+python3             command  python3"
 test_packages="
 libstb-dev          header   stb/stb_image.h stb
 catch2              header   catch2/catch.hpp,catch2/catch_all.hpp catch2
@@ -37,6 +42,8 @@ libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 # Where these are missing, some tests are skipped.
 check_packages="
 ccache              command  ccache
+gdb                 command  gdb
+git                 command  git
 clang-format        command  clang-format-14 clang-format
 python3-numpy       python   numpy
 python3-torch       python   torch
@@ -44,6 +51,8 @@ emscripten          command  em++
 python3             command  python3
 chromium            command  chromium
 chromium-driver     command  chromedriver
+mkdocs-material     command  mkdocs
+doxygen             command  doxygen
 $(printf '%s' "$device_packages" | grep -v libeigen3-dev)"
 
 fail() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Which lines of include/basin the tests run: sh tests/coverage.sh [--missing]
-# Builds the tests of the preset coverage, runs them, and prints lines, lines that were run, and percent for each floor,
+# Builds the tests of the preset coverage, runs them, and prints lines, lines that were run, and percent for each folder,
 # for io and for the rest; with --missing then each line that was not run. Ends with 1 if that is below 97 percent of io
 # or below 95 of the rest. A line of a template counts once, and as run if it was in any of its instantiations.
 set -eu
@@ -72,7 +72,7 @@ awk -v io_least="$io_least" -v rest_least="$rest_least" -v missing="$missing" '
       ++all[floor]
       run[floor] += count[where[i]] > 0
     }
-    printf "%-12s %8s %8s %9s\n", "floor", "lines", "run", "percent"
+    printf "%-12s %8s %8s %9s\n", "folder", "lines", "run", "percent"
     for (i = 1; i <= number; ++i) {
       floor = floors[i]
       row(floor, run[floor], all[floor])

@@ -50,6 +50,9 @@ namespace automata {
   return at == maze.goal() && steps == maze.path_length() && on_path == steps + 1;
 }
 
+/// So many are solved together.
+inline constexpr int mazes_at_once = 16;
+
 /// What --mazes asks for: perfect mazes and such with loops, of four sizes, solved to their fixed points. A signal, or
 /// a closed pipe, ends it with the counts so far: then `signal` is its number, and otherwise 0.
 [[nodiscard]] inline basin::OrderedJson solve_mazes(const Settings& settings, Index largest, int& signal) {
@@ -63,7 +66,7 @@ namespace automata {
   Index solved = 0, made = 0, longest = 0;
   const std::array<Index, 4> sizes{9, 15, 21, largest};
   constexpr std::array<double, 3> loops{0, 0.1, 1};
-  constexpr Index kinds_count = std::ssize(sizes) * std::ssize(loops), at_once = 16;
+  constexpr Index kinds_count = std::ssize(sizes) * std::ssize(loops), at_once = mazes_at_once;
   const auto wanted_to_end = [&] { return signals.received() != 0 || progress.closed(); };
   for (Index k = 0; k < kinds_count && !wanted_to_end(); ++k) {
     const deq_mazes::Kind kind{.size = sizes[static_cast<std::size_t>(k / std::ssize(loops))],

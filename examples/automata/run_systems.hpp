@@ -17,45 +17,12 @@
 
 namespace automata {
 
-/// Films a state that is made step by step. picture(state) draws it; measure(state, visit) visits what is counted.
-/// Returns the counts.
-template <class A, class Measure, class Picture>
-[[nodiscard]] Counts film_system(const Settings& settings, const Chosen& chosen, Course& course, const A& automaton,
-                                 basin::Theta<float, A::param_count> theta, State<float>& z, basin::Within<float> range,
-                                 const Measure& measure, Picture& picture) {
-  Counts counts(chosen.quantity);
-  basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
-  const auto keep = [&](auto& file) {
-    counts.keep(file, course.at());
-    picture.keep(file, course.at());
-    if constexpr (reads<decltype(file)>) gif.add(picture.draw(z));
-  };
-  Strip strip(chosen.steps);
-  run_grid(course, automaton, theta, z, range, keep, [&](Index t, const State<float>& now) {
-    counts.see(t, [&](const auto& visit) { measure(now, visit); });
-    picture.see(t, now);
-    strip.see(t, [&] { return picture.draw(now); });
-    if (t == chosen.steps) {
-      gif.add(picture.draw(now), 150);
-    } else if (filmed(settings, chosen.steps, t)) {
-      gif.add(picture.draw(now));
-    }
-  });
-  gif.finish();
-  basin::write_png(settings.out + "/automata.png", picture.draw(z));
-  strip.write(settings.out + "/strip.png");
-  return counts;
-}
-
 /// Calls body with one of the two boundaries that systems of many kernels are compiled for.
 template <class Body>
 void with_torus_or_walls(const std::string& name, const Body& body) {
   if (name == "periodic") body(basin::Periodic{});
   if (name == "zero") body(basin::Zero{});
 }
-
-/// Every number adds up.
-inline constexpr auto all_numbers = [](const State<float>& z, const auto& visit) { cells_of(z)(visit); };
 
 /// Three channels as red, green and blue.
 struct ColourPicture {
@@ -165,7 +132,7 @@ struct ParticlePicture {
                           settings.scale > 0 ? 100 * settings.scale : 400};
   State<float> z = chosen.start;
   const auto measure = [&](const State<float>& now, const auto& visit) {
-    visit(std::uint64_t{0}, static_cast<float>(basin::particle_energy(options, now.view())));
+    visit(std::uint64_t{0}, basin::particle_energy(options, now.view()));
   };
   const Counts counts = film_system(settings, chosen, course, automaton, {}, z, {-1e6f, 1e6f}, measure, picture);
   return write_counts(settings, chosen, counts, course, chosen.size,

@@ -115,6 +115,52 @@ template <class Plane>
   };
 }
 
+/// Films a state that is made step by step. picture(state) draws it; measure(state, visit) visits what is counted.
+/// Returns the counts.
+template <class A, class Measure, class Picture>
+[[nodiscard]] Counts film_system(const Settings& settings, const Chosen& chosen, Course& course, const A& automaton,
+                                 basin::Theta<float, A::param_count> theta, State<float>& z, basin::Within<float> range,
+                                 const Measure& measure, Picture& picture) {
+  Counts counts(chosen.quantity);
+  basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
+  const auto keep = [&](auto& file) {
+    counts.keep(file, course.at());
+    picture.keep(file, course.at());
+    if constexpr (reads<decltype(file)>) gif.add(picture.draw(z));
+  };
+  Strip strip(chosen.steps);
+  run_grid(course, automaton, theta, z, range, keep, [&](Index t, const State<float>& now) {
+    counts.see(t, [&](const auto& visit) { measure(now, visit); });
+    picture.see(t, now);
+    strip.see(t, [&] { return picture.draw(now); });
+    if (t == chosen.steps) {
+      gif.add(picture.draw(now), 150);
+    } else if (filmed(settings, chosen.steps, t)) {
+      gif.add(picture.draw(now));
+    }
+  });
+  gif.finish();
+  basin::write_png(settings.out + "/automata.png", picture.draw(z));
+  strip.write(settings.out + "/strip.png");
+  return counts;
+}
+
+/// Every number adds up.
+inline constexpr auto all_numbers = [](const State<float>& z, const auto& visit) { cells_of(z)(visit); };
+
+/// One channel, the brighter the more.
+struct GlowPicture {
+  Index scale = 1;
+
+  template <class File>
+  void keep(File&, Index) {}
+  void see(Index, const State<float>&) {}
+
+  [[nodiscard]] Image draw(const State<float>& z) const {
+    return painted(z.values.data(), z.shape.space[0], z.shape.space[1], scale, glow);
+  }
+};
+
 /// Lets an automaton run on its plane and films it. The end is left in `plane`.
 template <class A>
 void film_plane(const Settings& settings, const Chosen& chosen, Course& course, basin::UnboundedPlane<A>& plane,
@@ -243,24 +289,11 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
     return write_counts(settings, chosen, counts, course, 0);
   }
   State<float> z = on_grid(chosen, chosen.size, chosen.size);
-  basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
-  const Index scale = scale_for(settings, chosen.size, chosen.size);
-  Strip strip(chosen.steps);
-  const auto picture = [&] { return painted(z.values.data(), chosen.size, chosen.size, scale, glow); };
-  const auto keep = [&](auto& file) {
-    counts.keep(file, course.at());
-    if constexpr (reads<decltype(file)>) gif.add(picture());
-  };
+  GlowPicture picture{scale_for(settings, chosen.size, chosen.size)};
   with_boundary(settings.boundary, [&]<class Edge>(Edge) {
-    run_grid(course, basin::lenia<Edge>(options), {}, z, {0.0f, 1.0f}, keep, [&](Index t, const State<float>& now) {
-      counts.see(t, cells_of(now));
-      strip.see(t, picture);
-      if (filmed(settings, chosen.steps, t)) gif.add(picture());
-    });
+    counts =
+        film_system(settings, chosen, course, basin::lenia<Edge>(options), {}, z, {0.0f, 1.0f}, all_numbers, picture);
   });
-  gif.finish();
-  basin::write_png(settings.out + "/automata.png", picture());
-  strip.write(settings.out + "/strip.png");
   return write_counts(settings, chosen, counts, course, z.values.size());
 }
 

@@ -137,8 +137,9 @@ namespace detail {
   basin::examples::check_option(chosen.size >= least, "--size" + of_rule, chosen.size,
                                 std::to_string(least) + " or more");
   const double size = static_cast<double>(chosen.size), cells = particles ? size : size * size;
+  const double solved = path && settings.mazes > 0 ? mazes_at_once : 0;
   basin::examples::check_memory("--size " + std::to_string(chosen.size),
-                                cells * (300 + 6.0 * settings.scale * settings.scale));
+                                cells * (300 * (1 + solved) + 6.0 * settings.scale * settings.scale));
   chosen.steps = particles ? 3000 : chosen.family == Family::flow ? 600 : 300;
   switch (chosen.family) {
     case Family::path: {

@@ -108,8 +108,8 @@ class Counts {
     double sum = 0;
     Index cells = 0;
     std::uint64_t hash = 0;
-    each_cell([&](std::uint64_t place, float value) {
-      sum += static_cast<double>(value);
+    each_cell([&](std::uint64_t place, double value) {
+      sum += value;
       ++cells;
       // A sum of words that are random but for the place: the order of the cells does not matter.
       std::uint64_t word = (place + 1) * 0x9E3779B97F4A7C15u;

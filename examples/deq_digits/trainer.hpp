@@ -316,7 +316,7 @@ class Trainer {
   basin::WeightAverage<Settled, float> average_;
   basin::Best<Settled, float> best_;
   basin::AdamState<Settled, float> moments_;
-  basin::Split split_;
+  basin::SampleSplit split_;
   basin::Batches batches_;
   double epoch_loss_ = 0;  // of the epoch at hand, as epoch_correct_
   std::int64_t epoch_correct_ = 0;

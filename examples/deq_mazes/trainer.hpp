@@ -36,9 +36,12 @@ struct Drawn {
     if (iteration % 2 == 1) kind.loops = loops * random(loops_stream).uniform(iteration);
     const Index count = std::max<Index>(1, pixels / (kind.size * kind.size));
     const std::vector<Maze> mazes = random_mazes(kind, count, random(maze_stream).bits(iteration), maze_stream);
-    // Before so many steps no rule that sees a pixel's neighbours can know.
+    // Before so many steps no rule that sees a pixel's neighbours can know. Where there are several ways, which one is the
+    // shortest is known at the goal, as soon as the news of the start is there, and has to come back.
     Index least = 1;
-    for (const Maze& maze : mazes) least = std::max({least, maze.dead_end_rounds(), maze.path_length()});
+    for (const Maze& maze : mazes) {
+      least = std::max({least, maze.dead_end_rounds(), (kind.loops > 0 ? 2 : 1) * maze.path_length()});
+    }
     const auto more = random(steps_stream).below(iteration, static_cast<std::uint64_t>(least) + 1);
     steps = static_cast<int>(least + 4 + static_cast<Index>(more));
     return problems_of(mazes);

@@ -7,6 +7,7 @@
 
 namespace basin {
 
+/// The version of the library, as at semver.org.
 inline constexpr int version_major = 0;
 inline constexpr int version_minor = 1;
 inline constexpr int version_patch = 0;

@@ -1,35 +1,35 @@
-# A header includes its own floor and lower ones only, in the order that docs/design.md gives.
+# A header includes from its own folder and from lower levels of the architecture only, as docs/design.md lists them.
 #
 #   SOURCE (root of the project)
 
 cmake_minimum_required(VERSION 3.25)
 
-# The floors are the lines "    <folder>/ ... F<number>  <what is there>" of the page.
+# The levels are the lines "    <folder>/ ... F<number>  <what is there>" of the page.
 file(STRINGS "${SOURCE}/docs/design.md" lines REGEX "^    [a-z_]+/ +F[0-9]+  ")
 foreach(line IN LISTS lines)
   string(REGEX MATCH "^    ([a-z_]+)/ +F([0-9]+)  " matched "${line}")
-  set(floor_of_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+  set(level_of_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
 endforeach()
 
 set(wrong "")
 file(GLOB_RECURSE headers RELATIVE "${SOURCE}/include/basin" "${SOURCE}/include/basin/*/*.hpp")
 foreach(header IN LISTS headers)
   string(REGEX MATCH "^[a-z_]+" folder "${header}")
-  if(NOT DEFINED floor_of_${folder})
-    list(APPEND wrong "include/basin/${folder} has no floor in docs/design.md")
+  if(NOT DEFINED level_of_${folder})
+    list(APPEND wrong "include/basin/${folder} has no level in the table of docs/design.md")
     continue()
   endif()
   file(STRINGS "${SOURCE}/include/basin/${header}" includes REGEX "^#include \"basin/[a-z_]+/")
   foreach(line IN LISTS includes)
     string(REGEX MATCH "basin/([a-z_]+)/" matched "${line}")
     set(other "${CMAKE_MATCH_1}")
-    if(NOT other STREQUAL folder AND NOT floor_of_${other} LESS floor_of_${folder})
-      list(APPEND wrong "${header} (F${floor_of_${folder}}) includes from ${other}/ (F${floor_of_${other}})")
+    if(NOT other STREQUAL folder AND NOT level_of_${other} LESS level_of_${folder})
+      list(APPEND wrong "${header} (F${level_of_${folder}}) includes from ${other}/ (F${level_of_${other}})")
     endif()
   endforeach()
 endforeach()
 list(REMOVE_DUPLICATES wrong)
 if(wrong)
   list(JOIN wrong "\n  " wrong)
-  message(FATAL_ERROR "includes that go up, or sideways:\n  ${wrong}")
+  message(FATAL_ERROR "includes against the order of the levels in docs/design.md:\n  ${wrong}")
 endif()

@@ -1,6 +1,6 @@
-# Builds and runs tests/install/*.cpp as someone outside would who finds the library in one WAY: find_package or
-# add_subdirectory, with the project of that name in tests/install, or pkg_config, or single_header, the one file that
-# .packaging/single_header.cmake writes.
+# Builds and runs tests/install/*.cpp as someone outside would who finds the library in one WAY: find_package,
+# add_subdirectory or fetch_content, with the project of that name in tests/install, or pkg_config, or single_header, the
+# one file that .packaging/single_header.cmake writes. What is installed is moved before it is used.
 #
 #   WAY, SOURCE and BUILD (of this project), WORK (an empty place), GENERATOR, COMPILER, PKGCONFIG_DIR (in a prefix),
 #   EIGEN (its folder)
@@ -16,7 +16,43 @@ function(run)
 endfunction()
 
 if(WAY MATCHES "^(find_package|pkg_config)$")
-  run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${prefix}")
+  run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/staged")
+  file(RENAME "${WORK}/staged" "${prefix}")
+  file(GLOB_RECURSE installed RELATIVE "${prefix}" "${prefix}/*")
+  foreach(name IN ITEMS LICENSE basin.pc basinConfig.cmake basinConfigVersion.cmake basin_gdb.py basin.natvis)
+    if(NOT "${installed}" MATCHES "/${name}(;|$)")
+      message(FATAL_ERROR "basin: ${name} is not installed")
+    endif()
+  endforeach()
+  foreach(file IN LISTS installed)
+    if(NOT file MATCHES "[.]hpp$")
+      file(READ "${prefix}/${file}" text)
+      foreach(folder IN ITEMS "${WORK}" "${SOURCE}")
+        string(FIND "${text}" "${folder}" at)
+        if(NOT at EQUAL -1)
+          message(FATAL_ERROR "basin: the installed ${file} names the folder ${folder}")
+        endif()
+      endforeach()
+    endif()
+  endforeach()
+endif()
+
+if(WAY STREQUAL "fetch_content")
+  find_program(git NAMES git)
+  if(NOT git)
+    message(STATUS "basin: skipped, because there is no git here")
+    return()
+  endif()
+  # A repository of what the library is, since this tree may be none.
+  file(MAKE_DIRECTORY "${WORK}/repository")
+  foreach(part IN ITEMS CMakeLists.txt LICENSE CITATION.cff .cmake .packaging include)
+    file(COPY "${SOURCE}/${part}" DESTINATION "${WORK}/repository")
+  endforeach()
+  set(own_git "${git}" -C "${WORK}/repository" -c user.name=basin -c user.email=basin@localhost)
+  run(${own_git} init --quiet)
+  run(${own_git} add --all --force)
+  run(${own_git} commit --quiet --message "the library")
+  run(${own_git} tag v0)
 endif()
 
 if(WAY STREQUAL "single_header")
@@ -42,8 +78,13 @@ elseif(WAY STREQUAL "pkg_config")
   run("${WORK}/main")
 else()
   run("${CMAKE_COMMAND}" -G "${GENERATOR}" -S "${SOURCE}/tests/install/${WAY}" -B "${WORK}/build"
-      "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${prefix}" "-DBASIN=${SOURCE}")
+      "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${prefix}" "-DBASIN=${SOURCE}"
+      "-DREPOSITORY=${WORK}/repository")
   run("${CMAKE_COMMAND}" --build "${WORK}/build")
   run("${WORK}/build/main")
-  run("${WORK}/build/io")
+  if(EXISTS "${WORK}/build/io")
+    run("${WORK}/build/io")
+  elseif(NOT WAY STREQUAL "fetch_content")
+    message(FATAL_ERROR "basin: the program of basin::io was not built")
+  endif()
 endif()

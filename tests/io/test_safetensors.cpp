@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "basin/io/json.hpp"
 #include "basin/io/safetensors.hpp"
 #include "hostile.hpp"
 
@@ -200,6 +201,97 @@ TEST_CASE("safetensors headers that lie are refused before memory is taken", "[i
   std::string deep = "{\"a\":";
   for (int i = 0; i < 10'000; ++i) deep += "[";
   refused(deep, 0, {"depth of the JSON"});
+}
+
+TEST_CASE("the scanner of a header takes the texts that the JSON library takes, and no others", "[io]") {
+  const auto accepts = [](const std::string& text) {
+    try {
+      detail::JsonScanner::check(text, "text", 4);
+    } catch (const FileError&) {
+      return false;
+    }
+    return true;
+  };
+  for (const std::string text :
+       {R"({})", R"([])", R"( [ ] )", "\t\r\n{ \"a\" :\n1 , \"b\" : [ true , false , null ] }", R"("")", R"(-0)",
+        R"(0.5e-3)", R"(1E+9)", R"(10)", R"("\"\\\/\b\f\n\r\t\u00e9\u20AC\ud83d\uDE00")", "\"\xf0\x9f\x98\x80 \x7f\"",
+        R"([[[[1]]]])"}) {
+    INFO(text);
+    CHECK(Json::accept(text));
+    CHECK(accepts(text));
+  }
+  for (const std::string text : {"",
+                                 " ",
+                                 "{",
+                                 "[",
+                                 "]",
+                                 "\"",
+                                 "{,}",
+                                 "[,]",
+                                 "[1,]",
+                                 "[1 2]",
+                                 "{1:2}",
+                                 "{\"a\"}",
+                                 "{\"a\":}",
+                                 "{\"a\":1,}",
+                                 "{\"a\" 1}",
+                                 "01",
+                                 "-",
+                                 "+1",
+                                 ".5",
+                                 "1.",
+                                 "1e",
+                                 "1e+",
+                                 "0x1",
+                                 "NaN",
+                                 "tru",
+                                 "nul",
+                                 "nulL",
+                                 "truee",
+                                 "1 1",
+                                 "\"\\\"",
+                                 "\"\\x\"",
+                                 "\"\\u12g4\"",
+                                 "\"\\u123\"",
+                                 "\"\\ud800\"",
+                                 "\"\\ud800x\"",
+                                 "\"\\ud800\\n\"",
+                                 "\"\\ud800\\u0041\"",
+                                 "\"\\udc00\"",
+                                 "\"\x1f\"",
+                                 "\"\n\"",
+                                 "\"\xff\"",
+                                 "\"\xc3\"",
+                                 "\"\xed\xa0\x80\"",
+                                 "\"\xc0\x80\"",
+                                 "'a'",
+                                 "/**/1",
+                                 "1//",
+                                 "\f1"}) {
+    INFO(text);
+    CHECK_FALSE(Json::accept(text));
+    CHECK_FALSE(accepts(text));
+  }
+  CHECK_FALSE(accepts(std::string("1\0", 2)));
+  CHECK(accepts("[[[[[]]]]]"));
+  CHECK_FALSE(accepts("[[[[[1]]]]]"));
+  CHECK_FALSE(accepts(R"({"a":1,"\u0061":2})"));
+  CHECK(accepts(R"([{"a":1},{"a":2}])"));
+  CHECK_THROWS_WITH(detail::JsonScanner::check("[1;", "text", 4), "text: not valid JSON: byte 2 is ';', expected ','");
+  CHECK_THROWS_WITH(detail::JsonScanner::check("[1", "text", 4),
+                    "text: not valid JSON: byte 2 is after the end, expected ','");
+}
+
+TEST_CASE("strings of a header mean what the JSON library means", "[io]") {
+  std::string all;
+  for (int code = 0; code < 0x80; ++code) all += static_cast<char>(code);
+  all += "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80";
+  CHECK(detail::json_string(all, "text") == Json(all).dump());
+  CHECK(detail::JsonScanner(Json(all).dump(), "text").string() == all);
+  CHECK(detail::JsonScanner(Json(all).dump(-1, ' ', true), "text").string() == all);  // every other character escaped
+  for (const std::string wrong : {"\xff", "a\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    CHECK_THROWS_WITH(detail::json_string(wrong, "text"), Catch::StartsWith("text: cannot be written as JSON"));
+  }
 }
 
 TEST_CASE("a safetensors file that cannot be read again is not written", "[io]") {

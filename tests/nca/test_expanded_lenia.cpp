@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "basin/nca/lenia.hpp"
+#include "basin/nca/tessellatium.hpp"
 #include "nca/naive_automaton.hpp"
 #include "support/layer_checks.hpp"
 
@@ -80,6 +81,46 @@ TEST_CASE("expanded lenia: it can be differentiated, in its growths too", "[grad
   check_linearization(LeniaGrowths<3, 2>{.targets = {1, 0, 1}}, Shape{3, {4, 1, 1}, 2}, {.seed = 3});
   auto automaton = expanded_lenia<2, 3>(three_kernels(), 4);
   check_cell(automaton, Shape{0, {5, 6, 1}, 2}, {.seed = 3});
+}
+
+TEST_CASE("expanded lenia: tessellatium becomes two lobes that live on, and swims", "[unit]") {
+  const auto kernels = tessellatium_kernels();
+  const auto automaton = expanded_lenia<3, 15>(kernels, tessellatium_steps_per_time);
+  const auto theta = lenia_parameters<ExpandedLenia<3, 15>>(kernels);
+  constexpr Index side = 48;
+  State<float> z(Shape{3, {side, side, 1}, 1}), next(z.shape);
+  const State<float> creature = tessellatium();
+  CHECK(creature.shape == Shape{3, {24, 18, 1}, 1});
+  for (Index y = 0; y < 18; ++y) z.values.segment(3 * ((y + 15) * side + 12), 72) = creature.values.segment(72 * y, 72);
+  const auto mass = [&] { return z.values.cast<double>().sum(); };
+  // Where its mass is, on the torus: an angle along each axis.
+  const auto place = [&] {
+    std::array<double, 2> at{};
+    for (int axis = 0; axis < 2; ++axis) {
+      double c = 0, s = 0;
+      for (Index p = 0; p < side * side; ++p) {
+        const double angle = 6.283185307179586 * static_cast<double>(axis == 0 ? p % side : p / side) / side;
+        const double here = static_cast<double>(z.values.segment(3 * p, 3).sum());
+        c += here * std::cos(angle), s += here * std::sin(angle);
+      }
+      at[static_cast<std::size_t>(axis)] = std::atan2(s, c) * side / 6.283185307179586;
+    }
+    return at;
+  };
+  CHECK(mass() == Approx(350.7).margin(0.1));
+  const auto start = place();
+  double moved = 0;
+  std::vector<std::uint8_t> marks(side * side);
+  for (int t = 0; t < 100; ++t) {
+    static_cast<void>(automaton.step<float>(theta.span(), z.view(), next.view(), marks.data()));
+    std::swap(z.values, next.values);
+    // What docs/classical_automata.md says: one that dies has none, and one that bursts fills the torus.
+    if (t >= 80 && (mass() < 800 || mass() > 832)) FAIL("mass is " << mass() << " after " << t + 1 << " steps");
+    const auto now = place();
+    const auto around = [](double d) { return std::abs(std::remainder(d, static_cast<double>(side))); };
+    moved = std::max(moved, std::hypot(around(now[0] - start[0]), around(now[1] - start[1])));
+  }
+  CHECK(moved > 2);
 }
 
 TEST_CASE("expanded lenia: profiles, and what is refused", "[unit]") {

@@ -147,6 +147,21 @@ TEST_CASE("flow lenia: its derivative is right, and passes through rollouts", "[
   const GradientCheck gradients = check_gradients(rollout, theta, z, {.tolerance = 1e-6, .step = 1e-6, .most = 20});
   INFO(gradients.to_string());
   CHECK(gradients.passed);
+
+  // The other tapes come to the same.
+  const auto w = matter<double>(z.shape, 6);
+  const auto pulled = [&]<class Tape>(Tape) {
+    const Rollout<FlowLenia<2, 3>, Tape> other{FlowLenia<2, 3>(three_kernels()), 4};
+    State<double> out(z.shape), dz(z.shape);
+    Parameters<FlowLenia<2, 3>, double> dtheta;
+    const auto linear = other.linearize(theta.span(), z.view(), out.view());
+    static_cast<void>(linear.pullback(w.view(), dz.view(), dtheta.span()));
+    Vector<double> all(dz.values.size() + dtheta.vector().size());
+    all << dz.values, dtheta.vector();
+    return all;
+  };
+  CHECK(relative_error(pulled(Kept{}), pulled(Checkpointed{})) < 1e-12);
+  CHECK(relative_error(pulled(Recomputed{}), pulled(Checkpointed{})) < 1e-12);
 }
 
 TEST_CASE("flow lenia: the same bits on one thread and two, and a sample gets what it gets alone", "[repeatable]") {

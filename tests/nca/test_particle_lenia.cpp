@@ -13,9 +13,9 @@ using namespace basin::test;
 namespace {
 
 /// Particles in a square of so many units.
-template <class S>
+template <class S, int D = 2>
 State<S> particles(Index count, Index samples, double side, std::uint64_t seed) {
-  State<S> z(Shape{2, {count, 1, 1}, samples});
+  State<S> z(Shape{D, {count, 1, 1}, samples});
   const Random random{seed, 9};
   for (Index i = 0; i < z.values.size(); ++i) {
     z.values[i] = static_cast<S>(side * random.uniform(static_cast<std::uint64_t>(i), -0.5, 0.5));
@@ -100,6 +100,25 @@ TEST_CASE("particle lenia: its derivative is right, and passes through rollouts"
     INFO(gradients.to_string());
     CHECK(gradients.passed);
   }
+}
+
+TEMPLATE_TEST_CASE_SIG("particle lenia: on a line and in space too, downhill by differences", "[gradient]",
+                       ((int D), D), 1, 3) {
+  const ParticleOptions options = few(true);
+  const auto z = particles<double, D>(8, 1, 2.5, 11);
+  State<double> out(z.shape);
+  const View<const double> none(nullptr, z.shape.with_features(0));
+  static_cast<void>(particle_lenia<D>(options, 1).template apply<double>({}, z.view(), none, out.view()));
+  double worst = 0;
+  for (Index k = 0; k < z.values.size(); ++k) {
+    State<double> up = z, down = z;
+    up.values[k] += 1e-5;
+    down.values[k] -= 1e-5;
+    const View<const double> above = up.view(), below = down.view();
+    const double slope = (particle_energy(options, above) - particle_energy(options, below)) / 2e-5;
+    worst = std::max(worst, std::abs(out.values[k] - z.values[k] + slope));
+  }
+  CHECK(worst < 1e-8);
 }
 
 TEST_CASE("particle lenia: the same bits on one thread and two, and a sample gets what it gets alone", "[repeatable]") {

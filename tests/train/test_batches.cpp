@@ -62,7 +62,7 @@ TEST_CASE("every order of a few numbers is as likely as any other", "[unit]") {
 }
 
 TEST_CASE("what is held back is not trained on", "[unit]") {
-  const Split split = hold_back(100, 30, {3, 1});
+  const SampleSplit split = hold_back(100, 30, {3, 1});
   CHECK(split.held_back.size() == 30);
   std::vector<Index> all = split.train;
   all.insert(all.end(), split.held_back.begin(), split.held_back.end());

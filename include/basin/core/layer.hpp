@@ -55,6 +55,7 @@ using In = std::type_identity_t<View<const S>>;
 template <class S>
 using Out = std::type_identity_t<View<S>>;
 
+/// A derivative at one point: products with J and with its transpose.
 template <class J, class S>
 concept LinearMap = requires(const J& j, View<const S> in, View<S> out) {
   j.jvp(in, out);

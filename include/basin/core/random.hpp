@@ -16,7 +16,9 @@
 
 namespace basin {
 
+/// What philox takes, and its random bits: 128 of them.
 using PhiloxCounter = std::array<std::uint32_t, 4>;
+/// The key of philox, 64 bits.
 using PhiloxKey = std::array<std::uint32_t, 2>;
 
 /// 128 random bits for a counter of 128 bits and a key of 64.

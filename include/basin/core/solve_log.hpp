@@ -32,6 +32,7 @@
 
 namespace basin {
 
+/// Which equation a solve was of.
 enum class Pass {
   forward,  ///< the equilibrium itself
   adjoint,  ///< its adjoint, or tangent, equation

@@ -18,11 +18,14 @@
 
 namespace basin {
 
+/// Numbers of features, cells and samples: Eigen's, 64 bits unless EIGEN_DEFAULT_DENSE_INDEX_TYPE says otherwise.
 using Index = Eigen::Index;
 
+/// A column of numbers, of a length known at run time.
 template <class S>
 using Vector = Eigen::Matrix<S, Eigen::Dynamic, 1>;
 
+/// A column-major matrix of sizes known at run time.
 template <class S>
 using Matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic>;
 

@@ -23,8 +23,10 @@ enum class Status {
   approximated,    ///< nothing was to be solved: a method that only approaches an equation, as Phantom, has done so
 };
 
+/// How many values Status has.
 inline constexpr std::size_t status_count = 7;
 
+/// The status in words, as the enumerator is called.
 [[nodiscard]] constexpr std::string_view name(Status status) {
   constexpr std::array<std::string_view, status_count> names{"converged",  "max_iterations", "stalled",     "diverged",
                                                              "non_finite", "interrupted",    "approximated"};

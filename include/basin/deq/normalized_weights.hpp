@@ -83,6 +83,7 @@ struct SpectralNorm {
   static constexpr std::size_t lengths(int) { return 0; }  // numbers of theta beside those of the layer
 
   /// What the gradient needs of V.
+  /// Directions v, lengths g and the norms of v, which the gradient needs.
   struct Kept {
     double bound = 0;
     std::vector<double> v{}, gradient{};
@@ -120,6 +121,7 @@ struct SpectralNorm {
 struct OutputNorms {
   static constexpr std::size_t lengths(int outputs) { return static_cast<std::size_t>(outputs); }
 
+  /// Directions v, lengths g and the norms of v, which the gradient needs.
   struct Kept {
     std::vector<double> v{}, g{}, norms{};
 

@@ -73,10 +73,12 @@ struct PeacemanRachford {
     return cell.state_shape(u);
   }
 
+  /// The resolvent of a convolution on these extents.
   template <class S, int... extents>
   struct ResolventOf {
     using type = PeriodicResolvent<S, features, extents...>;
   };
+  /// The resolvent of a dense layer.
   template <class S>
   struct ResolventOf<S> {
     using type = DenseResolvent<S, features>;

@@ -38,6 +38,7 @@ struct [[nodiscard]] Attractor {
   [[nodiscard]] const State<S>& state() const { return phases.front(); }
 };
 
+/// How long find_attractor looks, and what counts as the same state.
 struct AttractorOptions {
   Index settle = 2000;      ///< steps before looking for the first time; 0 or more
   Index max_steps = 16000;  ///< as long as nothing is found, it looks again after twice as many, up to so many

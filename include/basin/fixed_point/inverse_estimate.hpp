@@ -23,6 +23,7 @@
 
 namespace basin {
 
+/// A method that hands out what it has learned of the inverse, as Broyden's does.
 template <class M, class S = float>
 concept HandsOutInverse = FixedPointMethod<M, S> &&
     requires(const M& method, const detail::MethodMemory<M, S>& memory, void (*visit)(double, const S*, const S*)) {

@@ -66,6 +66,7 @@ concept StepsWithMap = requires(const M& method, MethodMemory<M, S>& memory, std
 
 }  // namespace detail
 
+/// A method that finds fixed points: options, `start` for its memory, and one step.
 template <class M, class S = float>
 concept FixedPointMethod = requires(const M& method, Index size, Scratch& scratch, std::span<S> z,
                                     std::span<const S> f) {

@@ -19,6 +19,7 @@
 
 namespace basin {
 
+/// How closely stability measures.
 struct StabilityOptions {
   ArnoldiOptions arnoldi{};
   SingularValueOptions singular{};

@@ -25,11 +25,11 @@
 
 #include <array>
 #include <bit>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <map>
+#include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,13 +39,10 @@
 #include "basin/io/json.hpp"
 #include "basin/io/safetensors.hpp"
 #include "basin/io/tensor_layout.hpp"
+#include "basin/io/tensor_parameters.hpp"
 #include "basin/version.hpp"
 
 namespace basin {
-
-/// The newest format. It is written in the layout of PyTorch, and format 1 else. Formats from 1 to this one are read,
-/// and files without a label, which are format 0.
-inline constexpr int checkpoint_format = 2;
 
 /// What a program says of its checkpoint.
 struct CheckpointLabel {
@@ -56,12 +53,6 @@ struct CheckpointLabel {
 };
 
 namespace detail {
-
-inline constexpr std::string_view label_prefix = "basin.";
-inline constexpr std::string_view format_key = "basin.format", format_version_key = "basin.format_version",
-                                  version_key = "basin.version", program_key = "basin.program", data_key = "basin.data",
-                                  checksum_key = "basin.checksum", settings_key = "settings", layout_key = "layout",
-                                  format_name = "basin checkpoint";
 
 class Checksum {
  public:
@@ -113,17 +104,6 @@ class Checksum {
   return sum.text();
 }
 
-/// "group.name", or the name alone outside of all groups.
-[[nodiscard]] inline std::string name_in(std::string_view group, std::string_view name) {
-  return group.empty() ? std::string(name) : std::string(group) + "." + std::string(name);
-}
-
-/// The text of a key, or "" where it is not there.
-[[nodiscard]] inline std::string metadata_text(const TensorFile& file, std::string_view key) {
-  const auto found = file.metadata.find(std::string(key));
-  return found == file.metadata.end() ? "" : found->second;
-}
-
 /// Puts the label into the file, without the checksum, which has to wait for the arrays.
 inline void put_label(TensorFile& file, const CheckpointLabel& label) {
   const auto put = [&](std::string_view key, std::string_view text) {
@@ -139,32 +119,10 @@ inline void put_label(TensorFile& file, const CheckpointLabel& label) {
   if (!label.settings.is_null()) put(settings_key, label.settings.dump());
 }
 
-/// The layout that the file says it has, by its mark or its label. Throws FileError for a mark that is not known.
-[[nodiscard]] inline std::optional<TensorLayout> said_layout(const TensorFile& file, int format_version,
-                                                             const std::string& path) {
-  const std::string text = metadata_text(file, layout_key);
-  for (const TensorLayout layout : {TensorLayout::basin, TensorLayout::torch}) {
-    if (text == name(layout)) return layout;
-  }
-  check_file(!file.metadata.contains(std::string(layout_key)), path, "layout of the file", safe_text(text),
-             "'basin' or 'torch'");
-  return format_version > 0 ? std::optional(TensorLayout::basin) : std::nullopt;
-}
-
-/// The version of the file's format; 0 if it has no label. Throws FileError if the format is newer than this library,
-/// or if the checksum says that the file is damaged.
+/// The same, and throws FileError as well if the checksum says that the file is damaged.
 [[nodiscard]] inline int checked_format(const TensorFile& file, const std::string& path) {
-  const auto first = file.metadata.lower_bound(std::string(label_prefix));
-  if (first == file.metadata.end() || !first->first.starts_with(label_prefix)) return 0;
-  const std::string format = metadata_text(file, format_key), text = metadata_text(file, format_version_key);
-  check_file(format == format_name, path, "format", safe_text(format), "'" + std::string(format_name) + "'");
-  int version = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
-  const bool is_number = error == std::errc() && end == text.data() + text.size() && version >= 1;
-  check_file(is_number, path, "version of the checkpoint's format", safe_text(text), "a whole number, 1 or more");
-  check_file(version <= checkpoint_format, path, "version of the checkpoint's format",
-             std::to_string(version) + " (basin " + safe_text(metadata_text(file, version_key)) + " wrote it)",
-             "at most " + std::to_string(checkpoint_format) + ", which basin " + std::string(version_text) + " reads");
+  const int version = said_format(file, path);
+  if (version == 0) return 0;
   const std::string now = checksum_of(file), then = metadata_text(file, checksum_key);
   if (now != then) {
     throw FileError(path, "the checkpoint is damaged: its checksum is " + now + ", and was " +

@@ -20,6 +20,7 @@
 #include "basin/io/checkpoint_label.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/safetensors.hpp"
+#include "basin/io/tensor_parameters.hpp"
 
 namespace basin {
 
@@ -73,33 +74,8 @@ class CheckpointReader {
   /// as a square weight, is refused. A TensorLayout that is not what the file says is refused as well.
   template <class Model, class S, class... Checks>
   void operator()(std::string_view group, Parameters<Model, S>& parameters, const Checks&... checks) {
-    const std::vector<Leaf> leaves = leaves_of<Model>();
-    const TensorLayout layout = layout_of(group, leaves, detail::layout_among(checks...));
-    std::vector<detail::TensorPlan> plans;
-    std::string missing;
-    for (const Leaf& leaf : leaves) {
-      detail::TensorPlan& plan = plans.emplace_back(detail::plan_of(leaf, layout));
-      plan.name = detail::name_in(group, plan.name);
-      if (!file_.tensors.contains(plan.name)) missing += (missing.empty() ? "" : ", ") + plan.name;
-    }
-    if (!missing.empty()) throw FileError(path_, "leaves that the model has and the checkpoint lacks: " + missing);
-    Parameters<Model, S> read;
-    for (std::size_t i = 0; i < leaves.size(); ++i) {
-      const detail::TensorPlan& plan = plans[i];
-      const TensorEntry& from = entry(plan.name, tensor_type_of<S>());
-      if (from.shape != plan.shape) {
-        check_file(false, path_, "shape of '" + plan.name + "'", detail::shape_text(from.shape),
-                   shapes_expected(leaves[i], layout));
-      }
-      const std::span<S> values(read.vector().data() + leaves[i].offset, leaves[i].size);
-      if (plan.places.empty() && !values.empty()) std::memcpy(values.data(), from.bytes.data(), from.bytes.size());
-      for (std::size_t k = 0; k < plan.places.size(); ++k) {
-        std::memcpy(&values[plan.places[k]], from.bytes.data() + k * sizeof(S), sizeof(S));
-      }
-      if constexpr (!(std::same_as<Checks, AnyNumbers> || ...)) Finite().verify(path_, plan.name, values);
-    }
     std::set<std::string> taken = taken_;
-    for (const detail::TensorPlan& plan : plans) taken.insert(plan.name);
+    Parameters<Model, S> read = finder().template parameters<Model, S>(group, taken, checks...);
     taken_.swap(taken);
     std::swap(parameters, read);
   }
@@ -179,69 +155,9 @@ class CheckpointReader {
                detail::safe_text(expected));
   }
 
-  /// The layout of a group's leaves: what the file says, or else what was asked for, or what the arrays show.
-  [[nodiscard]] TensorLayout layout_of(std::string_view group, const std::vector<Leaf>& leaves,
-                                       std::optional<TensorLayout> asked) const {
-    if (layout_ && asked) {
-      check_file(*layout_ == *asked, path_, "layout of the file", name(*layout_),
-                 "TensorLayout::" + std::string(name(*asked)));
-    }
-    const TensorLayout layout = layout_ ? *layout_ : asked ? *asked : layout_by_arrays(group, leaves);
-    for (const Leaf& leaf : leaves) {
-      check_file(layout == TensorLayout::basin || leaf.in_torch, path_,
-                 "layout of '" + detail::name_in(group, leaf.name) + "'", name(layout), detail::not_in_torch);
-    }
-    return layout;
-  }
+  [[nodiscard]] detail::LeafFinder finder() const { return {file_, path_, layout_}; }
 
-  /// Not from one leaf for another that fits both: who transposed by hand what did not load may have left that one.
-  [[nodiscard]] TensorLayout layout_by_arrays(std::string_view group, const std::vector<Leaf>& leaves) const {
-    std::optional<TensorLayout> layout;
-    std::string by;  // which leaf it is known
-    for (const Leaf& leaf : leaves) {
-      const std::string who = detail::name_in(group, leaf.name);
-      const bool as_ours = has(group, leaf, TensorLayout::basin), as_torch = has(group, leaf, TensorLayout::torch);
-      if (as_ours && as_torch && detail::differs_by_layout(leaf)) {
-        check_file(false, path_, "layout of '" + who + "'",
-                   "not said, and its shape " + shape_in(leaf, TensorLayout::torch) + " is the same in both",
-                   "TensorLayout::torch or TensorLayout::basin behind the parameters, or the file's metadata "
-                   "\"layout\"");
-      }
-      if (as_ours == as_torch) continue;
-      const TensorLayout now = as_torch ? TensorLayout::torch : TensorLayout::basin;
-      check_file(!layout || *layout == now, path_, "layout of '" + who + "' by its shape and name", name(now),
-                 std::string(name(layout.value_or(now))) + ", that of '" + by + "'");
-      layout = now;
-      by = who;
-    }
-    return layout.value_or(TensorLayout::basin);
-  }
-
-  /// Whether the file has the leaf under the name and with the shape that it has in a layout.
-  [[nodiscard]] bool has(std::string_view group, const Leaf& leaf, TensorLayout layout) const {
-    const detail::TensorPlan plan = detail::plan_of(leaf, layout);
-    const auto found = file_.tensors.find(detail::name_in(group, plan.name));
-    return found != file_.tensors.end() && found->second.shape == plan.shape;
-  }
-
-  static std::string shape_in(const Leaf& leaf, TensorLayout layout) {
-    return detail::shape_text(detail::plan_of(leaf, layout).shape);
-  }
-
-  /// The shape of a leaf in this layout, and the other where nobody said which it is.
-  [[nodiscard]] std::string shapes_expected(const Leaf& leaf, TensorLayout layout) const {
-    const std::string ours = shape_in(leaf, TensorLayout::basin), theirs = shape_in(leaf, TensorLayout::torch);
-    if (layout == TensorLayout::torch) return theirs + " in torch's layout";
-    return layout_ || ours == theirs ? ours : ours + ", or " + theirs + " in torch's layout";
-  }
-
-  const TensorEntry& entry(const std::string& name, TensorType type) const {
-    const auto found = file_.tensors.find(name);
-    if (found == file_.tensors.end()) throw FileError(path_, "array '" + name + "' is missing");
-    const TensorEntry& entry = found->second;
-    check_file(entry.type == type, path_, "type of '" + name + "'", basin::name(entry.type), basin::name(type));
-    return entry;
-  }
+  const TensorEntry& entry(const std::string& name, TensorType type) const { return finder().entry(name, type); }
 
   const TensorEntry& entry(const std::string& name, TensorType type, const std::vector<std::uint64_t>& shape) const {
     const TensorEntry& entry = this->entry(name, type);

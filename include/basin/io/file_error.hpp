@@ -1,6 +1,7 @@
 #pragma once
 
-// What every reader and writer of files throws, and the checks that they share.
+// What every reader and writer of files throws, and the checks that they share. Without exceptions, where the readers
+// of bytes work (tensor_file.hpp), the message goes the way of the core's (core/exceptions.hpp) and the program ends.
 
 #include <algorithm>
 #include <cstddef>
@@ -13,10 +14,6 @@
 #include <type_traits>
 
 #include "basin/core/check.hpp"
-
-#ifndef __cpp_exceptions
-#error "basin/io reports errors of files by exceptions: compile without -fno-exceptions"
-#endif
 
 namespace basin {
 
@@ -90,6 +87,10 @@ inline constexpr std::size_t longest_quote = 300, longest_message = 1000;
   return "'" + printable(text, longest) + "'";
 }
 
+[[nodiscard]] inline std::string file_message(std::string_view path, std::string_view what) {
+  return std::string(path) + ": " + printable(what, longest_message);
+}
+
 }  // namespace detail
 
 /// A file that cannot be read or written. The message is one line: "<path>: <thing> is <value>, expected <expected>",
@@ -97,9 +98,21 @@ inline constexpr std::size_t longest_quote = 300, longest_message = 1000;
 /// most 1000 bytes before these are escaped.
 class FileError : public std::runtime_error {
  public:
-  FileError(std::string_view path, std::string_view what)
-      : std::runtime_error(std::string(path) + ": " + detail::printable(what, detail::longest_message)) {}
+  FileError(std::string_view path, std::string_view what) : std::runtime_error(detail::file_message(path, what)) {}
 };
+
+namespace detail {
+
+/// Throws FileError; without exceptions, see set_error_handler().
+[[noreturn]] inline void throw_file_error(std::string_view path, std::string_view what) {
+#ifdef __cpp_exceptions
+  throw FileError(path, what);
+#else
+  throw_invalid_argument(file_message(path, what));
+#endif
+}
+
+}  // namespace detail
 
 /// Throws FileError "<path>: <thing> is <value>, expected <expected>" unless `holds`.
 /// `value` and `expected` are strings, numbers, or anything with a member to_string(). Of `value`, which may come from
@@ -108,9 +121,9 @@ template <class Value, class Expected>
 void check_file(bool holds, std::string_view path, std::string_view thing, const Value& value,
                 const Expected& expected) {
   if (!holds) [[unlikely]] {
-    throw FileError(path, std::string(thing) + " is " +
-                              detail::printable(detail::printed(value), detail::longest_quote) + ", expected " +
-                              detail::printed(expected));
+    detail::throw_file_error(path, std::string(thing) + " is " +
+                                       detail::printable(detail::printed(value), detail::longest_quote) +
+                                       ", expected " + detail::printed(expected));
   }
 }
 

@@ -24,6 +24,7 @@
 
 namespace basin {
 
+/// How an animation is shown.
 struct GifOptions {
   int delay = 5;     ///< how long a frame is shown, in hundredths of a second; browsers take 0 and 1 for 10
   bool loop = true;  ///< for ever; otherwise once

@@ -28,7 +28,7 @@ class Gunzip {
   /// `input` must outlive this. `path` is for messages.
   Gunzip(std::span<const std::uint8_t> input, std::string path) : input_(input), path_(std::move(path)) {
     constexpr int window_bits = 15, gzip_only = 16;
-    if (inflateInit2(&stream_, window_bits + gzip_only) != Z_OK) throw FileError(path_, "cannot start decompression");
+    if (inflateInit2(&stream_, window_bits + gzip_only) != Z_OK) throw_file_error(path_, "cannot start decompression");
   }
   ~Gunzip() { inflateEnd(&stream_); }
   Gunzip(const Gunzip&) = delete;
@@ -62,10 +62,10 @@ class Gunzip {
       if (result == Z_STREAM_END) {
         next_member();
       } else if (result == Z_BUF_ERROR || (result == Z_OK && produced == 0 && stream_.avail_in == 0)) {
-        if (input_.empty()) throw FileError(path_, "the compressed data end too early");
+        if (input_.empty()) throw_file_error(path_, "the compressed data end too early");
       } else if (result != Z_OK) {
-        throw FileError(path_, std::string("the compressed data are damaged: ") +
-                                   (stream_.msg != nullptr ? stream_.msg : "no more is known"));
+        throw_file_error(path_, std::string("the compressed data are damaged: ") +
+                                    (stream_.msg != nullptr ? stream_.msg : "no more is known"));
       }
     }
     return done;
@@ -88,7 +88,7 @@ class Gunzip {
     const std::span<const std::uint8_t> rest(stream_.next_in, left);  // of which stream_ has the first part
     check_file(is_gzip(rest), path_, "number of bytes after the compressed data, which are no further member of gzip",
                left, 0);
-    if (inflateReset(&stream_) != Z_OK) throw FileError(path_, "cannot go on with decompression");
+    if (inflateReset(&stream_) != Z_OK) throw_file_error(path_, "cannot go on with decompression");
   }
 
   z_stream stream_{};

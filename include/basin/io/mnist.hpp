@@ -20,6 +20,7 @@ struct LabelledImages {
   std::vector<std::uint8_t> labels;  ///< N digits, 0 to 9
 };
 
+/// Which of the two sets of MNIST.
 enum class MnistSplit {
   train,  ///< train-images-idx3-ubyte, train-labels-idx1-ubyte
   test,   ///< t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte

@@ -19,6 +19,10 @@
 
 #include "basin/io/file_error.hpp"
 
+#ifndef __cpp_exceptions
+#error "basin/io reports errors of files by exceptions: compile without -fno-exceptions"
+#endif
+
 namespace basin::detail {
 
 /// Each member is the call of POSIX that stands in it: -1 and errno where it fails.

@@ -43,6 +43,7 @@
 
 namespace basin {
 
+/// When a training ends, and what it writes.
 struct TrainingOptions {
   std::int64_t iterations = 0;    ///< 0 or more; those of the sessions before count
   double minutes = 0;             ///< of training, those of the sessions before count; 0: no limit

@@ -10,6 +10,7 @@
 
 namespace basin::kernels {
 
+// The size and the number of vector registers of the processor that is compiled for.
 #if defined(__AVX512F__)
 inline constexpr int register_bytes = 64;
 inline constexpr int register_count = 32;
@@ -34,6 +35,7 @@ struct VectorOf {
 
 }  // namespace micro
 
+/// A short vector of so many numbers, by the compilers' vector extension.
 template <class S, int lanes>
 using Lanes = typename micro::VectorOf<S, lanes>::type;
 

@@ -31,6 +31,7 @@
 
 namespace basin::kernels {
 
+/// F(2x2, 3x3) has 4 x 4 products, a matrix each.
 inline constexpr Index winograd_matrices = 16;
 
 namespace micro {

@@ -32,6 +32,7 @@
 
 namespace basin {
 
+/// How far Arnoldi's method goes.
 struct ArnoldiOptions {
   Index dimension = 60;     ///< of the basis; 4 or more
   double tolerance = 1e-4;  ///< converged: |A x - theta x| <= tolerance |theta|, measured, not estimated

@@ -37,6 +37,7 @@
 
 namespace basin {
 
+/// How close a bound is to the norm: closer takes longer.
 struct NormBoundOptions {
   int squarings = 5;           ///< p above, 0 to 20; 0: Frobenius' norm; 5: at most 1.08 |A| for a rank of 100
   int points_per_degree = 16;  ///< N / r above, 3 or more; 16: a factor of 1.04 for both axes, 8: 1.17

@@ -39,6 +39,7 @@
 
 namespace basin {
 
+/// How far the search for the smallest singular value goes.
 struct SingularValueOptions {
   Index dimension = 20;           ///< of the basis; 4 or more
   double tolerance = 1e-3;        ///< converged: |A^T u - sigma v| <= tolerance sigma

@@ -26,7 +26,9 @@ namespace basin {
 /// A function's number.
 using GateFunction = std::uint8_t;
 
+/// How many functions of two bits there are.
 inline constexpr int gate_functions = 16;
+/// The numbers of some of them.
 inline constexpr GateFunction gate_false = 0, gate_and = 1, gate_first = 3, gate_second = 5, gate_xor = 6, gate_or = 7,
                               gate_not_first = 12, gate_true = 15;
 

@@ -13,6 +13,7 @@
 
 namespace basin {
 
+/// A circuit as instructions on words, a bit for each cell: 64 cells at a time.
 class CircuitProgram {
  public:
   using Word = std::uint64_t;

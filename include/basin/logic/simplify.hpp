@@ -18,6 +18,7 @@
 
 namespace basin {
 
+/// How hard simplify tries.
 struct SimplifyOptions {
   int table_inputs = 12;  ///< 0 to 16; a truth table has 2^inputs bits, and each gate one of them
 };

@@ -27,6 +27,7 @@ namespace basin {
 /// Widths and cells of a network, known when the program runs. Copies share them: a copy costs no memory.
 class Network {
  public:
+  /// A dense layer, whose weights, and biases, are cells.
   struct Layer {
     Index inputs = 0, outputs = 0;
     Index rows = 0;                         ///< inputs, and one more if biases are cells

@@ -14,6 +14,7 @@
 
 namespace basin {
 
+/// What is damaged, how often, and when a state counts as returned.
 struct DamageOptions {
   Index trials = 16;        ///< 1 or more
   Index steps = 1000;       ///< after the damage; 0 or more

@@ -44,6 +44,7 @@ struct LeniaGrowthFunction {
   }
 };
 
+/// The growth function of Lenia as a layer.
 using LeniaGrowth = Activation<LeniaGrowthFunction>;
 
 /// K at distance r R, but for its scale; rings from the centre outwards.

@@ -24,11 +24,13 @@
 
 namespace basin {
 
+/// How a plane without edges is cut into tiles.
 struct UnboundedOptions {
   Index steps = 2;  ///< k, steps that blocks make by themselves
   Index tile = 0;   ///< cells of a tile, either way; 0 for 4 k r, and at least 16
 };
 
+/// A plane without edges, of which only the tiles that hold something are kept and computed; A is the automaton.
 template <class A, class S = float>
 class UnboundedPlane {
   static_assert(!changes_with_step<A>, "UnboundedPlane: the automaton must not have a random mask");

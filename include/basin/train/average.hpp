@@ -14,6 +14,7 @@
 
 namespace basin {
 
+/// The running mean of the parameters, kept beside them.
 template <class Model, class S>
 class WeightAverage {
  public:

@@ -3,7 +3,7 @@
 // Which samples a training looks at when: whole batches in an order that is new in every epoch, and samples that are
 // held back. Both are functions of a Random alone, so a training that is resumed goes on as it would have.
 //
-//   const Split split = hold_back(images.samples(), 1000, Random{seed, 1});
+//   const SampleSplit split = hold_back(images.samples(), 1000, Random{seed, 1});
 //   Batches batches({.samples = split.train.size(), .batch = 128, .random = {seed, 2}});
 //   for (Index i = 0; i < epochs * batches.an_epoch(); ++i) {
 //     const std::span<const Index> of = batches.of(i);                                 // into split.train
@@ -32,6 +32,7 @@ namespace basin {
   return order;
 }
 
+/// Which batches there are, and in which order.
 struct BatchOptions {
   Index samples = 0;  ///< at least `batch`
   Index batch = 1;    ///< samples of one batch, at least 1
@@ -78,16 +79,16 @@ class Batches {
 };
 
 /// Numbers of samples, each in one of the two, ascending.
-struct Split {
+struct SampleSplit {
   std::vector<Index> train{}, held_back{};
 };
 
 /// Holds back `count` of the samples 0 ... samples - 1, at random. Throws std::invalid_argument unless there are more.
-[[nodiscard]] inline Split hold_back(Index samples, Index count, const Random& random) {
+[[nodiscard]] inline SampleSplit hold_back(Index samples, Index count, const Random& random) {
   check(count >= 0 && count < samples, "samples to hold back", count,
         "0 to less than the number of samples, " + std::to_string(samples));
   std::vector<Index> order = shuffled(samples, random);
-  Split split;
+  SampleSplit split;
   split.held_back.assign(order.begin(), order.begin() + count);
   split.train.assign(order.begin() + count, order.end());
   std::sort(split.held_back.begin(), split.held_back.end());

@@ -41,6 +41,7 @@ struct FixedPointCorrection {
   Phantom back{.k = 1};
 };
 
+/// What corrected_value_and_gradient returns.
 template <class Model, class S>
 struct [[nodiscard]] CorrectedGradient {
   /// Of the equilibrium, but for `gradient`, which is the sum.

@@ -24,6 +24,7 @@
 
 namespace basin {
 
+/// What check_gradients tries, and what passes.
 struct GradientCheckOptions {
   double tolerance = 1e-7;  ///< largest relative error that passes
   double step = 1e-5;       ///< h is step * max(1, |a|) for a number a, and step along t

@@ -20,6 +20,7 @@
 
 namespace basin {
 
+/// What sets the initial values of a leaf, from random numbers.
 template <class I, class S = float>
 concept Initializer = requires(const I& initializer, const Leaf& leaf, std::span<S> values, const Random& random) {
   initializer(leaf, values, random);

@@ -127,6 +127,7 @@ void check_gradient(const Parameters<Model, S>& gradient) {
 
 }  // namespace detail
 
+/// What Sgd remembers from step to step.
 template <class Model, class S>
 struct SgdState {
   Parameters<Model, S> velocity{};

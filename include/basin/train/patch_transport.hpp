@@ -40,6 +40,7 @@
 
 namespace basin {
 
+/// Which patches are compared, and how.
 struct PatchTransportOptions {
   Index patch = 5;             ///< S, pixels along a side of a patch; 1 to 255
   Index levels = 5;            ///< 1 to 30; a patch of the last covers S 2^(levels - 1) pixels, which must fit

@@ -23,6 +23,7 @@
 
 namespace basin {
 
+/// When a loss counts as exploded, and how often parameters are copied.
 struct RollBackOptions {
   double factor = 10;   ///< of the mean, above 1
   double decay = 0.99;  ///< of the mean, a step, from 0 to below 1

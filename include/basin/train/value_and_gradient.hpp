@@ -36,6 +36,7 @@ enum class FailedSolve {
   bound,
 };
 
+/// How value_and_gradient cuts the batch, and what it does with samples whose solve failed.
 struct GradientOptions {
   /// At least 1: few, to balance threads and stay in cache; more where a layer wants wide matrix products.
   Index samples_per_part = 8;
@@ -45,11 +46,13 @@ struct GradientOptions {
   Context context{};
 };
 
+/// How predict cuts the batch.
 struct PredictOptions {
   Index samples_per_part = 8;  ///< as in GradientOptions
   Context context{};           ///< the same
 };
 
+/// The loss of a batch and its gradient, and how the solves ended that they needed.
 template <class Model, class S>
 struct [[nodiscard]] ValueAndGradient {
   double value = 0;                      ///< the loss
@@ -61,6 +64,7 @@ struct [[nodiscard]] ValueAndGradient {
   Index bounded = 0;                     ///< samples whose gradient was made shorter
 };
 
+/// What predict returns: the output of a batch, and how the solves ended that it needed.
 template <class S>
 struct [[nodiscard]] Prediction {
   State<S> output{};

@@ -1,0 +1,394 @@
+"""Copies the headers of the library for doxygen: python3 api_comments.py <include/basin> <folder>
+
+The sources keep comments as people read them: plain text, a head on top of each file that explains what is in it, and
+nothing on members that mean what the concepts of the library say that they mean. doxygen wants a block at each name. So
+each declaration that has none gets one in the copy, the first of these that there is:
+
+  - the comment in front of it, or the remark at the end of its line
+  - for a type that its file is named after, the head of the file
+  - for another name at the level of the namespace, the paragraphs of the head that speak of it
+  - for a member that a concept asks for, what the concept says of it
+  - for an overload, or the next line of a group without a blank line, what the one before has
+
+Line numbers and code stay as they are.
+"""
+
+import pathlib
+import re
+import sys
+
+# What the members mean that the concepts of the library ask for (core/layer.hpp and the headers that are named).
+CONCEPTS = {
+    "in_features": "The number of features that the layer takes, or any_features (basin::Layer).",
+    "out_features": "The number of features that the layer gives, or any_features: as many as it takes (basin::Layer).",
+    "state_features": "The number of features of the state z (basin::Cell).",
+    "input_features": "The number of features of the injection u (basin::Cell).",
+    "param_count": "How many numbers of theta are this one's (basin::Layer).",
+    "weight_count": "How many of the parameters are weights; they come first, biases follow.",
+    "changes_with_step": "Whether it is another map at each step, as with random masks: then it has no fixed point.",
+    "leaves": "Lists its parameters: names, shapes and kinds, in the order of theta (core/parameters.hpp).",
+    "out_shape": "The shape of y for an x of this shape. Throws std::invalid_argument for one that it cannot take.",
+    "state_shape": "The shape of z for a u of this shape. Throws std::invalid_argument for one that it cannot take.",
+    "apply": "Writes the value: y for x, or f(z, u) (basin::Layer, basin::Cell). Throws std::invalid_argument for "
+             "shapes that do not fit.",
+    "apply_then": "As apply; each block of the output is handed to `then` while it is in cache (basin::Fusible).",
+    "linearize": "Writes the value as apply does, and returns the derivative at this point. What it returns refers to "
+                 "theta, x and y (basin::Layer, basin::Cell).",
+    "linearize_again": "The derivative at a point whose value is there already; nothing is written.",
+    "Linearization": "The derivative at one point as an operator: jvp, vjp and pullback (basin::Layer, basin::Cell).",
+    "prepare": "What depends on theta alone, made once for many points (core/layer.hpp).",
+    "Prepared": "What prepare returns.",
+    "jvp": "out = J t.",
+    "vjp": "dx = J^T w.",
+    "jvp_input": "out = (df/du) t.",
+    "vjp_input": "du = (df/du)^T w.",
+    "pullback": "dx = J^T w, and dtheta += (dy/dtheta)^T w, in one pass. A dx without memory is not wanted.",
+    "report": "What the solves did when it was linearized.",
+    "map": "The value, an expression of Eigen's in the numbers (basin::Pointwise).",
+    "slope": "The derivative, in the numbers x and the values y (basin::Pointwise).",
+    "step": "The next state: of a method from z and f(z) (fixed_point/method.hpp), of an automaton from z.",
+    "start": "The memory of a solve of one sample, at its beginning (fixed_point/method.hpp).",
+    "take_in": "Sees z and f(z) before step, and returns |f(z) - z| and |f(z)| (fixed_point/method.hpp).",
+    "project": "Moves z to where the method allows it to be (fixed_point/method.hpp).",
+    "Memory": "What a solve of one sample remembers; owns nothing (fixed_point/method.hpp).",
+    "name": "The name by which a program chooses it (core/choice.hpp).",
+    "each": "Shows every part under its name, to a file that is written or read (io/checkpoint.hpp).",
+    "init": "The state of the optimizer at its first step.",
+    "source": "Where a line gets cell i of n from: a number of a cell, or -1 for a zero (stencil/boundary.hpp).",
+    "check_border": "Throws std::invalid_argument if a border of this width cannot be made of n cells.",
+    "next": "The new state of a cell (nca/update.hpp).",
+    "push": "The directional derivative of next (nca/update.hpp).",
+    "pull": "The transpose of the derivative of next (nca/update.hpp).",
+    "answers": "How many numbers the rule gives for a state of this many features (nca/update.hpp).",
+    "taps": "How many neighbours, the cell itself included.",
+    "seen_features": "How many numbers a cell sees: the input of the rule (nca/perception.hpp).",
+    "Sight": "What the cells of a state see (nca/perception.hpp).",
+    "Change": "The derivative of what the cells see (nca/perception.hpp).",
+    "Spread": "Hands gradients from what cells saw back to those whom they saw (nca/perception.hpp).",
+    "Part": "The share of one band of cells.",
+    "check_shape": "Throws std::invalid_argument for a state that it cannot take.",
+    "clear_idle": "Clears the marks of cells that do not update at this step (nca/fire.hpp).",
+    "value_and_gradient": "The loss of samples from `first` on, out of a batch; dy is overwritten (train/loss.hpp).",
+    "random": "Whether it is another one at each step.",
+    "may_be_moved": "Whether the method goes on rightly from a state that was moved into bounds "
+                    "(fixed_point/projected.hpp).",
+    "type": "The type that is computed.",
+    "operator==": "Whether all parts are equal.",
+    "operator=": "Takes over what the other holds.",
+    "operator bool": "Whether there is anything.",
+    "operator[]": "The element of this number, from 0.",
+    "size": "How many there are.",
+    "data": "The first number in memory.",
+    "samples": "How many samples; with arguments: a view of some of them.",
+    "Edge": "What lies beyond the edge of the grid (stencil/boundary.hpp).",
+}
+
+TOKEN = re.compile(r"""
+    (?P<comment>//[^\n]*) | (?P<directive>^[ \t]*\#(?:[^\n\\]|\\.|\\\n)*) |
+    (?P<string>R"(?P<mark>[^(\s]*)\((?:.|\n)*?\)(?P=mark)" | "(?:[^"\\\n]|\\.)*" | \'(?:[^\'\\\n]|\\.)+\'(?!\w)) |
+    (?P<newline>\n) | (?P<space>[ \t]+) | (?P<word>[A-Za-z_]\w*) | (?P<number>\d[\w.\']*) | (?P<sign>->|.)""", re.VERBOSE | re.MULTILINE)
+
+
+def escaped(text):
+    text = re.sub(r"([\\@#%])", r"\\\1", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    text = text.replace("&gt;::", "&gt;\\::")
+    return re.sub(r"`([^`]*)`", r"<tt>\1</tt>", text)
+
+
+def block(text_lines):
+    """A comment for doxygen on one line, so that lines keep their numbers. Indented lines and lists stay as they are."""
+    out, paragraph, table = [], [], []
+
+    def end_paragraph():
+        if paragraph:
+            out.append(escaped(" ".join(paragraph)))
+            paragraph.clear()
+
+    def end_table():
+        if table:
+            out.append("<pre>" + "<br>".join(escaped(line) for line in table) + "</pre>")
+            table.clear()
+
+    for line in text_lines:
+        if not line.strip():
+            end_paragraph()
+            end_table()
+        elif re.match(r"  +\S", line):
+            end_paragraph()
+            table.append(line.rstrip())
+        else:
+            end_table()
+            paragraph.append(line.strip())
+    end_paragraph()
+    end_table()
+    return "/** " + " <p>".join(out).replace("*/", "* /") + " */"
+
+
+class Declaration:
+    def __init__(self, at, comment, at_namespace):
+        self.at, self.comment, self.at_namespace = at, comment, at_namespace
+        self.text = ""       # without bodies, comments and strings
+        self.follows = None  # the declaration on the line before, in the same scope
+        self.scope = None
+        self.others = []     # places and names of further declarators
+
+    def plain(self):
+        """The text without template<...> and attributes in front."""
+        text = re.sub(r"\[\[[^\]]*\]\]", " ", self.text).strip()
+        while True:
+            match = re.match(r"template\s*<", text)
+            if not match:
+                break
+            depth, i = 1, match.end()
+            while i < len(text) and depth:
+                depth += {"<": 1, ">": -1}.get(text[i], 0) if text[i - 1:i + 1] != "->" else 0
+                i += 1
+            text = text[i:].strip()
+        if text.startswith("requires"):
+            match = re.search(r"(?:^|[\s)>])(struct|class|using|static|inline|constexpr|explicit|void|auto|[A-Z]\w*(?:<[^()]*>)?)\s+(?![&|<:])[\w~]", text[8:])
+            if match:
+                text = text[8:][match.start(1):]
+        return text
+
+    def name(self):
+        text = self.plain()
+        if re.match(r"(friend|static_assert|namespace|extern)\b", text):
+            return None
+        match = re.match(r"using\s+(\w+)\s*=", text)
+        if match or text.startswith("using "):
+            return match and match[1]
+        match = re.match(r"(?:enum\s+)?(?:struct|class|enum|union|concept)\s+(\w+(?:<[^()]*?>(?=::))?(?:::\w+)*)", text)
+        if match:
+            return match[1].split("::")[-1]
+        match = re.search(r"\boperator\s*(\(\)|[^\s(]+)\s*\(", text)
+        if match:
+            return "operator" + match[1]
+        for _ in range(5):
+            text = re.sub(r"<[^<>]*>", "", text)
+        match = re.search(r"([~\w]+)\s*\(", re.split(r"[^=!<>]=[^=]", text)[0])
+        match = match or re.search(r"(\w+)\s*(?:\[[^\]]*\]\s*)?(?:\{|=|;|$)", text)
+        return match and match[1]
+
+
+class Reader:
+    """Reads the declarations of a header at the levels of namespaces and types."""
+
+    def __init__(self, text):
+        self.tokens = [(m.lastgroup if m.lastgroup != "mark" else "string", m.group(), m.start())
+                       for m in TOKEN.finditer(text)]
+        self.at = 0
+        self.declarations = []
+        self.removed = []  # comments that are written anew
+        self.scope(True, object())
+
+    def peek(self):
+        return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "", -1)
+
+    def column(self, at):
+        i = at
+        while i > 0 and self.tokens[i - 1][0] != "newline":
+            i -= 1
+        return self.tokens[at][2] - self.tokens[i][2]
+
+    def scope(self, at_namespace, scope, enumerators=False):
+        comment, newlines, previous = [], 0, None
+        while self.at < len(self.tokens):
+            kind, text, offset = self.peek()
+            if kind == "space":
+                self.at += 1
+            elif kind == "newline":
+                newlines += 1
+                if newlines > 1:
+                    comment = []
+                self.at += 1
+            elif kind == "comment":
+                if previous is not None and newlines == 0:
+                    column = self.column(self.at)
+                    words = []
+                    while True:
+                        words.append(re.sub(r"^//+<? ?", "", self.peek()[1]))
+                        self.removed.append(self.peek())
+                        self.at += 1
+                        ahead = self.at
+                        while ahead < len(self.tokens) and self.tokens[ahead][0] in ("space", "newline") and \
+                                sum(t[0] == "newline" for t in self.tokens[self.at:ahead + 1]) < 2:
+                            ahead += 1
+                        if ahead >= len(self.tokens) or self.tokens[ahead][0] != "comment" or \
+                                self.column(ahead) != column or column < 8:
+                            break
+                        self.at = ahead
+                    if not previous.comment:
+                        previous.comment = words
+                    newlines = 0
+                    continue
+                comment.append(self.peek())
+                newlines = 0
+                self.at += 1
+            elif kind == "directive":
+                previous, newlines = None, 0
+                self.at += 1
+            elif text == "}":
+                self.at += 1
+                return
+            elif text in ";,":
+                self.at += 1
+            elif text in ("public", "private", "protected") and self.tokens[self.at + 1][1] == ":":
+                comment, previous = [], None
+                self.at += 2
+            else:
+                one = Declaration(offset, [re.sub(r"^//+<? ?", "", c[1]) for c in comment], at_namespace)
+                self.removed += comment
+                one.scope = scope
+                if previous is not None and newlines == 1 and not comment:
+                    one.follows = previous
+                self.declaration(one, enumerators)
+                if one.text.startswith("namespace"):
+                    previous = None
+                else:
+                    self.declarations.append(one)
+                    previous = one
+                comment, newlines = [], 0
+
+    def body(self):
+        depth = 0
+        while self.at < len(self.tokens):
+            text = self.tokens[self.at][1]
+            self.at += 1
+            depth += (text == "{") - (text == "}")
+            if depth == 0:
+                return
+
+    def declaration(self, one, enumerators):
+        depth = 0
+        while self.at < len(self.tokens):
+            kind, text, offset = self.peek()
+            if kind in ("comment", "directive"):
+                self.at += 1
+                continue
+            if kind == "newline":
+                text = " "
+            if kind == "string":
+                text = '""'
+            if depth == 0 and (text == ";" or (enumerators and text == ",")):
+                self.at += 1
+                return
+            if enumerators and text == "}":
+                return
+            if text == "{" and depth == 0:
+                plain = one.plain()
+                if re.match(r"(inline\s+)?namespace\b", plain):
+                    one.text = "namespace"
+                    self.at += 1
+                    self.scope(True, object())
+                    return
+                if re.match(r"(struct|class|union|enum)\b", plain) and "=" not in re.sub(r"<.*>", "", plain):
+                    self.at += 1
+                    self.scope(False, one, plain.startswith("enum"))
+                    continue
+                before = one.text[-1:]
+                said = plain
+                for _ in range(5):
+                    said = re.sub(r"<[^<>]*>", "", said)
+                function = "(" in said and not re.search(r"[^=!<>]=[^=]", re.sub(r"\([^()]*(\([^()]*\)[^()]*)*\)|operator\S+", "", said))
+                self.body()
+                if function and before == " " and not re.search(r"\brequires\s*(\([^()]*\)\s*)?$", said):
+                    one.text += "{}"
+                    return
+                one.text += "{}"
+                continue
+            if text == "{":
+                self.body()
+                one.text += "{}"
+                continue
+            depth += (text in "([" and bool(text)) - (text in ")]" and bool(text))
+            if text == "," and depth == 0 and not enumerators:
+                said = one.plain()
+                for _ in range(5):
+                    said = re.sub(r"<[^<>]*>", "", said)
+                following = [t for t in self.tokens[self.at + 1:self.at + 7] if t[0] not in ("space", "newline")]
+                if "<" not in said and not re.match(r"(struct|class|using|concept)\b", said) and len(following) > 1 and \
+                        re.match(r"[=;,{]", following[1][1]) and following[0][0] == "word":
+                    one.others.append((following[0][2], following[0][1]))
+            one.text += text
+            self.at += 1
+
+
+def commented(path, text):
+    head, at = [], text.find("\n//")
+    begin = end = at + 1
+    if at >= 0:
+        while text.startswith("//", end):
+            line_end = text.index("\n", end)
+            head.append(re.sub(r"^//+ ?", "", text[end:line_end]))
+            end = line_end + 1
+    paragraphs = [p.split("\n") for p in re.split(r"\n\s*\n", "\n".join(head))] if head else []
+
+    def of_head(name):
+        """What the head says of a name: its row of a table, else the paragraphs that speak of it."""
+        if name.lower() == path.stem.replace("_", ""):
+            return head
+        word = re.compile(r"(?<![\w/])%s(?![\w/])" % re.escape(name))
+        kept = []
+        for p in paragraphs:
+            if not any(word.search(line) for line in p):
+                continue
+            where = next((i for i, line in enumerate(p) if re.match(r" +%s(?!\w)" % re.escape(name), line)), None)
+            if where is None:
+                kept += p + [""]
+                continue
+            indent = len(p[where]) - len(p[where].lstrip())
+            last = where + 1
+            while last < len(p) and len(p[last]) - len(p[last].lstrip()) > indent:
+                last += 1
+            kept += p[where:last] + [""]
+        return kept
+
+    reader = Reader(text)
+    inserted = [(begin, block(head).replace("/** ", "/** @file\n", 1))] if head else []
+    known = {}
+    for one in reader.declarations:
+        name = one.name()
+        if not name:
+            continue
+        seen = known.setdefault(id(one.scope), {})
+        words = one.comment
+        one.said = bool(words)
+        if not words and one.follows is not None and one.at_namespace:
+            words = one.follows.comment
+        words = words or seen.get(name)
+        if not words and one.at_namespace:
+            words = of_head(name)
+        if not words and (not one.at_namespace or name == "Linearization"):
+            words = [CONCEPTS[name]] if name in CONCEPTS else None
+        one.comment = words
+        if words:
+            seen.setdefault(name, words)
+            inserted.append((one.at, block(words) + " "))
+        for at, other in one.others:  # int a = 0, b = 1;
+            words = one.comment if one.at_namespace or one.said else [CONCEPTS[other]] if other in CONCEPTS else None
+            if words:
+                inserted.append((at, block(words) + " "))
+    # Backwards, so that places stay what they are.
+    edits = [(at, 0, new) for at, new in inserted] + [(at, len(old), "") for _, old, at in reader.removed]
+    if head:
+        edits = [e for e in edits if not begin <= e[0] < end or e[2]]
+        edits.append((begin, end - begin, "\n" * (len(head) - 1) if head else ""))
+        file_comment = next(e for e in edits if e[0] == begin and e[1] == 0)
+        edits.remove(file_comment)
+        edits[-1] = (begin, end - begin, file_comment[2] + "\n" * (len(head) - 1))
+    for at, length, new in sorted(set(edits), reverse=True):
+        text = text[:at] + new + text[at + length:]
+    return text
+
+
+def main():
+    source, target = map(pathlib.Path, sys.argv[1:])
+    for path in sorted(source.rglob("*.hpp")):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(commented(path, path.read_text()))
+
+
+if __name__ == "__main__":
+    main()
