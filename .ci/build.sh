@@ -15,7 +15,8 @@ zlib1g-dev          header   zlib.h zlib
 libgif-dev          header   gif_lib.h libgif
 libpng-dev          header   png.h libpng
 libcli11-dev        header   CLI/CLI.hpp CLI11
-libstb-dev          header   stb/stb_easy_font.h stb"
+pkg-config          command  pkg-config pkgconf
+libcairo2-dev       header   cairo-svg.h cairo"
 # What examples/playground is built and served with.
 page_packages="
 emscripten          command  em++
@@ -34,12 +35,12 @@ mkdocs-material     command  mkdocs
 doxygen             command  doxygen
 python3             command  python3"
 test_packages="
+libstb-dev          header   stb/stb_image.h stb
 catch2              header   catch2/catch.hpp,catch2/catch_all.hpp catch2
 clang               command  clang++
 libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 # Where these are missing, some tests are skipped.
 check_packages="
-pkg-config          command  pkg-config pkgconf
 ccache              command  ccache
 gdb                 command  gdb
 git                 command  git

@@ -1,23 +1,28 @@
 // How time and memory grow with the size of a problem, beside the power that theory gives. One thread.
 //
-//   scaling [FOLDER]       also writes FOLDER/scaling_time.png and FOLDER/scaling_memory.png
+//   scaling                measures, and prints two tables
+//   scaling FOLDER         also writes scaling_time and scaling_memory, .png and .svg, into the folder
+//   scaling FOLDER FILE    draws them from the tables in a file, as they were printed, instead of measuring
 
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "../examples/support/plot.hpp"
+#include "../examples/support/chart.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/fixed_point/anderson.hpp"
-#include "basin/io/png.hpp"
 #include "basin/linear/gmres.hpp"
 #include "basin/train/initial.hpp"
 #include "basin/train/rollout_gradient.hpp"
@@ -191,15 +196,15 @@ std::vector<Growth> times() {
 }
 
 std::vector<Growth> memories() {
-  Growth kept{"gradient of an automaton, 72 x 72, all kept", "steps", 1};
-  Growth recomputed{"the same, states kept", "steps", 1};
-  Growth checkpointed{"the same, checkpoints", "steps", 0.5};
+  Growth kept{"automaton of 72 x 72, all kept", "steps", 1};
+  Growth recomputed{"automaton of 72 x 72, states kept", "steps", 1};
+  Growth checkpointed{"automaton of 72 x 72, checkpoints", "steps", 0.5};
   for (const Index steps : {16, 32, 64, 128}) {
     kept.points.emplace_back(steps, megabytes([&] { make_gradient<Kept>(steps, 72); }));
     recomputed.points.emplace_back(steps, megabytes([&] { make_gradient<Recomputed>(steps, 72); }));
     checkpointed.points.emplace_back(steps, megabytes([&] { make_gradient<Checkpointed>(steps, 72); }));
   }
-  Growth implicit{"gradient of an equilibrium, 64 samples", "evaluations", 0};
+  Growth implicit{"equilibrium, 64 samples", "evaluations", 0};
   for (const int evaluations : {5, 10, 20, 40}) {
     implicit.points.emplace_back(
         evaluations, megabytes([&] {
@@ -215,35 +220,106 @@ std::vector<Growth> memories() {
   return {kept, recomputed, checkpointed, implicit};
 }
 
+/// Measured points, and from the last of them the straight line of theory's power.
+examples::Drawing chart_of(const Growth& growth, const char* unit) {
+  char power[32];
+  std::snprintf(power, sizeof power, "power %.2g", growth.power);
+  examples::Series measured{"measured", {}, {}}, theory{power, {}, {}};
+  theory.dashed = true;
+  const auto& [last_size, last] = growth.points.back();
+  for (const auto& [size, value] : growth.points) {
+    measured.x.push_back(size);
+    measured.y.push_back(value);
+  }
+  for (const double size : {growth.points.front().first, last_size}) {
+    theory.x.push_back(size);
+    theory.y.push_back(last * std::pow(size / last_size, growth.power));
+  }
+  return examples::line_chart({measured, theory},
+                              {.title = growth.what,
+                               .x = {.label = growth.size, .scale = examples::Scale::logarithmic, .whole = true},
+                               .y = {.label = unit, .scale = examples::Scale::logarithmic},
+                               .width = 220,
+                               .height = 170});
+}
+
+void draw(const std::vector<Growth>& growths, const char* unit, const std::string& picture) {
+  std::vector<examples::Drawing> rows;
+  for (std::size_t i = 0; i < growths.size(); i += 2) {
+    rows.push_back(chart_of(growths[i], unit));
+    if (i + 1 < growths.size()) rows.back() = examples::beside({rows.back(), chart_of(growths[i + 1], unit)});
+  }
+  examples::write_png_and_svg(picture, examples::above(std::move(rows), 24));
+}
+
+/// The table of a unit in a file, which show() has printed. Ends the program if there is none, or it cannot be read.
+std::vector<Growth> table_of(const std::string& path, const std::string& unit) {
+  std::ifstream file(path);
+  std::vector<Growth> growths;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("| ")) {
+      inside = inside && line.starts_with("|-");
+      continue;
+    }
+    if (line.ends_with("| measured | " + unit + " |")) {
+      inside = true;
+      continue;
+    }
+    if (!inside) continue;
+    std::vector<std::string> cells;
+    std::istringstream row(line.substr(1));
+    for (std::string cell; std::getline(row, cell, '|');) {
+      cells.push_back(cell.size() < 2 ? "" : cell.substr(1, cell.size() - 2));
+    }
+    Growth growth{cells[0], cells.size() > 1 ? cells[1] : "", cells.size() > 2 ? std::atof(cells[2].c_str()) : 0};
+    std::istringstream points(cells.size() == 5 ? cells[4] : "");
+    double size = 0, value = 0;
+    for (char colon = 0, comma = 0; points >> size >> colon >> value; points >> comma) {
+      growth.points.emplace_back(size, value);
+    }
+    if (growth.points.size() >= 2) growths.push_back(std::move(growth));
+  }
+  if (growths.empty()) {
+    std::fprintf(stderr, "scaling: '%s' has no table of %s as this program prints it\n", path.c_str(), unit.c_str());
+    std::exit(2);
+  }
+  return growths;
+}
+
 void show(const std::vector<Growth>& growths, const char* unit, const std::string& picture) {
   std::printf("| what | with | power, theory | measured | %s |\n|---|---|---|---|---|\n", unit);
-  std::vector<examples::Series> series;
   for (const Growth& growth : growths) {
     std::printf("| %s | %s | %.1f | %.2f |", growth.what.c_str(), growth.size.c_str(), growth.power, growth.slope());
-    examples::Series line{growth.what, {}, {}};
     for (const auto& [size, value] : growth.points) {
       std::printf(" %.0f: %.3g%s", size, value, &value == &growth.points.back().second ? " |\n" : ",");
-      line.x.push_back(std::log2(size / growth.points.front().first));
-      line.y.push_back(std::log2(value / growth.points.front().second));
     }
-    series.push_back(std::move(line));
   }
   std::printf("\n");
-  if (picture.empty()) return;
-  write_png(picture, examples::line_chart(series, {.title = std::string("Growth of ") + unit,
-                                                   .x_label = "log2 of the size, over the smallest",
-                                                   .y_label = "log2, over the smallest"}));
+  if (!picture.empty()) draw(growths, unit, picture);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   set_threads(1);
-  if (argc > 2 || (argc == 2 && !std::filesystem::is_directory(argv[1]))) {
-    std::fprintf(stderr, "scaling: the argument is '%s', expected one folder that exists, or none\n", argv[argc - 1]);
+  if (argc > 3 || (argc > 1 && !std::filesystem::is_directory(argv[1]))) {
+    std::fprintf(stderr,
+                 "scaling: the first argument is '%s', expected a folder that exists, and at most a file more\n",
+                 argv[1]);
     return 2;
   }
   const std::string folder = argc > 1 ? std::string(argv[1]) + "/" : "";
-  show(memories(), "megabytes", folder.empty() ? "" : folder + "scaling_memory.png");
-  show(times(), "milliseconds", folder.empty() ? "" : folder + "scaling_time.png");
+  try {
+    if (argc > 2) {
+      draw(table_of(argv[2], "megabytes"), "megabytes", folder + "scaling_memory.png");
+      draw(table_of(argv[2], "milliseconds"), "milliseconds", folder + "scaling_time.png");
+      return 0;
+    }
+    show(memories(), "megabytes", folder.empty() ? "" : folder + "scaling_memory.png");
+    show(times(), "milliseconds", folder.empty() ? "" : folder + "scaling_time.png");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "scaling: %s\n", error.what());
+    return 1;
+  }
 }

@@ -47,7 +47,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const Chosen chosen = choose(settings);
   check_used(settings, chosen);
   basin::set_threads(settings.threads > 0 ? settings.threads : worthwhile_threads(chosen));
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "automata.png", "automata.gif", "population.png"});
+  basin::examples::prepare_outputs(
+      settings.out, {"metrics.json", "automata.png", "automata.gif", "strip.png", "population.png", "population.svg"});
   if (!settings.save.empty()) basin::check_writable(settings.save);
   Course course(settings, chosen, command_line, from);
   std::printf("%s, %s, %s: %td steps\n", chosen.rule.c_str(), chosen.pattern.c_str(), settings.boundary.c_str(),

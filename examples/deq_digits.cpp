@@ -45,7 +45,7 @@ inline std::vector<Index> one_of_each(const LabelledImages& data) {
 }
 
 inline void write_results(const Settings& settings, const Data& data, Trainer& trainer, const basin::Training& training,
-                          const basin::examples::Processes& processes) {
+                          basin::examples::Processes& processes) {
   const std::string out = settings.out + "/";
   const double accuracy = trainer.test_accuracy();
   const auto curve = truncated_accuracy(trainer, accuracy);
@@ -100,15 +100,14 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
       solves.adjoint.mean_evaluations(), 100 * solves.forward.nonconverged_fraction(), settings.out.c_str());
 }
 
-inline int run(Settings& settings, basin::examples::CommandLine& command_line,
-               const basin::examples::Processes& processes) {
+inline int run(Settings& settings, basin::examples::CommandLine& command_line, basin::examples::Processes& processes) {
   basin::examples::check_one_of("evaluate", settings.evaluate, "resume", settings.resume);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(processes.threads(settings.threads));
   if (processes.writes()) {
-    basin::examples::prepare_outputs(settings.out,
-                                     {"metrics.json", "channels.png", "truncated.png", "accuracy.png", "training.png"});
+    basin::examples::prepare_outputs(settings.out, {"metrics.json", "channels.png", "truncated.png", "accuracy.png",
+                                                    "accuracy.svg", "training.png", "training.svg"});
   }
   const Data data = load_data(settings.data, settings.images);
   if (settings.epochs == 0) settings.epochs = default_epochs(data);
@@ -141,7 +140,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line,
 }  // namespace deq_digits
 
 int main(int argc, char** argv) {
-  const basin::examples::Processes processes(argc, argv);
+  basin::examples::Processes processes(argc, argv);
   deq_digits::Settings settings;
   basin::examples::CommandLine command_line("deq_digits", deq_digits::description, deq_digits::footer);
   deq_digits::describe(settings, command_line);

@@ -42,7 +42,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   check_sizes(settings);
   static_cast<void>(test_mazes(settings, settings.tested(), 1));  // that there are such
   basin::examples::prepare_outputs(
-      settings.out, {"metrics.json", "solved.png", "settling.png", "settling.gif", "residual.png", "loss.png"});
+      settings.out, {"metrics.json", "solved.png", "solved.svg", "settling.png", "settling.gif", "residual.png",
+                     "residual.svg", "loss.png", "loss.svg"});
   Trainer trainer = deq_mazes::trainer(settings);
   basin::Training training({.iterations = settings.iterations,
                             .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
@@ -56,7 +57,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     std::printf("mazes of 5 to %d pixels; %zu parameters; %d threads\n", settings.train_size,
                 Network::Settled::param_count, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }

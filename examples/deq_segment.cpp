@@ -51,9 +51,9 @@ void write_results(const Settings& settings, const Source& source, const Trainer
   metrics["training"] = training.described();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
-  draw_scenes(settings.out + "/scenes.png", scenes, prediction.output.view());
-  draw_settling<Network>(settings.out + "/settling.png", model, trainer.parameters(), scenes);
-  basin::examples::draw_loss(settings.out, training.losses(), "Training of an equilibrium that segments");
+  draw_scenes(settings.out + "/scenes.png", scenes, prediction.output.view(), settings.scenes);
+  draw_settling<Network>(settings.out + "/settling.png", model, trainer.parameters(), scenes, settings.scenes);
+  basin::examples::draw_loss(settings.out, training.losses(), "loss");
   std::printf(
       "mean IoU %.2f%%, pixels %.2f%%, images %.2f%%; %zu parameters; %.1f evaluations forward, %.1f adjoint; not "
       "converged %.2f%%, of test images %.2f%%\nwrote %s\n",
@@ -102,7 +102,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   constexpr double scene = pixels * (sizeof(float) + sizeof(int) + 2 * pixel_classes * sizeof(float));
   basin::examples::check_memory("--batch " + std::to_string(settings.batch), scene * settings.batch);
   basin::examples::check_memory("--test-images " + std::to_string(settings.test_images), scene * settings.test_images);
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "scenes.png", "settling.png", "loss.png"});
+  basin::examples::prepare_outputs(settings.out,
+                                   {"metrics.json", "scenes.png", "settling.png", "loss.png", "loss.svg"});
   const Source source = source_of(settings.scenes, settings.data);
   if (settings.scales == "1") return run<OneScale>(settings, command_line, from, source);
   return run<ThreeScales>(settings, command_line, from, source);

@@ -38,8 +38,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   complete(settings);
   basin::set_threads(settings.threads);
   check_sizes(settings);
-  basin::examples::prepare_outputs(settings.out,
-                                   {"metrics.json", "solved.png", "settling.gif", "residual.png", "loss.png"});
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "solved.png", "solved.svg", "settling.gif",
+                                                  "residual.png", "residual.svg", "loss.png", "loss.svg"});
   Data data = load(settings);
   Trainer trainer(settings, std::move(data.training));
   basin::Training training({.iterations = settings.iterations,
@@ -52,7 +52,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     std::printf("%s; %zu parameters; %d threads\n", trainer.puzzles_in_words().c_str(), Settled::param_count,
                 basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }

@@ -36,7 +36,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::set_threads(settings.threads);
   check_sizes(settings);
   basin::examples::prepare_outputs(
-      settings.out, {"metrics.json", "solved.png", "settling.png", "settling.gif", "residual.png", "loss.png"});
+      settings.out, {"metrics.json", "solved.png", "solved.svg", "settling.png", "settling.gif", "residual.png",
+                     "residual.svg", "loss.png", "loss.svg"});
   Trainer trainer = deq_sums::trainer(settings);
   basin::Training training({.iterations = settings.iterations,
                             .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
@@ -47,7 +48,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     std::printf("strings of 4 to %d bits; %zu parameters; %d threads\n", settings.bits, Network::Settled::param_count,
                 basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }

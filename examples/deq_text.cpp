@@ -32,7 +32,7 @@ int run(const Settings& settings, const Text& text, const std::string& from,
     std::printf("%s: %zu characters; %zu parameters; %d threads\n", text.name.c_str(), text.training.size(),
                 M::param_count, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }
@@ -46,8 +46,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   fill_up(settings);
   basin::set_threads(settings.threads);
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "text.txt", "evaluations.png", "residual.png",
-                                                  "thinking.png", "settling.gif", "loss.png"});
+  basin::examples::prepare_outputs(
+      settings.out, {"metrics.json", "text.txt", "evaluations.png", "evaluations.svg", "residual.png", "residual.svg",
+                     "thinking.png", "settling.gif", "loss.png", "loss.svg"});
   Text text = settings.data.empty() ? split_text("tales", tales(200000, 1), settings.context)
                                     : split_text(settings.data, read_text(settings.data), settings.context);
   if (settings.held_back > 0) hold_back(text, settings.held_back);

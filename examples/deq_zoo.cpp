@@ -54,7 +54,7 @@ inline basin::examples::DigitSets chosen(const Settings& settings) {
 template <class Network>
 int train(Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from) {
   fill_up(settings, Network::recipe);  // before a checkpoint takes note of them
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "loss.png"});
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "loss.png", "loss.svg"});
   const basin::examples::DigitSets data = chosen(settings);
   Trainer<Network> trainer(settings, data.train, data.test);
   basin::examples::Trainings trainings(command_line, settings.out, from, settings.checkpoint_minutes);
@@ -105,7 +105,8 @@ inline void compare(Settings settings) {
     if (!value.empty()) throw basin::examples::UsageError("--" + std::string(name) + " needs a --model");
   }
   if (settings.distort > 0) throw basin::examples::UsageError("--distort needs a --model");
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "zoo.csv", "convergence.png", "gradient.png"});
+  basin::examples::prepare_outputs(
+      settings.out, {"metrics.json", "zoo.csv", "convergence.png", "convergence.svg", "gradient.png", "gradient.svg"});
   if (settings.images == 0) settings.images = 2000;
   const basin::examples::DigitSets data = chosen(settings);
   Comparison comparison(settings, data.train, data.test);

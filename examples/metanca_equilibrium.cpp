@@ -20,9 +20,8 @@
 #include "basin/fixed_point/stability.hpp"
 #include "basin/io/checkpoint.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "metanca_equilibrium/settled.hpp"
-#include "support/plot.hpp"
+#include "support/chart.hpp"
 #include "support/process.hpp"
 #include "support/trainings.hpp"
 
@@ -175,10 +174,12 @@ class Costs {
     const auto chart = [](const auto& series, const std::string& y) {
       return basin::examples::line_chart(
           {series.begin(), series.end()},
-          {.title = "A gradient of 784-50-50-10", .x_label = "updates", .y_label = y, .y_low = 0});
+          {.x = {.label = "updates", .whole = true}, .y = {.label = y, .low = 0}, .width = 300, .height = 220});
     };
-    basin::write_png(settings_.out + "/cost.png",
-                     basin::examples::side_by_side({chart(time, "milliseconds"), chart(memory, "megabytes")}));
+    basin::examples::write_png_and_svg(
+        settings_.out + "/cost.png",
+        basin::examples::panels("What a gradient of a network 784-50-50-10 takes",
+                                {chart(time, "milliseconds"), chart(memory, "megabytes")}));
     return json;
   }
 
@@ -224,8 +225,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   metanca_mnist::check_training_memory(settings.architectures, settings.networks, settings.images);
   basin::set_threads(settings.threads);
   basin::examples::prepare_outputs(
-      settings.out, {"metrics.json", "cost.png", "loss.png", "settled.safetensors", "updates.safetensors",
-                     "checkpoint_settled.safetensors", "checkpoint_updates.safetensors"});
+      settings.out, {"metrics.json", "cost.png", "cost.svg", "loss.png", "loss.svg", "settled.safetensors",
+                     "updates.safetensors", "checkpoint_settled.safetensors", "checkpoint_updates.safetensors"});
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
   const Digits train(data.train), test(data.test);
   Costs costs(settings, train);

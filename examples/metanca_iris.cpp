@@ -11,12 +11,11 @@
 #include <vector>
 
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "metanca_iris/measuring.hpp"
 #include "metanca_iris/model.hpp"
 #include "metanca_iris/settings.hpp"
+#include "support/chart.hpp"
 #include "support/meta_trainer.hpp"
-#include "support/plot.hpp"
 #include "support/trainings.hpp"
 
 namespace metanca_iris {
@@ -76,8 +75,8 @@ inline basin::OrderedJson measured(const Settings& settings, const Theta& theta,
     if (first && (a == 2 || a == all.size() - 2)) {
       basin::examples::Series curve{name + ", " + kind, {}, {}};
       for (std::size_t t = 0; t < each[0].losses.size(); ++t) {
-        curve.x.push_back(std::log10(1.0 + static_cast<double>(t)));
-        curve.y.push_back(std::log10(each[0].losses[t]));
+        curve.x.push_back(static_cast<double>(t));
+        curve.y.push_back(each[0].losses[t]);
       }
       curves.push_back(curve);
     }
@@ -89,8 +88,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::take_checkpoints(command_line, settings.resume);
   check_horizon(settings);
   basin::set_threads(settings.threads);
-  basin::examples::prepare_outputs(
-      settings.out, {"metrics.json", "updates.png", "loss.png", "with_pool.safetensors", "without_pool.safetensors"});
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "updates.png", "updates.svg", "loss.png", "loss.svg",
+                                                  "with_pool.safetensors", "without_pool.safetensors"});
   const auto seed_of = [&](int s) { return settings.seed + static_cast<std::uint64_t>(s); };
   for (int s = 0; s < settings.seeds; ++s) {
     for (const bool pool : {true, false}) {
@@ -132,10 +131,12 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     }
   }
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
-  basin::write_png(
+  basin::examples::write_png_and_svg(
       settings.out + "/updates.png",
       basin::examples::line_chart(
-          curves, {.title = "Loss on the training irises", .x_label = "log10(1 + updates)", .y_label = "log10 loss"}));
+          curves, {.title = "Networks while they are updated, with and without a pool in training",
+                   .x = {.label = "updates of the network", .scale = basin::examples::Scale::from_zero, .whole = true},
+                   .y = {.label = "loss on the training irises", .scale = basin::examples::Scale::logarithmic}}));
   basin::write_json(settings.out + "/metrics.json", metrics);
   std::printf("wrote %s\n", settings.out.c_str());
   return 0;

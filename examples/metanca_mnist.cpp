@@ -83,10 +83,11 @@ inline void check_outputs(const Settings& settings) {
   if (!settings.architecture.empty()) {
     basin::examples::prepare_outputs(settings.out, {"network.safetensors"});
   } else if (!settings.rule.empty()) {
-    basin::examples::prepare_outputs(settings.out, {"metrics.json", "updates.png"});
+    basin::examples::prepare_outputs(settings.out, {"metrics.json", "updates.png", "updates.svg"});
   } else {
     basin::examples::prepare_outputs(
-        settings.out, {"metrics.json", "heatmap.png", "heatmap.json", "updates.png", "zero_out.png", "loss.png"});
+        settings.out, {"metrics.json", "heatmap.png", "heatmap.svg", "heatmap.json", "updates.png", "updates.svg",
+                       "zero_out.png", "zero_out.svg", "loss.png", "loss.svg"});
   }
 }
 

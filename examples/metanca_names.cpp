@@ -19,13 +19,12 @@
 
 #include "basin/io/checkpoint.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "metanca_iris/measuring.hpp"
 #include "metanca_mnist/trainer.hpp"
 #include "metanca_names/rule.hpp"
 #include "metanca_names/settings.hpp"
+#include "support/chart.hpp"
 #include "support/meta_trainer.hpp"
-#include "support/plot.hpp"
 #include "support/process.hpp"
 #include "support/trainings.hpp"
 
@@ -115,8 +114,8 @@ basin::OrderedJson watched(const Settings& settings, const typename Rule::Theta&
           accuracy;
       if (neighbours && updates == 20) settled = z;
       if (!neighbours) continue;
-      curve.x.push_back(std::log10(1.0 + static_cast<double>(updates)));
-      curve.y.push_back(accuracy);
+      curve.x.push_back(static_cast<double>(updates));
+      curve.y.push_back(100 * accuracy);
     }
   }
   for (const bool all : {false, true}) {
@@ -137,7 +136,7 @@ basin::OrderedJson watched(const Settings& settings, const typename Rule::Theta&
     }
   }
   std::printf("%s: %.4f after 20 updates, %.4f at the end; without the means %.4f after 20\n",
-              of.network.to_string().c_str(), json["accuracy_after_updates"]["20"].get<double>(), curve.y.back(),
+              of.network.to_string().c_str(), json["accuracy_after_updates"]["20"].get<double>(), curve.y.back() / 100,
               json["accuracy_after_updates_without_means"]["20"].get<double>());
   return json;
 }
@@ -285,7 +284,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   }
   check_sizes(settings);
   basin::set_threads(settings.threads);
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "updates.png", "loss.png", "rule.safetensors"});
+  basin::examples::prepare_outputs(
+      settings.out, {"metrics.json", "updates.png", "updates.svg", "loss.png", "loss.svg", "rule.safetensors"});
   basin::examples::Trainings trainings(command_line, settings.out, from, settings.checkpoint_minutes);
   basin::OrderedJson metrics;
   metrics["task"] = settings.task;
@@ -295,12 +295,12 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
                      : settings.codes == "one-end" ? digits<DigitRule>(settings, trainings, metrics, curves)
                                                    : digits<CodedDigitRule>(settings, trainings, metrics, curves);
   if (status != 0) return status;
-  basin::write_png(settings.out + "/updates.png",
-                   basin::examples::line_chart(curves, {.title = "Names found, weights made",
-                                                        .x_label = "log10(1 + updates)",
-                                                        .y_label = "test accuracy",
-                                                        .y_low = 0,
-                                                        .y_high = 1}));
+  basin::examples::write_png_and_svg(
+      settings.out + "/updates.png",
+      basin::examples::line_chart(
+          curves, {.title = "Names found, weights made",
+                   .x = {.label = "updates of the network", .scale = basin::examples::Scale::from_zero, .whole = true},
+                   .y = {.label = "test accuracy, %", .low = 0, .high = 100}}));
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
   std::printf("wrote %s\n", settings.out.c_str());

@@ -31,8 +31,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);
   check_sizes(settings);
-  basin::examples::prepare_outputs(settings.out,
-                                   {"metrics.json", "digits.gif", "digits.png", "accuracy.png", "loss.png"});
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "digits.gif", "digits.png", "accuracy.png",
+                                                  "accuracy.svg", "loss.png", "loss.svg"});
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
   Trainer trainer(settings, data);
   basin::Training training(
@@ -47,7 +47,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     std::printf("%s: %td training and %td test images; %zu parameters; %d threads\n", data.name.c_str(),
                 data.train.images.shape.samples, data.test.images.shape.samples, Rule::param_count, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       draw_digits(settings.out + "/", settings, data.test, trainer.parameters());
       return basin::examples::stopped(training, training.options().checkpoint);
     }

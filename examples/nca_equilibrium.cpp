@@ -33,12 +33,13 @@ inline void check_sizes(const Settings& settings) {
 /// Before hours of training.
 inline void check_outputs(const Settings& settings) {
   if (settings.model.empty()) {
-    basin::examples::prepare_outputs(
-        settings.out, {"metrics.json", "loss.png", "equilibrium.png", "reach.png", "settling.safetensors"});
+    basin::examples::prepare_outputs(settings.out, {"metrics.json", "loss.png", "loss.svg", "equilibrium.png",
+                                                    "reach.png", "reach.svg", "settling.safetensors"});
     for (const char* stage : {settled_stage, unrolled_stage}) basin::check_writable(checkpoint_of(settings.out, stage));
     for (const double one : contractions) basin::check_writable(checkpoint_of(settings.out, reach_stage(one)));
   } else {
-    basin::examples::prepare_outputs(settings.out, {"metrics.json", "loss.png", "calm.png", "calm.safetensors"});
+    basin::examples::prepare_outputs(settings.out,
+                                     {"metrics.json", "loss.png", "loss.svg", "calm.png", "calm.safetensors"});
     basin::check_writable(checkpoint_of(settings.out, calm_stage));
   }
 }

@@ -36,7 +36,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const bool only_run = !settings.model.empty() && settings.target.empty() && !command_line.given("iterations");
   if (only_run) settings.iterations = 0;
   basin::examples::prepare_outputs(
-      settings.out, {"metrics.json", "growth.gif", "growth.png", "healing.gif", "healing.png", "loss.png"});
+      settings.out, {"metrics.json", "growth.gif", "growth.png", "healing.gif", "healing.png", "loss.png", "loss.svg"});
   if (!settings.export_to.empty()) {
     basin::check_writable(settings.export_to + ".safetensors");
     basin::check_writable(settings.export_to + ".json");
@@ -58,7 +58,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
                 settings.target.empty() ? "drawn pattern" : settings.target.c_str(), settings.regime.c_str(),
                 trainer.grid().space[0], trainer.grid().space[1], Rule::param_count, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       draw_growth(settings, trainer);
       return basin::examples::stopped(training, training.options().checkpoint);
     }

@@ -43,7 +43,7 @@ int run_task(const Settings& settings, const basin::examples::CommandLine& comma
     std::printf("%s: %d gates for what a cell sees, %d for what it becomes; %d threads\n", Task::name, Task::See::gates,
                 Task::Rule::gates, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }
@@ -57,7 +57,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);
   check_options(settings);
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "run.gif", "run.png", "loss.png"});
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "run.gif", "run.png", "loss.png", "loss.svg"});
   if (settings.task == "checkerboard") return run_task(settings, command_line, from, Checkerboard{settings.seed});
   if (settings.task == "picture") return run_task(settings, command_line, from, Picture::of(settings.target));
   return run_task(settings, command_line, from, Life{settings.seed});

@@ -43,7 +43,7 @@ int run_kind(Settings& settings, const basin::examples::CommandLine& command_lin
                 settings.texture.empty() ? "drawn texture" : settings.texture.c_str(), Kind::name,
                 Kind::Rule::param_count, settings.size, settings.size, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
-      basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       draw_forming(settings, trainer);
       return basin::examples::stopped(training, training.options().checkpoint);
     }
@@ -61,7 +61,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const bool only_run = !settings.model.empty() && settings.texture.empty() && !command_line.given("iterations");
   check_sizes(settings, only_run);
   basin::examples::prepare_outputs(settings.out, {"metrics.json", "forming.gif", "forming.png", "healing.png",
-                                                  "texture.png", "target.png", "loss.png"});
+                                                  "texture.png", "target.png", "loss.png", "loss.svg"});
   if (!settings.export_to.empty()) basin::check_writable(settings.export_to);
   return settings.rule == "micro" ? run_kind<Micro>(settings, command_line, from, only_run)
                                   : run_kind<Large>(settings, command_line, from, only_run);

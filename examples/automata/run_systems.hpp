@@ -170,13 +170,13 @@ struct MazePicture {
     Index p = 0;  // painted goes through the cells in order
     return painted(reached.data(), width, height, scale, [&](double when) {
       const float* cell = z.values.data() + p++ * basin::path_features;
-      if (cell[basin::path_start] > 0) return basin::examples::Colour{40, 150, 80};
-      if (cell[basin::path_goal] > 0) return basin::examples::Colour{235, 150, 20};
-      if (cell[basin::path_found] > 0) return basin::examples::Colour{205, 50, 50};
+      if (cell[basin::path_start] > 0) return basin::examples::Colour{0, 158, 115};
+      if (cell[basin::path_goal] > 0) return basin::examples::Colour{230, 159, 0};
+      if (cell[basin::path_found] > 0) return basin::examples::Colour{213, 94, 0};
       if (cell[basin::path_open] == 0) return basin::examples::Colour{45, 45, 52};
       if (when < 0) return basin::examples::Colour{250, 250, 246};
-      return basin::examples::detail::between(std::array<basin::examples::Colour, 2>{{{214, 234, 248}, {70, 130, 200}}},
-                                              when / last);
+      return basin::examples::between(std::array<basin::examples::Colour, 2>{{{214, 234, 248}, {70, 130, 200}}},
+                                      when / last);
     });
   }
 };

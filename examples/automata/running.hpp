@@ -128,9 +128,11 @@ template <class A, class Measure, class Picture>
     picture.keep(file, course.at());
     if constexpr (reads<decltype(file)>) gif.add(picture.draw(z));
   };
+  Strip strip(chosen.steps);
   run_grid(course, automaton, theta, z, range, keep, [&](Index t, const State<float>& now) {
     counts.see(t, [&](const auto& visit) { measure(now, visit); });
     picture.see(t, now);
+    strip.see(t, [&] { return picture.draw(now); });
     if (t == chosen.steps) {
       gif.add(picture.draw(now), 150);
     } else if (filmed(settings, chosen.steps, t)) {
@@ -139,6 +141,7 @@ template <class A, class Measure, class Picture>
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", picture.draw(z));
+  strip.write(settings.out + "/strip.png");
   return counts;
 }
 
@@ -253,6 +256,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
   basin::GifWriter gif(settings.out + "/automata.gif", {.delay = settings.delay});
   Embers embers(z.values.size());
   const Index scale = scale_for(settings, chosen.size, chosen.size);
+  Strip strip(chosen.steps);
   const auto picture = [&] { return painted(embers.light(), chosen.size, chosen.size, scale, glow); };
   const auto keep = [&](auto& file) {
     embers.keep(file);
@@ -264,11 +268,13 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
     run_grid(course, automaton, {}, z, {0.0f, 1.0f}, keep, [&](Index t, const State<float>& now) {
       counts.see(t, cells_of(now));
       embers.see(now.values.data());
+      strip.see(t, picture);
       if (filmed(settings, chosen.steps, t)) gif.add(picture());
     });
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", picture());
+  strip.write(settings.out + "/strip.png");
   save(z);
   return write_counts(settings, chosen, counts, course, z.values.size());
 }

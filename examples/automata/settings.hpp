@@ -56,9 +56,11 @@ Examples:
   automata --rule path --size 61 --loops 0            a maze, and then 1,000 mazes against breadth-first search
   automata --pattern my.rle --save end.rle            a pattern file, with the rule that it names
 
-In the output folder: automata.png (the end; of elementary automata all of time), automata.gif (not of elementary ones),
-population.png, metrics.json, and checkpoint.safetensors. Ctrl-C, or a closed terminal, ends the run after the step at
-hand, with its pictures so far and a checkpoint to resume from; the film of a run that is resumed shows the rest.)";
+In the output folder: automata.png (the end; of elementary automata all of time), automata.gif (not of elementary
+ones), strip.png (of grids: the start, two steps on the way, the end), population.png, metrics.json, and
+checkpoint.safetensors. Charts are written as .svg too. Ctrl-C, or a closed terminal, ends the run after the step at
+hand, with its pictures so far and a checkpoint to resume from; the film and the strip of a run that is resumed show
+the rest.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("rule", s.rule,

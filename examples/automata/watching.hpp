@@ -12,8 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "../support/process.hpp"
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
@@ -31,14 +33,14 @@ using basin::examples::Colour;
   static const std::array<Colour, 256> colours = [] {
     std::array<Colour, 256> all{};
     for (std::size_t i = 0; i < all.size(); ++i) {
-      all[i] = basin::examples::detail::between(std::array<Colour, 7>{{{8, 10, 26},
-                                                                       {28, 32, 86},
-                                                                       {30, 92, 142},
-                                                                       {36, 160, 150},
-                                                                       {132, 210, 118},
-                                                                       {250, 226, 110},
-                                                                       {255, 252, 236}}},
-                                                static_cast<double>(i) / 255);
+      all[i] = basin::examples::between(std::array<Colour, 7>{{{8, 10, 26},
+                                                               {28, 32, 86},
+                                                               {30, 92, 142},
+                                                               {36, 160, 150},
+                                                               {132, 210, 118},
+                                                               {250, 226, 110},
+                                                               {255, 252, 236}}},
+                                        static_cast<double>(i) / 255);
     }
     return all;
   }();
@@ -159,7 +161,7 @@ class Counts {
     }
   }
 
-  [[nodiscard]] Image chart(const std::string& title) const {
+  [[nodiscard]] basin::examples::Drawing chart(const std::string& title) const {
     basin::examples::Series series;
     const std::size_t stride = std::max<std::size_t>(1, values_.size() / 700);
     for (std::size_t i = 0; i < values_.size(); ++i) {
@@ -167,8 +169,10 @@ class Counts {
       series.x.push_back(static_cast<double>(i));
       series.y.push_back(values_[i]);
     }
-    basin::examples::ChartOptions options{.title = title, .x_label = "step", .y_label = quantity_.label};
-    if (quantity_.positive) options.y_low = 0;
+    basin::examples::ChartOptions options{.title = title,
+                                          .x = {.label = "step", .whole = true},
+                                          .y = {.label = quantity_.label, .whole = !quantity_.adds_up}};
+    if (quantity_.positive) options.y.low = 0;
     return basin::examples::line_chart({series}, options);
   }
 
@@ -185,6 +189,31 @@ class Counts {
   const Index stride = std::max<Index>(1, (steps + settings.frames - 1) / settings.frames);
   return t % stride == 0;
 }
+
+/// Pictures of a run at its start, after an eighth and a third of its steps, and at its end.
+class Strip {
+ public:
+  explicit Strip(Index steps) : steps_(steps) {}
+
+  template <class Draw>
+  void see(Index t, const Draw& draw) {
+    if (t != 0 && t != steps_ / 8 && t != steps_ / 3 && t != steps_) return;
+    pictures_.push_back(draw());
+    captions_.push_back("step " + std::to_string(t));
+  }
+
+  /// Nothing, if none of these steps was made.
+  void write(const std::string& path) const {
+    if (pictures_.empty()) return;
+    basin::examples::write_png(
+        path, basin::examples::sheet(pictures_, {.columns = 4, .scale = 0.5, .gap = 8, .captions = captions_}));
+  }
+
+ private:
+  Index steps_;
+  std::vector<Image> pictures_;
+  std::vector<std::string> captions_;
+};
 
 /// Sparse frames of a plane without edges, drawn when all are there and their common bounds are known.
 class Film {
@@ -231,11 +260,12 @@ class Film {
   Index left_ = 0, right_ = 0, top_ = 0, bottom_ = 0;
 };
 
-/// population.png and, of a run that came to its end, metrics.json and a line on the terminal. `cells`: of the grid, 0
-/// if it has no edge; `more` goes into metrics.json as well. Returns the exit status.
+/// population.png, population.svg and, of a run that came to its end, metrics.json and a line on the terminal. `cells`:
+/// of the grid, 0 if it has no edge; `more` goes into metrics.json as well. Returns the exit status.
 [[nodiscard]] inline int write_counts(const Settings& settings, const Chosen& chosen, const Counts& counts,
                                       const Course& course, Index cells, const basin::OrderedJson& more = {}) {
-  basin::write_png(settings.out + "/population.png", counts.chart(chosen.rule + ", " + chosen.pattern));
+  basin::examples::write_png_and_svg(settings.out + "/population.png",
+                                     counts.chart(chosen.rule + ", " + chosen.pattern));
   if (course.stopped()) return course.status();
   const double seconds = course.seconds();
   basin::OrderedJson metrics;

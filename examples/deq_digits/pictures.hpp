@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
 #include "basin/fixed_point/observers.hpp"
-#include "basin/io/png.hpp"
 #include "trainer.hpp"
 
 namespace deq_digits {
@@ -54,20 +55,25 @@ inline void draw_channels(const std::string& path, const Settled& model, const T
   constexpr Index shown = 16;
   const Shape& shape = states[0].shape;
   State<float> tiles(Shape{1, shape.space, shown * static_cast<Index>(rows.size())});
-  basin::examples::SheetOptions options{.columns = shown, .scale = 3, .map = basin::examples::heat};
-  options.title = "Hidden channels while the state settles: iteration and residual at the left";
+  basin::examples::SheetOptions options{
+      .title = "The first " + std::to_string(shown) + " hidden channels while the state settles",
+      .columns = shown,
+      .scale = 3,
+      .gap = 3};
+  for (Index c = 0; c < shown; ++c) options.column_captions.push_back(std::to_string(c));
   float largest = 0;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const State<float>& z = states[rows[r]];
     const State<float> all = basin::examples::channels_as_tiles(z.view());
     tiles.view().samples(static_cast<Index>(r) * shown, shown).vector() = all.view().samples(0, shown).vector();
     largest = std::max(largest, z.values.maxCoeff());
-    std::array<char, 32> caption{};
-    std::snprintf(caption.data(), caption.size(), "%zu  %.0e", rows[r], residuals.samples[0][rows[r]]);
-    options.row_captions.emplace_back(caption.data());
+    options.row_captions.push_back("iterate " + std::to_string(rows[r]) + ", residual " +
+                                   basin::examples::rounded_text(residuals.samples[0][rows[r]], 1));
   }
-  options.high = largest > 0 ? static_cast<double>(largest) : 1.0;
-  basin::write_png(path, basin::examples::image_sheet(tiles.view(), options));
+  const double high = largest > 0 ? static_cast<double>(largest) : 1.0;
+  options.bar = {basin::examples::heat, 0, high, "number of a cell"};
+  basin::examples::write_png(
+      path, basin::examples::sheet(basin::examples::images_of(tiles.view(), basin::examples::heat, 0, high), options));
 }
 
 /// For some images, cut from below to several shares of their rows: what is seen, and the equilibrium that it reaches
@@ -82,15 +88,17 @@ inline void draw_truncated(const std::string& path, const Settled& model, const 
   }
   const Index width = images.shape.space[0], height = images.shape.space[1];
   State<float> tiles(Shape{1, {width, height, 1}, count * 2 * static_cast<Index>(fractions.size())});
-  basin::examples::SheetOptions options{.columns = count, .scale = 2, .map = basin::examples::heat};
-  options.title = "Images cut from below, the equilibria that they reach, and what is read";
+  basin::examples::SheetOptions options{
+      .title = "Images cut from below, the equilibria that they reach, and the digit that is read",
+      .columns = count,
+      .scale = 2};
   Index row = 0;
   for (const double fraction : fractions) {
     const State<float> cut = truncated(images, fraction);
     const State<float> z = settle(model, theta, cut.view()).value;
     const auto prediction = basin::predict(model, theta, cut.view());
     tiles.view().samples(row * count, count).vector() = cut.values;
-    std::string read;
+    std::vector<std::string> read;
     for (Index n = 0; n < count; ++n) {
       const State<float> one(z.view().sample(n));
       const basin::Vector<float> mean = one.view().matrix().colwise().mean().transpose();
@@ -105,43 +113,46 @@ inline void draw_truncated(const std::string& path, const Settled& model, const 
       }
       Index best = 0;
       prediction.output.view().sample(n).vector().maxCoeff(&best);
-      read += std::to_string(best);
+      read.push_back("read: " + std::to_string(best));
     }
-    std::array<char, 32> caption{};
-    std::snprintf(caption.data(), caption.size(), "%.0f%% of rows", 100 * fraction);
-    options.row_captions.emplace_back(caption.data());
-    options.row_captions.push_back("reads " + read);
+    options.captions.insert(options.captions.end(), static_cast<std::size_t>(count), "");
+    options.captions.insert(options.captions.end(), read.begin(), read.end());
+    options.row_captions.push_back("image, " + std::to_string(std::lround(100 * fraction)) + "% of its rows");
+    options.row_captions.push_back("equilibrium");
     row += 2;
   }
-  basin::write_png(path, basin::examples::image_sheet(tiles.view(), options));
+  options.bar = {basin::examples::heat, 0, 1,
+                 "image: ink; equilibrium: mean of the channels, as a share of the largest in it"};
+  basin::examples::write_png(
+      path, basin::examples::sheet(basin::examples::images_of(tiles.view(), basin::examples::heat), options));
 }
 
 /// Accuracy against the share of rows kept.
 inline void draw_accuracy(const std::string& path, const std::vector<std::pair<double, double>>& truncated_accuracy) {
   basin::examples::Series curve;
   for (const auto& [fraction, accuracy] : truncated_accuracy) {
-    curve.x.push_back(fraction);
-    curve.y.push_back(accuracy);
+    curve.x.push_back(100 * fraction);
+    curve.y.push_back(100 * accuracy);
   }
-  basin::write_png(path, basin::examples::line_chart({curve}, {.title = "Test accuracy of images cut from below",
-                                                               .x_label = "share of rows kept",
-                                                               .y_label = "accuracy",
-                                                               .y_low = 0.0,
-                                                               .y_high = 1.0}));
+  basin::examples::write_png_and_svg(
+      path, basin::examples::line_chart({curve}, {.title = "Test images cut from below",
+                                                  .x = {.label = "rows kept, %"},
+                                                  .y = {.label = "test accuracy, %", .low = 0, .high = 100}}));
 }
 
 /// Accuracy in training and on the test images, epoch by epoch.
 inline void draw_training(const std::string& path, const std::vector<Epoch>& history) {
-  basin::examples::Series train{"training", {}, {}}, test{"test", {}, {}};
+  basin::examples::Series train{"training images", {}, {}}, test{"test images", {}, {}};
   for (std::size_t i = 0; i < history.size(); ++i) {
     train.x.push_back(static_cast<double>(i + 1));
     test.x.push_back(static_cast<double>(i + 1));
     train.y.push_back(100 * history[i].accuracy);
     test.y.push_back(100 * history[i].test_accuracy);
   }
-  basin::write_png(path, basin::examples::line_chart({train, test}, {.title = "Accuracy in training and on test images",
-                                                                     .x_label = "epoch",
-                                                                     .y_label = "percent"}));
+  basin::examples::write_png_and_svg(
+      path,
+      basin::examples::line_chart(
+          {train, test}, {.title = "Training", .x = {.label = "epoch", .whole = true}, .y = {.label = "accuracy, %"}}));
 }
 
 }  // namespace deq_digits

@@ -56,8 +56,8 @@ Examples:
 
 In the output folder: metrics.json, checkpoint.safetensors, channels.png (the hidden channels while the state settles),
 truncated.png (images cut from below, and the equilibria that they reach), accuracy.png (accuracy against the share of
-rows kept) and training.png. Ctrl-C, or a closed terminal, ends the training after the batch at hand, with a checkpoint to
-resume from.)";
+rows kept) and training.png. Charts are written as .svg too. Ctrl-C, or a closed terminal, ends the training after the
+batch at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);

@@ -142,7 +142,7 @@ struct Epoch {
 
 class Trainer {
  public:
-  Trainer(const Settings& settings, const Data& data, const basin::examples::Processes& processes)
+  Trainer(const Settings& settings, const Data& data, basin::examples::Processes& processes)
       : settings_(settings),
         processes_(processes),
         data_(data),
@@ -317,7 +317,7 @@ class Trainer {
   }
 
   Settings settings_;
-  const basin::examples::Processes& processes_;
+  basin::examples::Processes& processes_;
   const Data& data_;
   Theta theta_;
   basin::WeightAverage<Settled, float> average_;

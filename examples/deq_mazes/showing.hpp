@@ -9,24 +9,34 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
 #include "../support/process.hpp"
+#include "../support/raster.hpp"
 #include "../support/settling_pictures.hpp"
+#include "../support/sheet.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "measuring.hpp"
 
 namespace deq_mazes {
 
-inline constexpr const char* loss_title = "Training: cross-entropy of the pixels";
+inline constexpr const char* loss_name = "cross-entropy of the pixels";
 
 /// The largest maze whose pictures are drawn: a state is kept, or read, for each evaluation.
 inline constexpr Index largest_drawn = 61;
 
-/// A maze with what its pixels say: walls dark, the path blue, what is marked and not on it red, what is on it and not
-/// marked pale blue; start and goal green and orange.
+inline constexpr basin::examples::Colour wall{45, 45, 52}, marked_wall{120, 20, 40}, way{0, 114, 178},
+    astray{213, 94, 0}, start{0, 158, 115}, goal{230, 159, 0};
+
+[[nodiscard]] inline std::vector<basin::examples::KeyEntry> maze_key() {
+  return {{start, "start"},
+          {goal, "goal"},
+          {wall, "wall"},
+          {way, "said to be on the way, and is"},
+          {astray, "said to be on the way, and is not"}};
+}
+
+/// A maze with what its pixels say: the surer that they are on the way, the fuller the colour.
 inline basin::Image picture(const Settler& settler, const Problems& mazes, const State<float>& state, Index scale) {
   const State<float> logits = settler.read(state.view());
   const Index size = logits.shape.space[0];
@@ -39,11 +49,10 @@ inline basin::Image picture(const Settler& settler, const Problems& mazes, const
       const auto mix = [&](std::uint8_t c) { return static_cast<std::uint8_t>(std::lround(255 + marked * (c - 255))); };
       return basin::examples::Colour{mix(to.red), mix(to.green), mix(to.blue)};
     };
-    basin::examples::Colour colour = on_path ? shade({20, 90, 170}) : shade({205, 70, 50});
-    if (given[0] == 0)
-      colour = marked > 0.5 ? basin::examples::Colour{150, 30, 20} : basin::examples::Colour{45, 45, 52};
-    if (given[1] != 0) colour = {40, 150, 80};
-    if (given[2] != 0) colour = {235, 150, 20};
+    basin::examples::Colour colour = on_path ? shade(way) : shade(astray);
+    if (given[0] == 0) colour = marked > 0.5 ? marked_wall : wall;
+    if (given[1] != 0) colour = start;
+    if (given[2] != 0) colour = goal;
     basin::examples::fill(image, p % size * scale, p / size * scale, scale, scale, colour);
   }
   return image;
@@ -55,20 +64,27 @@ inline void draw_settling(const std::string& out, const Settler& settler, const 
   const std::size_t last = seen.states.size() - 1;
   std::vector<basin::Image> row;
   std::vector<std::string> captions;
-  const Index scale = std::max<Index>(6, 180 / mazes.inputs.shape.space[0]);
   for (std::size_t k = 0; k <= 4; ++k) {
-    row.push_back(picture(settler, mazes, seen.states[last * k / 4], scale));
+    row.push_back(picture(settler, mazes, seen.states[last * k / 4], 1));
     captions.push_back(std::to_string(last * k / 4) + " evaluations");
   }
-  basin::write_png(out + "settling.png", basin::examples::side_by_side(row, captions));
+  const std::string size = std::to_string(seen.states[0].shape.space[0]), name = "A maze of " + size + " x " + size;
+  basin::examples::write_png(
+      out + "settling.png",
+      basin::examples::sheet(row, {.title = name + " pixels while its state settles",
+                                   .columns = 5,
+                                   .scale = std::max(3.0, std::floor(170.0 / static_cast<double>(row[0].width))),
+                                   .captions = captions,
+                                   .key = maze_key()}));
+  const basin::Image key = basin::examples::image_of(
+      basin::examples::key(maze_key(), static_cast<double>(10 * row[0].width) - 2 * basin::examples::page_margin));
   basin::GifWriter gif(out + "settling.gif", {.delay = 6});
   const std::size_t every = std::max<std::size_t>(1, seen.states.size() / 100);
   for (std::size_t frame = 0; frame <= last; frame = frame < last ? std::min(last, frame + every) : last + 1) {
-    gif.add(picture(settler, mazes, seen.states[frame], 10), frame == last ? 200 : 6);
+    gif.add(basin::examples::below(picture(settler, mazes, seen.states[frame], 10), key), frame == last ? 200 : 6);
   }
   gif.finish();
-  const std::string size = std::to_string(seen.states[0].shape.space[0]);
-  basin::examples::draw_residual(out + "residual.png", seen, "A maze of " + size + " x " + size + " pixels");
+  basin::examples::draw_residual(out + "residual.png", seen, name + " pixels");
 }
 
 /// Mazes that are right against evaluations, a curve a kind.
@@ -81,13 +97,13 @@ inline void draw_solved(const std::string& path, const Settings& settings, const
     shares.emplace_back(std::to_string(size) + " x " + std::to_string(size),
                         solved_after(settler(settings, theta, size), mazes));
   }
-  basin::examples::draw_solved(path, "Test mazes of which every pixel is right", shares);
+  basin::examples::draw_solved(path, "Test mazes that are right in every pixel", shares);
 }
 
 inline void draw(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
   const std::string out = settings.out + "/";
   const Theta& theta = trainer.parameters();
-  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   Kind drawn = settings.tested();
   drawn.size = std::min(drawn.size, largest_drawn);
   if (drawn.size < settings.size) drawn = {.size = drawn.size, .loops = settings.loops};

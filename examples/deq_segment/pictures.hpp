@@ -9,19 +9,30 @@
 #include <string>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
 #include "basin/fixed_point/observers.hpp"
-#include "basin/io/png.hpp"
 #include "trainer.hpp"
 
 namespace deq_segment {
 
+inline constexpr std::array<basin::examples::Colour, pixel_classes> class_colours{
+    {{232, 232, 226}, {213, 94, 0}, {0, 114, 178}, {0, 158, 115}}};
+
+/// What the classes of pixels are, of one of the two kinds of scenes.
+[[nodiscard]] inline std::vector<basin::examples::KeyEntry> class_key(const std::string& scenes) {
+  if (scenes == "digits")
+    return {{class_colours[0], "paper"}, {class_colours[1], "digit"}, {class_colours[2], "clutter"}};
+  return {{class_colours[0], "ground"},
+          {class_colours[1], "disc"},
+          {class_colours[2], "square"},
+          {class_colours[3], "triangle"}};
+}
+
 /// Numbers up to 1 are grey; from 2 on they stand for classes of pixels.
 inline basin::examples::Colour grey_or_class(double t) {
-  constexpr std::array<basin::examples::Colour, pixel_classes> colours{
-      {{232, 232, 226}, {226, 92, 48}, {46, 110, 190}, {54, 158, 96}}};
   if (t < 1.5) return basin::examples::grey(t);
-  return colours[std::min<std::size_t>(colours.size() - 1, static_cast<std::size_t>(std::lround(t)) - 2)];
+  return class_colours[std::min<std::size_t>(class_colours.size() - 1, static_cast<std::size_t>(std::lround(t)) - 2)];
 }
 
 inline void put_classes(const int* classes, float* tile) {
@@ -29,7 +40,8 @@ inline void put_classes(const int* classes, float* tile) {
 }
 
 /// The first scenes: the image, the truth and the answer below one another.
-inline void draw_scenes(const std::string& path, const Scenes& scenes, basin::View<const float> answers) {
+inline void draw_scenes(const std::string& path, const Scenes& scenes, basin::View<const float> answers,
+                        const std::string& kind) {
   const Index shown = std::min<Index>(10, answers.samples());
   State<float> tiles(scenes.images.shape.with_samples(3 * shown));
   for (Index n = 0; n < shown; ++n) {
@@ -37,16 +49,18 @@ inline void draw_scenes(const std::string& path, const Scenes& scenes, basin::Vi
     put_classes(scenes.pixels.data() + n * pixels, tiles.view().sample(shown + n).data());
     put_classes(classes_of(answers.sample(n)).data(), tiles.view().sample(2 * shown + n).data());
   }
-  basin::write_png(path, basin::examples::image_sheet(tiles.view(), {.columns = shown,
-                                                                     .scale = 2,
-                                                                     .map = grey_or_class,
-                                                                     .title = "Images, the truth, and the answers",
-                                                                     .row_captions = {"image", "truth", "answer"}}));
+  basin::examples::write_png(path, basin::examples::sheet(basin::examples::images_of(tiles.view(), grey_or_class),
+                                                          {.title = "Test images, the truth, and the answers",
+                                                           .columns = shown,
+                                                           .scale = 2,
+                                                           .row_captions = {"image", "truth", "answer"},
+                                                           .key = class_key(kind)}));
 }
 
 /// What the pixel head says of the first scenes at each iterate, while the state settles from zero.
 template <class Network, class Theta>
-void draw_settling(const std::string& path, const Model<Network>& model, const Theta& theta, const Scenes& scenes) {
+void draw_settling(const std::string& path, const Model<Network>& model, const Theta& theta, const Scenes& scenes,
+                   const std::string& kind) {
   using Whole = Model<Network>;
   const auto& encoder = model.template layer<0>();
   const Index shown = std::min<Index>(6, scenes.images.shape.samples);
@@ -61,8 +75,10 @@ void draw_settling(const std::string& path, const Model<Network>& model, const T
 
   constexpr Index most = 9;  // iterates: the first ones and the last
   State<float> tiles(images.shape().with_samples(shown * (most + 2)));
-  basin::examples::SheetOptions options{.columns = most + 2, .scale = 2, .map = grey_or_class};
-  options.title = "The answer at each iterate while the state settles: 1 is zero, the last is the equilibrium";
+  basin::examples::SheetOptions options{.title = "The answer at each iterate while the state settles",
+                                        .columns = most + 2,
+                                        .scale = 2,
+                                        .key = class_key(kind)};
   options.column_captions = {"image"};
   for (Index k = 1; k < most; ++k) options.column_captions.push_back(std::to_string(k));
   options.column_captions.insert(options.column_captions.end(), {"last", "truth"});
@@ -81,7 +97,8 @@ void draw_settling(const std::string& path, const Model<Network>& model, const T
     put_classes(scenes.pixels.data() + n * pixels, row.sample(most + 1).data());
     options.row_captions.push_back(std::to_string(states.size()) + " iterates");
   }
-  basin::write_png(path, basin::examples::image_sheet(tiles.view(), options));
+  basin::examples::write_png(path,
+                             basin::examples::sheet(basin::examples::images_of(tiles.view(), grey_or_class), options));
 }
 
 }  // namespace deq_segment

@@ -50,8 +50,8 @@ Examples:
   deq_segment --resume deq_segment_out/checkpoint.safetensors --iterations 1000
 
 In the output folder: metrics.json, checkpoint.safetensors, scenes.png (images, the truth, and the answers),
-settling.png (the answer at each iterate while the state settles), and loss.png. Ctrl-C, or a closed terminal, ends the
-training after the batch at hand, with a checkpoint to resume from.)";
+settling.png (the answer at each iterate while the state settles), and loss.png. Charts are written as .svg too.
+Ctrl-C, or a closed terminal, ends the training after the batch at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("scenes", s.scenes, "What the images show: shapes or digits", {"shapes", "digits"});

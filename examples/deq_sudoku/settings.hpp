@@ -50,10 +50,11 @@ Examples:
   deq_sudoku --evaluate deq_sudoku_out --data expert.csv --count 1000 --breadth 16
   deq_sudoku --resume deq_sudoku_out
 
-A file of puzzles has lines of 81 digits, a comma, and the 81 digits of the solution; an empty place is a dot or 0. It may
-be packed by gzip. In the output folder: metrics.json, checkpoint.safetensors, solved.png (solved puzzles against
-evaluations), settling.gif (a puzzle that settles), residual.png (right places and the residual against evaluations) and
-loss.png. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
+A file of puzzles has lines of 81 digits, a comma, and the 81 digits of the solution; an empty place is a dot or 0. It
+may be packed by gzip. In the output folder: metrics.json, checkpoint.safetensors, solved.png (solved puzzles against
+evaluations), settling.gif (a puzzle that settles), residual.png (right places and the residual against evaluations)
+and loss.png. Charts are written as .svg too. Ctrl-C, or a closed terminal, ends the training after the iteration at
+hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_resume(s.resume);

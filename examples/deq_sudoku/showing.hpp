@@ -4,23 +4,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "../support/process.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "measuring.hpp"
 #include "trainer.hpp"
 
 namespace deq_sudoku {
 
-inline constexpr const char* loss_title = "Training: cross-entropy of the places";
+inline constexpr const char* loss_name = "cross-entropy of the places";
 
 /// A set and what came of it.
 struct Tested {
@@ -50,18 +48,13 @@ inline std::size_t longest(const std::vector<Attempts>& attempts) {
   return best;
 }
 
-/// A grid as it is seen in a state: given digits black, right ones blue, wrong ones red, the paler the less likely.
+inline constexpr basin::examples::Colour given_digit{0, 0, 0}, right_digit{0, 114, 178}, wrong_digit{213, 94, 0};
+
+/// A grid as it is seen in a state: the paler a digit, the less likely.
 inline basin::Image draw_grid(const Puzzle& puzzle, const State<float>& logits) {
   using basin::examples::Colour;
-  using basin::examples::fill;
-  using basin::examples::write_text;
-  constexpr Index cell = 36, edge = 6;
-  basin::Image image = basin::examples::blank(2 * edge + side * cell, 2 * edge + side * cell);
-  for (Index i = 0; i <= side; ++i) {
-    const Index width = i % 3 == 0 ? 3 : 1;
-    fill(image, edge + i * cell - width / 2, edge, width, side * cell, {120, 120, 128});
-    fill(image, edge, edge + i * cell - width / 2, side * cell, width, {120, 120, 128});
-  }
+  constexpr Index cell = 36;
+  std::vector<Colour> colours;
   const Grid likeliest = answer(logits.view());
   for (Index place = 0; place < places; ++place) {
     const auto at = static_cast<std::size_t>(place);
@@ -71,15 +64,27 @@ inline basin::Image draw_grid(const Puzzle& puzzle, const State<float>& logits) 
       sum += std::exp(static_cast<double>(of_place[digit]) - static_cast<double>(of_place[likeliest[at] - 1]));
     }
     const double pale = 1 - 1 / sum;
-    Colour colour = likeliest[at] == puzzle.solution[at] ? Colour{20, 70, 190} : Colour{200, 30, 30};
-    if (puzzle.given[at] != 0) colour = {0, 0, 0};
-    const auto mix = [pale](std::uint8_t part) {
-      return static_cast<std::uint8_t>(std::lround(part + (235 - part) * pale));
-    };
-    write_text(image, edge + place % side * cell + 10, edge + place / side * cell + 7, std::to_string(likeliest[at]),
-               {mix(colour.red), mix(colour.green), mix(colour.blue)}, 3);
+    Colour colour = likeliest[at] == puzzle.solution[at] ? right_digit : wrong_digit;
+    if (puzzle.given[at] != 0) colour = given_digit;
+    colours.push_back(basin::examples::mixed(colour, {235, 235, 235}, pale));
   }
-  return image;
+  const basin::examples::Drawing grid{
+      {side * cell, side * cell}, [=](basin::examples::Canvas& canvas) {
+        for (Index i = 0; i <= side; ++i) {
+          const double pen = i % 3 == 0 ? 3 : 1, at = static_cast<double>(i * cell);
+          canvas.rectangle(at - (i % 3 == 0 ? 1 : 0), 0, pen, side * cell, {120, 120, 128});
+          canvas.rectangle(0, at - (i % 3 == 0 ? 1 : 0), side * cell, pen, {120, 120, 128});
+        }
+        for (Index place = 0; place < places; ++place) {
+          const auto at = static_cast<std::size_t>(place);
+          canvas.text(static_cast<double>(place % side * cell) + 0.5 * cell,
+                      static_cast<double>(place / side * cell) + 0.5 * cell, std::to_string(likeliest[at]),
+                      {.size = 24, .colour = colours[at], .align = 0.5});
+        }
+      }};
+  return basin::examples::image_of(basin::examples::above(
+      {grid,
+       basin::examples::key({{given_digit, "given"}, {right_digit, "right"}, {wrong_digit, "wrong"}}, side * cell)}));
 }
 
 /// A puzzle while it settles: every state at first, then ever fewer.
@@ -101,54 +106,64 @@ inline void draw_animation(const std::string& path, const Settings& settings, co
 inline void draw_residual(const std::string& path, const Settings& settings, const Theta& theta, const Tested& tested,
                           std::size_t n) {
   const Puzzle& puzzle = tested.set.puzzles[n];
-  basin::examples::Series right{"places that are right", {}, {}};
-  basin::examples::Series residual{"log10 of the largest change", {}, {}};
+  basin::examples::Series right, residual;
   (void)settle(settings, theta, puzzle, n, settings.max_evaluations, [&](int i, View<const float> z, double change) {
     const State<float> logits = read(theta, z);
     const Grid grid = answer(logits.view());
     int count = 0;
     for (std::size_t place = 0; place < places; ++place) count += grid[place] == puzzle.solution[place] ? 1 : 0;
     right.x.push_back(i);
-    right.y.push_back(static_cast<double>(count) / places);
+    right.y.push_back(count);
     residual.x.push_back(i);
-    residual.y.push_back(std::log10(std::max(change, 1e-6)));
+    residual.y.push_back(change);
   });
-  basin::write_png(path, basin::examples::line_chart({right, residual},
-                                                     {.title = "A puzzle of " + tested.set.name + " that took long",
-                                                      .x_label = "evaluations"}));
+  const basin::examples::AxisOptions evaluations{.label = "evaluations", .whole = true};
+  basin::examples::write_png_and_svg(
+      path,
+      basin::examples::panels(
+          "A puzzle of " + tested.set.name + " that took long",
+          {basin::examples::line_chart({right}, {.x = evaluations,
+                                                 .y = {.label = "right places, of 81", .whole = true, .high = places},
+                                                 .width = 330,
+                                                 .height = 220}),
+           basin::examples::line_chart(
+               {residual}, {.x = evaluations,
+                            .y = {.label = "largest change of a number", .scale = basin::examples::Scale::logarithmic},
+                            .width = 330,
+                            .height = 220})}));
 }
 
 /// Puzzles that are right against evaluations, a curve a set, with a line where the mean of its solves ended.
 inline void draw_solved(const std::string& path, const Settings& settings, const Theta& theta,
                         const std::vector<Tested>& tested) {
-  constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
   const int most = std::min(settings.max_evaluations, 256);
   std::vector<basin::examples::Series> curves;
+  std::vector<basin::examples::Upright> means;
   for (const Tested& one : tested) {
     basin::examples::Series curve{one.set.name, {}, {}};
     for (const double share : solved_after(settings, theta, one.set, 200, most)) {
       curve.x.push_back(static_cast<double>(curve.x.size()));
-      curve.y.push_back(share);
+      curve.y.push_back(100 * share);
     }
     curve.x.push_back(most);  // what has settled stays
     curve.y.push_back(curve.y.back());
     const double mean = std::min<double>(one.from_one().evaluations_mean(), most);
-    for (const double x : {nothing, mean, mean}) curve.x.push_back(x);
-    for (const double y : {nothing, 0.0, 1.0}) curve.y.push_back(y);
+    means.push_back({mean, one.set.name + ", mean length of a solve", static_cast<int>(curves.size())});
     curves.push_back(std::move(curve));
   }
-  basin::write_png(path, basin::examples::line_chart(curves, {.title = "Solved; upright: the mean that they took",
-                                                              .x_label = "evaluations",
-                                                              .y_label = "share",
-                                                              .y_low = 0,
-                                                              .y_high = 1}));
+  basin::examples::write_png_and_svg(
+      path, basin::examples::line_chart(curves, {.title = "Puzzles that are solved after so many evaluations",
+                                                 .x = {.label = "evaluations", .whole = true},
+                                                 .y = {.label = "solved, %", .low = 0, .high = 100},
+                                                 .height = 300,
+                                                 .uprights = means}));
 }
 
 inline void draw(const Settings& settings, const Trainer& trainer, const basin::Training& training,
                  const std::vector<Tested>& tested) {
   const std::string out = settings.out + "/";
   const Theta& theta = trainer.parameters();
-  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   const Tested& hard = hardest(tested);
   const std::size_t n = longest(hard.attempts);
   draw_animation(out + "settling.gif", settings, theta, hard, n);

@@ -44,8 +44,8 @@ Examples:
 
 In the output folder: metrics.json, checkpoint.safetensors, solved.png (strings that are right against evaluations),
 settling.png and settling.gif (a string that settles), residual.png (right cells and the residual against evaluations)
-and loss.png. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume
-from.)";
+and loss.png. Charts are written as .svg too. Ctrl-C, or a closed terminal, ends the training after the iteration at
+hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_resume(s.resume);

@@ -8,18 +8,18 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
 #include "../support/process.hpp"
+#include "../support/raster.hpp"
 #include "../support/settling_pictures.hpp"
+#include "../support/sheet.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "measuring.hpp"
 
 namespace deq_sums {
 
-inline constexpr const char* loss_title = "Training: cross-entropy of the cells";
+inline constexpr const char* loss_name = "cross-entropy of the cells";
 
 /// The string that is watched.
 inline Problems watched(const Settings& settings, Index length) {
@@ -44,20 +44,23 @@ inline basin::examples::Colour colour(float odd, int sum) {
 
 /// Cells across, evaluations down.
 inline void draw_settling(const std::string& path, const Settings& settings, const Theta& theta) {
-  constexpr Index scale = 4;
   const Problems strings = watched(settings, 192);
   const Settler settler = deq_sums::settler(settings, theta, strings.cells());
   const basin::examples::Settling seen = watch(settler, strings, 0);
   const Index rows = std::min<Index>(std::ssize(seen.states), 400);
-  basin::Image image = basin::examples::blank(strings.cells() * scale, rows * scale);
+  basin::Image image = basin::examples::blank(strings.cells(), rows);
   for (Index t = 0; t < rows; ++t) {
     const std::vector<float> cells = odd(settler, seen.states[static_cast<std::size_t>(t)]);
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      basin::examples::fill(image, static_cast<Index>(i) * scale, t * scale, scale, scale,
-                            colour(cells[i], strings.answers[i]));
+      basin::examples::fill(image, static_cast<Index>(i), t, 1, 1, colour(cells[i], strings.answers[i]));
     }
   }
-  basin::write_png(path, image);
+  basin::examples::write_png(
+      path, basin::examples::above({basin::examples::over_axes(image, 3, "bit of the string", "evaluations"),
+                                    basin::examples::key({{colour(1, 1), "the cell says odd, and is right"},
+                                                          {colour(0, 0), "the cell says even, and is right"},
+                                                          {colour(1, 0), "the cell is wrong"}},
+                                                         static_cast<double>(3 * image.width))}));
 }
 
 /// A string in lines, as text is written, every few evaluations.
@@ -88,7 +91,7 @@ inline void draw_solved(const std::string& path, const Settings& settings, const
     const Problems strings = test_strings(settings, length, std::min(settings.count, 100));
     shares.emplace_back(std::to_string(length) + " bits", solved_after(settler(settings, theta, length), strings));
   }
-  basin::examples::draw_solved(path, "Test strings of which every cell is right", shares);
+  basin::examples::draw_solved(path, "Test strings that are right in every cell", shares);
 }
 
 inline void draw_residual(const std::string& path, const Settings& settings, const Theta& theta) {
@@ -100,7 +103,7 @@ inline void draw_residual(const std::string& path, const Settings& settings, con
 inline void draw(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
   const std::string out = settings.out + "/";
   const Theta& theta = trainer.parameters();
-  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   draw_settling(out + "settling.png", settings, theta);
   draw_animation(out + "settling.gif", settings, theta);
   draw_residual(out + "residual.png", settings, theta);

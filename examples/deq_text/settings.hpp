@@ -53,8 +53,9 @@ Examples:
   deq_text --resume deq_text_out --data tinyshakespeare.txt
 
 In the output folder: metrics.json, checkpoint.safetensors, text.txt (what it wrote), evaluations.png (validation loss
-against evaluations), residual.png, thinking.png (evaluations of each character written) and loss.png. Ctrl-C, or a
-closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
+against evaluations), residual.png, thinking.png (evaluations of each character written) and loss.png. Charts are
+written as .svg too. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to
+resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("data", s.data, "A text in ASCII; none: tales that the program makes").of_this_run();

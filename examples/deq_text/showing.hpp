@@ -10,39 +10,48 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "../support/process.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "measuring.hpp"
 #include "writing.hpp"
 
 namespace deq_text {
 
-inline constexpr const char* loss_title = "Training: nats a character";
+inline constexpr const char* loss_name = "nats a character";
 
-/// Characters in lines of 64, each on a field of a colour that its number, from 0 to 1, makes.
-inline basin::Image coloured_text(const std::vector<Token>& tokens, const std::vector<double>& numbers) {
-  constexpr Index across = 64, wide = 14, high = 18;
-  const auto count = std::ssize(tokens);
-  basin::Image image = basin::examples::blank(across * wide, (count + across - 1) / across * high);
-  for (std::ptrdiff_t i = 0; i < count; ++i) {
-    const Index x = i % across * wide, y = i / across * high;
-    // The pale half of the map, so that letters can be read.
-    const auto colour = basin::examples::heat(0.45 + 0.55 * (1 - numbers[static_cast<std::size_t>(i)]));
-    basin::examples::fill(image, x, y, wide - 1, high - 1, colour);
-    const char letter = character_of(tokens[static_cast<std::size_t>(i)]);
-    if (letter != '\n') basin::examples::write_text(image, x + 2, y + 3, std::string(1, letter));
-  }
-  return image;
+/// The pale half of a map, so that letters can be read: pale yellow, 0, to red, 1.
+inline basin::examples::Colour behind_letters(double t) { return basin::examples::heat(0.45 + 0.55 * (1 - t)); }
+
+/// Characters in lines of 64, each on a field of the colour that its number makes, over the colours' bar.
+inline basin::examples::Drawing coloured_text(const std::vector<Token>& tokens, const std::vector<double>& numbers,
+                                              const basin::examples::ScaleBar& bar) {
+  constexpr Index across = 64, wide = 13, high = 20;
+  const Index count = std::ssize(tokens);
+  return basin::examples::above({{{across * wide, static_cast<double>((count + across - 1) / across * high)},
+                                  [=](basin::examples::Canvas& canvas) {
+                                    for (Index i = 0; i < count; ++i) {
+                                      const auto at = static_cast<std::size_t>(i);
+                                      const auto x = static_cast<double>(i % across * wide),
+                                                 y = static_cast<double>(i / across * high);
+                                      const auto colour = bar.map((numbers[at] - bar.low) / (bar.high - bar.low));
+                                      canvas.rectangle(x, y, wide - 1, high - 1, colour);
+                                      const char letter = character_of(tokens[at]);
+                                      if (letter != '\n') {
+                                        canvas.text(x + 0.5 * (wide - 1), y + 0.5 * (high - 1), std::string(1, letter),
+                                                    {.colour = basin::examples::readable_on(colour), .align = 0.5});
+                                      }
+                                    }
+                                  }},
+                                 basin::examples::drawn(bar)});
 }
 
 /// A window while it settles.
 struct Settling {
   std::vector<std::vector<double>> missed;  ///< 1 - the probability of what does come next, of each character
-  basin::examples::Series residual{"log10 of the residual", {}, {}};
+  basin::examples::Series residual{};
 };
 
 inline Settling watch(const Settings& settings, const Theta& theta, const Windows& windows) {
@@ -56,7 +65,7 @@ inline Settling watch(const Settings& settings, const Theta& theta, const Window
           1 - std::exp(-loss_of(logits.values.data() + i * alphabet, windows.labels[static_cast<std::size_t>(i)])));
     }
     seen.residual.x.push_back(iterate.iteration);
-    seen.residual.y.push_back(std::log10(iterate.residual));
+    seen.residual.y.push_back(iterate.residual);
   };
   (void)writer.settle(windows.tokens.view(), start_of(theta.span(), windows.tokens.view()), look);
   return seen;
@@ -67,41 +76,42 @@ inline void draw_settling(const std::string& out, const Settings& settings, cons
                           const Windows& windows) {
   const Settling seen = watch(settings, theta, windows);
   const std::vector<Token> next(windows.labels.begin(), windows.labels.end());
+  const basin::examples::ScaleBar bar{behind_letters, 0, 1, "probability that was given to other characters"};
   basin::GifWriter gif(out + "settling.gif", {.delay = 40});
   for (std::size_t k = 0; k < seen.missed.size(); ++k) {
-    gif.add(coloured_text(next, seen.missed[k]), k + 1 == seen.missed.size() ? 200 : 40);
+    gif.add(basin::examples::image_of(coloured_text(next, seen.missed[k], bar)),
+            k + 1 == seen.missed.size() ? 200 : 40);
   }
   gif.finish();
-  basin::write_png(out + "residual.png",
-                   basin::examples::line_chart({seen.residual}, {.title = "A window of the validation text settles",
-                                                                 .x_label = "evaluations",
-                                                                 .y_label = "log10"}));
+  basin::examples::write_png_and_svg(
+      out + "residual.png",
+      basin::examples::line_chart({seen.residual},
+                                  {.title = "A window of the validation text settles",
+                                   .x = {.label = "evaluations", .whole = true},
+                                   .y = {.label = "residual", .scale = basin::examples::Scale::logarithmic}}));
 }
 
 inline void draw_thinking(const std::string& path, const Thinking& thinking, double evaluations_mean) {
   const std::vector<double> x(thinking.allowed.begin(), thinking.allowed.end());
-  const double low = *std::min_element(thinking.soonest.begin(), thinking.soonest.end());
-  const double high = *std::max_element(thinking.latest.begin(), thinking.latest.end());
-  char mean[64];
-  std::snprintf(mean, sizeof mean, "taken by themselves: %.1f", evaluations_mean);
-  basin::write_png(
-      path, basin::examples::line_chart(
-                {{"windows that settle last", x, thinking.latest},
-                 {"all windows", x, thinking.all},
-                 {"windows that settle first", x, thinking.soonest},
-                 {mean, {evaluations_mean, evaluations_mean}, {low, high}}},
-                {.title = "Validation loss, nats a character", .x_label = "evaluations allowed", .y_label = "loss"}));
+  basin::examples::write_png_and_svg(
+      path, basin::examples::line_chart({{"the quarter of the windows that settles last", x, thinking.latest},
+                                         {"all windows", x, thinking.all},
+                                         {"the quarter that settles first", x, thinking.soonest}},
+                                        {.title = "What more evaluations are worth",
+                                         .x = {.label = "evaluations allowed", .whole = true},
+                                         .y = {.label = "validation loss, nats a character"},
+                                         .uprights = {{evaluations_mean, "taken where nothing limits them (mean)"}}}));
 }
 
 /// What was written, on the colour of what each character took.
 inline void draw_written(const std::string& path, const Written& written) {
   if (written.warm.empty()) return;
   const auto [least, most] = std::minmax_element(written.warm.begin(), written.warm.end());
-  std::vector<double> shares;
-  for (const int count : written.warm) {
-    shares.push_back(*most > *least ? static_cast<double>(count - *least) / (*most - *least) : 0);
-  }
-  basin::write_png(path, coloured_text({written.tokens.end() - std::ssize(shares), written.tokens.end()}, shares));
+  const std::vector<double> counts(written.warm.begin(), written.warm.end());
+  basin::examples::write_png(
+      path, coloured_text({written.tokens.end() - std::ssize(counts), written.tokens.end()}, counts,
+                          {behind_letters, static_cast<double>(*least), std::max<double>(*least + 1, *most),
+                           "evaluations that a character took"}));
 }
 
 inline void write_text_file(const std::string& path, const std::vector<Token>& tokens) {
@@ -197,7 +207,7 @@ void show(const Settings& settings, const Trainer<M>& trainer, const basin::Trai
   metrics["training"] = training.described();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
-  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   std::printf("%zu parameters; trained %.0f s\nwrote %s\n", M::param_count, training.seconds(), settings.out.c_str());
 }
 

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "../support/process.hpp"
 #include "basin/adjoint/neumann.hpp"
 #include "basin/adjoint/phantom.hpp"
@@ -33,7 +33,6 @@
 #include "basin/fixed_point/newton_gmres.hpp"
 #include "basin/fixed_point/observers.hpp"
 #include "basin/fixed_point/pseudo_transient.hpp"
-#include "basin/io/png.hpp"
 #include "basin/linear/bicgstab.hpp"
 #include "trainer.hpp"
 
@@ -125,7 +124,7 @@ class Comparison {
     return rows_;
   }
 
-  /// log10 of the mean residual of some images after each evaluation, for six solvers.
+  /// The geometric mean of the residuals of some images after each evaluation, for six solvers.
   void draw_convergence(const std::string& path) const {
     std::vector<basin::examples::Series> curves;
     const State<float> u = injections(8);
@@ -145,16 +144,18 @@ class Comparison {
       for (std::size_t k = 0; k < sums.size(); ++k) {
         if (counts[k] == 0) continue;
         curve.x.push_back(static_cast<double>(k));
-        curve.y.push_back(sums[k] / counts[k]);
+        curve.y.push_back(std::pow(10.0, sums[k] / counts[k]));
       }
       curves.push_back(std::move(curve));
     }
-    write_png(path, basin::examples::line_chart(curves, {.title = "Eight equilibria, found by each solver",
-                                                         .x_label = "evaluations of the cell",
-                                                         .y_label = "log10 residual"}));
+    basin::examples::write_png_and_svg(
+        path, basin::examples::line_chart(curves, {.title = "Solvers on the way to the same equilibria",
+                                                   .x = {.label = "evaluations of the cell", .whole = true},
+                                                   .y = {.label = "relative residual (geometric mean over 8 images)",
+                                                         .scale = basin::examples::Scale::logarithmic}}));
   }
 
-  /// log10 of the gradient's error against what the adjoint method spends, as its number of steps or its tolerance
+  /// The gradient's error against what the adjoint method spends, as its number of steps or its tolerance
   /// goes.
   void draw_gradients(const std::string& path) const {
     std::vector<basin::examples::Series> curves;
@@ -165,7 +166,7 @@ class Comparison {
         layer.stop = {.tolerance = 1e-6, .max_evaluations = 200};
         layer.adjoint = way;
         basin::Report report;
-        series.y.push_back(std::log10(error_of(layer, &report)));
+        series.y.push_back(error_of(layer, &report));
         series.x.push_back(report.adjoint.mean_evaluations());
       }
       curves.push_back(std::move(series));
@@ -181,9 +182,12 @@ class Comparison {
     curve("phantom, damped by half", damped);
     curve("implicit, gmres", gmres);
     curve("implicit, picard", picard);
-    write_png(path, basin::examples::line_chart(curves, {.title = "The error of a gradient, and its price",
-                                                         .x_label = "products with the transposed Jacobian",
-                                                         .y_label = "log10 error"}));
+    basin::examples::write_png_and_svg(
+        path,
+        basin::examples::line_chart(
+            curves, {.title = "What a better gradient costs",
+                     .x = {.label = "products with the transposed Jacobian", .whole = true},
+                     .y = {.label = "relative error of the gradient", .scale = basin::examples::Scale::logarithmic}}));
   }
 
   [[nodiscard]] const Settings& settings() const { return settings_; }

@@ -54,8 +54,8 @@ Examples:
   deq_zoo --model jfb --adjoint implicit --data mnist    with the exact gradient instead of the Jacobian-free one
 
 In the output folder: metrics.json; of the comparison zoo.csv, convergence.png (the residual of each solver) and
-gradient.png (what each adjoint's error costs); of a model checkpoint.safetensors and loss.png. A training is ended by
-Ctrl-C with a checkpoint to resume from.)";
+gradient.png (what each adjoint's error costs); of a model checkpoint.safetensors and loss.png. Charts are written as
+.svg too. A training is ended by Ctrl-C with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("model", s.model, "zoo (the comparison), mondeq-fc, mondeq-conv or jfb",

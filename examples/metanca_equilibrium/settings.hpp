@@ -41,9 +41,10 @@ Examples:
   metanca_equilibrium --data mnist             MNIST, from its four IDX files in the folder mnist
   metanca_equilibrium --data mnist --resume metanca_equilibrium_out     go on where a run was stopped
 
-In the output folder: metrics.json, cost.png, loss.png, settled.safetensors and updates.safetensors (the two rules), and a
-checkpoint of each training, checkpoint_settled.safetensors and checkpoint_updates.safetensors. Ctrl-C, or a closed
-terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
+In the output folder: metrics.json, cost.png, loss.png, settled.safetensors and updates.safetensors (the two rules),
+and a checkpoint of each training, checkpoint_settled.safetensors and checkpoint_updates.safetensors. Charts are
+written as .svg too. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to
+resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);

@@ -43,8 +43,8 @@ Examples:
 
 In the output folder: metrics.json, updates.png (loss against updates), loss.png (of the last six trainings),
 with_pool.safetensors and without_pool.safetensors (the rules of the first seed), and a checkpoint of each training,
-checkpoint_seed1_with_pool.safetensors and so on. Ctrl-C, or a closed terminal, ends the training after the iteration at
-hand, with a checkpoint to resume from.)";
+checkpoint_seed1_with_pool.safetensors and so on. Charts are written as .svg too. Ctrl-C, or a closed terminal, ends
+the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   basin::examples::add_resume_folder(options, s.resume);

@@ -11,11 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "../support/process.hpp"
 #include "attention_rule_file.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "saving.hpp"
 
 namespace metanca_mnist {
@@ -120,11 +119,13 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
     for (int t = 0; t <= horizon; ++t) {
       if (t > 0) published.update(rule, z, step++);
       curve.x.push_back(t);
-      curve.y.push_back(published.accuracy(rule, z));
-      metrics["accuracy_after_updates"][name][std::to_string(t)] = curve.y.back();
+      const double accuracy = published.accuracy(rule, z);
+      curve.y.push_back(100 * accuracy);
+      metrics["accuracy_after_updates"][name][std::to_string(t)] = accuracy;
     }
     std::printf("%s: %.4f after %d updates, %.4f after %d\n", name.c_str(),
-                curve.y[static_cast<std::size_t>(settings.updates)], settings.updates, curve.y.back(), horizon);
+                curve.y[static_cast<std::size_t>(settings.updates)] / 100, settings.updates, curve.y.back() / 100,
+                horizon);
     curves.push_back(std::move(curve));
     if (one.size() < 4 || one[2] != 50) continue;
     for (std::size_t layer = 0; layer < rule.network.layers().size(); ++layer) {
@@ -134,7 +135,7 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
                                   {settings.seed, 1000 + static_cast<std::uint64_t>(n)});
       }
       basin::OrderedJson& repair = metrics["zero_out"]["layer " + std::to_string(layer) + ", weights"];
-      repair["before"] = curves.back().y.back();
+      repair["before"] = curves.back().y.back() / 100;
       repair["damaged"] = published.accuracy(rule, damaged);
       for (int t = 1; t <= horizon; ++t) {
         published.update(rule, damaged, step++);
@@ -146,11 +147,11 @@ inline void run_published(const Settings& settings, const std::vector<Index>& wi
                   repair["damaged"].get<double>(), horizon, repair["after_" + std::to_string(horizon)].get<double>());
     }
   }
-  basin::write_png(
+  basin::examples::write_png_and_svg(
       settings.out + "/updates.png",
-      basin::examples::line_chart(
-          curves,
-          {.title = "The published rule", .x_label = "updates", .y_label = "accuracy", .y_low = 0, .y_high = 1}));
+      basin::examples::line_chart(curves, {.title = "The published rule",
+                                           .x = {.label = "updates of the network", .whole = true},
+                                           .y = {.label = "test accuracy, %", .low = 0, .high = 100}}));
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
   std::printf("wrote %s\n", settings.out.c_str());

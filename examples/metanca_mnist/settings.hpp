@@ -54,10 +54,10 @@ Examples:
   metanca_mnist --data mnist --rule rule.json    the published rule with attention, its numbers in rule.bin
   metanca_mnist --evaluate checkpoint.safetensors --architecture 784,50,50,10 --updates 20 --sample 7
 
-In the output folder: metrics.json, checkpoint.safetensors, heatmap.png and heatmap.json, updates.png,
-zero_out.png, loss.png; with --architecture only network.safetensors, one network of the rule's; with --rule metrics.json
-and updates.png. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume
-from.)";
+In the output folder: metrics.json, checkpoint.safetensors, heatmap.png and heatmap.json, updates.png, zero_out.png,
+loss.png; with --architecture only network.safetensors, one network of the rule's; with --rule metrics.json and
+updates.png. Charts are written as .svg too. Ctrl-C, or a closed terminal, ends the training after the iteration at
+hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);

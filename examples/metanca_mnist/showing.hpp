@@ -13,9 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "trainer.hpp"
 
 namespace metanca_mnist {
@@ -108,48 +107,38 @@ inline Heatmap heatmap(const Settings& settings, Judge& judge, const std::vector
   return map;
 }
 
-/// Colours from .5 to 1, numbers in thousandths, a frame around architectures that training has seen.
-inline basin::Image picture(const Heatmap& map, const std::string& title) {
+/// Accuracies in percent, with frames around architectures that training has seen.
+inline basin::examples::Drawing picture(const Heatmap& map, const std::string& title) {
   namespace draw = basin::examples;
-  constexpr Index side = 44, left = 60, top = 50;
-  const Index width = left + side * static_cast<Index>(map.x.size()) + 10;
-  basin::Image image =
-      draw::blank(std::max(width, draw::text_width(title) + 16), top + side * static_cast<Index>(map.y.size()) + 40);
-  draw::write_text(image, 8, 8, title);
-  draw::write_text(image, 8, top - 16, "Y", draw::detail::ink, 1);
+  draw::TableOptions options{.title = title,
+                             .x_label = "X, units of the first hidden layer (0: no such layer)",
+                             .y_label = "Y, units of the second",
+                             .bar = {draw::heat, 50, 100, "accuracy, %"},
+                             .framed = map.trained};
+  for (const Index x : map.x) options.columns.push_back(std::to_string(x));
+  std::vector<std::vector<double>> numbers;
   for (std::size_t row = 0; row < map.y.size(); ++row) {
-    const Index at_y = top + side * static_cast<Index>(row);
-    draw::write_text(image, 20, at_y + 14, std::to_string(map.y[row]));
-    for (std::size_t column = 0; column < map.x.size(); ++column) {
-      const Index at_x = left + side * static_cast<Index>(column);
-      const double value = map.accuracy[row][column];
-      if (map.trained[row][column]) draw::fill(image, at_x, at_y, side, side, draw::detail::ink);
-      draw::fill(image, at_x + 2, at_y + 2, side - 4, side - 4, draw::heat(2 * (value - 0.5)));
+    options.rows.push_back(std::to_string(map.y[row]));
+    numbers.emplace_back();
+    options.texts.emplace_back();
+    for (const double accuracy : map.accuracy[row]) {
+      numbers.back().push_back(100 * accuracy);
       std::array<char, 16> text{};
-      std::snprintf(text.data(), text.size(), "%.1f", 100 * value);
-      draw::write_text(image, at_x + 6, at_y + 16, text.data(), value > 0.8 ? draw::detail::ink : draw::detail::white,
-                       1);
-      if (row == 0) {
-        draw::write_text(image, at_x + 8, top + side * static_cast<Index>(map.y.size()) + 8,
-                         std::to_string(map.x[column]));
-      }
+      std::snprintf(text.data(), text.size(), "%.1f", 100 * accuracy);
+      options.texts.back().emplace_back(text.data());
     }
   }
-  draw::write_text(image, left, top + side * static_cast<Index>(map.y.size()) + 26, "X", draw::detail::ink, 1);
-  return image;
+  return draw::table(std::move(numbers), std::move(options));
 }
 
-inline basin::Image abstract_picture() {
+inline basin::examples::Drawing abstract_picture() {
   Heatmap map;
   for (Index i = 0; i < 10; ++i) {
     map.x.push_back(10 * i);
     map.y.push_back(100 - 10 * i);
   }
-  for (const auto& row : abstract_accuracies) {
-    map.accuracy.emplace_back(row.begin(), row.end());
-    map.trained.emplace_back(10, false);
-  }
-  return picture(map, "the abstract, %");
+  for (const auto& row : abstract_accuracies) map.accuracy.emplace_back(row.begin(), row.end());
+  return picture(map, "784-X-Y-10 in the abstract (published)");
 }
 
 /// Accuracy before the damage, at once after it, and after 1, 2 ... 20 updates more.
@@ -205,17 +194,18 @@ inline void show(const Settings& settings, const Theta& theta, const std::vector
   numbers["trained"] = map.trained;
   if (settings.step == 10) numbers["abstract"] = abstract_accuracies;
   basin::write_json(out + "heatmap.json", numbers);
-  const basin::Image reached = picture(
-      map, std::string("[784, X, Y, 10], ") + (settings.held_back > 0 ? "held-back images" : "test accuracy") + ", %");
-  basin::write_png(out + "heatmap.png",
-                   settings.step == 10 ? basin::examples::side_by_side({reached, abstract_picture()}) : reached);
+  const basin::examples::Drawing reached =
+      picture(map, std::string("784-X-Y-10 by this rule, on ") + (settings.held_back > 0 ? "held-back" : "test") +
+                       " images (framed: seen in training)");
+  basin::examples::write_png_and_svg(
+      out + "heatmap.png", settings.step == 10 ? basin::examples::beside({reached, abstract_picture()}, 40) : reached);
 
   for (Index width = 10; width <= 100; width += std::max<Index>(1, settings.step / 10)) {
     metrics["off_grid"][std::to_string(width)] = judge.accuracy_of(width, width);
   }
 
   const Architecture middle = judge.architecture(50, 50);
-  basin::examples::Series over_updates{"accuracy", {}, {}};
+  basin::examples::Series over_updates;
   State<float> z = judge.fresh(middle, settings.samples);
   Index made = 0;
   for (const Index updates : {0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200}) {
@@ -224,14 +214,16 @@ inline void show(const Settings& settings, const Theta& theta, const std::vector
     made = updates;
     const double accuracy = judge.accuracy(middle, z);
     metrics["accuracy_after_updates"][std::to_string(updates)] = accuracy;
-    over_updates.x.push_back(std::log10(1.0 + static_cast<double>(updates)));
-    over_updates.y.push_back(accuracy);
+    over_updates.x.push_back(static_cast<double>(updates));
+    over_updates.y.push_back(100 * accuracy);
   }
-  basin::write_png(
+  basin::examples::write_png_and_svg(
       out + "updates.png",
       basin::examples::line_chart(
           {over_updates},
-          {.title = "784-50-50-10", .x_label = "log10(1 + updates)", .y_label = "accuracy", .y_low = 0, .y_high = 1}));
+          {.title = "Networks of 784-50-50-10",
+           .x = {.label = "updates of the network", .scale = basin::examples::Scale::from_zero, .whole = true},
+           .y = {.label = "accuracy, %", .low = 0, .high = 100}}));
 
   std::vector<basin::examples::Series> curves;
   for (const bool all : {false, true}) {
@@ -243,20 +235,19 @@ inline void show(const Settings& settings, const Theta& theta, const std::vector
                                    {"after_6", one.after[6]},
                                    {"after_10", one.after[10]},
                                    {"after_20", one.after[20]}};
-      basin::examples::Series curve{name, {-1}, {one.before}};
+      basin::examples::Series curve{name, {-1}, {100 * one.before}};
       for (std::size_t t = 0; t < one.after.size(); ++t) {
         curve.x.push_back(static_cast<double>(t));
-        curve.y.push_back(one.after[t]);
+        curve.y.push_back(100 * one.after[t]);
       }
       curves.push_back(curve);
     }
   }
-  basin::write_png(out + "zero_out.png",
-                   basin::examples::line_chart(curves, {.title = "A layer and 30% of the rest erased",
-                                                        .x_label = "updates",
-                                                        .y_label = "accuracy",
-                                                        .y_low = 0,
-                                                        .y_high = 1}));
+  basin::examples::write_png_and_svg(
+      out + "zero_out.png",
+      basin::examples::line_chart(curves, {.title = "A layer and 30% of the rest erased before update 0",
+                                           .x = {.label = "updates after the damage", .whole = true},
+                                           .y = {.label = "accuracy, %", .low = 0, .high = 100}}));
 
   metrics["ablation"] = {{"trained_without", settings.without},
                          {"784-50-50-10", judge.accuracy_of(50, 50)},

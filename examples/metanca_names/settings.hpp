@@ -41,8 +41,9 @@ Examples:
   metanca_names --task digits --data mnist     MNIST, from its four IDX files in the folder mnist; no folder: drawn digits
   metanca_names --resume metanca_names_out     go on where a run was stopped
 
-In the output folder: metrics.json, updates.png, loss.png, rule.safetensors, checkpoint.safetensors. Ctrl-C, or a closed
-terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
+In the output folder: metrics.json, updates.png, loss.png, rule.safetensors, checkpoint.safetensors. Charts are written
+as .svg too. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume
+from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("task", s.task, "iris or digits", {"iris", "digits"});

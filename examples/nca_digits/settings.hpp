@@ -40,9 +40,10 @@ Examples:
   nca_digits --evaluate nca_digits_out/checkpoint.safetensors --data mnist
   nca_digits --resume nca_digits_out/checkpoint.safetensors --data mnist
 
-In the output folder: metrics.json, checkpoint.safetensors, digits.gif and digits.png (digits that are redrawn while the
-cells change their minds; a colour a class), accuracy.png (of cells, and agreement, against steps) and loss.png. Ctrl-C, or
-a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
+In the output folder: metrics.json, checkpoint.safetensors, digits.gif and digits.png (digits that are redrawn while
+the cells change their minds; a colour a class), accuracy.png (of cells, and agreement, against steps) and loss.png.
+Charts are written as .svg too. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a
+checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_digits_folder(s.data);

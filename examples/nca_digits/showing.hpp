@@ -8,11 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "../support/process.hpp"
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "trainer.hpp"
 
 namespace nca_digits {
@@ -81,18 +82,26 @@ inline std::vector<Votes> evaluate(const Settings& settings, const LabelledImage
   return sum;
 }
 
+/// Of the ten classes: eight that the colour-blind tell apart (M. Okabe, K. Ito), grey and wine.
+inline constexpr std::array<basin::examples::Colour, classes> class_colours{{{153, 153, 153},
+                                                                             {0, 0, 0},
+                                                                             {230, 159, 0},
+                                                                             {86, 180, 233},
+                                                                             {0, 158, 115},
+                                                                             {240, 228, 66},
+                                                                             {0, 114, 178},
+                                                                             {213, 94, 0},
+                                                                             {204, 121, 167},
+                                                                             {102, 0, 51}}};
+
+[[nodiscard]] inline std::vector<basin::examples::KeyEntry> vote_key() {
+  std::vector<basin::examples::KeyEntry> key;
+  for (std::size_t k = 0; k < class_colours.size(); ++k) key.push_back({class_colours[k], std::to_string(k)});
+  return key;
+}
+
 /// A colour a class, and grey for what has no ink.
 inline basin::Image votes_picture(View<const float> state, Index scale) {
-  static constexpr std::array<basin::examples::Colour, classes> colours{{{128, 128, 128},
-                                                                         {230, 25, 75},
-                                                                         {60, 180, 75},
-                                                                         {255, 200, 0},
-                                                                         {0, 90, 200},
-                                                                         {245, 130, 48},
-                                                                         {145, 30, 180},
-                                                                         {70, 220, 240},
-                                                                         {240, 50, 230},
-                                                                         {120, 70, 20}}};
   const Index width = state.shape().space[0], height = state.shape().space[1], count = state.samples();
   basin::Image image{width * scale * count, height * scale, 3, {}};
   image.pixels.assign(static_cast<std::size_t>(3 * image.width * image.height), 255);
@@ -100,7 +109,7 @@ inline basin::Image votes_picture(View<const float> state, Index scale) {
     for (Index cell = 0; cell < width * height; ++cell) {
       const float* here = state.sample(n).data() + cell * features;
       if (here[0] <= ink) continue;
-      const basin::examples::Colour colour = colours[static_cast<std::size_t>(vote(here))];
+      const basin::examples::Colour colour = class_colours[static_cast<std::size_t>(vote(here))];
       basin::examples::fill(image, (n * width + cell % width) * scale, cell / width * scale, scale, scale, colour);
     }
   }
@@ -120,7 +129,10 @@ inline void draw_digits(const std::string& out, const Settings& settings, const 
   model.automaton.fire.seed = basin::Random{settings.seed, show_stream}.bits(1);
   const auto parameters = theta.as<Model>();
   basin::GifWriter gif(out + "digits.gif", {.delay = 8});
+  const basin::Image key = basin::examples::image_of(
+      basin::examples::key(vote_key(), static_cast<double>(shown * width * scale) - 2 * basin::examples::page_margin));
   std::vector<basin::Image> sheet;
+  std::vector<std::string> captions;
   for (Index t = 0; t < scenes * steps; ++t) {
     const Index scene = t / steps, now = t % steps;
     // A redrawing takes as many steps as the image has rows.
@@ -133,23 +145,24 @@ inline void draw_digits(const std::string& out, const Settings& settings, const 
       }
     }
     draw(z.view(), paper.view());
-    if (t % 2 == 0) gif.add(votes_picture(z.view(), scale), now == steps - 2 ? 80 : 8);
+    if (t % 2 == 0) gif.add(basin::examples::below(votes_picture(z.view(), scale), key), now == steps - 2 ? 80 : 8);
     for (const Index at : {Index{2}, Index{8}, Index{14}, steps - 1}) {
-      if (now == at) sheet.push_back(votes_picture(z.view(), scale));
+      if (now != at) continue;
+      sheet.push_back(votes_picture(z.view(), scale));
+      captions.push_back("step " + std::to_string(t));
     }
     (void)model.apply(parameters.span(), z.view(), next.view(), {.step = t});
     std::swap(z, next);
   }
   gif.finish();
-  basin::Image all{sheet.front().width, 0, 3, {}};
-  for (const basin::Image& row : sheet) {
-    all.pixels.insert(all.pixels.end(), row.pixels.begin(), row.pixels.end());
-    all.height += row.height;
-  }
-  basin::write_png(out + "digits.png", all);
+  basin::examples::write_png(
+      out + "digits.png",
+      basin::examples::sheet(
+          std::move(sheet),
+          {.title = "What each cell votes for", .columns = 1, .row_captions = std::move(captions), .key = vote_key()}));
 }
 
-inline constexpr const char* loss_title = "Training: squared error of the votes of a digit";
+inline constexpr const char* loss_name = "squared error of the votes of a digit";
 
 inline void show(const Settings& settings, const basin::examples::DigitSets& data, const Trainer& trainer,
                  const basin::Training& training) {
@@ -176,20 +189,20 @@ inline void show(const Settings& settings, const basin::examples::DigitSets& dat
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(out + "metrics.json", metrics);
 
-  basin::examples::Series accuracy{"cells that are right", {}, {}}, agreement{"digits whose cells agree", {}, {}};
+  basin::examples::Series accuracy{"cells that vote rightly", {}, {}},
+      agreement{"digits whose cells all agree, rightly or not", {}, {}};
   for (std::size_t t = 0; t < votes.size(); ++t) {
     accuracy.x.push_back(static_cast<double>(t));
-    accuracy.y.push_back(votes[t].accuracy());
+    accuracy.y.push_back(100 * votes[t].accuracy());
     agreement.x.push_back(static_cast<double>(t));
-    agreement.y.push_back(votes[t].agreement());
+    agreement.y.push_back(100 * votes[t].agreement());
   }
-  basin::write_png(out + "accuracy.png",
-                   basin::examples::line_chart({accuracy, agreement}, {.title = "Votes of the cells of test digits",
-                                                                       .x_label = "step",
-                                                                       .y_label = "share",
-                                                                       .y_low = 0,
-                                                                       .y_high = 1}));
-  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+  basin::examples::write_png_and_svg(
+      out + "accuracy.png",
+      basin::examples::line_chart({accuracy, agreement}, {.title = "Votes of the cells of test digits",
+                                                          .x = {.label = "step", .whole = true},
+                                                          .y = {.label = "share, %", .low = 0, .high = 100}}));
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   draw_digits(out, settings, data.test, trainer.parameters());
   std::printf("cells right: best %.2f%% at step %td, %.2f%% at step 200; digits agreed: %.2f%%, %.2f%%; wrote %s\n",
               100 * best->accuracy(), best - votes.begin(), 100 * votes.back().accuracy(), 100 * best->agreement(),

@@ -227,12 +227,12 @@ inline void calm(const Settings& settings, Stages& stages, basin::OrderedJson& m
   }
   std::vector<double> losses;
   const auto draw = [&](const std::vector<double>& all, const State<float>& last, const char* caption) {
-    basin::examples::draw_loss(settings.out, all, "Training until it rests");
-    basin::write_png(settings.out + "/calm.png",
-                     basin::examples::side_by_side({basin::image_over_white(wanted.view(), 4),
-                                                    basin::image_over_white(before.attractor.state().view(), 4),
-                                                    basin::image_over_white(last.view(), 4)},
-                                                   {"wanted", "before", caption}));
+    basin::examples::draw_loss(settings.out, all, "loss of the training until it rests");
+    basin::examples::write_png(settings.out + "/calm.png",
+                               basin::examples::sheet({basin::image_over_white(wanted.view()),
+                                                       basin::image_over_white(before.attractor.state().view()),
+                                                       basin::image_over_white(last.view())},
+                                                      {.scale = 4, .captions = {"wanted", "before", caption}}));
   };
   const auto with = [&](std::vector<double> more) {
     more.insert(more.begin(), losses.begin(), losses.end());

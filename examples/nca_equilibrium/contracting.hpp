@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "../nca_grow/pattern.hpp"
-#include "../support/plot.hpp"
 #include "../support/process.hpp"
+#include "../support/sheet.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/adjoint/unrolled.hpp"
@@ -28,7 +28,6 @@
 #include "basin/deq/equilibrium.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "basin/io/target_image.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"

@@ -50,18 +50,25 @@ inline constexpr std::array<double, 6> contractions{0.4, 0.6, 0.75, 0.85, 0.9, 0
 inline void draw_reach(const Settings& settings, const basin::examples::Series& cells,
                        const basin::examples::Series& errors) {
   if (cells.x.empty()) return;
-  basin::write_png(settings.out + "/reach.png",
-                   basin::examples::line_chart({cells, errors}, {.title = "How far a seed's influence reaches",
-                                                                 .x_label = "log10 smallest singular value of I - J",
-                                                                 .y_label = ""}));
+  const auto chart = [](const basin::examples::Series& series, const char* label) {
+    constexpr auto logarithmic = basin::examples::Scale::logarithmic;
+    return basin::examples::line_chart({series},
+                                       {.x = {.label = "smallest singular value of I \u2212 J", .scale = logarithmic},
+                                        .y = {.label = label, .scale = logarithmic},
+                                        .width = 330,
+                                        .height = 240});
+  };
+  basin::examples::write_png_and_svg(
+      settings.out + "/reach.png",
+      basin::examples::panels("The more firmly it settles, the less far a cell is heard (numbers: contraction)",
+                              {chart(cells, "reach of the seed, cells"), chart(errors, "error of the picture")}));
 }
 
 inline void reach(const Settings& settings, Stages& stages, basin::OrderedJson& metrics) {
   const State<float> target = target_of(settings);
   const State<float> seed_of_target = seed_of(target);
   const State<float> strip(Shape{colours, {151, 7, 1}, 1}), seed = seed_of(strip);
-  basin::examples::Series cells{"reach of the seed, log10 cells", {}, {}};
-  basin::examples::Series errors{"error of the picture, log10", {}, {}};
+  basin::examples::Series cells{.joined = false}, errors{.joined = false};
   basin::OrderedJson rows = basin::OrderedJson::array();
   const std::string data = basin::examples::fingerprint("target", target);
   for (const double contraction : contractions) {
@@ -83,10 +90,12 @@ inline void reach(const Settings& settings, Stages& stages, basin::OrderedJson& 
     const basin::Attractor<float> settled{.period = 1, .phases = {z}};
     const auto firm = basin::stability(layer.cell, theta.span(), seed.view(), settled);
     const bool solved = report.forward.nonconverged_fraction() + report.adjoint.nonconverged_fraction() == 0;
-    cells.x.push_back(std::log10(firm.singular.value));
-    cells.y.push_back(std::log10(distance));
-    errors.x.push_back(cells.x.back());
-    errors.y.push_back(std::log10(error));
+    cells.x.push_back(firm.singular.value);
+    cells.y.push_back(distance);
+    cells.texts.push_back(basin::examples::rounded_text(contraction, 2));
+    errors.x.push_back(firm.singular.value);
+    errors.y.push_back(error);
+    errors.texts.push_back(cells.texts.back());
     rows.push_back({{"contraction", contraction},
                     {"smallest_singular_value", firm.singular.value},
                     {"spectral_radius", firm.multiplier.value},

@@ -44,9 +44,10 @@ Examples:
   nca_equilibrium --model ex3_eye.json --target eye.png       train it until it rests
   nca_equilibrium --resume nca_equilibrium_out                go on where a run was stopped
 
-In the output folder: metrics.json, loss.png, and equilibrium.png, reach.png, settling.safetensors; with --model calm.png
-and calm.safetensors. Each of the trainings of a run, which come one after another, has a checkpoint of its own there,
-checkpoint_*.safetensors. Ctrl-C, or a closed terminal, ends the one at hand after its iteration.)";
+In the output folder: metrics.json, loss.png, and equilibrium.png, reach.png, settling.safetensors; with --model
+calm.png and calm.safetensors. Each of the trainings of a run, which come one after another, has a checkpoint of its
+own there, checkpoint_*.safetensors. Charts are written as .svg too. Ctrl-C, or a closed terminal, ends the one at hand
+after its iteration.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("target", s.target, "Picture (PNG, transparent parts stay empty); none: drawn");

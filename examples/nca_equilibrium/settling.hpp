@@ -56,23 +56,21 @@ inline double farthest_from(const Map& map, const Theta& theta, const State<floa
 }
 
 /// The target, the settled state, and a half that heals.
-inline basin::Image healing(const Map& map, const Theta& theta, const State<float>& seed, const State<float>& target,
-                            const State<float>& settled) {
-  constexpr Index enlarged = 6;
+inline basin::examples::Drawing healing(const Map& map, const Theta& theta, const State<float>& seed,
+                                        const State<float>& target, const State<float>& settled) {
   State<float> z = settled, next(z.shape);
-  std::vector<basin::Image> pictures{basin::image_over_white(target.view(), enlarged),
-                                     basin::image_over_white(z.view(), enlarged)};
+  std::vector<basin::Image> pictures{basin::image_over_white(target.view()), basin::image_over_white(z.view())};
   std::vector<std::string> captions{"target", "settled", "damaged"};
   basin::erase(z.view(), basin::HalfPlane{0});
-  pictures.push_back(basin::image_over_white(z.view(), enlarged));
+  pictures.push_back(basin::image_over_white(z.view()));
   for (int t = 1; t <= 160; ++t) {
     (void)map.apply(theta.span(), View<const float>(z.view()), View<const float>(seed.view()), next.view());
     std::swap(z, next);
     if (t != 10 && t != 40 && t != 160) continue;
-    pictures.push_back(basin::image_over_white(z.view(), enlarged));
+    pictures.push_back(basin::image_over_white(z.view()));
     captions.push_back("step " + std::to_string(t));
   }
-  return basin::examples::side_by_side(pictures, captions);
+  return basin::examples::sheet(pictures, {.scale = 5, .captions = captions});
 }
 
 inline constexpr const char* unrolled_stage = "unrolled";
@@ -81,13 +79,14 @@ inline constexpr double healed_distance = 1e-5;  ///< of a number of the state, 
 inline void draw_losses(const Settings& settings, const std::vector<double>& implicit,
                         const std::vector<double>& unrolled) {
   std::vector<basin::examples::Series> curves;
-  if (!implicit.empty()) curves.push_back(basin::examples::log_means("implicit", implicit));
-  if (!unrolled.empty()) curves.push_back(basin::examples::log_means("unrolled", unrolled));
+  if (!implicit.empty()) curves.push_back(basin::examples::means_of("implicit", implicit));
+  if (!unrolled.empty()) curves.push_back(basin::examples::means_of("unrolled", unrolled));
   if (curves.empty()) return;
-  basin::write_png(
+  basin::examples::write_png_and_svg(
       settings.out + "/loss.png",
-      basin::examples::line_chart(
-          curves, {.title = "Training through the equilibrium", .x_label = "iteration", .y_label = "log10 loss"}));
+      basin::examples::line_chart(curves, {.title = "Training through the equilibrium",
+                                           .x = {.label = "iteration", .whole = true},
+                                           .y = {.label = "loss", .scale = basin::examples::Scale::logarithmic}}));
 }
 
 /// How it heals so far, where a training was stopped.
@@ -96,7 +95,7 @@ inline void draw_unfinished(const Settings& settings, const Theta& theta, const 
   const State<float> seed = seed_of(target);
   State<float> z(seed.shape);
   basin::advance<Map, float>(map, theta.span(), seed.view(), z, 400);
-  basin::write_png(settings.out + "/equilibrium.png", healing(map, theta, seed, target, z));
+  basin::examples::write_png(settings.out + "/equilibrium.png", healing(map, theta, seed, target, z));
 }
 
 inline void settle(const Settings& settings, Stages& stages, basin::OrderedJson& metrics) {
@@ -167,7 +166,7 @@ inline void settle(const Settings& settings, Stages& stages, basin::OrderedJson&
 
   const std::string out = settings.out + "/";
   basin::save_parameters(out + "settling.safetensors", theta);
-  basin::write_png(out + "equilibrium.png", healing(map, theta, seed, target, attractor.state()));
+  basin::examples::write_png(out + "equilibrium.png", healing(map, theta, seed, target, attractor.state()));
   draw_losses(settings, implicit.losses(), unrolled.losses());
   std::array<char, 80> healed{};
   if (farthest <= healed_distance) {

@@ -56,7 +56,8 @@ Examples:
   nca_grow --resume nca_grow_out/checkpoint.safetensors  go on where a run was stopped
 
 In the output folder: metrics.json, checkpoint.safetensors, growth.gif and growth.png, healing.gif and healing.png, and
-loss.png. Ctrl-C ends the training after the iteration at hand, with a checkpoint to resume from.)";
+loss.png. Charts are written as .svg too. Ctrl-C ends the training after the iteration at hand, with a checkpoint to
+resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("target", s.target, "Picture to grow (PNG, any size; transparent parts stay empty); none: drawn");

@@ -11,11 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "../support/plot.hpp"
 #include "../support/process.hpp"
+#include "../support/sheet.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "trainer.hpp"
 
 namespace nca_grow {
@@ -49,7 +48,7 @@ class Show {
       const basin::Image picture = basin::image_over_white(z_.view().sample(0), 4);
       if (t % every == 0) film.frames.push_back(picture);
       if (in_strip || t == steps) {
-        film.strip.push_back(picture);
+        film.strip.push_back(basin::image_over_white(z_.view().sample(0), 1));
         film.captions.push_back("step " + std::to_string(t));
       }
     };
@@ -111,10 +110,11 @@ inline void write_film(const std::string& path, const Film& film) {
     gif.add(film.frames[i], i == 0 || i + 1 == film.frames.size() ? 100 : 5);
   }
   gif.finish();
-  basin::write_png(path + ".png", basin::examples::side_by_side(film.strip, film.captions));
+  basin::examples::write_png(path + ".png",
+                             basin::examples::sheet(film.strip, {.scale = 3, .captions = film.captions}));
 }
 
-inline constexpr const char* loss_title = "Training: mean squared error";
+inline constexpr const char* loss_name = "mean squared error";
 
 /// How it grows so far, where a training was stopped.
 inline void draw_growth(const Settings& settings, const Trainer& trainer) {
@@ -165,7 +165,7 @@ void show_with(const Settings& settings, const Trainer& trainer, const basin::Tr
   const double seconds = watch.seconds();
   write_film(out + "growth", growth);
   if (settings.damage != "none") write_film(out + "healing", healing);
-  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   basin::OrderedJson metrics, alive = basin::OrderedJson::object();
   for (const auto& [step, count] : show.alive_cells) alive[std::to_string(step)] = count;
   metrics["target"] = !trainer.has_target() ? "none" : settings.target.empty() ? "drawn" : settings.target;

@@ -48,8 +48,8 @@ Examples:
   nca_logic --resume nca_logic_out/checkpoint.safetensors
 
 In the output folder: metrics.json, checkpoint.safetensors, loss.png, and the circuit at work: run.gif and run.png.
-Training ends when the circuit makes no mistake. Ctrl-C ends it after the iteration at hand, with a checkpoint to resume
-from.)";
+Training ends when the circuit makes no mistake. Charts are written as .svg too. Ctrl-C ends it after the iteration at
+hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("task", s.task, "life, checkerboard or picture", {"life", "checkerboard", "picture"});

@@ -9,22 +9,21 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
 #include "../support/process.hpp"
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 #include "basin/logic/circuit_text.hpp"
 #include "basin/logic/simplify.hpp"
 #include "trainer.hpp"
 
 namespace nca_logic {
 
-/// A cell is pixels x pixels. One feature: white is 0. Three: inks on white paper. Some white on the right and below.
+/// A cell is pixels x pixels. One feature: white is 0. Three: inks on white paper.
 inline basin::Image picture_of(const BitGrid& z, Index pixels, Index features) {
   const std::array<Index, 3>& space = z.shape().space;
-  constexpr Index margin = 6;
-  basin::Image image = basin::examples::blank(pixels * space[0] + margin, pixels * space[1] + margin);
+  basin::Image image = basin::examples::blank(pixels * space[0], pixels * space[1]);
   for (Index y = 0; y < pixels * space[1]; ++y) {
     for (Index x = 0; x < pixels * space[0]; ++x) {
       for (Index k = 0; k < 3; ++k) {
@@ -44,12 +43,15 @@ class Film {
 
   void frame(const BitGrid& z, int delay) { gif_.add(picture_of(z, pixels_, features_), delay); }
   void keep(const BitGrid& z, const std::string& caption) {
-    strip_.push_back(picture_of(z, pixels_, features_));
+    strip_.push_back(picture_of(z, 1, features_));
     captions_.push_back(caption);
   }
   void finish(const std::string& strip) {
     gif_.finish();
-    basin::write_png(strip, basin::examples::side_by_side(strip_, captions_));
+    basin::examples::write_png(
+        strip,
+        basin::examples::sheet(
+            strip_, {.scale = std::max(1.0, static_cast<double>(pixels_) / 2), .gap = 10, .captions = captions_}));
   }
 
  private:
@@ -175,7 +177,7 @@ inline void export_circuit(const std::string& path, const basin::Circuit& circui
   basin::write_file(path, std::string_view(text));
 }
 
-inline constexpr const char* loss_title = "Training: mean squared error of the soft circuit";
+inline constexpr const char* loss_name = "mean squared error of the soft circuit";
 
 template <class Task>
 void show(const Settings& settings, const Trainer<Task>& trainer, const basin::Training& training) {
@@ -199,7 +201,7 @@ void show(const Settings& settings, const Trainer<Task>& trainer, const basin::T
   Film film(out + "run.gif", Task::pixels, features);
   measure(trainer.task(), trainer.hard(simple), settings, film, metrics);
   film.finish(out + "run.png");
-  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   metrics["train_seconds"] = training.seconds();
   metrics["training"] = training.described();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();

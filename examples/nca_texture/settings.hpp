@@ -56,8 +56,8 @@ Examples:
   nca_texture --resume nca_texture_out/checkpoint.safetensors
 
 In the output folder: metrics.json, checkpoint.safetensors, forming.gif (the texture forms, gets a hole, and heals),
-texture.png (made), target.png (wanted), forming.png, healing.png and loss.png. Ctrl-C, or a closed terminal, ends
-the training after the iteration at hand, with a checkpoint to resume from.)";
+texture.png (made), target.png (wanted), forming.png, healing.png and loss.png. Charts are written as .svg too. Ctrl-C,
+or a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("texture", s.texture, "Texture to make (PNG, any size; of a picture that is not square, the middle)");

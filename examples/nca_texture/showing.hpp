@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/sheet.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
@@ -31,19 +31,14 @@ inline basin::Image picture_of(View<const float> z, Index scale = 1) {
   return image;
 }
 
-/// Pictures in a row, each with its step.
-inline basin::Image strip_of(const std::vector<std::pair<Index, basin::Image>>& pictures) {
-  constexpr Index letter = 22, gap = 6;
-  const basin::Image& first = pictures.front().second;
-  basin::Image sheet =
-      basin::examples::blank((first.width + gap) * static_cast<Index>(pictures.size()) - gap, first.height + letter);
-  Index left = 0;
+inline basin::examples::Drawing strip_of(const std::vector<std::pair<Index, basin::Image>>& pictures) {
+  basin::examples::SheetOptions options{.scale = 1};
+  std::vector<basin::Image> images;
   for (const auto& [step, picture] : pictures) {
-    for (Index y = 0; y < picture.height; ++y) std::copy_n(picture.at(0, y), 3 * picture.width, sheet.at(left, y));
-    basin::examples::write_text(sheet, left + 8, picture.height + 4, "step " + std::to_string(step));
-    left += picture.width + gap;
+    images.push_back(picture);
+    options.captions.push_back("step " + std::to_string(step));
   }
-  return sheet;
+  return basin::examples::sheet(std::move(images), std::move(options));
 }
 
 template <class Kind>
@@ -120,7 +115,7 @@ std::pair<double, double> floor_and_flat(const Settings& settings, const Trainer
           distance.value_and_gradient(View<const float>(flat.view()), 0, 1, View<float>{})};
 }
 
-inline constexpr const char* loss_title = "Training: distance of patches";
+inline constexpr const char* loss_name = "distance of patches";
 
 /// What it makes so far on a small torus, where a training was stopped.
 template <class Kind>
@@ -129,7 +124,7 @@ void draw_forming(Settings settings, const Trainer<Kind>& trainer) {
   Show<Kind> show(settings, trainer);
   std::vector<std::pair<Index, basin::Image>> forming;
   show.run(std::min(settings.max_steps, 128), nullptr, forming);
-  basin::write_png(settings.out + "/forming.png", strip_of(forming));
+  basin::examples::write_png(settings.out + "/forming.png", strip_of(forming));
 }
 
 /// What a run of a trained automaton came to, in words; the numbers are those of the metrics.
@@ -164,8 +159,8 @@ void show(const Settings& settings, const Trainer<Kind>& trainer, const basin::T
   const basin::OrderedJson healed = show.loss();
   const double seconds = watch.seconds();
   film.finish();
-  basin::write_png(out + "forming.png", strip_of(forming));
-  basin::write_png(out + "healing.png", strip_of(healing));
+  basin::examples::write_png(out + "forming.png", strip_of(forming));
+  basin::examples::write_png(out + "healing.png", strip_of(healing));
 
   basin::OrderedJson metrics;
   metrics["texture"] = !trainer.has_target() ? "none" : settings.texture.empty() ? "drawn" : settings.texture;
@@ -188,7 +183,7 @@ void show(const Settings& settings, const Trainer<Kind>& trainer, const basin::T
     metrics["loss_of_its_mean_colour"] = flat;
     basin::write_png(out + "target.png", picture_of(trainer.target().colour.view(), 2));
   }
-  basin::examples::draw_loss(settings.out, training.losses(), loss_title);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   const double shown = 2.0 * settings.steps * settings.run_size * settings.run_size;
   metrics["train_seconds"] = training.seconds();
   metrics["training"] = training.described();

@@ -165,8 +165,11 @@ inline void run_bratu(Index n, double lambda, Results& results) {
               fold.lambda, fold.top, fold.converged ? "" : " (not converged)", points,
               evaluations / static_cast<double>(points));
   basin::write_file(results.folder + "/bratu_curve.csv", csv);
-  basin::write_png(results.folder + "/bratu_curve.png",
-                   basin::examples::line_chart({series}, {.title = "Bratu: all solutions", .x_label = "lambda"}));
+  basin::examples::write_png_and_svg(
+      results.folder + "/bratu_curve.png",
+      basin::examples::line_chart({series}, {.title = "Bratu's problem: the solutions of each lambda",
+                                             .x = {.label = "lambda"},
+                                             .y = {.label = "largest value of the solution"}}));
   json["fold"] = {{"lambda", fold.lambda},       {"largest_u", fold.top},
                   {"converged", fold.converged}, {"points_of_curve", points},
                   {"steps_halved", halved},      {"evaluations", evaluations + fold.evaluations}};

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "../support/plot.hpp"
+#include "../support/chart.hpp"
 #include "../support/process.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/any_method.hpp"
@@ -21,7 +21,6 @@
 #include "basin/fixed_point/picard.hpp"
 #include "basin/fixed_point/solve.hpp"
 #include "basin/io/json.hpp"
-#include "basin/io/png.hpp"
 
 namespace solve_fixed_point {
 
@@ -108,7 +107,7 @@ class Comparison {
     for (const auto& [evaluations, residual] : solved.history) {
       csv_ += problem_ + "," + name + "," + std::to_string(evaluations) + "," + in_words(residual) + "\n";
       series.x.push_back(evaluations);
-      series.y.push_back(std::log10(std::max(residual, 1e-300)));
+      series.y.push_back(residual);
     }
     series_.push_back(std::move(series));
     return solved_.emplace_back(std::move(solved));
@@ -118,7 +117,7 @@ class Comparison {
   [[nodiscard]] const std::string& csv() const { return csv_; }
 
   /// Evaluations beyond `last` are left out: of a method that takes many times as long as the others.
-  [[nodiscard]] basin::Image chart(double last) const {
+  [[nodiscard]] basin::examples::Drawing chart(double last) const {
     std::vector<basin::examples::Series> shown = series_;
     for (basin::examples::Series& series : shown) {
       std::size_t count = 0;
@@ -127,7 +126,11 @@ class Comparison {
       series.y.resize(count);
     }
     return basin::examples::line_chart(
-        shown, {.title = problem_, .x_label = "evaluations", .y_label = "log10 |f(z) - z|", .width = 980});
+        shown, {.title = problem_,
+                .x = {.label = "evaluations", .whole = true},
+                .y = {.label = "residual |f(z) \u2212 z|", .scale = basin::examples::Scale::logarithmic},
+                .width = 520,
+                .height = 320});
   }
 
  private:
@@ -152,7 +155,7 @@ struct Results {
   /// Takes a comparison in and draws it, up to so many evaluations. What the problem says besides goes into the result.
   basin::OrderedJson& take(const std::string& problem, const Comparison& comparison, double last) {
     history += comparison.csv();
-    basin::write_png(folder + "/" + problem + ".png", comparison.chart(last));
+    basin::examples::write_png_and_svg(folder + "/" + problem + ".png", comparison.chart(last));
     basin::OrderedJson& json = metrics[problem];
     json["methods"] = comparison.json();
     return json;

@@ -11,6 +11,8 @@
 //
 // P. Gray and S. K. Scott 1984, Chem. Eng. Sci. 39(6); the patterns: J. E. Pearson 1993, Science 261.
 
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
 #include "multigrid.hpp"
 
 namespace solve_fixed_point {
@@ -116,11 +118,13 @@ inline void run_gray_scott(Index finest, Results& results) {
   basin::write_file(results.folder + "/gray_scott.csv", csv);
   basin::State<float> tile(basin::Shape{1, {grid.n, grid.n, 1}, 1});
   tile.values = v.cast<float>();
-  basin::write_png(results.folder + "/gray_scott_pattern.png",
-                   basin::examples::image_sheet(tile.view(), {.columns = 1,
-                                                              .scale = std::max<Index>(1, 480 / grid.n),
-                                                              .high = v.maxCoeff(),
-                                                              .map = basin::examples::heat}));
+  const double high = v.maxCoeff();
+  basin::examples::write_png(
+      results.folder + "/gray_scott_pattern.png",
+      basin::examples::sheet(basin::examples::images_of(tile.view(), basin::examples::heat, 0, high),
+                             {.title = "The steady pattern that was found",
+                              .scale = std::max(1.0, std::floor(400.0 / static_cast<double>(grid.n))),
+                              .bar = basin::examples::ScaleBar{basin::examples::heat, 0, high, "concentration v"}}));
   basin::OrderedJson& all = results.take("gray_scott", comparison, 1500);
   all["cells_along_an_edge"] = grid.n;
   all["width_of_a_cell"] = grid.h;

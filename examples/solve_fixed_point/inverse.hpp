@@ -15,6 +15,8 @@
 
 #include <numbers>
 
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
 #include "basin/core/random.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/linear/gmres.hpp"
@@ -182,13 +184,13 @@ inline void run_inverse(double noise, Results& results) {
     csv += "\n";
   }
   basin::write_file(results.folder + "/inverse.csv", csv);
-  basin::write_png(results.folder + "/inverse_coefficient.png",
-                   basin::examples::image_sheet(tiles.view(), {.columns = 3,
-                                                               .scale = 8,
-                                                               .low = 0,
-                                                               .high = 7,
-                                                               .map = basin::examples::heat,
-                                                               .column_captions = {"q", "exact data", "with noise"}}));
+  basin::examples::SheetOptions options{
+      .title = "A coefficient, and what is recovered of it", .scale = 8, .captions = {"the truth", "from exact data"}};
+  if (noise > 0) options.captions.emplace_back("from data with noise");
+  options.bar = {basin::examples::heat, 0, 7, "q"};
+  basin::examples::write_png(
+      results.folder + "/inverse_coefficient.png",
+      basin::examples::sheet(basin::examples::images_of(tiles.view(), basin::examples::heat, 0, 7), options));
   basin::OrderedJson& json = results.take("inverse", comparison, 200);
   json["noise"] = noise;
   json["found"] = found;

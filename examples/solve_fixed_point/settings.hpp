@@ -33,7 +33,8 @@ Problems:
   inverse        a coefficient of an equation from its solution, through the implicit gradient
 
 In the output folder: metrics.json, history.csv (the residual at every iterate), a chart of them for each problem, and
-what was found: bratu_curve.csv and .png, gray_scott.csv and .png, inverse.csv and .png.)";
+what was found: bratu_curve.csv and .png, gray_scott.csv and gray_scott_pattern.png, inverse.csv and
+inverse_coefficient.png. Charts are written as .svg too.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("problem", s.problem, "Which one, or all",

@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "basin/io/png.hpp"
-#include "plot.hpp"
+#include "chart.hpp"
 #include "settling.hpp"
 
 namespace basin::examples {
@@ -17,8 +16,8 @@ namespace basin::examples {
 /// A problem while it settles, evaluation by evaluation.
 struct Settling {
   std::vector<State<float>> states{};  ///< z
-  Series right{"cells that are right", {}, {}};
-  Series residual{"residual, the largest change of a number", {}, {}};
+  Series right{};                      ///< percent of the cells
+  Series residual{};                   ///< the largest change of a number
 };
 
 /// Of one problem, from zero.
@@ -30,7 +29,7 @@ template <class Network>
     const State<float> logits = settler.read(iterate.z);
     const double right = static_cast<double>(right_cells(logits.view(), problems.answer(n)));
     seen.right.x.push_back(iterate.iteration);
-    seen.right.y.push_back(right / static_cast<double>(problems.cells()));
+    seen.right.y.push_back(100 * right / static_cast<double>(problems.cells()));
     seen.residual.x.push_back(iterate.iteration);
     seen.residual.y.push_back(iterate.residual);
   };
@@ -40,7 +39,17 @@ template <class Network>
 }
 
 inline void draw_residual(const std::string& path, const Settling& seen, const std::string& title) {
-  write_png(path, line_chart({seen.right, seen.residual}, {.title = title, .x_label = "evaluations"}));
+  const AxisOptions evaluations{.label = "evaluations", .whole = true};
+  write_png_and_svg(
+      path, panels(title, {line_chart({seen.right}, {.x = evaluations,
+                                                     .y = {.label = "cells that are right, %", .high = 100},
+                                                     .width = 330,
+                                                     .height = 220}),
+                           line_chart({seen.residual}, {.x = evaluations,
+                                                        .y = {.label = "residual: the largest change of a number",
+                                                              .scale = Scale::logarithmic},
+                                                        .width = 330,
+                                                        .height = 220})}));
 }
 
 /// The shares that are right after 0, 1, ... evaluations, a curve for each name. All go on as they end: a problem that
@@ -54,11 +63,12 @@ inline void draw_solved(const std::string& path, const std::string& title,
     Series& curve = curves.emplace_back(Series{name, {}, {}});
     for (std::size_t k = 0; k < longest; ++k) {
       curve.x.push_back(static_cast<double>(k));
-      curve.y.push_back(share[std::min(k, share.size() - 1)]);
+      curve.y.push_back(100 * share[std::min(k, share.size() - 1)]);
     }
   }
-  write_png(path, line_chart(curves,
-                             {.title = title, .x_label = "evaluations", .y_label = "share", .y_low = 0, .y_high = 1}));
+  write_png_and_svg(path, line_chart(curves, {.title = title,
+                                              .x = {.label = "evaluations", .whole = true},
+                                              .y = {.label = "right, %", .low = 0, .high = 100}}));
 }
 
 }  // namespace basin::examples

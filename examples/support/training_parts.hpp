@@ -11,8 +11,8 @@
 #include "basin/core/state.hpp"
 #include "basin/io/png.hpp"
 #include "basin/train/schedule.hpp"
+#include "chart.hpp"
 #include "command_line.hpp"
-#include "plot.hpp"
 
 namespace basin::examples {
 
@@ -48,11 +48,13 @@ inline void check_gradient(double norm, std::int64_t i) {
   return Cosine{.total = fine, .final = final_rate / rate}(static_cast<Index>(share * static_cast<double>(fine)));
 }
 
-/// The curve of the losses as loss.png in the folder; none if nothing was trained.
-inline void draw_loss(const std::string& folder, const std::vector<double>& losses, const std::string& title) {
+/// The curve of the losses, `name` says which, as loss.png and loss.svg in the folder; none if nothing was trained.
+inline void draw_loss(const std::string& folder, const std::vector<double>& losses, const std::string& name) {
   if (losses.empty()) return;
-  write_png(folder + "/loss.png",
-            line_chart({log_means("loss", losses)}, {.title = title, .x_label = "iteration", .y_label = "log10"}));
+  write_png_and_svg(folder + "/loss.png",
+                    line_chart({means_of("", losses)}, {.title = "Training",
+                                                        .x = {.label = "iteration", .whole = true},
+                                                        .y = {.label = name, .scale = Scale::logarithmic}}));
 }
 
 }  // namespace basin::examples

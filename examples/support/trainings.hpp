@@ -15,8 +15,8 @@
 
 #include "basin/io/png.hpp"
 #include "basin/io/training.hpp"
+#include "chart.hpp"
 #include "command_line.hpp"
-#include "plot.hpp"
 #include "process.hpp"
 
 namespace basin::examples {
@@ -85,11 +85,12 @@ class Trainings {
   template <class Trainer, class... Task>
   [[nodiscard]] int run(Training& training, const std::string& name, Trainer& trainer, const Task&... task) {
     const TrainingEnd end = trainer.run(training, task...);
-    if (curves_.size() == detail::series_colours.size()) curves_.erase(curves_.begin());
-    curves_.push_back(log_means(name, training.losses()));
+    if (curves_.size() == 6) curves_.erase(curves_.begin());
+    curves_.push_back(means_of(name, training.losses()));
     if (!training.losses().empty()) {
-      write_png(out_ + "/loss.png",
-                line_chart(curves_, {.title = "Training", .x_label = "iteration", .y_label = "log10 loss"}));
+      write_png_and_svg(out_ + "/loss.png", line_chart(curves_, {.title = "Training",
+                                                                 .x = {.label = "iteration", .whole = true},
+                                                                 .y = {.label = "loss", .scale = Scale::logarithmic}}));
     }
     return end == TrainingEnd::stopped ? stopped(training, out_) : 0;
   }

@@ -16,7 +16,7 @@ is() {
 }
 
 "$program" --steps 40 --out lenia >lenia.log
-written lenia metrics.json automata.gif automata.png population.png
+written lenia metrics.json automata.gif automata.png strip.png population.png population.svg
 grep -q '"mass": {' lenia/metrics.json || fail "metrics.json lacks mass"
 "$program" --steps 10 --pattern random --boundary reflect --size 40 --out soup >soup.log
 "$program" --steps 25 --size 10 --boundary unbounded --out orbium >orbium.log
