@@ -197,7 +197,7 @@ template <class Options>
 }  // namespace detail
 
 /// The samples of a batch that this rank has. samples_per_part: as in the options of what works on them.
-[[nodiscard]] inline Samples samples_of(Communicator& world, Index batch, Index samples_per_part = 8) {
+[[nodiscard]] inline Samples samples_of(const Communicator& world, Index batch, Index samples_per_part = 8) {
   check(batch >= 0, "samples of a batch", batch, "0 or more");
   return detail::samples_of_rank(batch, samples_per_part, world.size(), world.rank());
 }
