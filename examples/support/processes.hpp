@@ -67,7 +67,7 @@ class Processes {
     return several() ? static_cast<int>(world_->maximum(std::int64_t{reason})) : reason;
   }
 
-  [[nodiscard]] SomeSamples samples_of(Index batch) {
+  [[nodiscard]] SomeSamples samples_of(Index batch) const {
     if (!world_) return {0, batch};
     const mpi::Samples mine = mpi::samples_of(*world_, batch);
     return {mine.first, mine.count};
@@ -110,7 +110,7 @@ class Processes {
     return status;
   }
   [[nodiscard]] int agree(int reason) { return reason; }
-  [[nodiscard]] SomeSamples samples_of(Index batch) { return {0, batch}; }
+  [[nodiscard]] SomeSamples samples_of(Index batch) const { return {0, batch}; }
   template <class Model, class Theta, class X, class Loss>
   [[nodiscard]] auto value_and_gradient(const Model& model, const Theta& theta, const X& x, const Loss& loss) {
     return basin::value_and_gradient(model, theta, x, loss);
