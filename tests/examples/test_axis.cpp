@@ -24,7 +24,7 @@ constexpr double nothing = std::numeric_limits<double>::quiet_NaN(), infinity = 
 
 }  // namespace
 
-TEST_CASE("numbers are written as people write them", "[unit][plot]") {
+TEST_CASE("ticks are written as people write numbers", "[unit]") {
   CHECK(number_text(0) == "0");
   CHECK(number_text(-0.5) == "\u22120.5");
   CHECK(number_text(1500) == "1,500");
