@@ -37,7 +37,7 @@ TEST_CASE("ticks are written as people write numbers", "[unit]") {
   CHECK(rounded_text(0.00000234, 2) == "2.3\u00d710^{\u22126}");
 }
 
-TEST_CASE("a linear axis has ticks at 1, 2 or 5 times a power of ten", "[unit][plot]") {
+TEST_CASE("a linear axis has ticks at 1, 2 or 5 times a power of ten", "[unit]") {
   CHECK(texts(axis({}, {0, 1})) == "0 0.2 0.4 0.6 0.8 1.0");
   CHECK(texts(axis({}, {97, 98.9}, true)) == "97.0 97.5 98.0 98.5 99.0");
   CHECK(texts(axis({}, {-1, 1}), 5) == "\u22121.0 \u22120.5 0 0.5 1.0");
@@ -48,14 +48,14 @@ TEST_CASE("a linear axis has ticks at 1, 2 or 5 times a power of ten", "[unit][p
   CHECK((given.low() == 0 && given.high() == 100));
 }
 
-TEST_CASE("counts have no ticks between whole numbers", "[unit][plot]") {
+TEST_CASE("counts have no ticks between whole numbers", "[unit]") {
   CHECK(texts(axis({}, {1, 3})) == "1.0 1.5 2.0 2.5 3.0");
   CHECK(texts(axis({.whole = true}, {1, 3})) == "1 2 3");
   CHECK(texts(axis({.whole = true}, {1, 2})) == "1 2");
   CHECK(texts(axis({.scale = Scale::logarithmic, .whole = true}, {1, 16})) == "1 2 - - 5 - - - - 10");
 }
 
-TEST_CASE("a logarithmic axis has the numbers themselves, not their logarithms", "[unit][plot]") {
+TEST_CASE("a logarithmic axis has the numbers themselves, not their logarithms", "[unit]") {
   const AxisOptions log{.scale = Scale::logarithmic};
   CHECK(texts(axis(log, {1e-6, 1})) == "10^{\u22126} 10^{\u22124} 10^{\u22122} 1");
   CHECK(texts(axis(log, {1e-30, 1e-5}), 6).find("10^{\u221230}") == 0);
@@ -69,7 +69,7 @@ TEST_CASE("a logarithmic axis has the numbers themselves, not their logarithms",
   CHECK((some.low() == 5 && some.high() == 50));
 }
 
-TEST_CASE("an axis from zero has room for the first few counts", "[unit][plot]") {
+TEST_CASE("an axis from zero has room for the first few counts", "[unit]") {
   const Axis updates = axis({.scale = Scale::from_zero, .whole = true}, {0, 1000});
   CHECK(updates.place(0) == 0);
   CHECK(updates.place(1) == Approx(std::log(2.0) / std::log(1001.0)));
@@ -78,7 +78,7 @@ TEST_CASE("an axis from zero has room for the first few counts", "[unit][plot]")
   CHECK(written == "0 1 10 100 1,000 ");
 }
 
-TEST_CASE("odd ranges have axes", "[unit][plot]") {
+TEST_CASE("odd ranges have axes", "[unit]") {
   CHECK(axis({}, {}).ticks(6).size() >= 2);
   CHECK(axis({.scale = Scale::logarithmic}, {}).ticks(6).size() >= 2);
   for (const double value : {3.0, 0.0, 1e-30, 1e12, -1e300}) {

@@ -81,7 +81,7 @@ constexpr double nothing = std::numeric_limits<double>::quiet_NaN(), infinity = 
 
 }  // namespace
 
-TEST_CASE("colour maps reach their ends, cut what is outside, and mark NaN", "[unit][plot]") {
+TEST_CASE("colour maps reach their ends, cut what is outside, and mark NaN", "[unit]") {
   for (const ColourMap map : {grey, heat, blue_red}) {
     CHECK(map(-1) == map(0));
     CHECK(map(2) == map(1));
@@ -92,7 +92,7 @@ TEST_CASE("colour maps reach their ends, cut what is outside, and mark NaN", "[u
   CHECK(readable_on(heat(1)) == ink);
 }
 
-TEST_CASE("marks of a chart are where its axes say", "[unit][plot]") {
+TEST_CASE("marks of a chart are where its axes say", "[unit]") {
   // Without texts: the area between the axes is at the left below a line's height of room, as wide as asked for.
   Series points{"", {0, 1, 2}, {1, 10, 100}};
   points.joined = false;
@@ -123,7 +123,7 @@ TEST_CASE("marks of a chart are where its axes say", "[unit][plot]") {
   CHECK(at(joined, x + 100, y - 50) == colour);
 }
 
-TEST_CASE("a chart survives odd data, and breaks its curve where there is none", "[unit][plot]") {
+TEST_CASE("a chart survives odd data, and breaks its curve where there is none", "[unit]") {
   CHECK(count_coloured(image_of(line_chart({}))) == 0);
   std::vector<double> x(100), y(100, 1.0);
   for (std::size_t i = 0; i < 100; ++i) x[i] = static_cast<double>(i);
@@ -139,7 +139,7 @@ TEST_CASE("a chart survives odd data, and breaks its curve where there is none",
   CHECK_THROWS_WITH(line_chart({{"a", {1, 2}, {1}}}), "number of y of series 'a' is 1, expected 2");
 }
 
-TEST_CASE("nothing of a figure is cut off", "[unit][plot]") {
+TEST_CASE("nothing of a figure is cut off", "[unit]") {
   const std::string words = "as many words as somebody may well write about a matter that is not at all simple";
   std::vector<Series> many;
   for (int k = 0; k < 12; ++k) many.push_back({words, {0, 1e7}, {1, 1 + 1e-3 * k}});
@@ -172,7 +172,7 @@ TEST_CASE("nothing of a figure is cut off", "[unit][plot]") {
   }
 }
 
-TEST_CASE("names beside curves stand in their order, apart, and within the height that they need", "[unit][plot]") {
+TEST_CASE("names beside curves stand in their order, apart, and within the height that they need", "[unit]") {
   std::vector<basin::examples::detail::LegendEntry> entries;
   for (const double wanted : {195.0, 10.0, 12.0, 11.0, 199.0, 100.0}) entries.push_back({{"name"}, 0, wanted});
   CHECK(basin::examples::detail::place_entries(entries, 200) <= 200 + 1e-9);
@@ -187,7 +187,7 @@ TEST_CASE("names beside curves stand in their order, apart, and within the heigh
   CHECK(basin::examples::detail::place_entries(entries, 200) == Approx(16 * entries[0].height()));
 }
 
-TEST_CASE("a sheet has each picture at its place, its squares sharp", "[unit][plot]") {
+TEST_CASE("a sheet has each picture at its place, its squares sharp", "[unit]") {
   State<float> tiles(Shape{1, {2, 3, 1}, 5});
   tiles.view().sample(3).data()[1 + 2 * 2] = 1.0f;  // x 1, y 2 of the first tile in the second row
   const Image image = image_of(sheet(images_of(tiles.view(), grey), {.columns = 3, .scale = 4, .gap = 1}), 2, 0);
@@ -206,7 +206,7 @@ TEST_CASE("a sheet has each picture at its place, its squares sharp", "[unit][pl
   CHECK_THROWS_WITH(sheet({blank(1, 1)}, {.captions = {"a", "b"}}), "number of captions of a sheet is 2, expected 1");
 }
 
-TEST_CASE("a table's cells have the colours of their numbers", "[unit][plot]") {
+TEST_CASE("a table's cells have the colours of their numbers", "[unit]") {
   const Drawing drawing =
       table({{0, 1}, {0.5, 0.25}}, {.bar = {grey, 0, 1, ""}, .columns = {"a", "b"}, .rows = {"c", "d"}});
   const Image image = image_of(drawing, 1, 0);
@@ -217,7 +217,7 @@ TEST_CASE("a table's cells have the colours of their numbers", "[unit][plot]") {
                     "number of columns of a table is 2, expected 1");
 }
 
-TEST_CASE("channels become tiles", "[unit][plot]") {
+TEST_CASE("channels become tiles", "[unit]") {
   State<float> state(Shape{3, {2, 2, 1}, 1});
   for (Index i = 0; i < 12; ++i) state.values[i] = static_cast<float>(i);
   const State<float> tiles = channels_as_tiles(state.view());
@@ -229,7 +229,7 @@ TEST_CASE("channels become tiles", "[unit][plot]") {
   }
 }
 
-TEST_CASE("figures are written as PNG and SVG, or there is a sentence", "[unit][plot]") {
+TEST_CASE("figures are written as PNG and SVG, or there is a sentence", "[unit]") {
   const test::TemporaryFolder folder;
   const Drawing chart =
       line_chart({{"a & b", {0, 1}, {0, 1}}, {"<c>", {0, 1}, {1, 0}}}, {.title = "\"quoted\" & <so>"});
