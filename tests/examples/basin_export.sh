@@ -5,9 +5,9 @@
 # what is no checkpoint of a model that it knows is refused.
 . "$(dirname "$0")/expect.sh"
 
-# listed <language>: the last such program of the page
+# listed <language>: the last such program of the page that includes what is written here
 listed() {
-  awk -v begin="\`\`\`$1" '$0 == begin { text = ""; on = 1; next } /^```/ { if (on && text ~ /int main/) all = text; on = 0 }
+  awk -v begin="\`\`\`$1" '$0 == begin { text = ""; on = 1; next } /^```/ { if (on && text ~ /int main/ && text ~ /include "digits/) all = text; on = 0 }
     on { text = text $0 "\n" } END { printf "%s", all }' "$SOURCE/docs/into_a_program.md"
 }
 

@@ -30,9 +30,9 @@ namespace basin {
 /// A sum of the tree, (level, index), whose numbers are at `values`.
 template <class S>
 struct TreeBranch {
-  int level;
-  Index index;
-  S* values;
+  int level;    ///< l: it is over 2^l parts, as far as there are so many
+  Index index;  ///< k: from part k 2^l on
+  S* values;    ///< the sum
 
   /// The first part that it is over.
   [[nodiscard]] Index first() const { return index << level; }
@@ -68,6 +68,7 @@ class TreeSum {
   /// Numbers of the memory that add() works in; they need no values before, and have none after.
   [[nodiscard]] Index memory() const { return (slots_ + (last_ - first_ < parts_ ? 1 : 0)) * stride(); }
 
+  /// task(part, values) fills the values of each part; their sum is added to `sum`. `memory` has memory() numbers.
   template <class S, class Task>
   void add(std::span<S> sum, S* memory, const Task& task) const {
     check(last_ - first_ == parts_, "number of parts of a sum that are here", last_ - first_, parts_);

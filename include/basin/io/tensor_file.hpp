@@ -39,15 +39,15 @@ enum class TensorType { boolean, u8, i8, f8_e5m2, f8_e4m3, i16, u16, f16, bf16, 
 /// An array of a safetensors file: row-major, the last extent contiguous. No extents: one number.
 struct TensorEntry {
   TensorType type = TensorType::f32;
-  std::vector<std::uint64_t> shape{};
-  std::vector<std::uint8_t> bytes{};  ///< of numbers in the machine's own order
-  std::string other_type{};           ///< what the format calls a TensorType::other, such as "F4"; else empty
+  std::vector<std::uint64_t> shape{};  ///< the extents, slowest first
+  std::vector<std::uint8_t> bytes{};   ///< of numbers in the machine's own order
+  std::string other_type{};            ///< what the format calls a TensorType::other, such as "F4"; else empty
 };
 
 /// The contents of a safetensors file.
 struct TensorFile {
-  std::map<std::string, TensorEntry> tensors{};
-  std::map<std::string, std::string> metadata{};
+  std::map<std::string, TensorEntry> tensors{};   ///< by name
+  std::map<std::string, std::string> metadata{};  ///< what the file says of itself
 };
 
 /// How long a header may be, unless told otherwise: 4 MiB, some 40,000 tensors. What is read of it takes up to 20 times

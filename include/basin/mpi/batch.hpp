@@ -32,7 +32,8 @@ namespace basin::mpi {
 
 /// Consecutive samples of a batch.
 struct Samples {
-  Index first = 0, count = 0;
+  Index first = 0;  ///< number of the first, in the batch
+  Index count = 0;  ///< how many
 };
 
 namespace detail {

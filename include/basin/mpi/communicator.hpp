@@ -90,13 +90,14 @@ class Session {
 
 /// What a rank has handed to MPI: messages to single ranks, and its own part of what goes to or from all.
 struct Traffic {
-  std::int64_t messages = 0, bytes = 0;
+  std::int64_t messages = 0;  ///< so many
+  std::int64_t bytes = 0;     ///< of all of them
 };
 
 /// A thing, and the digest of this rank's.
 struct Named {
-  const char* thing;
-  Digest digest;
+  const char* thing;  ///< its name, for a message
+  Digest digest;      ///< of what this rank has
 };
 
 class Communicator {
@@ -112,8 +113,11 @@ class Communicator {
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
+  /// This process's number, from 0.
   [[nodiscard]] int rank() const { return rank_; }
+  /// How many processes there are.
   [[nodiscard]] int size() const { return size_; }
+  /// What MPI's own functions take.
   [[nodiscard]] MPI_Comm handle() const { return comm_; }
   /// What this rank has sent so far.
   [[nodiscard]] const Traffic& traffic() const { return traffic_; }
@@ -137,6 +141,7 @@ class Communicator {
       count(bytes);
     });
   }
+  /// From one rank, which sends as many. Returns when they are there.
   template <class T>
   void receive(std::span<T> numbers, int from) {
     each_piece(std::as_writable_bytes(numbers), [&](std::byte* piece, int bytes) {

@@ -16,6 +16,7 @@ namespace basin::mpi {
 /// against who means harm.
 class Digest {
  public:
+  /// One number; a float by its bits.
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) Digest& add(const T& number) {
     std::uint64_t word = 0;
@@ -23,11 +24,13 @@ class Digest {
     mix(word);
     return *this;
   }
+  /// All extents.
   Digest& add(const Shape& shape) {
     add(shape.features).add(shape.samples);
     for (const Index extent : shape.space) add(extent);
     return *this;
   }
+  /// Numbers, and how many.
   template <class T>
   requires std::is_arithmetic_v<T> Digest& add(std::span<const T> numbers) {
     const auto bytes = std::as_bytes(numbers);
@@ -45,6 +48,7 @@ class Digest {
     return *this;
   }
 
+  /// 64 bits.
   [[nodiscard]] std::uint64_t value() const { return state_; }
 
  private:

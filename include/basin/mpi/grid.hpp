@@ -40,13 +40,16 @@ class SplitGrid {
     count_ = first_of(world.rank() + 1) - first_;
   }
 
+  /// The ranks that share it.
   [[nodiscard]] Communicator& world() const { return *world_; }
+  /// Of the whole state.
   [[nodiscard]] const Shape& whole() const { return whole_; }
   /// 1 (y) or 2 (z).
   [[nodiscard]] std::size_t axis() const { return axis_; }
   [[nodiscard]] Index first() const { return first_; }                                 ///< slice of this rank
   [[nodiscard]] Index count() const { return count_; }                                 ///< of this rank
   [[nodiscard]] Index fewest() const { return whole_.space[axis_] / world_->size(); }  ///< of any rank
+  /// Cells of a slice.
   [[nodiscard]] Index slice_cells() const { return whole_.cells_per_sample() / whole_.space[axis_]; }
 
   /// Of a state with so many slices.

@@ -34,10 +34,10 @@ namespace basin {
 
 /// Which batches there are, and in which order.
 struct BatchOptions {
-  Index samples = 0;  ///< at least `batch`
-  Index batch = 1;    ///< samples of one batch, at least 1
-  Random random{};    ///< epoch e takes the stream random.stream + e
-  bool shuffle = true;
+  Index samples = 0;    ///< at least `batch`
+  Index batch = 1;      ///< samples of one batch, at least 1
+  Random random{};      ///< epoch e takes the stream random.stream + e
+  bool shuffle = true;  ///< otherwise the samples stay in their order
 };
 
 /// Batches of the same size. In an epoch no sample comes twice; those left over when `samples` is no multiple of
@@ -80,7 +80,8 @@ class Batches {
 
 /// Numbers of samples, each in one of the two, ascending.
 struct SampleSplit {
-  std::vector<Index> train{}, held_back{};
+  std::vector<Index> train{};      ///< to train on
+  std::vector<Index> held_back{};  ///< to look at alone
 };
 
 /// Holds back `count` of the samples 0 ... samples - 1, at random. Throws std::invalid_argument unless there are more.
