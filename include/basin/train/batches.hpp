@@ -80,8 +80,7 @@ class Batches {
 
 /// Numbers of samples, each in one of the two, ascending.
 struct SampleSplit {
-  std::vector<Index> train{};      ///< to train on
-  std::vector<Index> held_back{};  ///< to look at alone
+  std::vector<Index> train{}, held_back{};
 };
 
 /// Holds back `count` of the samples 0 ... samples - 1, at random. Throws std::invalid_argument unless there are more.
