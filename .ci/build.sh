@@ -31,7 +31,7 @@ qemu-system-arm                      command  qemu-system-arm
 libeigen3-dev                        header   Eigen/Core eigen3"
 # What docs/build.sh builds the site with.
 site_packages="
-mkdocs-material     command  mkdocs
+mkdocs-material     python   material
 doxygen             command  doxygen
 python3             command  python3"
 test_packages="
@@ -53,7 +53,7 @@ emscripten          command  em++
 python3             command  python3
 chromium            command  chromium
 chromium-driver     command  chromedriver
-mkdocs-material     command  mkdocs
+mkdocs-material     python   material
 doxygen             command  doxygen
 $(printf '%s' "$device_packages" | grep -v libeigen3-dev)"
 
