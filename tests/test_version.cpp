@@ -18,9 +18,14 @@ TEST_CASE("the version has the same numbers in the text, as constants, and in CM
   CHECK(version_text == BASIN_PROJECT_VERSION);  // of the project, as tests/CMakeLists.txt hands it on
 }
 
-TEST_CASE("what is cited has the version", "[unit]") {
-  std::ifstream file("CITATION.cff");  // ctest runs in the project's folder
-  REQUIRE(file);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  CHECK_THAT(text, Catch::Contains("version: " + std::string(version_text) + "\n"));
+TEST_CASE("what is cited and what is packaged have the version", "[unit]") {
+  const auto says = [](const std::string& name, const std::string& line) {
+    std::ifstream file(name);  // ctest runs in the project's folder
+    REQUIRE(file);
+    CHECK_THAT(std::string(std::istreambuf_iterator<char>(file), {}), Catch::Contains(line));
+  };
+  const std::string version(version_text);
+  says("CITATION.cff", "version: " + version + "\n");
+  says(".packaging/vcpkg/basin/vcpkg.json", "\"version-semver\": \"" + version + "\"");
+  says(".packaging/debian/changelog", "(" + version);
 }
