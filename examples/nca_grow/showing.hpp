@@ -43,10 +43,11 @@ class Show {
     const auto look = [&](Index t) {
       const bool in_strip = std::find(strip_steps.begin(), strip_steps.end(), t) != strip_steps.end();
       // Frames become rarer as less happens.
-      const Index every = t < 128 ? 2 : t < 512 ? 8 : 32;
+      const Index every = t < 96 ? 2 : t < 256 ? 8 : 64;
       if (t % every != 0 && !in_strip && t != steps) return;
       const std::string caption = "step " + std::to_string(t);
-      if (t % every == 0 || t == steps) film.frames.push_back(basin::examples::captioned(picture(5), caption));
+      if (t % every == 0 || t == steps)
+        film.frames.push_back(basin::examples::captioned(picture(film_scale()), caption));
       if (in_strip || t == steps) {
         film.strip.push_back(picture(1));
         film.captions.push_back(caption);
@@ -99,6 +100,9 @@ class Show {
     return basin::examples::middle_of(basin::image_over_white(z_.view().sample(0), scale),
                                       trainer_.has_target() ? settings_.padding / 2 * scale : 0);
   }
+
+  /// Pixels a cell of the animation, so that it is about 250 wide.
+  [[nodiscard]] Index film_scale() const { return std::max<Index>(2, 250 / picture(1).width); }
 
   /// Where there is damage, the step before it counts.
   void count_alive() { alive_cells.try_emplace(step_, static_cast<double>(basin::count_above(z_.view())) / runs); }
