@@ -206,6 +206,23 @@ TEST_CASE("a sheet has each picture at its place, its squares sharp", "[unit]") 
   CHECK_THROWS_WITH(sheet({blank(1, 1)}, {.captions = {"a", "b"}}), "number of captions of a sheet is 2, expected 1");
 }
 
+TEST_CASE("a frame of an animation is the middle of a picture over a line of text", "[unit]") {
+  Image picture = blank(40, 30);
+  fill(picture, 5, 5, 1, 1, ink);
+  const Image middle = middle_of(picture, 5);
+  CHECK(middle.width == 30);
+  CHECK(middle.height == 20);
+  CHECK(at(middle, 0, 0) == ink);
+  CHECK(count(middle, ink) == 1);
+  CHECK_THROWS_WITH(middle_of(picture, 15),
+                    "border that is cut off an image is 15, expected at least 0, and less than half of it");
+  const Image frame = captioned(middle, "1");
+  CHECK(frame.width == 30);
+  CHECK(frame.height > 20 + 13);
+  CHECK(at(frame, 0, 0) == ink);
+  CHECK(count(frame, white) < 30 * frame.height - 5);
+}
+
 TEST_CASE("a table's cells have the colours of their numbers", "[unit]") {
   const Drawing drawing =
       table({{0, 1}, {0.5, 0.25}}, {.bar = {grey, 0, 1, ""}, .columns = {"a", "b"}, .rows = {"c", "d"}});
