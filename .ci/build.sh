@@ -139,6 +139,9 @@ use_cache() {
   if ! ccache "${CXX:-c++}" -c build/empty.cpp -o build/empty.o >/dev/null 2>&1; then return 0; fi
   launcher=$PWD/.ci/cached.sh
   export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
+  # What is precompiled, and what all include, is read once a run, and not for each file: 0.2 s instead of 1.0 for one of
+  # tests/compile_fail that the cache knows.
+  export CCACHE_INODECACHE=1
   # What ccache's manual asks for where headers are precompiled.
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   # The processor is no part of the arguments, but decides what -march=native means.
