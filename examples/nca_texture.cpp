@@ -18,7 +18,7 @@ namespace nca_texture {
 /// Before pictures are drawn and states are made.
 inline void check_sizes(const Settings& settings, bool only_run) {
   const auto state_of = [](double side) { return side * side * features * sizeof(float); };
-  // Shown: the state twice, and frames of 2 x 2 pixels a cell, seven of each strip.
+  // Shown: the state twice, frames of 2 x 2 pixels a cell, and four pictures of each strip.
   const double shown = 2 * state_of(settings.run_size) + 16 * 12.0 * settings.run_size * settings.run_size;
   // The pool, a batch and what becomes of it, and all states of a rollout on each thread.
   const double trained =

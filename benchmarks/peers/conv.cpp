@@ -89,8 +89,7 @@ void measure(const Options& options, double peak, const std::string& kind, const
     }
     const auto forward_prepared = [&] {
       for_parts(x.shape.samples, [&](Index, Index first, Index count) {
-        layer.apply_then(theta, x.view().samples(first, count), y.view().samples(first, count), {}, prepared,
-                         [](float*, Index, Index) {});
+        layer.apply(theta, x.view().samples(first, count), y.view().samples(first, count), {}, prepared);
       });
     };
     report("forward, weights prepared", forward_prepared, y.values);

@@ -136,7 +136,9 @@ inline void draw_residual(const std::string& path, const Settings& settings, con
 /// Puzzles that are right against evaluations, a curve a set, with a line where the mean of its solves ended.
 inline void draw_solved(const std::string& path, const Settings& settings, const Theta& theta,
                         const std::vector<Tested>& tested) {
-  const int most = std::min(settings.max_evaluations, 256);
+  double longest_mean = 0;
+  for (const Tested& one : tested) longest_mean = std::max(longest_mean, one.from_one().evaluations_mean());
+  const int most = std::min(settings.max_evaluations, std::max(256, static_cast<int>(1.1 * longest_mean)));
   std::vector<basin::examples::Series> curves;
   std::vector<basin::examples::Upright> means;
   for (const Tested& one : tested) {
@@ -147,8 +149,9 @@ inline void draw_solved(const std::string& path, const Settings& settings, const
     }
     curve.x.push_back(most);  // what has settled stays
     curve.y.push_back(curve.y.back());
-    const double mean = std::min<double>(one.from_one().evaluations_mean(), most);
-    means.push_back({mean, one.set.name + ", mean length of a solve", static_cast<int>(curves.size())});
+    const bool first = curves.empty();
+    means.push_back({one.from_one().evaluations_mean(), first ? "of each colour: the mean length of a solve" : "",
+                     static_cast<int>(curves.size())});
     curves.push_back(std::move(curve));
   }
   basin::examples::write_png_and_svg(

@@ -91,16 +91,24 @@ inline void draw_settling(const std::string& out, const Settings& settings, cons
                                    .y = {.label = "residual", .scale = basin::examples::Scale::logarithmic}}));
 }
 
+/// Whole, and once more near where the curves end, where they differ by little.
 inline void draw_thinking(const std::string& path, const Thinking& thinking, double evaluations_mean) {
   const std::vector<double> x(thinking.allowed.begin(), thinking.allowed.end());
+  const auto chart = [&](bool near) {
+    const auto name = [near](const char* text) { return near ? text : ""; };
+    basin::examples::AxisOptions loss{.label = near ? "the same, near its end" : "validation loss, nats a character"};
+    if (near) loss.high = 1.1 * thinking.latest.back();
+    return basin::examples::line_chart(
+        {{name("the quarter of the windows that settles last"), x, thinking.latest},
+         {name("all windows"), x, thinking.all},
+         {name("the quarter that settles first"), x, thinking.soonest}},
+        {.x = {.label = "evaluations allowed", .whole = true},
+         .y = loss,
+         .width = 300,
+         .uprights = {{evaluations_mean, name("taken where nothing limits them (mean)")}}});
+  };
   basin::examples::write_png_and_svg(
-      path, basin::examples::line_chart({{"the quarter of the windows that settles last", x, thinking.latest},
-                                         {"all windows", x, thinking.all},
-                                         {"the quarter that settles first", x, thinking.soonest}},
-                                        {.title = "What more evaluations are worth",
-                                         .x = {.label = "evaluations allowed", .whole = true},
-                                         .y = {.label = "validation loss, nats a character"},
-                                         .uprights = {{evaluations_mean, "taken where nothing limits them (mean)"}}}));
+      path, basin::examples::panels("What more evaluations are worth", {chart(false), chart(true)}));
 }
 
 /// What was written, on the colour of what each character took.

@@ -107,14 +107,17 @@ inline Heatmap heatmap(const Settings& settings, Judge& judge, const std::vector
   return map;
 }
 
-/// Accuracies in percent, with frames around architectures that training has seen.
-inline basin::examples::Drawing picture(const Heatmap& map, const std::string& title) {
-  namespace draw = basin::examples;
-  draw::TableOptions options{.title = title,
-                             .x_label = "X, units of the first hidden layer (0: no such layer)",
-                             .y_label = "Y, units of the second",
-                             .bar = {draw::heat, 50, 100, "accuracy, %"},
-                             .framed = map.trained};
+inline const basin::examples::ScaleBar accuracy_bar{basin::examples::heat, 50, 100, "accuracy, %"};
+
+/// Accuracies in percent, to so many decimals, with frames around architectures that training has seen.
+inline basin::examples::Drawing table_of(const Heatmap& map, const std::string& title, int decimals) {
+  basin::examples::TableOptions options{.title = title,
+                                        .x_label = "X, units of the first hidden layer (0: no such layer)",
+                                        .y_label = "Y, units of the second hidden layer",
+                                        .bar = accuracy_bar,
+                                        .with_bar = false,
+                                        .side = 40,
+                                        .framed = map.trained};
   for (const Index x : map.x) options.columns.push_back(std::to_string(x));
   std::vector<std::vector<double>> numbers;
   for (std::size_t row = 0; row < map.y.size(); ++row) {
@@ -124,21 +127,30 @@ inline basin::examples::Drawing picture(const Heatmap& map, const std::string& t
     for (const double accuracy : map.accuracy[row]) {
       numbers.back().push_back(100 * accuracy);
       std::array<char, 16> text{};
-      std::snprintf(text.data(), text.size(), "%.1f", 100 * accuracy);
+      std::snprintf(text.data(), text.size(), "%.*f", decimals, 100 * accuracy);
       options.texts.back().emplace_back(text.data());
     }
   }
-  return draw::table(std::move(numbers), std::move(options));
+  return basin::examples::table(std::move(numbers), std::move(options));
 }
 
-inline basin::examples::Drawing abstract_picture() {
+inline basin::examples::Drawing abstract_table() {
   Heatmap map;
   for (Index i = 0; i < 10; ++i) {
     map.x.push_back(10 * i);
     map.y.push_back(100 - 10 * i);
   }
   for (const auto& row : abstract_accuracies) map.accuracy.emplace_back(row.begin(), row.end());
-  return picture(map, "784-X-Y-10 in the abstract (published)");
+  return table_of(map, "The abstract (published)", 0);
+}
+
+/// The rule's, `beside` the abstract's where they are of the same architectures, over one bar of colours.
+inline basin::examples::Drawing picture(const Heatmap& map, const std::string& images, bool beside) {
+  std::vector<basin::examples::Drawing> tables{table_of(map, "This rule, on " + images + " images", 1)};
+  if (beside) tables.push_back(abstract_table());
+  return basin::examples::above(
+      {basin::examples::panels("Networks of 784-X-Y-10 units; framed: seen in training", tables),
+       basin::examples::drawn(accuracy_bar)});
 }
 
 /// Accuracy before the damage, at once after it, and after 1, 2 ... 20 updates more.
@@ -194,11 +206,8 @@ inline void show(const Settings& settings, const Theta& theta, const std::vector
   numbers["trained"] = map.trained;
   if (settings.step == 10) numbers["abstract"] = abstract_accuracies;
   basin::write_json(out + "heatmap.json", numbers);
-  const basin::examples::Drawing reached =
-      picture(map, std::string("784-X-Y-10 by this rule, on ") + (settings.held_back > 0 ? "held-back" : "test") +
-                       " images (framed: seen in training)");
-  basin::examples::write_png_and_svg(
-      out + "heatmap.png", settings.step == 10 ? basin::examples::beside({reached, abstract_picture()}, 40) : reached);
+  basin::examples::write_png_and_svg(out + "heatmap.png",
+                                     picture(map, settings.held_back > 0 ? "held-back" : "test", settings.step == 10));
 
   for (Index width = 10; width <= 100; width += std::max<Index>(1, settings.step / 10)) {
     metrics["off_grid"][std::to_string(width)] = judge.accuracy_of(width, width);

@@ -100,7 +100,7 @@ inline constexpr std::array<basin::examples::Colour, classes> class_colours{{{15
   return key;
 }
 
-/// A colour a class, and grey for what has no ink.
+/// A colour a class, and white for what has no ink.
 inline basin::Image votes_picture(View<const float> state, Index scale) {
   const Index width = state.shape().space[0], height = state.shape().space[1], count = state.samples();
   basin::Image image{width * scale * count, height * scale, 3, {}};
@@ -129,8 +129,19 @@ inline void draw_digits(const std::string& out, const Settings& settings, const 
   model.automaton.fire.seed = basin::Random{settings.seed, show_stream}.bits(1);
   const auto parameters = theta.as<Model>();
   basin::GifWriter gif(out + "digits.gif", {.delay = 8});
-  const basin::Image key = basin::examples::image_of(
-      basin::examples::key(vote_key(), static_cast<double>(shown * width * scale) - 2 * basin::examples::page_margin));
+  // A frame of the animation, for whom sees it without the page.
+  const auto frame = [](const basin::Image& votes, Index step, bool redrawn) {
+    const double margin = basin::examples::page_margin, room = static_cast<double>(votes.width) - 2 * margin;
+    const std::string text = "Each pixel's colour is the digit that it takes itself to be part of. Step " +
+                             std::to_string(step) + (redrawn ? ": other digits are drawn from above" : "");
+    const auto image = [](const basin::examples::Drawing& drawing) { return basin::examples::image_of(drawing); };
+    return basin::examples::below(
+        basin::examples::below(
+            image({{room, basin::examples::line_height()},
+                   [=](basin::examples::Canvas& canvas) { canvas.text(0, basin::examples::line_height() / 2, text); }}),
+            votes),
+        image(basin::examples::key(vote_key(), room)));
+  };
   std::vector<basin::Image> sheet;
   std::vector<std::string> captions;
   for (Index t = 0; t < scenes * steps; ++t) {
@@ -145,7 +156,9 @@ inline void draw_digits(const std::string& out, const Settings& settings, const 
       }
     }
     draw(z.view(), paper.view());
-    if (t % 2 == 0) gif.add(basin::examples::below(votes_picture(z.view(), scale), key), now == steps - 2 ? 80 : 8);
+    if (t % 2 == 0) {
+      gif.add(frame(votes_picture(z.view(), scale), t, scene > 0 && now < height), now == steps - 2 ? 80 : 8);
+    }
     for (const Index at : {Index{2}, Index{8}, Index{14}, steps - 1}) {
       if (now != at) continue;
       sheet.push_back(votes_picture(z.view(), scale));

@@ -68,9 +68,9 @@ inline basin::examples::Drawing healing(const Map& map, const Theta& theta, cons
     std::swap(z, next);
     if (t != 10 && t != 40 && t != 160) continue;
     pictures.push_back(basin::image_over_white(z.view()));
-    captions.push_back("step " + std::to_string(t));
+    captions.push_back(std::to_string(t) + " steps later");
   }
-  return basin::examples::sheet(pictures, {.scale = 5, .captions = captions});
+  return basin::examples::sheet(pictures, {.scale = 5, .captions = captions, .framed = true});
 }
 
 inline constexpr const char* unrolled_stage = "unrolled";

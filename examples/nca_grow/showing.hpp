@@ -43,13 +43,14 @@ class Show {
     const auto look = [&](Index t) {
       const bool in_strip = std::find(strip_steps.begin(), strip_steps.end(), t) != strip_steps.end();
       // Frames become rarer as less happens.
-      const Index every = t < 128 ? 2 : t < 512 ? 8 : 32;
+      const Index every = t < 96 ? 2 : t < 256 ? 8 : 64;
       if (t % every != 0 && !in_strip && t != steps) return;
-      const basin::Image picture = basin::image_over_white(z_.view().sample(0), 4);
-      if (t % every == 0) film.frames.push_back(picture);
+      const std::string caption = "step " + std::to_string(t);
+      if (t % every == 0 || t == steps)
+        film.frames.push_back(basin::examples::captioned(picture(film_scale()), caption));
       if (in_strip || t == steps) {
-        film.strip.push_back(basin::image_over_white(z_.view().sample(0), 1));
-        film.captions.push_back("step " + std::to_string(t));
+        film.strip.push_back(picture(1));
+        film.captions.push_back(caption);
       }
     };
     look(0);
@@ -94,6 +95,15 @@ class Show {
  private:
   static constexpr Index runs = 8;
 
+  /// The first sample, so many pixels a cell, with half of the empty cells around a picture that is grown.
+  [[nodiscard]] basin::Image picture(Index scale) const {
+    return basin::examples::middle_of(basin::image_over_white(z_.view().sample(0), scale),
+                                      trainer_.has_target() ? settings_.padding / 2 * scale : 0);
+  }
+
+  /// Pixels a cell of the animation, so that it is about 250 wide.
+  [[nodiscard]] Index film_scale() const { return std::max<Index>(2, 250 / picture(1).width); }
+
   /// Where there is damage, the step before it counts.
   void count_alive() { alive_cells.try_emplace(step_, static_cast<double>(basin::count_above(z_.view())) / runs); }
 
@@ -110,8 +120,8 @@ inline void write_film(const std::string& path, const Film& film) {
     gif.add(film.frames[i], i == 0 || i + 1 == film.frames.size() ? 100 : 5);
   }
   gif.finish();
-  basin::examples::write_png(path + ".png",
-                             basin::examples::sheet(film.strip, {.scale = 3, .captions = film.captions}));
+  basin::examples::write_png(
+      path + ".png", basin::examples::sheet(film.strip, {.scale = 3, .captions = film.captions, .framed = true}));
 }
 
 inline constexpr const char* loss_name = "mean squared error";

@@ -48,10 +48,11 @@ class Film {
   }
   void finish(const std::string& strip) {
     gif_.finish();
-    basin::examples::write_png(
-        strip,
-        basin::examples::sheet(
-            strip_, {.scale = std::max(1.0, static_cast<double>(pixels_) / 2), .gap = 10, .captions = captions_}));
+    basin::examples::write_png(strip,
+                               basin::examples::sheet(strip_, {.scale = std::max(1.0, static_cast<double>(pixels_) / 2),
+                                                               .gap = 10,
+                                                               .captions = captions_,
+                                                               .framed = true}));
   }
 
  private:

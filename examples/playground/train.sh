@@ -1,10 +1,12 @@
 #!/bin/sh
-# How the models of the playground were trained: sh train.sh <folder with MNIST's four files> <folder to work in>
-# Takes build/release/examples (sh examples/run.sh nca_grow --help builds one of them), and an hour on a core.
+# How the models of the playground were trained:
+#   sh train.sh <folder with MNIST's four files> <folder with train_*.csv.gz, puzzles of Sudoku> <folder to work in>
+# Takes build/release/examples (sh examples/run.sh nca_grow --help builds one of them), and two hours on a core.
 set -eu
 
 mnist=$1
-work=$2
+puzzles=$2
+work=$3
 here=$(cd "$(dirname "$0")" && pwd)
 programs=$here/../../build/release/examples
 mkdir -p "$work"
@@ -29,8 +31,8 @@ python3 "$here/theta_file.py" "$work/digits/checkpoint.safetensors" average.para
 "$programs/deq_mazes" --full --train-loops 0.3 --threads 1 --out "$work/mazes"
 python3 "$here/theta_file.py" "$work/mazes/checkpoint.safetensors" "" "$here/page/maze.f32"
 
-# The rule of deq_sudoku, on puzzles that it draws.
-"$programs/deq_sudoku" --threads 1 --out "$work/sudoku"
+# The rule of deq_sudoku, on 20,000 expert puzzles made by qqwing (docs/deq_sudoku.md).
+"$programs/deq_sudoku" --full --data "$puzzles" --threads 1 --out "$work/sudoku"
 python3 "$here/theta_file.py" "$work/sudoku/checkpoint.safetensors" average.parameters. "$here/page/sudoku.f32"
 
 # The rule of metanca_mnist, for a quarter of the iterations; in halves, which cost nothing.

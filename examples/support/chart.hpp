@@ -356,19 +356,21 @@ struct KeyEntry {
 struct TableOptions {
   std::string title{}, x_label{}, y_label{};
   ScaleBar bar{};
+  bool with_bar = true;                           ///< below; false where tables side by side share one
+  double side = 22;                               ///< width of a cell, or more where its texts need it
   std::vector<std::string> columns{}, rows{};     ///< names
   std::vector<std::vector<bool>> framed{};        ///< cells with a frame; empty: none
   std::vector<std::vector<std::string>> texts{};  ///< in the cells; empty: none
 };
 
-/// Numbers, row by row from above, as colours, with the colours' bar below. Throws std::invalid_argument unless each
+/// Numbers, row by row from above, as colours, over the colours' bar. Throws std::invalid_argument unless each
 /// row has as many numbers as there are columns, and as many rows as names.
 [[nodiscard]] inline Drawing table(std::vector<std::vector<double>> numbers, TableOptions options) {
   check(numbers.size() == options.rows.size(), "number of rows of a table", numbers.size(), options.rows.size());
   for (const auto& row : numbers) {
     check(row.size() == options.columns.size(), "number of columns of a table", row.size(), options.columns.size());
   }
-  double side = 22, left = 0;
+  double side = options.side, left = 0;
   for (const auto& row : options.texts) {
     for (const std::string& text : row) side = std::max(side, text_width(text, {.size = 11}) + 10);
   }
@@ -384,6 +386,7 @@ struct TableOptions {
                   top + down * high + detail::tick_gap + (options.x_label.empty() ? 1 : 2) * line_height()};
   const std::string title = options.title;
   const ScaleBar bar = options.bar;
+  const bool with_bar = options.with_bar;
   Drawing cells{
       size, [=, numbers = std::move(numbers), options = std::move(options)](Canvas& canvas) {
         canvas.text(0, line_height() / 2, options.y_label);
@@ -416,7 +419,7 @@ struct TableOptions {
         lines_of_text(wrapped(title, std::max(size.width, 240.0), detail::title_style()), detail::title_style()));
   }
   parts.push_back(std::move(cells));
-  parts.push_back(drawn(bar, std::max(160.0, std::floor(0.6 * size.width))));
+  if (with_bar) parts.push_back(drawn(bar, std::max(160.0, std::floor(0.6 * size.width))));
   return above(std::move(parts));
 }
 

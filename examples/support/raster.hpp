@@ -45,6 +45,20 @@ inline void fill(Image& image, Index x, Index y, Index width, Index height, Colo
   return both;
 }
 
+/// The middle of an image, without `border` pixels on each side.
+[[nodiscard]] inline Image middle_of(const Image& image, Index border) {
+  check(border >= 0 && 2 * border < std::min(image.width, image.height), "border that is cut off an image", border,
+        "at least 0, and less than half of it");
+  Image middle{image.width - 2 * border, image.height - 2 * border, image.channels, {}};
+  const auto row = static_cast<std::ptrdiff_t>(middle.channels * middle.width);
+  middle.pixels.reserve(static_cast<std::size_t>(row * middle.height));
+  for (Index y = 0; y < middle.height; ++y) {
+    const std::uint8_t* first = image.at(border, border + y);
+    middle.pixels.insert(middle.pixels.end(), first, first + row);
+  }
+  return middle;
+}
+
 /// One image a sample of tiles (1, width, height, 1, N): numbers through a colour map whose ends stand for `low` and
 /// `high`. Throws std::invalid_argument for another shape.
 [[nodiscard]] inline std::vector<Image> images_of(View<const float> tiles, ColourMap map, double low = 0,

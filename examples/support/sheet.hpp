@@ -14,6 +14,7 @@
 #include "basin/io/image.hpp"
 #include "chart.hpp"
 #include "drawing.hpp"
+#include "raster.hpp"
 
 namespace basin::examples {
 
@@ -27,6 +28,7 @@ struct SheetOptions {
   std::vector<std::string> column_captions{};  ///< above the columns
   std::optional<ScaleBar> bar{};               ///< where colours mean numbers
   std::vector<KeyEntry> key{};                 ///< where colours have names
+  bool framed = false;                         ///< a thin line around each picture, where they are white
 };
 
 /// RGB images in rows. Throws std::invalid_argument if there is none, or not as many captions as images.
@@ -89,6 +91,10 @@ struct SheetOptions {
                                     y = tops[static_cast<std::size_t>(n / columns)];
                        const double free = wide - options.scale * static_cast<double>(pictures[at].width);
                        canvas.image(pictures[at], x + std::floor(free / 2), y, options.scale);
+                       if (options.framed) {
+                         canvas.frame(x + std::floor(free / 2) - 0.5, y - 0.5, wide - free + 1,
+                                      options.scale * static_cast<double>(pictures[at].height) + 1, pale, 1);
+                       }
                        if (options.captions.empty()) continue;
                        canvas.text(x + wide / 2, y + std::ceil(high) + 3 + line_height() / 2, options.captions[at],
                                    {.align = 0.5});
@@ -97,6 +103,14 @@ struct SheetOptions {
   if (!entries.empty()) parts.push_back(key(entries, std::max(size.width, 320.0)));
   if (bar) parts.push_back(drawn(*bar));
   return above(std::move(parts), 10);
+}
+
+/// A frame of an animation: an RGB image with a line of text below it.
+[[nodiscard]] inline Image captioned(const Image& picture, const std::string& text) {
+  const double width = static_cast<double>(picture.width), height = std::ceil(line_height()) + 8;
+  return below(picture, image_of({{width, height},
+                                  [=](Canvas& canvas) { canvas.text(width / 2, height / 2, text, {.align = 0.5}); }},
+                                 1, 0));
 }
 
 /// An RGB image of cells across and steps down, a pixel each and `scale` units wide, with the

@@ -19,7 +19,7 @@ const Shape shape{4, {1, 1, 1}, 3};
 
 template <class C>
 JacobianPenalty<Equilibrium<C>> layer(double weight) {
-  JacobianPenalty<Equilibrium<C>> made{.weight = weight, .seed = 5};
+  JacobianPenalty<Equilibrium<C>> made{.weight = weight, .penalty = {.seed = 5}};
   made.equilibrium.stop = {.tolerance = 1e-14, .max_evaluations = 500};
   made.equilibrium.adjoint.tolerance = 1e-13;
   return made;
@@ -34,7 +34,7 @@ double loss(const C&, const JacobianPenalty<Equilibrium<C>>& model, const Vector
   u.values = u_values;
   (void)model.template apply<double>(theta, u.view(), z.view(), context);
   std::vector<double> values(3);
-  jacobian_penalty<C, double>(model.equilibrium.cell, theta, z.view(), u.view(), values, context, model.seed);
+  jacobian_penalty<C, double>(model.equilibrium.cell, theta, z.view(), u.view(), values, context, model.penalty.seed);
   return w.dot(z.values) + model.weight * (values[0] + values[1] + values[2]);
 }
 

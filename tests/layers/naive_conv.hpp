@@ -166,9 +166,9 @@ bool same_as_naive(const L& layer, const NaiveConv& naive, const Shape& shape) {
   at.forget();
   const auto prepared = layer.prepare(parameters);
   if constexpr (requires {
-                  layer.apply_then(parameters, at.x.view(), at.y.view(), Context{}, prepared, detail::NoThen{});
+                  layer.apply_then(parameters, at.x.view(), at.y.view(), Context{}, detail::NoThen{}, prepared);
                 }) {
-    layer.apply_then(parameters, at.x.view(), at.y.view(), Context{}, prepared, detail::NoThen{});
+    layer.apply_then(parameters, at.x.view(), at.y.view(), Context{}, detail::NoThen{}, prepared);
   } else {
     layer.apply(parameters, at.x.view(), at.y.view());
   }

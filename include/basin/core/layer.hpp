@@ -25,10 +25,10 @@
 //   report()                only if something solves: what the solves did when the layer was linearized
 //
 // A layer or a cell may have prepare(theta): what depends on theta alone, such as transposed weights, made once for
-// many points. linearize(theta, x, y, context, prepared) then refers to it; apply(theta, x, y, context, prepared), or
-// apply_then, may too. prepared_of, apply_with and linearize_with call what there is. A layer that needs it for apply
-// as well says `static constexpr bool prepares_to_apply = true`: as the rule of an automaton it is then prepared once a
-// step.
+// many points. linearize then takes it behind the context, as IfPrepared<Prepared<S>> prepared = {}, and refers to it;
+// apply and apply_then may take it too, as their last argument. prepared_of, apply_with and linearize_with call what
+// there is. A layer that needs it for apply as well says `static constexpr bool prepares_to_apply = true`: as the rule
+// of an automaton it is then prepared once a step.
 //
 // Outputs do not overlap inputs. apply, jvp, vjp and pullback return void, or a Report if they solve something, and
 // throw std::invalid_argument for views whose shapes do not fit (check_shape below).
@@ -36,6 +36,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <type_traits>
 
 #include "basin/core/buffer.hpp"
 #include "basin/core/context.hpp"
@@ -45,6 +46,31 @@
 #include "basin/core/status.hpp"
 
 namespace basin {
+
+namespace detail {
+
+template <class P>
+class PreparedOrNot {
+ public:
+  PreparedOrNot() = default;
+  PreparedOrNot(const P& prepared) : prepared_(&prepared) {}
+
+  explicit operator bool() const { return prepared_ != nullptr; }
+  const P& operator*() const { return *prepared_; }
+  const P* operator->() const { return prepared_; }
+  /// Null where there is none.
+  [[nodiscard]] const P* get() const { return prepared_; }
+
+ private:
+  const P* prepared_ = nullptr;
+};
+
+}  // namespace detail
+
+/// What a caller may have prepared: a reference to it, which a linearization keeps, or nothing, and then who needs it
+/// makes its own. As a parameter it leaves the types to the other arguments, as In<S> does.
+template <class P>
+using IfPrepared = std::type_identity_t<detail::PreparedOrNot<P>>;
 
 /// As in_features: the layer takes any number of features; as out_features: it gives as many as it takes.
 inline constexpr int any_features = -1;
@@ -109,6 +135,16 @@ concept Fusible = requires(const L& layer, std::span<const float, L::param_count
                            View<float> y, const Context& context, void (*then)(float*, Index, Index)) {
   layer.apply_then(theta, x, y, context, then);
 };
+
+namespace detail {
+
+/// apply is apply_then with nothing to do.
+struct NoThen {
+  template <class S>
+  void operator()(S*, Index, Index) const {}
+};
+
+}  // namespace detail
 
 /// A map of two arguments f(z, u): z is the state that is iterated, u what is injected at every iteration.
 ///   static constexpr int state_features, input_features;  static constexpr std::size_t param_count;

@@ -92,16 +92,12 @@ struct Equilibrium {
   /// z = the equilibrium for u, on as many threads as parallel_for gives.
   /// Throws std::invalid_argument for shapes that do not fit, and options that make no sense.
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {}) const {
-    return apply<S>(theta, u, z, context, prepare<S>(theta));
-  }
-
-  template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context,
-               const Prepared<S>& prepared) const {
+  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {},
+               IfPrepared<Prepared<S>> prepared = {}) const {
+    if (!prepared) return apply<S>(theta, u, z, context, prepare<S>(theta));
     check_output<Equilibrium, S>("Equilibrium", *this, u, z);
     begin(z, context);
-    return settle<S>(theta, u, z, prepared, context);
+    return settle<S>(theta, u, z, *prepared, context);
   }
 
   /// The equilibria from z0, of the shape out_shape(u.shape()), and what each sample did; observers see every iterate
@@ -134,17 +130,10 @@ struct Equilibrium {
 
   /// Also keeps context.log, and its own copy of context.samples.
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_output<Equilibrium, S>("Equilibrium", *this, u, z);
-    return Linearization<S>(*this, theta, u, z, context, nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context,
-                             const Prepared<S>& prepared) const {
-    check_output<Equilibrium, S>("Equilibrium", *this, u, z);
-    return Linearization<S>(*this, theta, u, z, context, &prepared);
+    return Linearization<S>(*this, theta, u, z, context, prepared.get());
   }
 
  private:

@@ -81,7 +81,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
           inside.report += detail::report_of([&] { return linear.jvp_input(t[i].samples(first, count), from_u); });
           inside.take(log);
           const auto note = sides[i].noting_without(log);
-          const detail::TangentOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note), Estimates> a{
+          const detail::JacobianOperator<S, false, std::remove_cvref_t<decltype(linear)>, decltype(note), Estimates> a{
               linear, note, estimates(first)};
           model_.adjoint.solve_tile(a, View<const S>(from_u), out[i].samples(first, count),
                                     sides[i].part(first, count));
@@ -182,7 +182,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         for (std::size_t i = 0; i < w.size(); ++i) {
           Inside& inside = sides[i].inside;
           const auto note = sides[i].noting_without(log);
-          const detail::TransposedOperator<S, std::remove_cvref_t<decltype(linear)>, decltype(note), Estimates> a{
+          const detail::JacobianOperator<S, true, std::remove_cvref_t<decltype(linear)>, decltype(note), Estimates> a{
               linear, note, estimates(first)};
           model_.adjoint.solve_tile(a, w[i].samples(first, count), solved, sides[i].part(first, count));
           inside.report += detail::report_of(

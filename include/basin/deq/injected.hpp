@@ -44,11 +44,6 @@ struct Injected<Sequential<First, Rest...>> {
     return z;
   }
 
-  template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {}) const {
-    return apply_any<S>(theta, z, u, out, context, nullptr);
-  }
-
   /// What apply and linearizations at the same theta have in common (core/layer.hpp).
   template <class S>
   using Prepared = typename Chain::template Prepared<S>;
@@ -58,9 +53,15 @@ struct Injected<Sequential<First, Rest...>> {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context,
-               const Prepared<S>& prepared) const {
-    return apply_any<S>(theta, z, u, out, context, &prepared);
+  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
+               IfPrepared<Prepared<S>> prepared = {}) const {
+    check_shapes(z.shape(), u.shape(), out.shape());
+    const S* add = u.data();
+    const auto inject = [add](S* block, Index offset, Index count) {
+      using Numbers = Eigen::Array<S, Eigen::Dynamic, 1>;
+      Eigen::Map<Numbers>(block, count) += Eigen::Map<const Numbers>(add + offset, count);
+    };
+    return Chain::template apply<0>(layers.layers, theta, z, out, context, inject, prepared.get());
   }
 
   template <class S>
@@ -84,33 +85,13 @@ struct Injected<Sequential<First, Rest...>> {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
-                             const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, u, out, context, nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context,
-                             const Prepared<S>& prepared) const {
-    check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, u, out, context, &prepared);
+    return Linearization<S>(*this, theta, z, u, out, context, prepared.get());
   }
 
  private:
-  template <class S>
-  Report apply_any(std::span<const S, param_count> theta, View<const S> z, View<const S> u, View<S> out,
-                   const Context& context, const Prepared<S>* prepared) const {
-    check_shapes(z.shape(), u.shape(), out.shape());
-    const S* add = u.data();
-    const auto inject = [add](S* block, Index offset, Index count) {
-      using Numbers = Eigen::Array<S, Eigen::Dynamic, 1>;
-      Eigen::Map<Numbers>(block, count) += Eigen::Map<const Numbers>(add + offset, count);
-    };
-    return Chain::template apply<0>(layers.layers, theta, z, out, context, inject, prepared);
-  }
-
   void check_shapes(const Shape& z, const Shape& u, const Shape& out) const {
     const Shape state = state_shape(u);
     check_shape("Injected", "z", z, state);

@@ -134,16 +134,13 @@ struct Monotone {
   }
 
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {}) const {
-    apply<S>(theta, z, u, out, context, prepare<S>(theta));
-  }
-
-  template <class S>
-  void apply(Theta<S, param_count>, In<S> z, In<S> u, View<S> out, const Context& context,
-             const Prepared<S>& prepared) const {
+  void apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
+             IfPrepared<Prepared<S>> prepared = {}) const {
+    if (!prepared) return apply<S>(theta, z, u, out, context, prepare<S>(theta));
     check_shapes(z.shape(), u.shape(), out.shape());
-    (void)detail::apply_with<Linear, S>(Linear{}, prepared->theta(), &prepared->linear, context, z, out);
-    finish<S>(static_cast<S>(prepared->alpha), z, u, out);
+    const Made<S>& made = **prepared;
+    (void)detail::apply_with<Linear, S>(Linear{}, made.theta(), &made.linear, context, z, out);
+    finish<S>(static_cast<S>(made.alpha), z, u, out);
   }
 
   /// J = D ((1 - alpha) I + alpha W), D = 1 where f > 0 and else 0. Refers to theta, z and what was prepared, or owns
@@ -210,18 +207,10 @@ struct Monotone {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
-                             const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(theta, z, u, out, context, nullptr, prepare<S>(theta));
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context,
-                             const Prepared<S>& prepared) const {
-    check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(theta, z, u, out, context, &prepared, nullptr);
+    return Linearization<S>(theta, z, u, out, context, prepared.get(), prepared ? nullptr : prepare<S>(theta));
   }
 
  private:

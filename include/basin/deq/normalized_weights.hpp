@@ -210,12 +210,10 @@ struct NormalizedWeights {
   }
 
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply<S>(theta, x, y, context, prepare<S>(theta));
-  }
-  template <class S>
-  void apply(Theta<S, param_count>, In<S> x, View<S> y, const Context& context, const Prepared<S>& prepared) const {
-    (void)detail::apply_with<L, S>(layer, prepared->span(), &prepared->layer, context, x, y);
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+             IfPrepared<Prepared<S>> prepared = {}) const {
+    if (!prepared) return apply<S>(theta, x, y, context, prepare<S>(theta));
+    (void)detail::apply_with<L, S>(layer, (*prepared)->span(), &(*prepared)->layer, context, x, y);
   }
 
   template <class S>
@@ -250,14 +248,9 @@ struct NormalizedWeights {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    return Linearization<S>(*this, x, y, context, nullptr, prepare<S>(theta));
-  }
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count>, In<S> x, View<S> y, const Context& context,
-                             const Prepared<S>& prepared) const {
-    return Linearization<S>(*this, x, y, context, &prepared, nullptr);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
+    return Linearization<S>(*this, x, y, context, prepared.get(), prepared ? nullptr : prepare<S>(theta));
   }
 };
 

@@ -114,16 +114,13 @@ struct PeacemanRachford {
   }
 
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> v, In<S> u, View<S> out, const Context& context = {}) const {
-    apply<S>(theta, v, u, out, context, prepare<S>(theta));
-  }
-
-  template <class S>
-  void apply(Theta<S, param_count>, In<S> v, In<S> u, View<S> out, const Context&, const Prepared<S>& prepared) const {
+  void apply(Theta<S, param_count> theta, In<S> v, In<S> u, View<S> out, const Context& context = {},
+             IfPrepared<Prepared<S>> prepared = {}) const {
+    if (!prepared) return apply<S>(theta, v, u, out, context, prepare<S>(theta));
     check_shapes(v.shape(), u.shape(), out.shape());
     Scratch scratch;
     const View<S> y = scratch.state<S>(out.shape());
-    evaluate<S>(*prepared, v, u, y, out);
+    evaluate<S>(**prepared, v, u, y, out);
   }
 
   template <class S>
@@ -203,17 +200,10 @@ struct PeacemanRachford {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> v, In<S> u, View<S> out, const Context& = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> v, In<S> u, View<S> out, const Context& = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(v.shape(), u.shape(), out.shape());
-    return Linearization<S>(theta, v, u, out, nullptr, prepare<S>(theta));
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> v, In<S> u, View<S> out, const Context&,
-                             const Prepared<S>& prepared) const {
-    check_shapes(v.shape(), u.shape(), out.shape());
-    return Linearization<S>(theta, v, u, out, &prepared, nullptr);
+    return Linearization<S>(theta, v, u, out, prepared.get(), prepared ? nullptr : prepare<S>(theta));
   }
 
  private:

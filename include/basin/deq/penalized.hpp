@@ -1,27 +1,80 @@
 #pragma once
 
-// The derivative of an equilibrium that is trained with a penalty: that of the equilibrium, whose pullback adds the
-// penalty's gradient (deq/jacobian_penalty.hpp, deq/residual_penalty.hpp).
+// An equilibrium that is trained with a penalty P of each sample: Penalized<E, Of> stands where the equilibrium E does,
+// with the same theta, and has the gradient of the loss and of weight P together. Of says what P is
+// (deq/jacobian_penalty.hpp, deq/residual_penalty.hpp):
+//
+//   static constexpr const char* name;    // for messages
+//   add(weight, cell, theta, u, z, context, of_samples, dz, du, dtheta) const
+//                                         // adds the gradient of weight P, and sets P of each sample
+//
+// apply, jvp and vjp are the equilibrium's own; pullback, which training calls, adds the penalty's part in u and theta,
+// both by way of z and at it. The loss that value_and_gradient returns does not contain it: `values` takes P.
 
+#include <cmath>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "basin/core/layer.hpp"
 
-namespace basin::detail {
+namespace basin {
 
-/// Model has the `equilibrium`, the `weight` of the penalty, `values`, which take it, and add_penalty, which adds its
-/// gradient.
-template <class Model, class S>
-class PenalizedLinearization {
-  static constexpr std::size_t param_count = Model::param_count;
-  using Inner = decltype(std::declval<const Model&>().equilibrium.template linearize<S>(
-      std::declval<std::span<const S, param_count>>(), View<const S>{}, View<S>{}, std::declval<const Context&>()));
+template <class E, class Of>
+struct Penalized {
+  using C = decltype(E::cell);
+  static constexpr int in_features = E::in_features, out_features = E::out_features;
+  static constexpr std::size_t param_count = E::param_count;
+  static constexpr bool changes_with_step = E::changes_with_step;
+
+  E equilibrium{};
+  /// Of P, summed over samples. Beside a loss that is a mean over a batch, a weight for that batch's size: 1 / batch is
+  /// a penalty of the mean P. 0: nothing is computed.
+  double weight = 0;
+  Of penalty{};
+  /// Takes P of each sample, a state of one number, by number of sample in the batch, whenever pullback makes it.
+  Ends values{};
+
+  static void leaves(LeafList& list) { E::leaves(list); }
+  [[nodiscard]] Shape out_shape(const Shape& u) const { return equilibrium.out_shape(u); }
+
+  template <class S>
+  using Prepared = typename E::template Prepared<S>;
+  template <class S>
+  [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
+    return equilibrium.template prepare<S>(theta);
+  }
+
+  template <class S>
+  Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {},
+               IfPrepared<Prepared<S>> prepared = {}) const {
+    return equilibrium.template apply<S>(theta, u, z, context, prepared);
+  }
+
+  template <class S>
+  class Linearization;
+
+  /// Throws std::invalid_argument if weight is negative or not finite, and as the equilibrium does.
+  template <class S>
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
+    check(weight >= 0 && std::isfinite(weight), std::string(Of::name) + ": weight", weight,
+          "a finite number, 0 or more");
+    return Linearization<S>(*this, theta, u, z, context,
+                            equilibrium.template linearize<S>(theta, u, z, context, prepared));
+  }
+};
+
+/// Refers to theta, u, z and what was prepared; owns a copy of the model.
+template <class E, class Of>
+template <class S>
+class Penalized<E, Of>::Linearization {
+  using Inner = typename E::template Linearization<S>;
 
  public:
-  PenalizedLinearization(const Model& model, std::span<const S, param_count> theta, View<const S> u, View<S> z,
-                         const Context& context, Inner inner)
+  Linearization(const Penalized& model, std::span<const S, param_count> theta, View<const S> u, View<S> z,
+                const Context& context, Inner inner)
       : model_(model),
         theta_(theta),
         u_(u),
@@ -30,8 +83,8 @@ class PenalizedLinearization {
         inner_(std::move(inner)) {}
 
   /// Moves, but does not copy: it refers to what it owns.
-  PenalizedLinearization(PenalizedLinearization&&) = default;
-  PenalizedLinearization& operator=(PenalizedLinearization&&) = default;
+  Linearization(Linearization&&) = default;
+  Linearization& operator=(Linearization&&) = default;
 
   [[nodiscard]] Report report() const { return inner_.report(); }
   Report jvp(View<const S> t, View<S> out) const { return inner_.jvp(t, out); }
@@ -39,25 +92,26 @@ class PenalizedLinearization {
 
   Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
     if (model_.weight == 0) return inner_.pullback(w, du, dtheta);
-    check_vjp<S>(Model::name, u_.shape(), z_.shape(), w, du);
+    check_vjp<S>(Of::name, u_.shape(), z_.shape(), w, du);
     Scratch scratch;
     const View<S> both = scratch.state<S>(z_.shape()), of_penalty = scratch.state<S>(u_.shape());
     std::vector<double> of_samples(static_cast<std::size_t>(z_.samples()));
     both.vector() = w.vector();
     of_penalty.vector().setZero();
-    model_.template add_penalty<S>(theta_, u_, z_, model_.equilibrium.at_end(context_), of_samples, both, of_penalty,
+    model_.penalty.template add<S>(model_.weight, model_.equilibrium.cell, theta_, u_, z_,
+                                   model_.equilibrium.at_end(context_), std::span<double>(of_samples), both, of_penalty,
                                    dtheta);
     const Report report = inner_.pullback(View<const S>(both), du, dtheta);
     if (du) du.vector() += of_penalty.vector();
     for (Index n = 0; model_.values && n < z_.samples(); ++n) {
-      const View<S> taken = model_.values.template at<S>(context_, n, Shape{1}, std::string(Model::name) + ": values");
+      const View<S> taken = model_.values.template at<S>(context_, n, Shape{1}, std::string(Of::name) + ": values");
       taken.data()[0] = static_cast<S>(of_samples[static_cast<std::size_t>(n)]);
     }
     return report;
   }
 
  private:
-  Model model_;
+  Penalized model_;
   std::span<const S, param_count> theta_;
   View<const S> u_, z_;
   std::vector<Index> numbers_;  // what context_.samples points at, if at anything
@@ -65,4 +119,4 @@ class PenalizedLinearization {
   Inner inner_;
 };
 
-}  // namespace basin::detail
+}  // namespace basin

@@ -73,18 +73,14 @@ struct PositiveConcave {
   }
 
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {}) const {
-    apply<S>(theta, z, u, out, context, prepare<S>(theta));
-  }
-
-  template <class S>
-  void apply(Theta<S, param_count>, In<S> z, In<S> u, View<S> out, const Context& context,
-             const Prepared<S>& prepared) const {
+  void apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
+             IfPrepared<Prepared<S>> prepared = {}) const {
+    if (!prepared) return apply<S>(theta, z, u, out, context, prepare<S>(theta));
     check_shapes(z.shape(), u.shape(), out.shape());
     Scratch scratch;
     const View<S> positive = scratch.state<S>(z.shape());
     cut<S>(z, positive);
-    Linear{}.apply(prepared->theta(), positive, out, context);
+    Linear{}.apply((*prepared)->theta(), positive, out, context);
     finish<S>(u, out);
   }
 
@@ -169,18 +165,10 @@ struct PositiveConcave {
   };
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
-                             const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, u, out, context, nullptr, prepare<S>(theta));
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context,
-                             const Prepared<S>& prepared) const {
-    check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, u, out, context, &prepared, nullptr);
+    return Linearization<S>(*this, theta, z, u, out, context, prepared.get(), prepared ? nullptr : prepare<S>(theta));
   }
 
  private:

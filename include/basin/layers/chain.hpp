@@ -11,12 +11,6 @@
 
 namespace basin::detail {
 
-/// Does nothing to a finished block.
-struct NoThen {
-  template <class S>
-  void operator()(S*, Index, Index) const {}
-};
-
 /// Applies a pointwise layer to a finished block, then the rest.
 template <class P, class Next>
 struct PointwiseThen {
@@ -143,8 +137,8 @@ struct Chain {
         pointwise(block, offset, count);
       };
       report = report_of([&] {
-        if constexpr (requires { layer.apply_then(part<I, I>(theta), x, out, context, *own, then); }) {
-          if (own != nullptr) return layer.apply_then(part<I, I>(theta), x, out, context, *own, then);
+        if constexpr (requires { layer.apply_then(part<I, I>(theta), x, out, context, then, *own); }) {
+          if (own != nullptr) return layer.apply_then(part<I, I>(theta), x, out, context, then, *own);
         }
         return layer.apply_then(part<I, I>(theta), x, out, context, then);
       });

@@ -55,18 +55,6 @@ struct Conv {
     return {Outputs, {(x.space[0] - 1) / Stride + 1, (x.space[1] - 1) / Stride + 1, 1}, x.samples};
   }
 
-  template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
-  }
-
-  template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then) const {
-    check_output<Conv, S>("Conv", *this, x, y);
-    const Prepared<S>* nothing_prepared = nullptr;
-    correlate(theta.data(), bias_of(theta.data()), nothing_prepared, x, y, then);
-  }
-
   /// Weights as apply and linearizations want them.
   template <class S>
   struct Prepared {
@@ -86,36 +74,27 @@ struct Conv {
     return out;
   }
 
-  /// The same as apply, with weights that were prepared.
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-             const Prepared<S>& prepared) const {
-    apply_then(theta, x, y, context, prepared, [](S*, Index, Index) {});
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+             IfPrepared<Prepared<S>> prepared = {}) const {
+    apply_then(theta, x, y, context, detail::NoThen{}, prepared);
   }
 
-  /// The same as apply_then, with weights that were prepared.
   template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Prepared<S>& prepared,
-                  const Then& then) const {
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then,
+                  IfPrepared<Prepared<S>> prepared = {}) const {
     check_output<Conv, S>("Conv", *this, x, y);
-    correlate(theta.data(), bias_of(theta.data()), &prepared, x, y, then);
+    correlate(theta.data(), bias_of(theta.data()), prepared.get(), x, y, then);
   }
 
   template <class S>
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply(theta, x, y, context);
-    return Linearization<S>(theta.data(), x, y.shape(), nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Prepared<S>& prepared) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     apply(theta, x, y, context, prepared);
-    return Linearization<S>(theta.data(), x, y.shape(), &prepared);
+    return Linearization<S>(theta.data(), x, y.shape(), prepared.get());
   }
 
  private:

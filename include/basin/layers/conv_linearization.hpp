@@ -23,7 +23,7 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
 
   void jvp(View<const S> t, View<S> out) const {
     check_jvp("Conv", x_.shape(), y_, t, out);
-    correlate(weights_, static_cast<const S*>(nullptr), prepared_, t, out, [](S*, Index, Index) {});
+    correlate(weights_, static_cast<const S*>(nullptr), prepared_, t, out, detail::NoThen{});
   }
 
   void vjp(View<const S> w, View<S> dx) const {

@@ -34,7 +34,7 @@ struct Dense {
 
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
+    apply_then(theta, x, y, context, detail::NoThen{});
   }
 
   template <class S, class Then>
@@ -54,9 +54,10 @@ struct Dense {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Buffer<S>> prepared = {}) const {
     apply(theta, x, y, context);
-    return Linearization<S>(theta.data(), x, nullptr);
+    return Linearization<S>(theta.data(), x, prepared ? prepared->data() : nullptr);
   }
 
   /// W^T, once for many linearizations at the same theta (core/layer.hpp).
@@ -66,13 +67,6 @@ struct Dense {
     Eigen::Map<Matrix<S>>(turned.data(), Inputs, Outputs) =
         Eigen::Map<const Matrix<S>>(theta.data(), Outputs, Inputs).transpose();
     return turned;
-  }
-
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Buffer<S>& prepared) const {
-    apply(theta, x, y, context);
-    return Linearization<S>(theta.data(), x, prepared.data());
   }
 
  private:

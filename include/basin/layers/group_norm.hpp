@@ -42,7 +42,7 @@ struct GroupNorm {
   /// x and y may be the same memory.
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
+    apply_then(theta, x, y, context, detail::NoThen{});
   }
 
   /// As apply, and then(block, offset, count) for each finished block of a few kilobytes. x and y may be the same
@@ -66,7 +66,7 @@ struct GroupNorm {
     Linearization<S> j(theta.data(), x);
     for (Index n = 0; n < x.samples(); ++n) {
       const Statistics statistics = statistics_of(x.sample(n));
-      normalize(theta.data(), statistics, x.sample(n), y.sample(n), [](S*, Index, Index) {});
+      normalize(theta.data(), statistics, x.sample(n), y.sample(n), detail::NoThen{});
       j.statistics_.push_back(statistics);
     }
     return j;

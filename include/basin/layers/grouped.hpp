@@ -51,30 +51,30 @@ struct Grouped {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    return apply_any<S>(theta, x, y, context, nullptr);
-  }
-  template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-               const Prepared<S>& prepared) const {
-    return apply_any<S>(theta, x, y, context, &prepared);
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+               IfPrepared<Prepared<S>> prepared = {}) const {
+    check_output<Grouped, S>("Grouped", *this, x, y);
+    Scratch scratch;
+    const View<S> from = scratch.state<S>(x.shape().with_features(L::in_features)),
+                  to = scratch.state<S>(y.shape().with_features(L::out_features));
+    Report report;
+    for (int g = 0; g < G; ++g) {
+      take<L::in_features, S>(x, g, from);
+      report += detail::apply_with<L, S>(layer, part<const S>(theta, g), prepared_for<S>(prepared.get(), g), context,
+                                         View<const S>(from), to);
+      put<L::out_features, S>(to, g, y);
+    }
+    return report;
   }
 
   template <class S>
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_output<Grouped, S>("Grouped", *this, x, y);
-    return Linearization<S>(layer, theta, x, y, context, nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Prepared<S>& prepared) const {
-    check_output<Grouped, S>("Grouped", *this, x, y);
-    return Linearization<S>(layer, theta, x, y, context, &prepared);
+    return Linearization<S>(layer, theta, x, y, context, prepared.get());
   }
 
  private:
@@ -97,23 +97,6 @@ struct Grouped {
   static void put(View<const S> of_group, int g, View<S> all) {
     detail::move_features<features, features, G * features>(all.shape().cells(), of_group.data(),
                                                             all.data() + g * features);
-  }
-
-  template <class S>
-  Report apply_any(std::span<const S, param_count> theta, View<const S> x, View<S> y, const Context& context,
-                   const Prepared<S>* prepared) const {
-    check_output<Grouped, S>("Grouped", *this, x, y);
-    Scratch scratch;
-    const View<S> from = scratch.state<S>(x.shape().with_features(L::in_features)),
-                  to = scratch.state<S>(y.shape().with_features(L::out_features));
-    Report report;
-    for (int g = 0; g < G; ++g) {
-      take<L::in_features, S>(x, g, from);
-      report += detail::apply_with<L, S>(layer, part<const S>(theta, g), prepared_for<S>(prepared, g), context,
-                                         View<const S>(from), to);
-      put<L::out_features, S>(to, g, y);
-    }
-    return report;
   }
 };
 

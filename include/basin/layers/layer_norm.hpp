@@ -52,7 +52,7 @@ struct CellNorm {
   /// x and y may be the same memory.
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
+    apply_then(theta, x, y, context, detail::NoThen{});
   }
 
   /// As apply, and then(block, offset, count) for each finished block of a few kilobytes. x and y may be the same

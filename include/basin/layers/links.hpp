@@ -132,30 +132,27 @@ struct Links {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    return apply_any<S>(theta, x, y, context, nullptr);
-  }
-  template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-               const Prepared<S>& prepared) const {
-    return apply_any<S>(theta, x, y, context, &prepared);
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+               IfPrepared<Prepared<S>> prepared = {}) const {
+    check_output<Links, S>("Links", *this, x, y);
+    Scratch scratch;
+    using OfX = Sources<Taken, from, S>;
+    const OfX sources(x, scratch.take<S>(OfX::memory(x)));
+    return sum_up<Given, to>(y, [&]<std::size_t k>(View<S> result) {
+      return detail::apply_with<LayerAt<k>, S>(std::get<k>(layers), part<k>(theta),
+                                               prepared ? &std::get<k>(*prepared) : nullptr, context,
+                                               sources.template of_link<k>(), result);
+    });
   }
 
   template <class S>
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_output<Links, S>("Links", *this, x, y);
-    return Linearization<S>(*this, theta, x, y, context, nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Prepared<S>& prepared) const {
-    check_output<Links, S>("Links", *this, x, y);
-    return Linearization<S>(*this, theta, x, y, context, &prepared);
+    return Linearization<S>(*this, theta, x, y, context, prepared.get());
   }
 
  private:
@@ -242,20 +239,6 @@ struct Links {
     std::size_t reached = 0;
     for (std::size_t k = 0; k < size; ++k) reached += is_first(ends, k) ? 1 : 0;
     return reached == Pack::count;
-  }
-
-  template <class S>
-  Report apply_any(std::span<const S, param_count> theta, View<const S> x, View<S> y, const Context& context,
-                   const Prepared<S>* prepared) const {
-    check_output<Links, S>("Links", *this, x, y);
-    Scratch scratch;
-    using OfX = Sources<Taken, from, S>;
-    const OfX sources(x, scratch.take<S>(OfX::memory(x)));
-    return sum_up<Given, to>(y, [&]<std::size_t k>(View<S> result) {
-      return detail::apply_with<LayerAt<k>, S>(std::get<k>(layers), part<k>(theta),
-                                               prepared == nullptr ? nullptr : &std::get<k>(*prepared), context,
-                                               sources.template of_link<k>(), result);
-    });
   }
 };
 

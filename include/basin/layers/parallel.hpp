@@ -101,30 +101,28 @@ struct Parallel {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    return apply_any<S>(theta, x, y, context, nullptr);
-  }
-  template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-               const Prepared<S>& prepared) const {
-    return apply_any<S>(theta, x, y, context, &prepared);
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+               IfPrepared<Prepared<S>> prepared = {}) const {
+    check_output<Parallel, S>(name, *this, x, y);
+    Report report;
+    each([&]<std::size_t I>() {
+      Scratch scratch;
+      const View<S> to = !side_by_side && I == 0 ? y : scratch.state<S>(of_layer<I>(y.shape()));
+      const PreparedOf<At<I>, S>* own = prepared ? &std::get<I>(*prepared) : nullptr;
+      report += apply_with<At<I>, S>(std::get<I>(layers), part<I>(theta), own, context, x, to);
+      if (side_by_side || I > 0) put<I, S>(to, y);
+    });
+    return report;
   }
 
   template <class S>
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_output<Parallel, S>(name, *this, x, y);
-    return Linearization<S>(*this, theta, x, y, context, nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Prepared<S>& prepared) const {
-    check_output<Parallel, S>(name, *this, x, y);
-    return Linearization<S>(*this, theta, x, y, context, &prepared);
+    return Linearization<S>(*this, theta, x, y, context, prepared.get());
   }
 
  private:
@@ -171,21 +169,6 @@ struct Parallel {
   template <std::size_t I>
   static Shape of_layer(const Shape& y) {
     return side_by_side ? y.with_features(given<I>) : y;
-  }
-
-  template <class S>
-  Report apply_any(std::span<const S, param_count> theta, View<const S> x, View<S> y, const Context& context,
-                   const Prepared<S>* prepared) const {
-    check_output<Parallel, S>(name, *this, x, y);
-    Report report;
-    each([&]<std::size_t I>() {
-      Scratch scratch;
-      const View<S> to = !side_by_side && I == 0 ? y : scratch.state<S>(of_layer<I>(y.shape()));
-      const PreparedOf<At<I>, S>* own = prepared == nullptr ? nullptr : &std::get<I>(*prepared);
-      report += apply_with<At<I>, S>(std::get<I>(layers), part<I>(theta), own, context, x, to);
-      if (side_by_side || I > 0) put<I, S>(to, y);
-    });
-    return report;
   }
 };
 

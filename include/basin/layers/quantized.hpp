@@ -210,7 +210,7 @@ struct Quantized {
 
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
+    apply_then(theta, x, y, context, detail::NoThen{});
   }
 
   template <class S, class Then>

@@ -7,28 +7,19 @@
 //
 // The slope of max(0, b) at b = 0 counts as 0.
 
-#include "basin/core/layer.hpp"
+#include "basin/layers/halves.hpp"
 
 namespace basin {
 
 template <int N>
-struct Reglu {
-  static_assert(N > 0, "Reglu: the number of features must be positive");
-
-  static constexpr int in_features = 2 * N;
-  static constexpr int out_features = N;
-  static constexpr std::size_t param_count = 0;
-
-  [[nodiscard]] Shape out_shape(const Shape& x) const {
-    check_features("Reglu", x.features, in_features);
-    return x.with_features(N);
-  }
+struct Reglu : detail::Halves<Reglu<N>, N> {
+  static constexpr const char* name = "Reglu";
 
   template <class S>
   void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
-    check_output<Reglu, S>("Reglu", *this, x, y);
+    check_output<Reglu, S>(name, *this, x, y);
     for (Index cell = 0; cell < x.shape().cells(); ++cell) {
-      const S* from = x.data() + cell * in_features;
+      const S* from = x.data() + cell * 2 * N;
       S* to = y.data() + cell * N;
       for (int c = 0; c < N; ++c) to[c] = from[c] * positive(from[N + c]);
     }
@@ -41,9 +32,9 @@ struct Reglu {
     explicit Linearization(View<const S> x) : x_(x) {}
 
     void jvp(View<const S> t, View<S> out) const {
-      check_jvp("Reglu", x_.shape(), x_.shape().with_features(N), t, out);
+      check_jvp(name, x_.shape(), x_.shape().with_features(N), t, out);
       for (Index cell = 0; cell < x_.shape().cells(); ++cell) {
-        const S *x = x_.data() + cell * in_features, *dx = t.data() + cell * in_features;
+        const S *x = x_.data() + cell * 2 * N, *dx = t.data() + cell * 2 * N;
         S* to = out.data() + cell * N;
         for (int c = 0; c < N; ++c) {
           const S gate = x[N + c], through = x[c] * dx[N + c];
@@ -53,10 +44,10 @@ struct Reglu {
     }
 
     void vjp(View<const S> w, View<S> dx) const {
-      check_vjp("Reglu", x_.shape(), x_.shape().with_features(N), w, dx);
+      check_vjp(name, x_.shape(), x_.shape().with_features(N), w, dx);
       for (Index cell = 0; cell < x_.shape().cells(); ++cell) {
-        const S *x = x_.data() + cell * in_features, *from = w.data() + cell * N;
-        S* to = dx.data() + cell * in_features;
+        const S *x = x_.data() + cell * 2 * N, *from = w.data() + cell * N;
+        S* to = dx.data() + cell * 2 * N;
         for (int c = 0; c < N; ++c) {
           const S gate = x[N + c], through = from[c] * x[c];
           to[c] = from[c] * positive(gate);

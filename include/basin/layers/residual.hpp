@@ -26,14 +26,6 @@ struct Residual {
     return y;
   }
 
-  template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    check_output<Residual, S>("Residual", *this, x, y);
-    const Report report = detail::report_of([&] { return inner.apply(theta, x, y, context); });
-    y.vector() += x.vector();
-    return report;
-  }
-
   /// What F prepares (core/layer.hpp).
   template <class S>
   using Prepared = detail::PreparedOf<F, S>;
@@ -43,10 +35,10 @@ struct Residual {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-               const Prepared<S>& prepared) const {
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+               IfPrepared<Prepared<S>> prepared = {}) const {
     check_output<Residual, S>("Residual", *this, x, y);
-    const Report report = detail::apply_with<F, S>(inner, theta, &prepared, context, x, y);
+    const Report report = detail::apply_with<F, S>(inner, theta, prepared.get(), context, x, y);
     y.vector() += x.vector();
     return report;
   }
@@ -55,16 +47,10 @@ struct Residual {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_output<Residual, S>("Residual", *this, x, y);
-    return Linearization<S>(inner, theta, x, y, context, nullptr);
-  }
-
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Prepared<S>& prepared) const {
-    check_output<Residual, S>("Residual", *this, x, y);
-    return Linearization<S>(inner, theta, x, y, context, &prepared);
+    return Linearization<S>(inner, theta, x, y, context, prepared.get());
   }
 };
 

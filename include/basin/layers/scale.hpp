@@ -49,7 +49,7 @@ class FeatureScaleLinearization {
     check_jvp(name_, x_.shape(), x_.shape(), t, out);
     scale_blocks<C, false, S>(
         t, out, [&](int c) { return static_cast<double>(scale_[c]) * inverse_[static_cast<std::size_t>(c)]; },
-        [](int) { return 0.0; }, [](S*, Index, Index) {});
+        [](int) { return 0.0; }, detail::NoThen{});
   }
 
   void vjp(View<const S> w, View<S> dx) const {  // a diagonal is its own transpose
@@ -101,7 +101,7 @@ struct Scale {
   /// x and y may be the same memory.
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
+    apply_then(theta, x, y, context, detail::NoThen{});
   }
 
   /// As apply, and then(block, offset, count) for each finished block of a few kilobytes.

@@ -44,11 +44,6 @@ struct Sequential {
 
   [[nodiscard]] Shape out_shape(const Shape& x) const { return Chain::template out_shape<0>(layers, x); }
 
-  template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    return apply_any<S>(theta, x, y, context, nullptr);
-  }
-
   /// What apply and linearizations at the same theta have in common (core/layer.hpp).
   template <class S>
   using Prepared = typename Chain::template Prepared<S>;
@@ -58,31 +53,18 @@ struct Sequential {
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-               const Prepared<S>& prepared) const {
-    return apply_any<S>(theta, x, y, context, &prepared);
+  Report apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+               IfPrepared<Prepared<S>> prepared = {}) const {
+    return Chain::template apply<0>(layers, theta, x, y, context, detail::NoThen{}, prepared.get());
   }
 
   template <class S>
   using Linearization = typename Chain::template Linearization<S, 0>;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    return Linearization<S>(layers, theta, x, y, context, View<const S>{}, nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Prepared<S>& prepared) const {
-    return Linearization<S>(layers, theta, x, y, context, View<const S>{}, &prepared);
-  }
-
- private:
-  template <class S>
-  Report apply_any(std::span<const S, param_count> theta, View<const S> x, View<S> y, const Context& context,
-                   const Prepared<S>* prepared) const {
-    return Chain::template apply<0>(layers, theta, x, y, context, detail::NoThen{}, prepared);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
+    return Linearization<S>(layers, theta, x, y, context, View<const S>{}, prepared.get());
   }
 };
 

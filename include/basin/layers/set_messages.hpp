@@ -61,7 +61,7 @@ struct SetMessages {
 
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
+    apply_then(theta, x, y, context, detail::NoThen{});
   }
 
   /// As apply, and then(block, offset, count) for each finished block of a few kilobytes.
@@ -80,8 +80,15 @@ struct SetMessages {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& = {}) const {
-    return linearized<S>(theta.data(), x, y, nullptr);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& = {},
+                             IfPrepared<Buffer<S>> prepared = {}) const {
+    check_output<SetMessages, S>("SetMessages", *this, x, y);
+    Linearization<S> j(*this, theta.data(), x, prepared ? prepared->data() : nullptr);
+    for (Index n = 0; n < x.samples(); ++n) {
+      run(theta.data(), x.sample(n).data(), j.pooled_.data() + n * pooled_numbers(), y.sample(n).data(),
+          j.largest_.data() + n * Pooled * sets.count(), detail::NoThen{});
+    }
+    return j;
   }
 
   /// W^T, P^T and V_k^T, once for many linearizations at the same theta (core/layer.hpp).
@@ -102,12 +109,6 @@ struct SetMessages {
     return turned;
   }
 
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&,
-                             const Buffer<S>& prepared) const {
-    return linearized<S>(theta.data(), x, y, prepared.data());
-  }
-
  private:
   /// Of a cell in its sample: as wide as a number, so that comparisons of numbers choose among them.
   template <class S>
@@ -121,17 +122,6 @@ struct SetMessages {
     check(static_cast<bool>(sets), "SetMessages: sets", "none", "CellSets(cells, kinds)");
     if (cells != sets.cells()) check(false, "SetMessages: number of cells", cells, sets.cells());
     if (sets.kinds() != Kinds) check(false, "SetMessages: number of kinds of sets", sets.kinds(), Index{Kinds});
-  }
-
-  template <class S>
-  Linearization<S> linearized(const S* theta, View<const S> x, View<S> y, const S* prepared) const {
-    check_output<SetMessages, S>("SetMessages", *this, x, y);
-    Linearization<S> j(*this, theta, x, prepared);
-    for (Index n = 0; n < x.samples(); ++n) {
-      run(theta, x.sample(n).data(), j.pooled_.data() + n * pooled_numbers(), y.sample(n).data(),
-          j.largest_.data() + n * Pooled * sets.count(), [](S*, Index, Index) {});
-    }
-    return j;
   }
 
   /// One sample: y, m of each set in `pooled`, and, if wanted, the cells where the maxima are.

@@ -44,7 +44,7 @@ class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
       }
       layer_.tell(theta_, pooled, messages);
       layer_.add_own(theta_, t.sample(n).data(), static_cast<const S*>(nullptr), messages, out.sample(n).data(),
-                     [](S*, Index, Index) {});
+                     detail::NoThen{});
     }
   }
 

@@ -8,29 +8,20 @@
 //
 // A transformer's feed-forward part is Sequential<Dense<C, 2 * N>, SwiGlu<N>, Dense<N, C>>.
 
-#include "basin/core/layer.hpp"
 #include "basin/layers/activation.hpp"
+#include "basin/layers/halves.hpp"
 
 namespace basin {
 
 template <int N>
-struct SwiGlu {
-  static_assert(N > 0, "SwiGlu: the number of features must be positive");
-
-  static constexpr int in_features = 2 * N;
-  static constexpr int out_features = N;
-  static constexpr std::size_t param_count = 0;
-
-  [[nodiscard]] Shape out_shape(const Shape& x) const {
-    check_features("SwiGlu", x.features, in_features);
-    return x.with_features(N);
-  }
+struct SwiGlu : detail::Halves<SwiGlu<N>, N> {
+  static constexpr const char* name = "SwiGlu";
 
   template <class S>
   void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {
-    check_output<SwiGlu, S>("SwiGlu", *this, x, y);
+    check_output<SwiGlu, S>(name, *this, x, y);
     for (Index cell = 0; cell < x.shape().cells(); ++cell) {
-      const S* from = x.data() + cell * in_features;
+      const S* from = x.data() + cell * 2 * N;
       kernels::elementwise(
           N, y.data() + cell * N, [](const auto& a, const auto& b) { return a * SiluFunction{}.map(b); }, from,
           from + N);
@@ -43,7 +34,7 @@ struct SwiGlu {
    public:
     Linearization(View<const S> x) : x_(x.shape()), gate_(x.shape().cells() * N), through_(x.shape().cells() * N) {
       for (Index cell = 0; cell < x.shape().cells(); ++cell) {
-        const S *from = x.data() + cell * in_features, *b = from + N;
+        const S *from = x.data() + cell * 2 * N, *b = from + N;
         S *gate = gate_.data() + cell * N, *through = through_.data() + cell * N;
         kernels::elementwise(
             N, gate, [](const auto& at) { return SiluFunction{}.map(at); }, b);
@@ -54,20 +45,19 @@ struct SwiGlu {
     }
 
     void jvp(View<const S> t, View<S> out) const {
-      check_jvp("SwiGlu", x_, x_.with_features(N), t, out);
+      check_jvp(name, x_, x_.with_features(N), t, out);
       for (Index cell = 0; cell < x_.cells(); ++cell) {
-        const S *from = t.data() + cell * in_features, *gate = gate_.data() + cell * N,
-                *through = through_.data() + cell * N;
+        const S *from = t.data() + cell * 2 * N, *gate = gate_.data() + cell * N, *through = through_.data() + cell * N;
         S* to = out.data() + cell * N;
         for (int c = 0; c < N; ++c) to[c] = gate[c] * from[c] + through[c] * from[N + c];
       }
     }
 
     void vjp(View<const S> w, View<S> dx) const {
-      check_vjp("SwiGlu", x_, x_.with_features(N), w, dx);
+      check_vjp(name, x_, x_.with_features(N), w, dx);
       for (Index cell = 0; cell < x_.cells(); ++cell) {
         const S *from = w.data() + cell * N, *gate = gate_.data() + cell * N, *through = through_.data() + cell * N;
-        S* to = dx.data() + cell * in_features;
+        S* to = dx.data() + cell * 2 * N;
         for (int c = 0; c < N; ++c) {
           to[c] = gate[c] * from[c];
           to[N + c] = through[c] * from[c];

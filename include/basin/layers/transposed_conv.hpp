@@ -48,11 +48,6 @@ struct TransposedConv {
     return y;
   }
 
-  template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
-  }
-
   /// The weights turned round, once for many points (core/layer.hpp).
   template <class S>
   [[nodiscard]] Buffer<S> prepare(std::span<const S, param_count> theta) const {
@@ -61,42 +56,33 @@ struct TransposedConv {
     return turned;
   }
 
-  template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then) const {
-    check_output<TransposedConv, S>("TransposedConv", *this, x, y);
-    Scratch scratch;
-    S* turned = scratch.take<S>(Lines::weight_count);
-    Lines::turn(theta.data(), turned);
-    enlarge<S>(turned, bias_of(theta.data()), x, y, then);
+  template <class S>
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+             IfPrepared<Buffer<S>> prepared = {}) const {
+    apply_then(theta, x, y, context, detail::NoThen{}, prepared);
   }
 
-  /// The same with weights that were prepared.
   template <class S, class Then>
-  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Buffer<S>& prepared,
-                  const Then& then) const {
+  void apply_then(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&, const Then& then,
+                  IfPrepared<Buffer<S>> prepared = {}) const {
     check_output<TransposedConv, S>("TransposedConv", *this, x, y);
-    enlarge<S>(prepared.data(), bias_of(theta.data()), x, y, then);
-  }
-  template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context, const Buffer<S>& prepared) const {
-    apply_then(theta, x, y, context, prepared, [](S*, Index, Index) {});
+    Scratch scratch;
+    S* turned = nullptr;
+    if (!prepared) {
+      turned = scratch.take<S>(Lines::weight_count);
+      Lines::turn(theta.data(), turned);
+    }
+    enlarge<S>(prepared ? prepared->data() : turned, bias_of(theta.data()), x, y, then);
   }
 
   template <class S>
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& = {},
+                             IfPrepared<Buffer<S>> prepared = {}) const {
     check_output<TransposedConv, S>("TransposedConv", *this, x, y);
-    return Linearization<S>(theta, x, y, nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context&,
-                             const Buffer<S>& prepared) const {
-    check_output<TransposedConv, S>("TransposedConv", *this, x, y);
-    return Linearization<S>(theta, x, y, prepared.data());
+    return Linearization<S>(theta, x, y, prepared ? prepared->data() : nullptr);
   }
 
  private:
@@ -122,12 +108,12 @@ class TransposedConv<Inputs, Outputs, W, Edge, WithBias>::Linearization {
   Linearization(std::span<const S, param_count> theta, View<const S> x, View<S> y, const S* prepared)
       : weights_(theta.data()), x_(x), y_(y.shape()), prepared_(prepared) {
     if (prepared == nullptr) turned_ = TransposedConv{}.prepare(theta);
-    enlarge<S>(turned(), bias_of(theta.data()), x, y, [](S*, Index, Index) {});
+    enlarge<S>(turned(), bias_of(theta.data()), x, y, detail::NoThen{});
   }
 
   void jvp(View<const S> t, View<S> out) const {
     check_jvp("TransposedConv", x_.shape(), y_, t, out);
-    enlarge<S>(turned(), nullptr, t, out, [](S*, Index, Index) {});
+    enlarge<S>(turned(), nullptr, t, out, detail::NoThen{});
   }
 
   void vjp(View<const S> w, View<S> dx) const {

@@ -48,7 +48,7 @@ struct WindowConv {
 
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply_then(theta, x, y, context, [](S*, Index, Index) {});
+    apply_then(theta, x, y, context, detail::NoThen{});
   }
 
   template <class S, class Then>
@@ -73,17 +73,10 @@ struct WindowConv {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Buffer<S>> prepared = {}) const {
     apply(theta, x, y, context);
-    return Linearization<S>(theta, x, y.shape(), nullptr);
-  }
-
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Buffer<S>& prepared) const {
-    apply(theta, x, y, context);
-    return Linearization<S>(theta, x, y.shape(), prepared.data());
+    return Linearization<S>(theta, x, y.shape(), prepared ? prepared->data() : nullptr);
   }
 };
 

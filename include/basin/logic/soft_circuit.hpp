@@ -59,18 +59,15 @@ struct SoftCircuit {
   }
 
   template <class S>
-  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    apply(theta, x, y, context, prepare<S>(theta));
-  }
-  template <class S>
-  void apply(Theta<S, param_count> /*theta*/, In<S> x, View<S> y, const Context& /*context*/,
-             const Prepared<S>& prepared) const {
+  void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+             IfPrepared<Prepared<S>> prepared = {}) const {
+    if (!prepared) return apply<S>(theta, x, y, context, prepare<S>(theta));
     check_output<SoftCircuit, S>("SoftCircuit", *this, x, y);
     Scratch scratch;
     S* values = scratch.take<S>(row_numbers<S>);
     Blocks<S>{x.shape().cells()}.each([&](Index first, Index count) {
       take<S>(x, first, count, values);
-      detail::GateRows<S>::forward(*wires, prepared.coefficients.data(), Inputs, values);
+      detail::GateRows<S>::forward(*wires, prepared->coefficients.data(), Inputs, values);
       give<S>(values + outputs_at<S>, first, count, y);
     });
   }
@@ -79,17 +76,11 @@ struct SoftCircuit {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {}) const {
-    Linearization<S> linear(*this, x, prepare<S>(theta));
-    apply(theta, x, y, context, linear.own_);
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
+    auto linear = prepared ? Linearization<S>(*this, x, *prepared) : Linearization<S>(*this, x, prepare<S>(theta));
+    apply<S>(theta, x, y, context, linear.prepared());
     return linear;
-  }
-  /// Refers to what was prepared.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context,
-                             const Prepared<S>& prepared) const {
-    apply(theta, x, y, context, prepared);
-    return Linearization<S>(*this, x, prepared);
   }
 
  private:

@@ -118,14 +118,6 @@ struct Automaton {
   template <class S>
   class Linearization;
 
-  /// Keeps what the rule needs of every cell that updates.
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out,
-                             const Context& context = {}) const {
-    check_shapes(z.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, out, context, nullptr);
-  }
-
   /// What the linearizations of all steps at the same theta have in common.
   template <class S>
   using Prepared = detail::PreparedOf<Rule, S>;
@@ -134,12 +126,12 @@ struct Automaton {
     return detail::prepared_of<Rule, S>(rule, of_rule<S>(theta));
   }
 
-  /// Keeps what the rule needs, and refers to what was prepared.
+  /// Keeps what the rule needs of every cell that updates.
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out, const Context& context,
-                             const Prepared<S>& prepared) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out,
+                             const Context& context = {}, IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, out, context, &prepared);
+    return Linearization<S>(*this, theta, z, out, context, prepared.get());
   }
 
   /// The derivative of a step that `step` has made, from its marks: keeps nothing but references, and computes the

@@ -97,23 +97,15 @@ class FlowLenia {
   class Linearization;
 
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out,
-                             const Context& context = {}) const {
-    check_shapes(z.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, out, context, affinity_.template prepare<S>(theta));
-  }
-
-  template <class S>
   using Prepared = typename Affinity::template Prepared<S>;
   template <class S>
   [[nodiscard]] Prepared<S> prepare(std::span<const S, param_count> theta) const {
     return affinity_.prepare(theta);
   }
 
-  /// Refers to what was prepared.
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out, const Context& context,
-                             const Prepared<S>& prepared) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out,
+                             const Context& context = {}, IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), out.shape());
     return Linearization<S>(*this, theta, z, out, context, prepared);
   }

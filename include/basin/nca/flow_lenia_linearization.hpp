@@ -19,7 +19,7 @@ class FlowLenia<C, K, Edge>::Linearization {
  public:
   /// out may be without memory: not wanted.
   Linearization(const FlowLenia& flow, std::span<const S, param_count> theta, View<const S> z, View<S> out,
-                const Context& context, const Prepared<S>& prepared)
+                const Context& context, IfPrepared<Prepared<S>> prepared)
       : flow_(flow),
         z_(z),
         affinity_(z.size()),

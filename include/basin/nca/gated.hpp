@@ -111,13 +111,6 @@ struct Gated {
   template <class S>
   class Linearization;
 
-  template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out,
-                             const Context& context = {}) const {
-    check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, u, out, context, nullptr);
-  }
-
   /// What the automaton prepares (core/layer.hpp).
   template <class S>
   using Prepared = typename A::template Prepared<S>;
@@ -126,12 +119,11 @@ struct Gated {
     return automaton.prepare(theta);
   }
 
-  /// Refers to what was prepared.
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context,
-                             const Prepared<S>& prepared) const {
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, u, out, context, &prepared);
+    return Linearization<S>(*this, theta, z, u, out, context, prepared.get());
   }
 
  private:
