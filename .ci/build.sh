@@ -42,6 +42,7 @@ libclang-rt-dev     links    clang++ -fsanitize=address,undefined"
 # Where these are missing, some tests are skipped.
 check_packages="
 ccache              command  ccache
+lld                 command  ld.lld
 gdb                 command  gdb
 git                 command  git
 clang-format        command  clang-format-14 clang-format
@@ -138,6 +139,9 @@ use_cache() {
   if ! ccache "${CXX:-c++}" -c build/empty.cpp -o build/empty.o >/dev/null 2>&1; then return 0; fi
   launcher=$PWD/.ci/cached.sh
   export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
+  # What is precompiled, and what all include, is read once a run, and not for each file: 0.2 s instead of 1.0 for one of
+  # tests/compile_fail that the cache knows.
+  export CCACHE_INODECACHE=1
   # What ccache's manual asks for where headers are precompiled.
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   # The processor is no part of the arguments, but decides what -march=native means.
@@ -153,6 +157,10 @@ build() {
   # Examples can be built without what the tests need.
   tests=OFF
   if there header catch2/catch.hpp,catch2/catch_all.hpp catch2; then tests=ON; fi
-  cmake --preset "$preset" "-DBASIN_TESTS=$tests" ${launcher:+"-DCMAKE_CXX_COMPILER_LAUNCHER=$launcher"} &&
+  # Takes 3 s to link test_layers under the address sanitizer, where GNU ld takes 13.
+  lld=
+  if there links "${CXX:-c++}" -fuse-ld=lld; then lld=-fuse-ld=lld; fi
+  cmake --preset "$preset" "-DBASIN_TESTS=$tests" ${launcher:+"-DCMAKE_CXX_COMPILER_LAUNCHER=$launcher"} \
+    ${lld:+"-DCMAKE_EXE_LINKER_FLAGS=${LDFLAGS:+$LDFLAGS }$lld"} &&
     cmake --build --preset "$preset" --parallel "$jobs" "$@"
 }

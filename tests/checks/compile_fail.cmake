@@ -1,10 +1,10 @@
-# Compiles CASE, syntax only, and looks whether that fails as the first line of the file expects it to.
+# Compiles CASE, and looks whether that fails as the first line of the file expects it to.
 #
 # "// standard: c++17" and "// lines: <number>" on lines of their own ask for another language than C++20 and for no
 # more output of the compiler than that.
 #
-#   COMPILER, INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name), CASE,
-#   FLAGS and FIRST (a header, precompiled with these flags as C++20, that is included before; or nothing)
+#   COMPILER, LAUNCHER (a program ahead of it, or nothing), INCLUDE (our directory), PACKAGES (more directories), SEARCHED
+#   (directories not to name), CASE, OUTPUT (a file for what is said), FLAGS and FIRST (a header, precompiled with these flags as C++20, that is included before; or nothing)
 
 cmake_minimum_required(VERSION 3.25)
 
@@ -25,8 +25,23 @@ set(first "")
 if(FIRST AND standard STREQUAL "c++20")
   set(first -include "${FIRST}")
 endif()
-execute_process(COMMAND "${COMPILER}" "-std=${standard}" -fsyntax-only ${FLAGS} "-I${INCLUDE}" ${PACKAGES} ${first} "${CASE}"
-                RESULT_VARIABLE result ERROR_VARIABLE message)
+# ccache is to know the compiler behind said.sh, and said.sh.
+set(said "${CMAKE_CURRENT_LIST_DIR}/said.sh")
+set(kind gcc)
+if(COMPILER MATCHES "clang")
+  set(kind clang)
+endif()
+set(ENV{COMPILER} "${COMPILER}")
+set(ENV{CCACHE_COMPILERTYPE} ${kind})
+set(ENV{CCACHE_COMPILERCHECK} "${COMPILER} --version")
+set(ENV{CCACHE_EXTRAFILES} "${said}:$ENV{CCACHE_EXTRAFILES}")
+file(REMOVE "${OUTPUT}")
+execute_process(COMMAND ${LAUNCHER} "${said}" "-std=${standard}" ${FLAGS} "-I${INCLUDE}" ${PACKAGES} ${first}
+                        -c "${CASE}" -o "${OUTPUT}"
+                COMMAND_ERROR_IS_FATAL ANY)
+file(READ "${OUTPUT}" message)
+string(REGEX REPLACE "([0-9]+)\n$" "" message "${message}")
+set(result "${CMAKE_MATCH_1}")
 
 message("${message}")
 

@@ -1,8 +1,8 @@
-# Compiles each header alone, syntax only.
+# Compiles each header alone.
 #
-#   COMPILER, INCLUDE (our directory), PACKAGES (more directories), SEARCHED (directories not to name),
-#   HEADERS (relative to INCLUDE), FLAGS, PRECOMPILED (headers, the largest first), DIRECTORY (where precompile.cmake
-#   left them)
+#   COMPILER, LAUNCHER (a program ahead of it, or nothing), INCLUDE (our directory), PACKAGES (more directories), SEARCHED
+#   (directories not to name), HEADERS (relative to INCLUDE), FLAGS, PRECOMPILED (headers, the largest first), DIRECTORY
+#   (where precompile.cmake left them, and nothing.cpp)
 #
 # A header that includes one of PRECOMPILED, itself or through others of ours, gets that one ahead of it, precompiled: it
 # and whatever it includes would see those declarations anyway, so that a missing include still shows. (What stands in it
@@ -43,9 +43,10 @@ foreach(header IN LISTS HEADERS)
       break()
     endif()
   endforeach()
-  # Included into nothing, because in a main file #pragma once is a warning.
-  execute_process(COMMAND "${COMPILER}" -std=c++20 -fsyntax-only ${FLAGS} "-I${INCLUDE}" ${PACKAGES}
-                          ${ahead} -include "${header}" -x c++ /dev/null
+  # Included into nothing, because in a main file #pragma once is a warning. To an object, because ccache keeps no less.
+  string(MAKE_C_IDENTIFIER "${header}" object)
+  execute_process(COMMAND ${LAUNCHER} "${COMPILER}" -std=c++20 ${FLAGS} "-I${INCLUDE}" ${PACKAGES}
+                          ${ahead} -include "${header}" -c "${DIRECTORY}/nothing.cpp" -o "${DIRECTORY}/${object}.o"
                   RESULT_VARIABLE result)
   if(NOT result EQUAL 0)
     list(APPEND failed "${header}")

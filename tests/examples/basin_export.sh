@@ -1,6 +1,7 @@
 #!/bin/sh
 # What a user of basin_export relies on: sh basin_export.sh <program> <folder to work in>, with CXX (a compiler and its
-# flags), INCLUDES (its options for the headers of basin and Eigen) and SOURCE (the folder of this project).
+# flags), INCLUDES (its options for the headers of basin and Eigen), SOURCE (the folder of this project) and, if compilers
+# are to be cached, CCACHE_BASEDIR.
 # The programs of docs/into_a_program.md, as they stand there, compile with what it writes, read a digit, and agree;
 # what is no checkpoint of a model that it knows is refused.
 . "$(dirname "$0")/expect.sh"
@@ -17,12 +18,14 @@ grep -q 'wrote ./digits.hpp, digits.h, digits.cpp' exported.log || fail "says $(
 grep -q 'Picard, basin::JacobianFree' digits.hpp || fail "the header has not the solver of the checkpoint"
 grep -q 'tolerance = 0.01, .max_evaluations = 8' digits.hpp || fail "the header has not the options of the checkpoint"
 
+if [ -n "${CCACHE_BASEDIR:-}" ] && command -v ccache >/dev/null 2>&1; then CXX="ccache $CXX"; fi
 listed c++ >reader.cpp
 listed c >reader.c
 # shellcheck disable=SC2086  # words on purpose
 {
   $CXX $INCLUDES -c digits.cpp -o digits.o
-  $CXX $INCLUDES reader.cpp -o reader_cpp
+  $CXX $INCLUDES -c reader.cpp -o reader_cpp.o
+  $CXX reader_cpp.o -o reader_cpp
   $CXX -x c -c reader.c -o reader.o
   $CXX reader.o digits.o -o reader_c
 }
