@@ -28,7 +28,8 @@ stage() {
 "
 }
 
-# check <preset> [<tests at a time>]: builds and tests it. A preset that does not build counts as one failure, and the next has its turn.
+# check <preset> [<tests at a time>]: builds and tests it. A preset that does not build counts as one failure, and the next
+# has its turn.
 check() {
   preset=$1
   printf '\n== %s\n' "$preset"

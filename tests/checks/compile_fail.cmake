@@ -3,8 +3,9 @@
 # "// standard: c++17" and "// lines: <number>" on lines of their own ask for another language than C++20 and for no
 # more output of the compiler than that.
 #
-#   COMPILER, LAUNCHER (a program ahead of it, or nothing), INCLUDE (our directory), PACKAGES (more directories), SEARCHED
-#   (directories not to name), CASE, OUTPUT (a file for what is said), FLAGS and FIRST (a header, precompiled with these flags as C++20, that is included before; or nothing)
+#   COMPILER, LAUNCHER (a program ahead of it, or nothing), INCLUDE (our directory), PACKAGES (more directories),
+#   SEARCHED (directories not to name), CASE, OUTPUT (a file for what is said), FLAGS and FIRST (a header, precompiled
+#   with these flags as C++20, that is included before; or nothing)
 
 cmake_minimum_required(VERSION 3.25)
 

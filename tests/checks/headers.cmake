@@ -1,7 +1,7 @@
 # Compiles each header alone.
 #
-#   COMPILER, LAUNCHER (a program ahead of it, or nothing), INCLUDE (our directory), PACKAGES (more directories), SEARCHED
-#   (directories not to name), HEADERS (relative to INCLUDE), FLAGS, PRECOMPILED (headers, the largest first), DIRECTORY
+#   COMPILER, LAUNCHER (a program ahead of it, or nothing), INCLUDE (our directory), PACKAGES (more directories),
+#   SEARCHED (directories not to name), HEADERS (relative to INCLUDE), FLAGS, PRECOMPILED (headers, the largest first), DIRECTORY
 #   (where precompile.cmake left them, and nothing.cpp)
 #
 # A header that includes one of PRECOMPILED, itself or through others of ours, gets that one ahead of it, precompiled: it

@@ -1,9 +1,9 @@
-# Compiles some headers ahead, for the checks that call a compiler themselves. A header <a/b.hpp> becomes DIRECTORY/a_b_hpp,
-# which includes it, and what is precompiled of that lies beside it, where g++ and clang++ look when it is -include'd. And
-# nothing.cpp is there, which is empty.
+# Compiles some headers ahead, for the checks that call a compiler themselves. A header <a/b.hpp> becomes
+# DIRECTORY/a_b_hpp, which includes it, and what is precompiled of that lies beside it, where g++ and clang++ look when it
+# is -include'd. And nothing.cpp is there, which is empty.
 #
-#   COMPILER, LAUNCHER (a program ahead of it, or nothing), INCLUDE (our directory), PACKAGES (more directories), SEARCHED
-#   (directories not to name), FLAGS, DIRECTORY, HEADERS
+#   COMPILER, LAUNCHER (a program ahead of it, or nothing), INCLUDE (our directory), PACKAGES (more directories),
+#   SEARCHED (directories not to name), FLAGS, DIRECTORY, HEADERS
 
 cmake_minimum_required(VERSION 3.25)
 
