@@ -5,8 +5,7 @@
 // (deq/jacobian_penalty.hpp, deq/residual_penalty.hpp):
 //
 //   static constexpr const char* name;    // for messages
-//   add(weight, cell, theta, u, z, context, of_samples, dz, du, dtheta) const
-//                                         // adds the gradient of weight P, and sets P of each sample
+//   add(weight, cell, theta, u, z, context, of_samples, dz, du, dtheta) const;    // adds weight P's gradient, sets P
 //
 // apply, jvp and vjp are the equilibrium's own; pullback, which training calls, adds the penalty's part in u and theta,
 // both by way of z and at it. The loss that value_and_gradient returns does not contain it: `values` takes P.
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "basin/core/layer.hpp"
+#include "basin/deq/batch_states.hpp"
 
 namespace basin {
 
