@@ -13,6 +13,8 @@
 
 namespace basin {
 
+/// P estimates the squared Frobenius norm of df/dz at the equilibrium, divided by the size of the state
+/// (deq/hutchinson.hpp).
 struct JacobianSize {
   static constexpr const char* name = "JacobianPenalty";
 

@@ -16,6 +16,7 @@
 
 namespace basin {
 
+/// P is the mean square of what is left of the residual.
 struct ResidualSize {
   static constexpr const char* name = "ResidualPenalty";
 
