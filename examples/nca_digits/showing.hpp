@@ -129,7 +129,7 @@ inline void draw_digits(const std::string& out, const Settings& settings, const 
   model.automaton.fire.seed = basin::Random{settings.seed, show_stream}.bits(1);
   const auto parameters = theta.as<Model>();
   basin::GifWriter gif(out + "digits.gif", {.delay = 8});
-  // A frame of the animation, for whom sees it without the page.
+  // A frame of the animation says what it shows, for those who see it without the page.
   const auto frame = [](const basin::Image& votes, Index step, bool redrawn) {
     const double margin = basin::examples::page_margin, room = static_cast<double>(votes.width) - 2 * margin;
     const std::string text = "Each pixel's colour is the digit that it takes itself to be part of. Step " +
