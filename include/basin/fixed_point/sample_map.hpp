@@ -12,6 +12,7 @@
 //     linear.precondition(v, out)     out = about (I - J)^-1 v; there only if the map has one (linear.has_precondition)
 //   map.through(other)                the same sample and counts, of another map
 //   map.inner()                       the map as the caller of solve gave it
+//   map.extent()                      how many numbers the sample has, to complete sums by (linear/extent.hpp)
 //
 // z, out and the rest are std::span of one sample. Each evaluation of f and each product counts as one evaluation of
 // the sample. Nothing here checks that values are finite.
@@ -121,11 +122,11 @@ class DifferenceLinearization {
         z_(z),
         f_(f),
         step_(std::sqrt(static_cast<double>(std::numeric_limits<S>::epsilon())) *
-              (1 + norm(z.data(), static_cast<Index>(z.size())))) {}
+              (1 + norm(z.data(), map.extent()))) {}
 
   [[nodiscard]] bool jvp(std::span<const S> t, std::span<S> out) const {
     const Index size = static_cast<Index>(t.size());
-    const double length = norm(t.data(), size);
+    const double length = norm(t.data(), map_.extent());
     if (length == 0) {
       VectorMap<S>(out.data(), size).setZero();
       return true;
@@ -158,15 +159,25 @@ class SampleMap {
   /// |f(z) - z| at the iterate that suffices for the stop test, 0 if that is not known.
   SampleMap(const Map& f, const Shape& shape, const Index* number, int* used, int most, int* failed_trials = nullptr,
             double needed = 0)
-      : f_(f), shape_(shape), number_(number, 1), budget_{used, most}, failed_trials_(failed_trials), needed_(needed) {}
+      : f_(f),
+        shape_(shape),
+        extent_(detail::extent_of(f, shape)),
+        number_(number, 1),
+        budget_{used, most},
+        failed_trials_(failed_trials),
+        needed_(needed) {}
 
   [[nodiscard]] int left() const { return budget_.left(); }
 
   [[nodiscard]] const Map& inner() const { return f_; }
 
+  [[nodiscard]] const Extent& extent() const { return extent_; }
+
   template <class Other>
   [[nodiscard]] SampleMap<S, Other> through(const Other& other) const {
-    return {other, shape_, number_.data(), budget_.used, budget_.most, failed_trials_, needed_};
+    SampleMap<S, Other> same(other, shape_, number_.data(), budget_.used, budget_.most, failed_trials_, needed_);
+    same.extent_ = extent_;
+    return same;
   }
 
   /// `wanted`, but no less than half of what the stop test asks for: a Newton equation that is solved further than that
@@ -197,8 +208,12 @@ class SampleMap {
   }
 
  private:
+  template <class, class>
+  friend class SampleMap;
+
   const Map& f_;
   Shape shape_;
+  Extent extent_;
   std::span<const Index> number_;
   detail::Budget budget_;
   int* failed_trials_;
