@@ -60,7 +60,7 @@ CONCEPTS = {
     "push": "The directional derivative of next (nca/update.hpp).",
     "pull": "The transpose of the derivative of next (nca/update.hpp).",
     "answers": "How many numbers the rule gives for a state of this many features (nca/update.hpp).",
-    "taps": "How many neighbours, the cell itself included.",
+    "taps": "The cells that it reads, relative to the centre, with their weights (stencil/stencil.hpp).",
     "seen_features": "How many numbers a cell sees: the input of the rule (nca/perception.hpp).",
     "Sight": "What the cells of a state see (nca/perception.hpp).",
     "Change": "The derivative of what the cells see (nca/perception.hpp).",
@@ -152,7 +152,7 @@ class Declaration:
         return text
 
     def name(self):
-        text = self.plain()
+        text = re.sub(r"^friend\s+(?=.*\boperator\b)", "", self.plain(), flags=re.DOTALL)
         if re.match(r"(friend|static_assert|namespace|extern)\b", text):
             return None
         match = re.match(r"using\s+(\w+)\s*=", text)
@@ -161,7 +161,8 @@ class Declaration:
         match = re.match(r"(?:enum\s+)?(?:struct|class|enum|union|concept)\s+(\w+(?:<[^()]*?>(?=::))?(?:::\w+)*)", text)
         if match:
             return match[1].split("::")[-1]
-        match = re.search(r"\boperator\s*(\(\)|[^\s(]+)\s*\(", text)
+        # A sign, or a blank and the type of a conversion.
+        match = re.search(r"\boperator\s*(\(\)|[^\s\w(][^\s(]*|\s\w[^(]*?)\s*\(", text)
         if match:
             return "operator" + match[1]
         for _ in range(5):
