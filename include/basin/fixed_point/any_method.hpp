@@ -35,6 +35,7 @@ class AnyMethod : public detail::Choice<Methods...> {
   /// The method of that name with its default options. Throws std::invalid_argument if there is none.
   explicit AnyMethod(std::string_view wanted) : Base(wanted, "a fixed-point method") {}
 
+  /// The given method with its options. Not explicit, so that one can be assigned.
   template <class Method>
   requires(std::is_same_v<Method, Methods> || ...) AnyMethod(const Method& method) : Base(method) {}
 

@@ -32,10 +32,11 @@ struct BroydenBad {
 
   template <class S>
   struct Memory {
-    S *v, *y;      ///< columns: v, and y / |y|; the column of y after the updates holds g of the last iterate
+    S* v;          ///< columns: the v of each update
+    S* y;          ///< columns: y / |y| of each update; the one after them holds g of the last iterate
     Index stride;  ///< between columns
     int count;     ///< updates held
-    bool begun;
+    bool begun;    ///< whether a step has been made
     std::array<double, memory> length;  ///< |y|
   };
 

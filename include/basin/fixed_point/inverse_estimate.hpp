@@ -34,8 +34,10 @@ concept HandsOutInverse = FixedPointMethod<M, S> &&
 template <class S>
 class InverseEstimate {
  public:
+  /// The identity.
   InverseEstimate() = default;
 
+  /// Copies the factors that the method hands out, given its memory of a sample of `size` numbers.
   template <class Method>
   InverseEstimate(const Method& method, const detail::MethodMemory<Method, S>& memory, Index size) : vectors_(size) {
     const S* last_left = nullptr;
@@ -47,6 +49,7 @@ class InverseEstimate {
     });
   }
 
+  /// How many factors it is made of.
   [[nodiscard]] std::size_t factors() const { return factors_.size(); }
 
   /// out = the estimate times v.

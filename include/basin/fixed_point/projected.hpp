@@ -37,7 +37,7 @@ struct Projected {
     }
   }();
 
-  Method method{};
+  Method method{};  ///< the method whose iterates are kept in the box, with its options
   double lower = -std::numeric_limits<double>::infinity();  ///< of every number
   double upper = std::numeric_limits<double>::infinity();   ///< of every number, at least `lower`
   /// Of each number of a sample, besides; the caller keeps them alive. Empty: none.
@@ -45,7 +45,7 @@ struct Projected {
 
   template <class S>
   struct Memory {
-    detail::MethodMemory<Method, S> inner, fresh;
+    detail::MethodMemory<Method, S> inner, fresh;  ///< of the method: now, and as it began
   };
 
   template <class S>

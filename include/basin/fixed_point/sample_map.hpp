@@ -160,10 +160,13 @@ class SampleMap {
             double needed = 0)
       : f_(f), shape_(shape), number_(number, 1), budget_{used, most}, failed_trials_(failed_trials), needed_(needed) {}
 
+  /// Evaluations that this sample may still make.
   [[nodiscard]] int left() const { return budget_.left(); }
 
+  /// The map as the caller of solve gave it.
   [[nodiscard]] const Map& inner() const { return f_; }
 
+  /// The same sample and counts, of another map, which the result refers to.
   template <class Other>
   [[nodiscard]] SampleMap<S, Other> through(const Other& other) const {
     return {other, shape_, number_.data(), budget_.used, budget_.most, failed_trials_, needed_};
@@ -173,10 +176,12 @@ class SampleMap {
   /// costs products and saves no step (Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, section 6.3).
   [[nodiscard]] double forcing(double wanted) const { return std::max(wanted, 0.5 * needed_); }
 
+  /// Counts a trial point where f was not finite, for the report: SampleResult::retries.
   void count_failed_trial() const {
     if (failed_trials_ != nullptr) ++*failed_trials_;
   }
 
+  /// out = f(z), which counts as one evaluation. False, and out is not touched, if none is left.
   [[nodiscard]] bool operator()(std::span<const S> z, std::span<S> out) const {
     if (!budget_.spend()) return false;
     detail::evaluate<S>(f_, View<const S>(z.data(), shape_), View<S>(out.data(), shape_), number_);

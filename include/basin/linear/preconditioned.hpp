@@ -32,8 +32,8 @@ template <class Solver, class Inverse>
 struct RightPreconditioned {
   static constexpr std::string_view name = "preconditioned";
 
-  Solver solver{};
-  Inverse inverse{};
+  Solver solver{};    ///< of A M^-1 y = g, with its options (linear/linear_solver.hpp)
+  Inverse inverse{};  ///< M^-1: see Preconditioner
 
   /// See linear/linear_solver.hpp, but that the solve starts at zero whatever w holds: a guess of w is none of y.
   template <class S, class Op>
