@@ -152,8 +152,8 @@ class Declaration:
         return text
 
     def name(self):
-        text = re.sub(r"^friend\s+(?=.*\boperator\b)", "", self.plain(), flags=re.DOTALL)
-        if re.match(r"(friend|static_assert|namespace|extern)\b", text):
+        text = self.plain()
+        if re.match(r"(friend\b(?!.*\boperator\b)|static_assert\b|namespace\b|extern\b)", text):
             return None
         match = re.match(r"using\s+(\w+)\s*=", text)
         if match or text.startswith("using "):
