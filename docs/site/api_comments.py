@@ -81,6 +81,11 @@ CONCEPTS = {
     "data": "The first number in memory.",
     "samples": "How many samples; with arguments: a view of some of them.",
     "Edge": "What lies beyond the edge of the grid (stencil/boundary.hpp).",
+    "whole_samples": "Whether a cell may see all of its sample (nca/perception.hpp).",
+    "band_cells": "How many cells, `least` or more, bands have that can spread side by side if no two of them are "
+                  "neighbours (nca/perception.hpp).",
+    "reach": "How far a cell sees along x, y and z, in cells (nca/perception.hpp).",
+    "factor": "What the update of a cell that fires is multiplied by: 1, but for a mean field (nca/fire.hpp).",
 }
 
 TOKEN = re.compile(r"""
