@@ -7,6 +7,7 @@ each declaration that has none gets one in the copy, the first of these that the
   - the comment in front of it, or the remark at the end of its line
   - for a type that its file is named after, the head of the file
   - for another name at the level of the namespace, the paragraphs of the head that speak of it
+  - for a copy that is deleted, that there is none
   - for a member that a concept asks for, what the concept says of it
   - for an overload, or the next line of a group without a blank line, what the one before has
 
@@ -359,6 +360,9 @@ def commented(path, text):
             continue
         seen = known.setdefault(id(one.scope), {})
         words = one.comment
+        deleted = not words and re.search(r"=\s*delete\s*$", one.text)
+        if deleted:
+            words = ["Not to be copied."]
         one.said = bool(words)
         if not words and one.follows is not None and one.at_namespace:
             words = one.follows.comment
@@ -369,7 +373,8 @@ def commented(path, text):
             words = [CONCEPTS[name]] if name in CONCEPTS else None
         one.comment = words
         if words:
-            seen.setdefault(name, words)
+            if not deleted:  # no overload has it too
+                seen.setdefault(name, words)
             inserted.append((one.at, block(words) + " "))
         for at, other in one.others:  # int a = 0, b = 1;
             words = one.comment if one.at_namespace or one.said else [CONCEPTS[other]] if other in CONCEPTS else None
