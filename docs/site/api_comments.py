@@ -7,6 +7,7 @@ each declaration that has none gets one in the copy, the first of these that the
   - the comment in front of it, or the remark at the end of its line
   - for a type that its file is named after, the head of the file
   - for another name at the level of the namespace, the paragraphs of the head that speak of it
+  - for a copy that is deleted, that there is none
   - for a member that a concept asks for, what the concept says of it
   - for an overload, or the next line of a group without a blank line, what the one before has
 
@@ -60,7 +61,7 @@ CONCEPTS = {
     "push": "The directional derivative of next (nca/update.hpp).",
     "pull": "The transpose of the derivative of next (nca/update.hpp).",
     "answers": "How many numbers the rule gives for a state of this many features (nca/update.hpp).",
-    "taps": "How many neighbours, the cell itself included.",
+    "taps": "The cells that it reads, relative to the centre, with their weights (stencil/stencil.hpp).",
     "seen_features": "How many numbers a cell sees: the input of the rule (nca/perception.hpp).",
     "Sight": "What the cells of a state see (nca/perception.hpp).",
     "Change": "The derivative of what the cells see (nca/perception.hpp).",
@@ -81,6 +82,11 @@ CONCEPTS = {
     "data": "The first number in memory.",
     "samples": "How many samples; with arguments: a view of some of them.",
     "Edge": "What lies beyond the edge of the grid (stencil/boundary.hpp).",
+    "whole_samples": "Whether a cell may see all of its sample (nca/perception.hpp).",
+    "band_cells": "How many cells, `least` or more, bands have that can spread side by side if no two of them are "
+                  "neighbours (nca/perception.hpp).",
+    "reach": "How far a cell sees along x, y and z, in cells (nca/perception.hpp).",
+    "factor": "What the update of a cell that fires is multiplied by: 1, but for a mean field (nca/fire.hpp).",
 }
 
 TOKEN = re.compile(r"""
@@ -153,7 +159,7 @@ class Declaration:
 
     def name(self):
         text = self.plain()
-        if re.match(r"(friend|static_assert|namespace|extern)\b", text):
+        if re.match(r"(friend\b(?!.*\boperator\b)|static_assert\b|namespace\b|extern\b)", text):
             return None
         match = re.match(r"using\s+(\w+)\s*=", text)
         if match or text.startswith("using "):
@@ -161,7 +167,8 @@ class Declaration:
         match = re.match(r"(?:enum\s+)?(?:struct|class|enum|union|concept)\s+(\w+(?:<[^()]*?>(?=::))?(?:::\w+)*)", text)
         if match:
             return match[1].split("::")[-1]
-        match = re.search(r"\boperator\s*(\(\)|[^\s(]+)\s*\(", text)
+        # A sign, or a blank and the type of a conversion.
+        match = re.search(r"\boperator\s*(\(\)|[^\s\w(][^\s(]*|\s\w[^(]*?)\s*\(", text)
         if match:
             return "operator" + match[1]
         for _ in range(5):
@@ -353,6 +360,9 @@ def commented(path, text):
             continue
         seen = known.setdefault(id(one.scope), {})
         words = one.comment
+        deleted = not words and re.search(r"=\s*delete\s*$", one.text)
+        if deleted:
+            words = ["Not to be copied."]
         one.said = bool(words)
         if not words and one.follows is not None and one.at_namespace:
             words = one.follows.comment
@@ -363,7 +373,8 @@ def commented(path, text):
             words = [CONCEPTS[name]] if name in CONCEPTS else None
         one.comment = words
         if words:
-            seen.setdefault(name, words)
+            if not deleted:  # no overload has it too
+                seen.setdefault(name, words)
             inserted.append((one.at, block(words) + " "))
         for at, other in one.others:  # int a = 0, b = 1;
             words = one.comment if one.at_namespace or one.said else [CONCEPTS[other]] if other in CONCEPTS else None

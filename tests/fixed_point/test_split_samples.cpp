@@ -200,9 +200,8 @@ void check_adjoint(const Solver& solver, bool exact) {
     State<double> g(z.shape), w(z.shape);
     for (Index i = 0; i < rows.count(); ++i) g.values[i] = std::cos(static_cast<double>(rows.first + i));
     const auto linear = rows.linearize(z.view(), {});
-    const auto transposed = detail::split_as(linear, z.shape, [&](View<const double> v, View<double> out) {
-      linear.vjp(v, out);
-    });
+    const auto transposed =
+        detail::split_as(linear, z.shape, [&](View<const double> v, View<double> out) { linear.vjp(v, out); });
     SampleResult result;
     solver.solve_tile(transposed, View<const double>(g.view()), w.view(), std::span<SampleResult>(&result, 1));
     return Answer{w.values, result};
@@ -237,6 +236,7 @@ TEST_CASE("every method takes the same steps on a sample that is split as on a w
   }
   check_method(easy, Chord<6>{}, stop, Status::converged);
   check_method(easy, AnyMethod<Picard, Broyden<20>>("broyden"), stop, Status::converged);
+  check_method(easy, Projected<NewtonGmres<8>>{.lower = -3, .upper = 3}, stop, Status::converged);
   check_method(easy, Projected<Broyden<20>>{.lower = -0.3, .upper = 2}, stop, Status::stalled);
 }
 

@@ -27,6 +27,7 @@ class AnyAdjoint : public detail::Choice<Methods...> {
   using Base = detail::Choice<Methods...>;
 
  public:
+  /// Whether any of Methods wants what the equilibrium's solver knows of the inverse: it then keeps that for all.
   static constexpr bool uses_inverse_of_solve = (detail::uses_inverse_of_solve<Methods> || ...);
 
   /// The first method with its default options.
@@ -35,6 +36,7 @@ class AnyAdjoint : public detail::Choice<Methods...> {
   /// The method of that name with its default options. Throws std::invalid_argument if there is none.
   explicit AnyAdjoint(std::string_view wanted) : Base(wanted, "an adjoint method") {}
 
+  /// The given method with its options. Not explicit, so that one can be assigned.
   template <class Method>
   requires(std::is_same_v<Method, Methods> || ...) AnyAdjoint(const Method& method) : Base(method) {}
 

@@ -49,7 +49,7 @@ inline constexpr auto implicit_name_of = [] {
 
 template <class Solver = Gmres<>>
 struct Implicit {
-  Solver solver{};
+  Solver solver{};           ///< a linear solver or a fixed-point method, with its options
   double tolerance = 1e-4;   ///< relative to |g|
   int max_evaluations = 60;  ///< applications of A
   double max_growth = 1e3;   ///< of |w| over |g| where the solve failed; at least 1; infinity: any

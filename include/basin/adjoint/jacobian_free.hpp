@@ -16,6 +16,7 @@ namespace basin {
 struct JacobianFree {
   static constexpr std::string_view name = "jacobian_free";
 
+  /// See adjoint/adjoint_method.hpp. Throws std::invalid_argument if shapes do not fit.
   template <class S, class Operator>
   void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results) const {
     detail::check_adjoint(g, w, results);

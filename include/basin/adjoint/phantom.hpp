@@ -42,6 +42,7 @@ struct Phantom {
   int k = 5;         ///< steps, at least 1
   double tau = 1.0;  ///< damping, in (0, 1]; 1 does not damp
 
+  /// See adjoint/adjoint_method.hpp. Throws std::invalid_argument if options make no sense or shapes do not fit.
   template <class S, class Operator>
   void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results) const {
     check(k >= 1, "Phantom: k", k, "at least 1");

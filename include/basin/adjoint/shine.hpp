@@ -22,7 +22,7 @@ namespace basin {
 
 struct Shine {
   static constexpr std::string_view name = "shine";
-  static constexpr bool uses_inverse_of_solve = true;
+  static constexpr bool uses_inverse_of_solve = true;  ///< so the equilibrium keeps it (adjoint/adjoint_method.hpp)
 
   /// See adjoint/adjoint_method.hpp. apply_a.estimate(v, out) is the inverse that goes with A.
   template <class S, class Operator>

@@ -48,8 +48,8 @@
 namespace basin {
 
 struct Unrolled {
-  std::variant<Recomputed, Kept, Checkpointed> tape{};
-  int last_steps = 0;  ///< 0: all
+  std::variant<Recomputed, Kept, Checkpointed> tape{};  ///< what is kept of the steps (core/tape.hpp)
+  int last_steps = 0;                                   ///< 0: all
 };
 
 namespace detail {

@@ -168,7 +168,9 @@ class Buffer {
                 "Buffer: numbers and the like, without constructors");
 
  public:
+  /// An empty array.
   Buffer() = default;
+  /// An array of `size` numbers, 0 or more. Throws std::bad_alloc if there is no memory for it.
   explicit Buffer(Index size) : size_(size) {
     if (size == 0) return;
     piece_ = detail::BufferStore::instance().take(static_cast<std::size_t>(size) * sizeof(T));
@@ -176,12 +178,14 @@ class Buffer {
     if constexpr (std::is_floating_point_v<T>) std::fill_n(data(), size, std::numeric_limits<T>::quiet_NaN());
 #endif
   }
-  /// A copy of some.
+  /// A copy of `size` numbers.
   Buffer(const T* from, Index size) : Buffer(size) { std::copy_n(from, size, data()); }
   ~Buffer() {
     if (piece_.memory != nullptr) detail::BufferStore::instance().give(piece_);
   }
+  /// Takes over the memory, and leaves the other empty.
   Buffer(Buffer&& other) noexcept : piece_(std::exchange(other.piece_, {})), size_(std::exchange(other.size_, 0)) {}
+  /// A copy, in memory of its own.
   Buffer(const Buffer& other) : Buffer(other.data(), other.size_) {}
   Buffer& operator=(Buffer other) noexcept {
     std::swap(piece_, other.piece_);
@@ -195,8 +199,10 @@ class Buffer {
   [[nodiscard]] T& operator[](Index i) { return data()[i]; }
   [[nodiscard]] const T& operator[](Index i) const { return data()[i]; }
 
+  /// All numbers as a column of Eigen's, which refers to this memory.
   [[nodiscard]] auto vector() { return Eigen::Map<Vector<T>>(data(), size_); }
   [[nodiscard]] auto vector() const { return Eigen::Map<const Vector<T>>(data(), size_); }
+  /// vector() as an array of Eigen's, for arithmetic number by number; to read.
   [[nodiscard]] auto array() const { return vector().array(); }
 
  private:
@@ -209,7 +215,9 @@ class Buffer {
 template <class T>
 class ArrayList {
  public:
+  /// An empty list, for arrays of `length` numbers each.
   explicit ArrayList(Index length = 0) : length_(length) {}
+  /// Takes over all arrays; pointers to them stay valid. Before the list moved from is used again, clear() it.
   ArrayList(ArrayList&&) = default;
   ArrayList& operator=(ArrayList&&) = default;
 
@@ -231,8 +239,9 @@ class ArrayList {
     if (size_ == arrays_.size()) grow(std::max<std::size_t>(4, size_));
     return arrays_[size_++];
   }
+  /// Removes the last array; there must be one. Keeps its memory for the next append().
   void pop_back() { --size_; }
-  /// Keeps the memory.
+  /// Removes all arrays, and keeps the memory.
   void clear() { size_ = 0; }
 
  private:

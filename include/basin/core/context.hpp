@@ -57,12 +57,14 @@ struct Context {
     return part;
   }
 
+  /// The same context at another step.
   [[nodiscard]] Context at_step(std::int64_t number) const {
     Context other = *this;
     other.step = number;
     return other;
   }
 
+  /// The same context with this log; null: without one.
   [[nodiscard]] Context with_log(SolveLog* other_log) const {
     Context other = *this;
     other.log = other_log;

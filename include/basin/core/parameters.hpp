@@ -41,15 +41,15 @@ enum class LeafAxis {
 
 /// One named array inside theta.
 struct Leaf {
-  std::string name{};          ///< path through the model, such as "2.cell.0.weight"
-  std::vector<Index> shape{};  ///< column-major extents: the first index is contiguous
-  std::size_t offset = 0;      ///< first element within theta
-  std::size_t size = 0;
-  LeafKind kind = LeafKind::weight;
-  Index fan_in = 0;              ///< inputs of one output, for initial weights
-  Index fan_out = 0;             ///< outputs of one input
-  std::vector<LeafAxis> axes{};  ///< of each extent of `shape`
-  std::string torch_name{};      ///< its path in PyTorch, where a normalization has a "weight" and a "bias"
+  std::string name{};                ///< path through the model, such as "2.cell.0.weight"
+  std::vector<Index> shape{};        ///< column-major extents: the first index is contiguous
+  std::size_t offset = 0;            ///< first element within theta
+  std::size_t size = 0;              ///< how many numbers: the product of `shape`
+  LeafKind kind = LeafKind::weight;  ///< initial values and weight decay follow from it
+  Index fan_in = 0;                  ///< inputs of one output, for initial weights
+  Index fan_out = 0;                 ///< outputs of one input
+  std::vector<LeafAxis> axes{};      ///< of each extent of `shape`
+  std::string torch_name{};          ///< its path in PyTorch, where a normalization has a "weight" and a "bias"
   /// Behind a Flatten<C, X, Y, Z> the in axis runs over c + C (x + X (y + Y z)), and over another order in PyTorch,
   /// x + X (y + Y (z + Z c)): then C, X, Y, Z; else nothing.
   std::vector<Index> flattened{};
@@ -72,6 +72,7 @@ class LeafList {
   void bias(std::string_view name, Index size, std::string_view torch_name = {}) {
     add(name, torch_name.empty() ? name : torch_name, {.shape = {size}, .kind = LeafKind::bias});
   }
+  /// `size` numbers that multiply one feature each. torch_name: as for bias.
   void scale(std::string_view name, Index size, std::string_view torch_name = {}) {
     add(name, torch_name.empty() ? name : torch_name, {.shape = {size}, .kind = LeafKind::scale});
   }
@@ -105,6 +106,7 @@ class LeafList {
     if (!flattened_.empty() && !flattened_taken_) in_torch_ = false;
   }
 
+  /// All leaves, in the order of theta. The list is used up: std::move(list).take().
   [[nodiscard]] std::vector<Leaf> take() && { return std::move(leaves_); }
 
  private:
@@ -170,14 +172,18 @@ template <class Model>
 template <class Model, class S>
 class Parameters {
  public:
-  static constexpr std::size_t count = Model::param_count;
-  using Scalar = S;
+  static constexpr std::size_t count = Model::param_count;  ///< how many numbers theta has
+  using Scalar = S;                                         ///< the type of each number
 
+  /// Zeros.
   Parameters() : values_(Vector<S>::Zero(static_cast<Index>(count))) {}
 
+  /// All numbers, in the order of the leaves. Refers to this object's memory.
   [[nodiscard]] std::span<S, count> span() & { return std::span<S, count>(values_.data(), count); }
   [[nodiscard]] std::span<const S, count> span() const& { return std::span<const S, count>(values_.data(), count); }
+  /// span(), so that Parameters may be given where a ThetaGradient is expected.
   operator std::span<S, count>() & { return span(); }
+  /// span(), so that Parameters may be given where a Theta is expected.
   operator std::span<const S, count>() const& { return span(); }
 
   /// The span of a temporary, or one of another scalar, does not compile, and the message says why.
@@ -188,6 +194,7 @@ class Parameters {
                   "name first");
     return std::span<const T, count>(values_.data(), count);
   }
+  /// Of a temporary: does not compile, as its memory would end before its use.
   template <class T>
   requires(std::is_same_v<std::remove_const_t<T>, S>) operator std::span<T, count>() const&& {
     return std::move(*this).span();

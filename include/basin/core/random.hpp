@@ -58,8 +58,8 @@ namespace detail {
 /// A stream of random numbers that can be read anywhere: number `index` of stream `stream` under `seed`.
 /// Keep one stream for each use (parameters, shuffling, masks, ...), so that uses never share numbers.
 struct Random {
-  std::uint64_t seed = 0;
-  std::uint64_t stream = 0;
+  std::uint64_t seed = 0;    ///< the key: another one gives other numbers in every stream
+  std::uint64_t stream = 0;  ///< which sequence of numbers under this seed
 
   /// The four 32-bit words at `index`.
   [[nodiscard]] constexpr PhiloxCounter words(std::uint64_t index) const {
@@ -68,6 +68,7 @@ struct Random {
                   {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   }
 
+  /// 64 random bits: the first two of the words at `index`, word 0 in the lower half.
   [[nodiscard]] constexpr std::uint64_t bits(std::uint64_t index) const {
     const auto w = words(index);
     return (std::uint64_t{w[1]} << 32) | w[0];
@@ -78,6 +79,7 @@ struct Random {
     return static_cast<double>(bits(index) >> 11) * 0x1p-53;
   }
 
+  /// Uniform in [low, high), up to rounding.
   [[nodiscard]] constexpr double uniform(std::uint64_t index, double low, double high) const {
     return low + (high - low) * uniform(index);
   }

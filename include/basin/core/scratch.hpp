@@ -96,6 +96,7 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
+  /// A piece of `count` numbers, 0 or more. Throws std::bad_alloc if there is no memory for it.
   template <class S>
   [[nodiscard]] S* take(Index count) {
     static_assert(std::is_trivially_destructible_v<S>, "scratch memory is given back without destructors");
@@ -106,7 +107,8 @@ class Scratch {
     return piece;
   }
 
-  /// Throws std::invalid_argument if an extent is negative or the product of all does not fit into memory.
+  /// A piece for a state of this shape. Throws std::invalid_argument if an extent is negative or the product of all
+  /// does not fit into memory.
   template <class S>
   [[nodiscard]] View<S> state(const Shape& shape) {
     detail::fitting<S>(shape);

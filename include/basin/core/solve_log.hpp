@@ -40,22 +40,24 @@ enum class Pass {
 
 /// How one solve ended.
 struct SolveRecord {
-  Index sample = 0;  ///< its number in the batch (Context::sample)
-  Pass pass = Pass::forward;
-  SampleResult result{};
-  int depth = 0;  ///< in how many cells of equilibria and rules of automata it stands; 0: the model's own
+  Index sample = 0;           ///< its number in the batch (Context::sample)
+  Pass pass = Pass::forward;  ///< which equation was solved
+  SampleResult result{};      ///< how it ended
+  int depth = 0;              ///< in how many cells of equilibria and rules of automata it stands; 0: the model's own
 };
 
 /// Takes records; several threads may append at once. It neither copies nor moves: linearizations refer to it.
 class SolveLog {
  public:
+  /// Adds records behind those that are there, one after another, though other threads append too.
   void append(std::span<const SolveRecord> records) {
     const std::lock_guard lock(mutex_);
     records_.insert(records_.end(), records.begin(), records.end());
   }
 
-  /// Not while others append.
+  /// All so far. Not while others append.
   [[nodiscard]] const std::vector<SolveRecord>& records() const { return records_; }
+  /// Removes all. Not while others append.
   void clear() { records_.clear(); }
 
  private:

@@ -32,13 +32,17 @@ using Matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic>;
 /// Extents of a state. Axes of space that are not used have extent 1. Counts are exact for a shape that fits(); states,
 /// views and scratch memory are made of no other.
 struct Shape {
-  Index features = 0;
+  Index features = 0;                   ///< C: numbers of one cell
   std::array<Index, 3> space{1, 1, 1};  ///< X, Y, Z
-  Index samples = 1;
+  Index samples = 1;                    ///< N
 
+  /// Cells of one sample: X Y Z.
   [[nodiscard]] constexpr Index cells_per_sample() const { return space[0] * space[1] * space[2]; }
+  /// Cells of all samples.
   [[nodiscard]] constexpr Index cells() const { return cells_per_sample() * samples; }
+  /// Numbers of one sample.
   [[nodiscard]] constexpr Index sample_size() const { return features * cells_per_sample(); }
+  /// Numbers of all samples.
   [[nodiscard]] constexpr Index size() const { return sample_size() * samples; }
 
   /// Whether no extent is negative, and an Index holds the bytes of a state whose numbers take so many. Extents of 0 do
@@ -58,7 +62,9 @@ struct Shape {
     return fits;
   }
 
+  /// The same space and samples, with `count` features.
   [[nodiscard]] constexpr Shape with_features(Index count) const { return {count, space, samples}; }
+  /// The same features and space, with `count` samples.
   [[nodiscard]] constexpr Shape with_samples(Index count) const { return {features, space, count}; }
 
   /// "(C, X, Y, Z, N)", for messages.
@@ -67,6 +73,7 @@ struct Shape {
            std::to_string(space[1]) + ", " + std::to_string(space[2]) + ", " + std::to_string(samples) + ")";
   }
 
+  /// Whether all extents are equal.
   friend constexpr bool operator==(const Shape&, const Shape&) = default;
 };
 
@@ -100,13 +107,16 @@ struct Fitting {};
 template <class S>
 class View {
  public:
-  using Value = std::remove_const_t<S>;
+  using Value = std::remove_const_t<S>;  ///< the scalar, without const
+  /// Numbers of the state as a column of Eigen's, which does not own them; const ones if S is const.
   using VectorMap = Eigen::Map<std::conditional_t<std::is_const_v<S>, const Vector<Value>, Vector<Value>>>;
+  /// Numbers of the state as a column-major matrix, likewise.
   using MatrixMap = Eigen::Map<std::conditional_t<std::is_const_v<S>, const Matrix<Value>, Matrix<Value>>>;
 
-  View() = default;
+  View() = default;  ///< no memory, and a shape of no features
   /// Throws std::invalid_argument if an extent is negative or the product of all does not fit into memory.
   View(S* data, const Shape& shape) : data_(data), shape_(detail::fitting<Value>(shape)) {}
+  /// Without that check, for a shape that has passed it.
   View(S* data, const Shape& shape, detail::Fitting) : data_(data), shape_(shape) {}
 
   /// Reading is always allowed.
@@ -114,21 +124,25 @@ class View {
   template <detail::AnotherScalar<Value> T>
   operator View<T>() const = delete;  // theta and all states have the same scalar: cast what has another
 
-  [[nodiscard]] explicit operator bool() const { return data_ != nullptr; }
+  [[nodiscard]] explicit operator bool() const { return data_ != nullptr; }  ///< whether it has memory
   [[nodiscard]] S* data() const { return data_; }
-  [[nodiscard]] const Shape& shape() const { return shape_; }
+  [[nodiscard]] const Shape& shape() const { return shape_; }  ///< extents
+  /// Numbers of all samples.
   [[nodiscard]] Index size() const { return shape_.size(); }
   [[nodiscard]] Index samples() const { return shape_.samples; }
 
   /// All values in memory order.
   [[nodiscard]] VectorMap vector() const { return VectorMap(data_, shape_.size()); }
+  /// vector() as an array of Eigen's, for arithmetic number by number.
   [[nodiscard]] auto array() const { return vector().array(); }
   /// features x cells: a column is a cell, of whatever sample.
   [[nodiscard]] MatrixMap matrix() const { return MatrixMap(data_, shape_.features, shape_.cells()); }
   /// sample_size x samples: a column is a sample.
   [[nodiscard]] MatrixMap columns() const { return MatrixMap(data_, shape_.sample_size(), shape_.samples); }
 
+  /// The part that is sample n, counted from 0; n is not checked.
   [[nodiscard]] View sample(Index n) const { return samples(n, 1); }
+  /// The part that is `count` samples from number `first` on; they are not checked.
   [[nodiscard]] View samples(Index first, Index count) const {
     return {data_ + first * shape_.sample_size(), shape_.with_samples(count), detail::Fitting{}};
   }
@@ -141,20 +155,22 @@ class View {
 /// An Eigen vector with a shape: a state that owns its memory.
 template <class S>
 struct State {
-  Shape shape{};
-  Vector<S> values{};
+  Shape shape{};       ///< extents
+  Vector<S> values{};  ///< shape.size() numbers, column-major: features first, then space, then samples
 
-  State() = default;
+  State() = default;  ///< no numbers
   /// Zeros of a shape. Throws std::invalid_argument if an extent is negative or the product of all does not fit into
   /// memory.
   explicit State(const Shape& extents) : shape(detail::fitting<S>(extents)), values(Vector<S>::Zero(extents.size())) {}
   /// A copy of what a view shows.
   explicit State(View<const S> from) : shape(from.shape()), values(from.vector()) {}
 
+  /// The whole state. The view refers to this one's memory.
   [[nodiscard]] View<S> view() & { return {values.data(), shape}; }
   [[nodiscard]] View<const S> view() const& { return {values.data(), shape}; }
+  /// view(), so that a State may be given where a View is expected.
   operator View<S>() & { return view(); }
-  operator View<const S>() const& { return view(); }
+  operator View<const S>() const& { return view(); }  ///< view(), to read
 
   /// A view of a temporary, or of another scalar, does not compile, and the message says why.
   template <class T = S>
@@ -162,6 +178,7 @@ struct State {
     static_assert(detail::never<T>, "a view of a State that is a temporary, and ends before it: give it a name first");
     return {};
   }
+  /// Of a temporary: does not compile, as its memory would end before its use.
   template <class T>
   requires(std::is_same_v<std::remove_const_t<T>, S>) operator View<T>() const&& { return std::move(*this).view(); }
   template <detail::AnotherScalar<S> T>

@@ -35,20 +35,21 @@ inline constexpr std::size_t status_count = 7;
 
 /// What a solve returns for each sample.
 struct SampleResult {
-  Status status = Status::max_iterations;
-  int iterations = 0;     ///< steps taken
-  int evaluations = 0;    ///< of the map or of the operator, derivatives included
-  double residual = 0;    ///< of the returned value, in the measure that the stop test used
-  int retries = 0;        ///< trial points where the map was not finite
-  bool adjusted = false;  ///< the value is not what the solver reached: see adjoint/implicit.hpp
+  Status status = Status::max_iterations;  ///< how the solve ended
+  int iterations = 0;                      ///< steps taken
+  int evaluations = 0;                     ///< of the map or of the operator, derivatives included
+  double residual = 0;                     ///< of the returned value, in the measure that the stop test used
+  int retries = 0;                         ///< trial points where the map was not finite
+  bool adjusted = false;                   ///< the value is not what the solver reached: see adjoint/implicit.hpp
 };
 
 /// What a solve returns: the best state that each sample reached, and how it got there.
 template <class S>
 struct [[nodiscard]] Solution {
-  State<S> value;
-  std::vector<SampleResult> samples;
+  State<S> value;                     ///< the returned iterates, in the shape of the start
+  std::vector<SampleResult> samples;  ///< one for each sample, in the order of the batch
 
+  /// Whether every sample has converged.
   [[nodiscard]] bool converged() const {
     for (const SampleResult& sample : samples) {
       if (sample.status != Status::converged) return false;
@@ -59,11 +60,12 @@ struct [[nodiscard]] Solution {
 
 /// Sums over the solves of many samples.
 struct SolveCounts {
-  std::array<std::size_t, status_count> by_status{};
-  std::size_t evaluations = 0;
-  std::size_t adjusted = 0;  ///< results whose value is not what their solver reached
-  double worst_residual = 0;
+  std::array<std::size_t, status_count> by_status{};  ///< results with each Status, in the order of its enumerators
+  std::size_t evaluations = 0;                        ///< of the map or the operator, in all solves together
+  std::size_t adjusted = 0;                           ///< results whose value is not what their solver reached
+  double worst_residual = 0;                          ///< the largest one; NaN if any is
 
+  /// Counts one more result.
   void add(const SampleResult& sample) {
     ++by_status[static_cast<std::size_t>(sample.status)];
     adjusted += sample.adjusted ? 1 : 0;
@@ -72,6 +74,7 @@ struct SolveCounts {
         sample.residual > worst_residual || !(sample.residual == sample.residual) ? sample.residual : worst_residual;
   }
 
+  /// Adds the counts of other solves.
   SolveCounts& operator+=(const SolveCounts& other) {
     for (std::size_t s = 0; s < status_count; ++s) by_status[s] += other.by_status[s];
     evaluations += other.evaluations;
@@ -100,7 +103,9 @@ struct SolveCounts {
   }
   /// Results of what was to be solved. What only approximates neither converges nor fails: it is counted apart.
   [[nodiscard]] std::size_t solves() const { return results() - approximated(); }
+  /// Results with Status::approximated.
   [[nodiscard]] std::size_t approximated() const { return by_status[static_cast<std::size_t>(Status::approximated)]; }
+  /// Results with Status::converged.
   [[nodiscard]] std::size_t converged() const { return by_status[static_cast<std::size_t>(Status::converged)]; }
   /// Evaluations a result; 0 if there was none.
   [[nodiscard]] double mean_evaluations() const {
@@ -126,6 +131,7 @@ struct [[nodiscard]] Report {
   SolveCounts forward;  ///< equilibria
   SolveCounts adjoint;  ///< adjoint (or tangent) equations
 
+  /// Adds what the solves of another call did.
   Report& operator+=(const Report& other) {
     forward += other.forward;
     adjoint += other.adjoint;

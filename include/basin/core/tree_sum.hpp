@@ -68,6 +68,8 @@ class TreeSum {
   /// Numbers of the memory that add() works in; they need no values before, and have none after.
   [[nodiscard]] Index memory() const { return (slots_ + (last_ - first_ < parts_ ? 1 : 0)) * stride(); }
 
+  /// sum += the sum of what all tasks add. Works in memory() numbers at `memory`. Throws std::invalid_argument if sum
+  /// has another size than this was made for, or some of the parts are not here.
   template <class S, class Task>
   void add(std::span<S> sum, S* memory, const Task& task) const {
     check(last_ - first_ == parts_, "number of parts of a sum that are here", last_ - first_, parts_);

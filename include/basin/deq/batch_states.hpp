@@ -20,16 +20,21 @@ class BatchStates {
   using Held = std::conditional_t<std::is_same_v<std::remove_const_t<S>, float>, Float, Double>;
 
  public:
+  /// No states.
   BatchStates() = default;
+  /// What a view shows. Nothing is copied.
   template <class S>
   requires std::convertible_to<View<S>, View<Held<S>>> BatchStates(View<S> states) : states_(View<Held<S>>(states)) {}
+  /// A view of a State: nothing is copied, so the State has to live as long, and to keep its shape.
   template <class S>
   BatchStates(State<S>& states) : BatchStates(states.view()) {}
+  /// The same of a constant State, where states are only read, as in Starts.
   template <class S>
   requires std::is_const_v<Held<S>> BatchStates(const State<S>& states) : BatchStates(states.view()) {}
   template <class S>
   BatchStates(State<S>&& temporary) = delete;  // it would be gone before the layer is called
 
+  /// Whether it was given states.
   [[nodiscard]] explicit operator bool() const { return states_.index() != 0; }
 
   /// The state that belongs to sample i of a context. Throws std::invalid_argument if there is none, or if what is held

@@ -34,6 +34,7 @@ namespace basin {
 template <class C, class Solver = Anderson<>, class Adjoint = Implicit<>>
 struct Equilibrium {
   static_assert(Cell<C>, "Equilibrium: the first argument must be a cell f(z, u), such as Injected<...>");
+  /// Whether the derivative is that of the steps which the solver took, not that of the equilibrium.
   static constexpr bool unrolled = std::is_same_v<Adjoint, Unrolled>;
   static_assert(
       unrolled || !basin::changes_with_step<C>,
@@ -43,6 +44,7 @@ struct Equilibrium {
   static_assert(unrolled || AdjointMethod<Adjoint>, "Equilibrium: the third argument must be an adjoint method");
   static_assert(!unrolled || std::is_same_v<Solver, Picard>,
                 "Unrolled differentiates Picard iteration: write Equilibrium<Cell, Picard, Unrolled>");
+  /// Whether a linearization keeps the solver's estimate of (I - df/dz)^-1 of each sample, as Shine wants it.
   static constexpr bool keeps_inverses = detail::uses_inverse_of_solve<Adjoint>;
   static_assert(
       !keeps_inverses || HandsOutInverse<Solver>,
@@ -53,15 +55,15 @@ struct Equilibrium {
   static constexpr std::size_t param_count = C::param_count;
   static constexpr bool changes_with_step = basin::changes_with_step<C>;
 
-  C cell{};
-  Solver solver{};
+  C cell{};         ///< f, with its options
+  Solver solver{};  ///< the fixed-point method that finds z (fixed_point/method.hpp)
   /// Solves begin at 0, so that by the defaults all u with |f(0, u)| up to 1e-6 give z = 0, as converged: where they
   /// are to be told apart, set absolute_tolerance. Under Unrolled there are no retries, as with max_retries = 0: a step
   /// made shorter is none that it differentiates; and with both tolerances 0 it makes all max_evaluations, whatever the
   /// residual does, returns the last state, and reports `approximated`; step k is context.step + k for a cell that is
   /// another map at each step, of noise or random masks, and such cells take nothing else. What is not finite ends it.
   Stop stop{};
-  Adjoint adjoint{};
+  Adjoint adjoint{};  ///< how jvp, vjp and pullback solve for the derivative (adjoint/adjoint_method.hpp)
   /// States of the whole batch where apply and linearize begin, by number of sample; nothing: all begin at zero. A
   /// start decides how long a solve takes, and which equilibrium it finds where there are several; no gradient passes
   /// through it, under any adjoint.
@@ -190,8 +192,8 @@ struct Equilibrium {
     return sum.report;
   }
 
-  /// One where samples are split, for parts may differ in size. Where what a cell prepares is too large for a cache, more samples read it together: `C::samples_together`, if the
-  /// cell has that, or more.
+  /// One where samples are split, for parts may differ in size. Where what a cell prepares is too large for a cache,
+  /// more samples read it together: `C::samples_together`, if the cell has that, or more.
   template <class S>
   [[nodiscard]] static Index samples_per_tile(const Shape& shape) {
     const Index tile = detail::is_split<C> ? 1 : detail::samples_per_tile<S>(shape);

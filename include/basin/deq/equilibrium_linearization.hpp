@@ -53,17 +53,15 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   [[nodiscard]] Report report() const { return report_; }
 
   Report jvp(View<const S> t, View<S> out) const { return jvp_each({&t, 1}, {&out, 1}); }
-
   Report vjp(View<const S> w, View<S> du) const { return vjp_each({&w, 1}, {&du, 1}); }
-
   Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
     const std::span<S, param_count> gradient = dtheta;
     return pullback_each({&w, 1}, {&du, 1}, {&gradient, 1});
   }
 
-  /// The same for many right sides, as the rows or columns of a Jacobian: the cell is linearized once for all of them
-  /// (through steps of an iteration once for each). They are solved one after the other, with the bits that each gets
-  /// by itself, and reported together. Throws std::invalid_argument if the spans differ in length.
+  /// jvp for many right sides, as for the columns of a Jacobian: the cell is linearized once for all of them (through
+  /// steps of an iteration once for each). They are solved one after the other, with the bits that each gets by itself,
+  /// and reported together. Throws std::invalid_argument if the spans differ in length.
   Report jvp_each(std::span<const View<const S>> t, std::span<const View<S>> out) const {
     check_count("out", out.size(), t.size());
     for (std::size_t i = 0; i < t.size(); ++i) check_jvp<S>("Equilibrium", u_.shape(), z_.shape(), t[i], out[i]);
@@ -91,6 +89,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
     return sides.record(context_);
   }
 
+  /// vjp for many right sides, as for the rows of a Jacobian; the rest as in jvp_each.
   Report vjp_each(std::span<const View<const S>> w, std::span<const View<S>> du) const {
     return pull_back(
         w, du,
@@ -104,6 +103,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
         });
   }
 
+  /// pullback for many right sides: dtheta[i] += the part of w[i]. A du[i] without memory is not wanted.
   Report pullback_each(std::span<const View<const S>> w, std::span<const View<S>> du,
                        std::span<const std::span<S, param_count>> dtheta) const {
     check_count("dtheta", dtheta.size(), w.size());

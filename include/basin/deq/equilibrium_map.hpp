@@ -56,12 +56,15 @@ class Equilibrium<C, Solver, Adjoint>::Map {
   /// df/dz at z, for methods that ask for it (fixed_point/sample_map.hpp). Stays where it was made.
   class Derivative {
    public:
+    /// Sample i of z is number samples[i] of u. Refers to the map and to z.
     Derivative(const Map& map, View<const S> z, std::span<const Index> samples)
         : map_(map), linear_(map.linearize_cell(z, map.part_of(samples, scratch_), scratch_.state<S>(z.shape()))) {}
 
+    /// out = (df/dz) t.
     void jvp(View<const S> t, View<S> out) const {
       map_.note(detail::report_of([&] { return linear_.jvp(t, out); }));
     }
+    /// out = (df/dz)^T w.
     void vjp(View<const S> w, View<S> out) const {
       map_.note(detail::report_of([&] { return linear_.vjp(w, out); }));
     }

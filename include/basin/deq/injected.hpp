@@ -18,8 +18,8 @@ struct Injected : Injected<Sequential<F>> {};
 
 template <class First, class... Rest>
 struct Injected<Sequential<First, Rest...>> {
-  using Layers = Sequential<First, Rest...>;
-  using Chain = typename Layers::Chain;
+  using Layers = Sequential<First, Rest...>;  ///< the cell without its injection
+  using Chain = typename Layers::Chain;       ///< what applies them and linearizes them
   static_assert(detail::joins<Layers::out_features, Layers::in_features>,
                 "Injected: the state that comes out must have the features of the state that goes in");
 
@@ -28,7 +28,7 @@ struct Injected<Sequential<First, Rest...>> {
   static constexpr std::size_t param_count = Layers::param_count;
   static constexpr bool changes_with_step = Layers::changes_with_step;
 
-  Layers layers;
+  Layers layers;  ///< with their options: layers.layer<0>() is First, layers.layer<1>() the first of Rest
 
   static void leaves(LeafList& list) { Layers::leaves(list); }
 

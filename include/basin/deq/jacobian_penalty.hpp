@@ -20,6 +20,10 @@ struct JacobianSize {
 
   std::uint64_t seed = 0;  ///< of the directions that estimate it
 
+  /// of_samples[n] = P of sample n; dz, du and dtheta += weight times the gradient of the sum of them, where z, u and
+  /// theta count as independent: Penalized takes dz back through the equilibrium. A dz or du without memory is not
+  /// wanted. The directions also depend on context.draw and the number of the sample. Throws std::invalid_argument if z
+  /// and u do not fit the cell, or of_samples has not one number for each sample.
   template <class S, class C>
   void add(double weight, const C& cell, std::span<const S, C::param_count> theta, View<const S> u, View<const S> z,
            const Context& context, std::span<double> of_samples, View<S> dz, View<S> du,

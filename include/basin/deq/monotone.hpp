@@ -43,6 +43,7 @@ struct Monotone {
   static_assert(std::is_same_v<Edge, Periodic> || std::is_same_v<Edge, Zero>,
                 "Monotone: the boundary must be Periodic or Zero; with a mirrored one W would not be monotone");
 
+  /// Makes W of A and B, and the gradients in A and B of the one in W (deq/monotone_weights.hpp).
   using Weights = detail::MonotoneWeights<Features, Kernel>;
   /// z -> W z, as a layer with the composed weights for its theta.
   using Linear = std::conditional_t<Kernel == 1, Dense<Features, Features, Bias::no>,
@@ -50,7 +51,9 @@ struct Monotone {
 
   static constexpr int state_features = Features, input_features = Features;
   static constexpr std::size_t param_count = 2 * static_cast<std::size_t>(Weights::count);
-  static constexpr int features = Features, kernel = Kernel;
+  static constexpr int features = Features;  ///< of z and of u
+  static constexpr int kernel = Kernel;      ///< taps of A and of B along an axis; 1: matrices. W has 2 Kernel - 1
+  /// Whether W wraps round at the edges, or works on every cell by itself: PeacemanRachford inverts no other.
   static constexpr bool periodic = Kernel == 1 || std::is_same_v<Edge, Periodic>;
 
   double m = 1;  ///< above 0: how strongly monotone, the least eigenvalue of the symmetric part of I - W
@@ -94,10 +97,11 @@ struct Monotone {
   /// W, what the layer z -> W z prepares, and alpha. Linearizations refer to it: it does not move.
   template <class S>
   struct Made {
-    Buffer<S> w;
-    double alpha;
-    detail::PreparedOf<Linear, S> linear;
+    Buffer<S> w;                           ///< W, its taps in the order of theta of `Linear`
+    double alpha;                          ///< as given, or as chosen where the option is 0
+    detail::PreparedOf<Linear, S> linear;  ///< what `Linear` prepares of W
 
+    /// W, as theta of `Linear`. Refers to w.
     [[nodiscard]] std::span<const S, Linear::param_count> theta() const {
       return std::span<const S, Linear::param_count>(w.data(), Linear::param_count);
     }

@@ -83,10 +83,10 @@ struct SpectralNorm {
   static constexpr std::size_t lengths(int) { return 0; }  // numbers of theta beside those of the layer
 
   /// What the gradient needs of V.
-  /// Directions v, lengths g and the norms of v, which the gradient needs.
   struct Kept {
-    double bound = 0;
-    std::vector<double> v{}, gradient{};
+    double bound = 0;                ///< b(V)
+    std::vector<double> v{};         ///< V, in the order of its leaf
+    std::vector<double> gradient{};  ///< db/dV, in the same order
   };
 
   /// w = W of v.
@@ -119,15 +119,20 @@ struct SpectralNorm {
 
 /// Of NormalizedWeights: w_o = g_o v_o / |v_o|. Where v_o is 0 so is w_o, and it gets no gradient.
 struct OutputNorms {
+  /// Numbers of theta beside those of the layer: g.
   static constexpr std::size_t lengths(int outputs) { return static_cast<std::size_t>(outputs); }
 
   /// Directions v, lengths g and the norms of v, which the gradient needs.
   struct Kept {
-    std::vector<double> v{}, g{}, norms{};
+    std::vector<double> v{};      ///< all v_o, in the order of their leaf: number i is of output i % outputs
+    std::vector<double> g{};      ///< g_o, one for each output
+    std::vector<double> norms{};  ///< |v_o|, one for each output
 
+    /// g_o / |v_o|, or 0 where v_o is.
     [[nodiscard]] double scale(std::size_t o) const { return norms[o] > 0 ? g[o] / norms[o] : 0; }
   };
 
+  /// w = W of v and g: as many numbers as v, in the order of the leaf.
   [[nodiscard]] Kept make(const Leaf& leaf, std::span<const double> v, std::span<const double> g,
                           std::span<double> w) const {
     const auto outputs = static_cast<std::size_t>(leaf.shape[0]);
@@ -139,6 +144,7 @@ struct OutputNorms {
     return kept;
   }
 
+  /// dv and dg += the gradients in v and g of a gradient dw in W (Salimans & Kingma 2016, equation 3).
   template <class S>
   void pull_back(const Leaf& leaf, const Kept& kept, const S* dw, S* dv, S* dg) const {
     const auto outputs = static_cast<std::size_t>(leaf.shape[0]);
@@ -162,12 +168,13 @@ struct NormalizedWeights {
                 "SpectrallyNormalized: the edge of a convolution must be Zero or Periodic, where its norm is bounded");
 
   static constexpr int in_features = L::in_features, out_features = L::out_features;
-  static constexpr std::size_t lengths = How::lengths(out_features);
+  static constexpr std::size_t lengths =
+      How::lengths(out_features);  ///< numbers of theta behind the layer's: g, or none
   static constexpr std::size_t param_count = L::param_count + lengths;
   static constexpr bool changes_with_step = basin::changes_with_step<L>;
 
-  L layer{};
-  How how{};
+  L layer{};  ///< what W is put into, with its options
+  How how{};  ///< how W is made of V: SpectralNorm or OutputNorms, with its options
 
   /// Those of the layer, with V in the place of W, and then what else there is.
   static void leaves(LeafList& list) {
@@ -180,10 +187,11 @@ struct NormalizedWeights {
   /// The layer's theta with W in it, and what the gradient needs. Linearizations refer to it: it does not move.
   template <class S>
   struct Made {
-    Buffer<S> theta;
-    typename How::Kept kept;
-    detail::PreparedOf<L, S> layer;
+    Buffer<S> theta;                 ///< of the layer: W where V was, and the rest as it is
+    typename How::Kept kept;         ///< for the gradient in V
+    detail::PreparedOf<L, S> layer;  ///< what the layer prepares of that theta
 
+    /// theta as the layer takes it.
     [[nodiscard]] std::span<const S, L::param_count> span() const {
       return std::span<const S, L::param_count>(theta.data(), L::param_count);
     }

@@ -16,16 +16,16 @@ namespace basin {
 /// Stands where the equilibrium E does, with the same theta. Solves that end earlier, at their tolerance, stay there.
 template <class E>
 struct OnTheWay {
-  using C = decltype(E::cell);
+  using C = decltype(E::cell);  ///< the cell f(z, u)
   static_assert(
       !E::changes_with_step,
       "OnTheWay: the cell is another map at each step, so that no state of it is on the way to an equilibrium");
   static constexpr int in_features = E::in_features, out_features = E::out_features;
   static constexpr std::size_t param_count = E::param_count;
 
-  E equilibrium{};
-  int evaluations = 5;  ///< of the cell, at least 2: after one there is the start alone
-  Phantom back{.k = 1};
+  E equilibrium{};       ///< of its options adjoint, keep and stop.max_evaluations do not count
+  int evaluations = 5;   ///< of the cell, at least 2: after one there is the start alone
+  Phantom back{.k = 1};  ///< the steps that are differentiated, all at the state that was reached
 
   static void leaves(LeafList& list) { E::leaves(list); }
   [[nodiscard]] Shape out_shape(const Shape& u) const { return equilibrium.out_shape(u); }

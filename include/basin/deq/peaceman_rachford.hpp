@@ -45,10 +45,10 @@ struct PeacemanRachford {
                 "PeacemanRachford: a convolution's resolvent is of one plane: write PeacemanRachford<Cell, Width, "
                 "Height>; a dense one's is of any: PeacemanRachford<Cell>");
 
-  static constexpr int features = C::features;
+  static constexpr int features = C::features;  ///< of v and of u
   static constexpr int state_features = features, input_features = features;
   static constexpr std::size_t param_count = C::param_count;
-  using Linear = typename C::Linear;
+  using Linear = typename C::Linear;  ///< z -> W z, as a layer with W for its theta
   /// A convolution's resolvent is megabytes, which samples share (deq/equilibrium.hpp): fewer than so many samples are
   /// one tile, on one thread.
   static constexpr Index samples_together = sizeof...(Plane) == 0 ? 1 : 8;
@@ -83,15 +83,16 @@ struct PeacemanRachford {
   struct ResolventOf<S> {
     using type = DenseResolvent<S, features>;
   };
+  /// What computes V s.
   template <class S>
   using Resolvent = typename ResolventOf<S, Plane...>::type;
 
   /// The resolvent, and W for the gradient in theta. Linearizations refer to it: it does not move.
   template <class S>
   struct Made {
-    double alpha;
-    Buffer<S> w;
-    Resolvent<S> resolvent;
+    double alpha;            ///< as given, or as chosen where the option is 0
+    Buffer<S> w;             ///< W, its taps in the order of theta of `Linear`
+    Resolvent<S> resolvent;  ///< V, for this alpha
   };
   template <class S>
   using Prepared = std::unique_ptr<const Made<S>>;

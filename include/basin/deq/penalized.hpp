@@ -23,16 +23,16 @@ namespace basin {
 
 template <class E, class Of>
 struct Penalized {
-  using C = decltype(E::cell);
+  using C = decltype(E::cell);  ///< the cell f(z, u)
   static constexpr int in_features = E::in_features, out_features = E::out_features;
   static constexpr std::size_t param_count = E::param_count;
   static constexpr bool changes_with_step = E::changes_with_step;
 
-  E equilibrium{};
+  E equilibrium{};  ///< with its options
   /// Of P, summed over samples. Beside a loss that is a mean over a batch, a weight for that batch's size: 1 / batch is
   /// a penalty of the mean P. 0: nothing is computed.
   double weight = 0;
-  Of penalty{};
+  Of penalty{};  ///< what P is, with its options
   /// Takes P of each sample, a state of one number, by number of sample in the batch, whenever pullback makes it.
   Ends values{};
 

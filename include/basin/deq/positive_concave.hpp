@@ -38,7 +38,7 @@ struct PositiveConcave {
   static_assert(Features > 0, "PositiveConcave: the number of features must be positive");
   static constexpr int state_features = Features, input_features = Features;
   static constexpr std::size_t param_count = std::size_t{Features} * Features;
-  using Linear = Dense<Features, Features, Bias::no>;
+  using Linear = Dense<Features, Features, Bias::no>;  ///< multiplies by W, which is its theta
 
   double floor = 0.05;  ///< above 0
 
@@ -52,8 +52,10 @@ struct PositiveConcave {
   /// W, and its transpose. Linearizations refer to it: it does not move.
   template <class S>
   struct Made {
-    Buffer<S> w, turned;
+    Buffer<S> w;       ///< W = softplus(theta), Features x Features, column-major
+    Buffer<S> turned;  ///< W^T, likewise
 
+    /// W, as theta of `Linear`. Refers to w.
     [[nodiscard]] std::span<const S, param_count> theta() const {
       return std::span<const S, param_count>(w.data(), param_count);
     }

@@ -48,6 +48,7 @@ template <class T>
 template <class S, int Features>
 class DenseResolvent {
  public:
+  /// I - W is Features x Features. Neither that is checked, nor that I + alpha (I - W) has an inverse.
   DenseResolvent(std::span<const double> one_minus_w, double alpha)
       : v_(Index{Features} * Features), turned_(v_.size()) {
     const Matrix<double> v =
@@ -58,6 +59,7 @@ class DenseResolvent {
 
   /// y = V s. They do not overlap.
   void apply(View<const S> s, View<S> y) const { multiply(v_, s, y); }
+  /// s = V^T y. They do not overlap.
   void apply_transposed(View<const S> y, View<S> s) const { multiply(turned_, y, s); }
 
  private:
@@ -116,6 +118,7 @@ class PeriodicResolvent {
 
   /// y = V s. They do not overlap.
   void apply(View<const S> s, View<S> y) const { multiply<false>(s, y); }
+  /// s = V^T y. They do not overlap.
   void apply_transposed(View<const S> y, View<S> s) const { multiply<true>(y, s); }
 
  private:

@@ -52,7 +52,7 @@ struct ReversibleEquilibrium {
   static constexpr int out_features = C::state_features;
   static constexpr std::size_t param_count = C::param_count;
 
-  C cell{};
+  C cell{};           ///< f, with its options
   int steps = 12;     ///< T, at least 1; two evaluations of the cell each
   double beta = 0.5;  ///< between 0 and 2, but not 1; see above
   double tolerance =

@@ -84,19 +84,19 @@ struct Anderson {
 
   template <class S>
   struct Memory {
-    S* r;          ///< residuals: a ring of window + 1 columns
-    S* m;          ///< damped Picard steps, likewise
-    Index stride;  ///< between columns
-    Extent size;
-    int limit;     ///< differences at most: no more than the sample has numbers
-    int newest;    ///< column
-    int steps;     ///< so far
-    bool mixed;    ///< whether the last step mixed, so that it can be undone
-    bool begun;
-    bool taken;           ///< whether the newest column is of the z and f of the step to come
-    bool out_of_range;    ///< whether their squares overflow or underflow even in double
-    double last_squared;  ///< |r|^2 of the step before
-    detail::MixingProblem<window> problem;
+    S* r;                                   ///< residuals: a ring of window + 1 columns
+    S* m;                                   ///< damped Picard steps, likewise
+    Index stride;                           ///< between columns
+    Extent size;                            ///< of the sample
+    int limit;                              ///< differences at most: no more than the sample has numbers
+    int newest;                             ///< column
+    int steps;                              ///< so far
+    bool mixed;                             ///< whether the last step mixed, so that it can be undone
+    bool begun;                             ///< whether there is an iterate before the newest to take a difference from
+    bool taken;                             ///< whether the newest column is of the z and f of the step to come
+    bool out_of_range;                      ///< whether their squares overflow or underflow even in double
+    double last_squared;                    ///< |r|^2 of the step before
+    detail::MixingProblem<window> problem;  ///< R, and Q^T of the newest residual, for gamma (fixed_point/mixing.hpp)
     /// Of the newest r and f, and d = r - the r before: r r, f f, d d, d r, and of each D_j: D_j d, D_j r.
     std::array<double, 4 + 2 * window> products;
 

@@ -35,19 +35,21 @@ class AnyMethod : public detail::Choice<Methods...> {
   /// The method of that name with its default options. Throws std::invalid_argument if there is none.
   explicit AnyMethod(std::string_view wanted) : Base(wanted, "a fixed-point method") {}
 
+  /// The given method with its options. Not explicit, so that one can be assigned.
   template <class Method>
   requires(std::is_same_v<Method, Methods> || ...) AnyMethod(const Method& method) : Base(method) {}
 
   template <class S>
   struct Memory {
     std::variant<detail::MethodMemory<Methods, S>...> held;
-    Extent size;
+    Extent size;  ///< of the sample
   };
 
   template <class S>
   [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     return visit([&]<std::size_t i>(const auto& method) {
-      return Memory<S>{decltype(Memory<S>::held)(std::in_place_index<i>, method.template start<S>(size, scratch)), size};
+      return Memory<S>{decltype(Memory<S>::held)(std::in_place_index<i>, method.template start<S>(size, scratch)),
+                       size};
     });
   }
 

@@ -42,7 +42,7 @@ struct Broyden {
   struct Memory {
     S* steps;                                     ///< unit vectors s_k / |s_k|, one a column
     Index stride;                                 ///< between columns
-    Extent size;
+    Extent size;                                  ///< of the sample
     int count;                                    ///< columns in use
     std::array<double, memory + 1> length;        ///< |s_k|
     std::array<double, memory + 1> coefficients;  ///< theta |s_{k+1}| / |s_k|

@@ -32,11 +32,12 @@ struct BroydenBad {
 
   template <class S>
   struct Memory {
-    S *v, *y;      ///< columns: v, and y / |y|; the column of y after the updates holds g of the last iterate
+    S* v;          ///< columns: the v of each update
+    S* y;          ///< columns: y / |y| of each update; the one after them holds g of the last iterate
     Index stride;  ///< between columns
-    Extent size;
+    Extent size;   ///< of the sample
     int count;     ///< updates held
-    bool begun;
+    bool begun;    ///< whether a step has been made
     std::array<double, memory> length;  ///< |y|
   };
 

@@ -43,9 +43,9 @@ struct Chord {
 
   template <class S>
   struct Memory {
-    detail::KrylovSpace<S> space;
-    S* g;
-    double last_length;  ///< |g| before the last step
+    detail::KrylovSpace<S> space;  ///< V and H; no columns: nothing is kept yet
+    S* g;                          ///< f(z) - z of the last iterate
+    double last_length;            ///< |g| before the last step
   };
 
   template <class S>

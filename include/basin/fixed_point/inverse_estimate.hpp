@@ -34,8 +34,10 @@ concept HandsOutInverse = FixedPointMethod<M, S> &&
 template <class S>
 class InverseEstimate {
  public:
+  /// The identity.
   InverseEstimate() = default;
 
+  /// Copies the factors that the method hands out, given its memory of a sample of `size` numbers.
   template <class Method>
   InverseEstimate(const Method& method, const detail::MethodMemory<Method, S>& memory, const Extent& size)
       : size_(size), vectors_(size) {
@@ -48,6 +50,7 @@ class InverseEstimate {
     });
   }
 
+  /// How many factors it is made of.
   [[nodiscard]] std::size_t factors() const { return factors_.size(); }
 
   /// out = the estimate times v.
@@ -97,7 +100,7 @@ struct LeavesMemory {
   struct Memory {
     MethodMemory<Method, S> inner;
     Index sample;
-    Extent size;
+    Extent size;  ///< of the sample
   };
 
   template <class T>

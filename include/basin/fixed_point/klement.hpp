@@ -31,8 +31,10 @@ struct Klement {
 
   template <class S>
   struct Memory {
-    S *slope, *step, *g;  ///< d, the last s and g
-    bool begun;
+    S* slope;    ///< d, the diagonal of D
+    S* step;     ///< s, the last step
+    S* g;        ///< f(z) - z where that step began
+    bool begun;  ///< whether a step has been made: before that the arrays hold nothing
   };
 
   template <class S>

@@ -49,7 +49,10 @@
 namespace basin {
 
 /// How NewtonGmres keeps a step from leading astray.
-enum class Globalization { line_search, trust_region };
+enum class Globalization {
+  line_search,   ///< a step after which |g| is too large is shortened
+  trust_region,  ///< steps stay in a ball, whose radius adapts; shorter ones also turn
+};
 
 /// restart: vectors in the basis of GMRES; with a trust region, of the only basis of a step.
 template <int restart = 20>
@@ -60,11 +63,11 @@ struct NewtonGmres {
   static constexpr int patience = 10;  ///< steps without a tenth less, after which come leaps
   static constexpr int leaps = 5;      ///< full steps in a row
 
-  double first_forcing = 0.1;  ///< eta of the first step, in (0, max_forcing]
-  double max_forcing = 0.5;    ///< in (0, 1)
-  int max_products = 60;       ///< with the Jacobian, in one step; 2 or more
-  int max_shortenings = 12;    ///< of a step; 0 or more
-  Globalization globalization = Globalization::line_search;
+  double first_forcing = 0.1;                                ///< eta of the first step, in (0, max_forcing]
+  double max_forcing = 0.5;                                  ///< in (0, 1)
+  int max_products = 60;                                     ///< with the Jacobian, in one step; 2 or more
+  int max_shortenings = 12;                                  ///< of a step; 0 or more
+  Globalization globalization = Globalization::line_search;  ///< how a step is kept from leading astray
   /// With a trust region: the basis of one step preconditions the next ones, until one of these needs more
   /// than half as many products. Costs restart + 1 vectors more and a pass over them for each product, and saves
   /// products where they are many and J changes little (Bratu's problem next to its fold: 285 instead of 553).
@@ -72,8 +75,12 @@ struct NewtonGmres {
 
   template <class S>
   struct Memory {
-    S *step, *trial, *trial_value, *best, *best_value;  ///< the trial and the best one change places
-    double forcing;
+    S* step;                             ///< s, the solution of Newton's equation
+    S* trial;                            ///< the point that is tried; trial and best change places
+    S* trial_value;                      ///< f there
+    S* best;                             ///< of the trials of a step the one with the least |g|
+    S* best_value;                       ///< f there
+    double forcing;                      ///< eta of the last step
     int count;                           ///< steps so far
     std::array<double, memory> lengths;  ///< |g| of the last iterates, a ring
     double lowest;                       ///< |g| when it last fell by a tenth

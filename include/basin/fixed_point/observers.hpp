@@ -15,8 +15,9 @@ namespace basin {
 /// Keeps every iterate: samples[n][i] is z of sample n after i steps, of the shape of one sample.
 template <class S>
 struct Trajectory {
-  std::vector<std::vector<State<S>>> samples{};
+  std::vector<std::vector<State<S>>> samples{};  ///< the iterates: [sample][step]
 
+  /// Copies z of an iterate.
   void operator()(const Iterate<S>& iterate) {
     const auto n = static_cast<std::size_t>(iterate.sample);
     if (samples.size() <= n) samples.resize(n + 1);
@@ -26,8 +27,9 @@ struct Trajectory {
 
 /// Keeps every residual: samples[n][i] is that of sample n after i steps.
 struct ResidualHistory {
-  std::vector<std::vector<double>> samples{};
+  std::vector<std::vector<double>> samples{};  ///< [sample][step], in the measure of the stop test
 
+  /// Takes the residual of an iterate.
   template <class S>
   void operator()(const Iterate<S>& iterate) {
     const auto n = static_cast<std::size_t>(iterate.sample);
@@ -41,9 +43,10 @@ struct ResidualHistory {
 ///   Every report{10, [](const auto& iterate) { show(iterate.sample, iterate.residual); }};
 template <class Call>
 struct Every {
-  int count;
-  Call call;
+  int count;  ///< steps from one call to the next; 1 or more
+  Call call;  ///< takes a const Iterate<S>&, and returns nothing or a bool
 
+  /// False if `call` said so. Throws std::invalid_argument if count is less than 1.
   template <class S>
   bool operator()(const Iterate<S>& iterate) {
     check(count >= 1, "count of Every", count, "1 or more");

@@ -37,7 +37,7 @@ struct Projected {
     }
   }();
 
-  Method method{};
+  Method method{};  ///< the method whose iterates are kept in the box, with its options
   double lower = -std::numeric_limits<double>::infinity();  ///< of every number
   double upper = std::numeric_limits<double>::infinity();   ///< of every number, at least `lower`
   /// Of each number of a sample, besides; the caller keeps them alive. Empty: none.
@@ -45,8 +45,8 @@ struct Projected {
 
   template <class S>
   struct Memory {
-    detail::MethodMemory<Method, S> inner, fresh;
-    Extent size;
+    detail::MethodMemory<Method, S> inner, fresh;  ///< of the method: now, and as it began
+    Extent size;                                   ///< of the sample
   };
 
   template <class S>
@@ -93,7 +93,8 @@ struct Projected {
     }
     if (!memory.size.any(moved(z))) return evaluated;
     if constexpr (!requires { Method::may_be_moved; }) memory.inner = memory.fresh;
-    if (!memory.size.any(!std::equal(z.begin(), z.end(), before.begin()))) {  // nothing was learnt, and the same step would come again
+    if (!memory.size.any(!std::equal(z.begin(), z.end(),
+                                     before.begin()))) {  // nothing was learnt, and the same step would come again
       memory.inner = memory.fresh;
       if (!evaluated) {
         std::copy(f.begin(), f.end(), z.begin());
@@ -117,6 +118,7 @@ struct Projected {
       static_cast<void>(box.moved(std::span<S>(within.data(), static_cast<std::size_t>(z.size()))));
       detail::evaluate<S>(f, View<const S>(within), out, samples);
     }
+    [[nodiscard]] Extent extent(const Shape& one) const requires detail::is_split<Map> { return f.extent(one); }
     auto linearize(View<const S> z, std::span<const Index> samples) const requires LinearizableMap<Map, S> {
       return f.linearize(z, samples);
     }

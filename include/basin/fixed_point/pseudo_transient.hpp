@@ -38,7 +38,7 @@ struct PseudoTransient {
 
   template <class S>
   struct Memory {
-    S* step;
+    S* step;                    ///< the last step of z
     double delta, last_length;  ///< of the last step, and |g| before it; 0 before the first
   };
 

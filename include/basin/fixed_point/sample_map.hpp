@@ -121,8 +121,7 @@ class DifferenceLinearization {
       : map_(map),
         z_(z),
         f_(f),
-        step_(std::sqrt(static_cast<double>(std::numeric_limits<S>::epsilon())) *
-              (1 + norm(z.data(), map.extent()))) {}
+        step_(std::sqrt(static_cast<double>(std::numeric_limits<S>::epsilon())) * (1 + norm(z.data(), map.extent()))) {}
 
   [[nodiscard]] bool jvp(std::span<const S> t, std::span<S> out) const {
     const Index size = static_cast<Index>(t.size());
@@ -167,27 +166,31 @@ class SampleMap {
         failed_trials_(failed_trials),
         needed_(needed) {}
 
+  /// Evaluations that this sample may still make.
   [[nodiscard]] int left() const { return budget_.left(); }
 
+  /// The map as the caller of solve gave it.
   [[nodiscard]] const Map& inner() const { return f_; }
 
+  /// Of the sample, to complete sums by.
   [[nodiscard]] const Extent& extent() const { return extent_; }
 
+  /// The same sample and counts, of another map, which the result refers to.
   template <class Other>
   [[nodiscard]] SampleMap<S, Other> through(const Other& other) const {
-    SampleMap<S, Other> same(other, shape_, number_.data(), budget_.used, budget_.most, failed_trials_, needed_);
-    same.extent_ = extent_;
-    return same;
+    return {other, shape_, number_.data(), budget_.used, budget_.most, failed_trials_, needed_};
   }
 
   /// `wanted`, but no less than half of what the stop test asks for: a Newton equation that is solved further than that
   /// costs products and saves no step (Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, section 6.3).
   [[nodiscard]] double forcing(double wanted) const { return std::max(wanted, 0.5 * needed_); }
 
+  /// Counts a trial point where f was not finite, for the report: SampleResult::retries.
   void count_failed_trial() const {
     if (failed_trials_ != nullptr) ++*failed_trials_;
   }
 
+  /// out = f(z), which counts as one evaluation. False, and out is not touched, if none is left.
   [[nodiscard]] bool operator()(std::span<const S> z, std::span<S> out) const {
     if (!budget_.spend()) return false;
     detail::evaluate<S>(f_, View<const S>(z.data(), shape_), View<S>(out.data(), shape_), number_);
@@ -208,9 +211,6 @@ class SampleMap {
   }
 
  private:
-  template <class, class>
-  friend class SampleMap;
-
   const Map& f_;
   Shape shape_;
   Extent extent_;

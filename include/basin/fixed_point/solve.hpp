@@ -36,12 +36,12 @@ namespace basin {
 /// What an observer sees of one sample: z and f(z), before the step that follows.
 template <class S>
 struct Iterate {
-  Index sample;     ///< number within the batch
-  int iteration;    ///< steps taken so far: 0 at the start
-  int evaluations;  ///< of f so far
-  double residual;  ///< of z, as the stop test measures it
-  View<const S> z;
-  View<const S> f_z;
+  Index sample;       ///< number within the batch
+  int iteration;      ///< steps taken so far: 0 at the start
+  int evaluations;    ///< of f so far
+  double residual;    ///< of z, as the stop test measures it
+  View<const S> z;    ///< of the shape of one sample; valid during the call only
+  View<const S> f_z;  ///< f(z), likewise
 };
 
 namespace detail {

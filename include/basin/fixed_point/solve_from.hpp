@@ -26,10 +26,10 @@ namespace basin {
 /// What solve_from found. See above.
 template <class S>
 struct [[nodiscard]] Breadth {
-  State<S> value{};
-  std::vector<std::size_t> chosen{};
-  std::vector<State<S>> values{};
-  std::vector<std::vector<SampleResult>> samples{};
+  State<S> value{};                   ///< of each sample the solution that was chosen, in the shape of a start
+  std::vector<std::size_t> chosen{};  ///< [sample]: the number of the start that it came from
+  std::vector<State<S>> values{};     ///< [start]: what it led to, for the whole batch
+  std::vector<std::vector<SampleResult>> samples{};  ///< [start][sample]: how each solve ended
 
   /// Of the chosen one of sample n.
   [[nodiscard]] const SampleResult& result(std::size_t n) const { return samples[chosen[n]][n]; }

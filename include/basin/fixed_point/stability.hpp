@@ -21,9 +21,9 @@ namespace basin {
 
 /// How closely stability measures.
 struct StabilityOptions {
-  ArnoldiOptions arnoldi{};
-  SingularValueOptions singular{};
-  std::uint64_t seed = 0;  ///< of the vectors that both start from
+  ArnoldiOptions arnoldi{};         ///< for the spectral radius of M
+  SingularValueOptions singular{};  ///< for the smallest singular value of I - M
+  std::uint64_t seed = 0;           ///< of the vectors that both start from
 };
 
 /// Of M, the derivative of one period.

@@ -75,7 +75,9 @@ struct Stop {
   /// converged, stalled or diverged: all max_evaluations are made, unless f is not finite.
   bool returns_last = false;
 
+  /// The absolute tolerance: the one that is given, or a thousandth of `tolerance`.
   [[nodiscard]] double absolute() const { return absolute_tolerance.value_or(1e-3 * tolerance); }
+  /// Whether so many steps are asked for and no convergence: returns_last, with both tolerances 0.
   [[nodiscard]] bool asks_for_steps() const { return returns_last && tolerance == 0 && absolute() == 0; }
 };
 

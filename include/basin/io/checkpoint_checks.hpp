@@ -51,8 +51,9 @@ void check_numbers(const std::string& path, const std::string& name, const Value
 /// From `least` to `most`, both included; NaN never is.
 template <class Bound>
 struct Within {
-  Bound least, most;
+  Bound least, most;  ///< both allowed
 
+  /// Throws FileError, which names the file and the value, unless a number, or each of a list, is in the range.
   template <class Value>
   void verify(const std::string& path, const std::string& name, const Value& value) const {
     detail::check_numbers(path, name, value, detail::printed(least) + " to " + detail::printed(most),
@@ -65,8 +66,9 @@ Within(Bound, Bound) -> Within<Bound>;
 /// How many numbers a list has.
 template <class Count>
 struct Length {
-  Count count;
+  Count count;  ///< of any type of whole numbers
 
+  /// Throws FileError, which names the file and the list, unless it has `count` numbers.
   template <class Number>
   void verify(const std::string& path, const std::string& name, const std::vector<Number>& values) const {
     check_file(std::cmp_equal(values.size(), count), path, "length of '" + name + "'", values.size(), count);
@@ -77,6 +79,7 @@ Length(Count) -> Length<Count>;
 
 /// Neither NaN nor infinite.
 struct Finite {
+  /// Throws FileError, which names the file and the value, unless a number, or each of a list, is finite.
   template <class Value>
   void verify(const std::string& path, const std::string& name, const Value& value) const {
     detail::check_numbers(path, name, value, "a finite number", [](auto number) { return std::isfinite(number); });

@@ -47,6 +47,8 @@ class CheckpointReader {
   [[nodiscard]] int format_version() const { return format_version_; }
   /// Of the library that wrote it; empty if it has no label.
   [[nodiscard]] std::string library_version() const { return detail::metadata_text(file_, detail::version_key); }
+  /// What the file says of itself; what it does not say is as in a CheckpointLabel{}. Throws FileError if its settings
+  /// are no JSON.
   [[nodiscard]] CheckpointLabel label() const {
     return {detail::metadata_text(file_, detail::program_key),
             has_metadata(detail::settings_key) ? metadata(detail::settings_key) : Json(),
@@ -125,6 +127,7 @@ class CheckpointReader {
     return parse_json(found->second, path_ + " (metadata '" + std::string(key) + "')");
   }
 
+  /// Whether the file has metadata under the key, be it of CheckpointWriter::metadata, of the label or of another tool.
   [[nodiscard]] bool has_metadata(std::string_view key) const { return file_.metadata.contains(std::string(key)); }
 
   /// Leaves everything under the prefix aside: who only evaluates does not need "optimizer.".

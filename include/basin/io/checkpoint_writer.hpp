@@ -35,6 +35,7 @@ template <class S>
 /// they replace no good ones, unless AnyNumbers says otherwise.
 class CheckpointWriter {
  public:
+  /// The label is kept with the rest, and its layout is that of all parameters. Nothing is written before write().
   explicit CheckpointWriter(const CheckpointLabel& label = {}) : layout_(label.layout) {
     detail::put_label(file_, label);
   }

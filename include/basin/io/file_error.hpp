@@ -98,6 +98,7 @@ inline constexpr std::size_t longest_quote = 300, longest_message = 1000;
 /// most 1000 bytes before these are escaped.
 class FileError : public std::runtime_error {
  public:
+  /// "<path>: <what>": `path` as it is, `what` escaped, and cut if it is longer than 1000 bytes.
   FileError(std::string_view path, std::string_view what) : std::runtime_error(detail::file_message(path, what)) {}
 };
 

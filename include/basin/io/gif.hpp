@@ -76,6 +76,7 @@ class GifWriter {
     ++frames_;
   }
 
+  /// How many frames were added; 0 once the animation is given up.
   [[nodiscard]] std::size_t frames() const { return frames_; }
 
   /// Replaces the file by the animation. Throws std::invalid_argument if it has no frame, FileError if the file cannot

@@ -32,10 +32,11 @@ namespace basin {
 
 /// The size of a dense layer with a bias.
 struct DenseSize {
-  Index inputs = 0;
-  Index outputs = 0;
+  Index inputs = 0;   ///< features that it takes: in_ch of a file
+  Index outputs = 0;  ///< features that it gives: out_ch
 
-  [[nodiscard]] std::size_t weights() const { return static_cast<std::size_t>(inputs * outputs); }
+  [[nodiscard]] std::size_t weights() const { return static_cast<std::size_t>(inputs * outputs); }  ///< without biases
+  /// Weights and biases.
   [[nodiscard]] std::size_t params() const { return static_cast<std::size_t>((inputs + 1) * outputs); }
 };
 

@@ -45,9 +45,9 @@ enum class IdxType : std::uint8_t { u8 = 0x08, i8 = 0x09, i16 = 0x0B, i32 = 0x0C
 
 /// The contents of an IDX file. The last extent is contiguous; the bytes are in the byte order of this machine.
 struct IdxArray {
-  IdxType type = IdxType::u8;
-  std::vector<std::size_t> extents;
-  std::vector<std::uint8_t> bytes;
+  IdxType type = IdxType::u8;        ///< of the numbers
+  std::vector<std::size_t> extents;  ///< slowest first; 1 to 255 of them, each below 2^32
+  std::vector<std::uint8_t> bytes;   ///< item_bytes(type) for each number
 };
 
 namespace detail {

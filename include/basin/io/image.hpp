@@ -13,8 +13,8 @@ namespace basin {
 
 /// 8 bits a channel, rows from the top, pixels from the left, channels together: (channels, width, height).
 struct Image {
-  Index width = 0;
-  Index height = 0;
+  Index width = 0;                   ///< pixels of a row
+  Index height = 0;                  ///< rows
   Index channels = 1;                ///< 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha
   std::vector<std::uint8_t> pixels;  ///< channels * width * height
 

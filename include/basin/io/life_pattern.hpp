@@ -29,6 +29,7 @@ struct LifePattern {
   std::vector<std::uint8_t> cells{};     ///< width * height, rows from the top, 0 dead, 1 alive, or another state
   LifeWorld world = LifeWorld::endless;  ///< if it is bounded or a torus, the box is all of it
 
+  /// Whether the cell is in another state than 0. x from the left and y from the top, from 0 on, inside of the box.
   [[nodiscard]] bool alive(Index x, Index y) const { return cells[static_cast<std::size_t>(y * width + x)] != 0; }
 
   /// One more than the highest state; 2 at least.

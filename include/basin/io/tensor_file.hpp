@@ -38,7 +38,7 @@ enum class TensorType { boolean, u8, i8, f8_e5m2, f8_e4m3, i16, u16, f16, bf16, 
 
 /// An array of a safetensors file: row-major, the last extent contiguous. No extents: one number.
 struct TensorEntry {
-  TensorType type = TensorType::f32;
+  TensorType type = TensorType::f32;   ///< of the numbers
   std::vector<std::uint64_t> shape{};  ///< the extents, slowest first
   std::vector<std::uint8_t> bytes{};   ///< of numbers in the machine's own order
   std::string other_type{};            ///< what the format calls a TensorType::other, such as "F4"; else empty

@@ -161,7 +161,8 @@ class Training {
   [[nodiscard]] std::int64_t iteration() const { return iteration_; }
   /// Of each iteration.
   [[nodiscard]] const std::vector<double>& losses() const { return losses_; }
-  [[nodiscard]] const TrainingOptions& options() const { return options_; }
+  [[nodiscard]] const TrainingOptions& options() const { return options_; }  ///< as given
+  /// One for each run, those of the checkpoint first; a later run that finds all iterations made adds none.
   [[nodiscard]] const std::vector<TrainingSession>& sessions() const { return sessions_; }
   /// The number of the signal that stopped it; SIGPIPE if nobody reads its output; else 0.
   [[nodiscard]] int signal() const { return signal_; }

@@ -13,9 +13,9 @@ namespace basin {
 /// One run of a program: a training has one session, and one more for every time that it was resumed.
 struct TrainingSession {
   std::int64_t from = 0, to = 0;  ///< iterations: from the first until before the last
-  double seconds = 0;
-  int threads = 0;
-  std::string end{};  ///< "finished", "out of time", "early", "failed", the name of a signal, or "killed"
+  double seconds = 0;             ///< on the clock, from its start to the end of its last iteration
+  int threads = 0;                ///< threads() at its start (core/parallel.hpp)
+  std::string end{};              ///< "finished", "out of time", "early", "failed", the name of a signal, or "killed"
 };
 
 namespace detail {

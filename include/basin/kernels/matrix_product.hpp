@@ -25,8 +25,8 @@ namespace basin::kernels {
 /// transposes, see factor().
 template <class S>
 struct Factor {
-  const S* data = nullptr;
-  Index row_step = 1, column_step = 0;
+  const S* data = nullptr;              ///< number (0, 0); not owned
+  Index row_step = 1, column_step = 0;  ///< numbers in memory from one row, or column, to the next
 };
 
 /// The factor that an Eigen expression with memory of its own stands for. It refers to that memory.

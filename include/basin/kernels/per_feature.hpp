@@ -17,11 +17,12 @@ namespace basin::kernels {
 /// A number for each feature, repeated until it fills whole registers.
 template <int C, class S>
 struct PerFeature {
-  static constexpr int lanes = register_bytes / static_cast<int>(sizeof(S));
-  static constexpr int shortest = std::lcm(C, lanes) / lanes;               // registers
-  static constexpr int registers = shortest * ((3 + shortest) / shortest);  // at least 4, to hide latency
-  static constexpr int period = registers * lanes;
+  static constexpr int lanes = register_bytes / static_cast<int>(sizeof(S));  // numbers of a register
+  static constexpr int shortest = std::lcm(C, lanes) / lanes;                 // registers
+  static constexpr int registers = shortest * ((3 + shortest) / shortest);    // at least 4, to hide latency
+  static constexpr int period = registers * lanes;  // numbers in all: a multiple of C and of lanes
 
+  /// Number i is that of feature i % C.
   alignas(64) std::array<S, static_cast<std::size_t>(period)> numbers;
 
   /// From value(c), c in [0, C).

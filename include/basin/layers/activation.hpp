@@ -58,7 +58,7 @@ struct Activation {
   static constexpr int in_features = any_features, out_features = any_features;
   static constexpr std::size_t param_count = 0;
 
-  Function function{};
+  Function function{};  ///< f and f', with its options
 
   [[nodiscard]] Shape out_shape(const Shape& x) const { return x; }
 
@@ -104,7 +104,7 @@ struct ReluFunction {
 
 /// x if x > 0, else negative_slope * x
 struct LeakyReluFunction {
-  double negative_slope = 0.01;
+  double negative_slope = 0.01;  ///< f' where x <= 0; not checked
 
   template <class A>
   auto map(const A& x) const {
@@ -120,7 +120,7 @@ struct LeakyReluFunction {
 
 /// x if x > 0, else alpha * (exp(x) - 1)
 struct EluFunction {
-  double alpha = 1.0;
+  double alpha = 1.0;  ///< f tends to -alpha as x falls; f' jumps at 0 unless it is 1
 
   template <class A>
   auto map(const A& x) const {

@@ -70,10 +70,10 @@ struct Attention {
 
   static constexpr int in_features = 3 * C;
   static constexpr int out_features = C;
-  static constexpr int head_features = C / Heads;
+  static constexpr int head_features = C / Heads;  ///< D: numbers of one q, k or v
   static constexpr std::size_t param_count = 0;
 
-  Sees sees{};
+  Sees sees{};  ///< which cells i a cell j attends to (layers/attention_sight.hpp)
   /// Of k . q.
   double scale = 1 / std::sqrt(static_cast<double>(head_features));
 

@@ -17,14 +17,15 @@ namespace basin {
 
 /// Every cell sees every cell of its sample.
 struct FullAttention {
-  void check_cells(Index) const {}
+  void check_cells(Index) const {}  ///< a sample may have any number of cells
   /// How many cells from the first on query j of `cells` sees.
   [[nodiscard]] Index seen(Index, Index cells) const { return cells; }
 };
 
 /// A cell sees itself and those before it.
 struct CausalAttention {
-  void check_cells(Index) const {}
+  void check_cells(Index) const {}  ///< a sample may have any number of cells
+  /// How many cells from the first on query j sees: j + 1, as cells are counted from 0.
   [[nodiscard]] Index seen(Index query, Index) const { return query + 1; }
 };
 
@@ -55,6 +56,7 @@ class GroupedAttention {
     sees_ = std::make_shared<const std::vector<std::vector<Index>>>(std::move(sees));
   }
 
+  /// Throws std::invalid_argument if there are no sets, or a sample has not as many cells as they are of.
   void check_cells(Index cells) const {
     check(sees_ != nullptr, "Attention: sets of GroupedAttention", "none", "GroupedAttention(cells, sets)");
     const auto known = static_cast<Index>(sees_->size());

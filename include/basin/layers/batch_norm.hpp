@@ -28,7 +28,7 @@ template <int C>
 struct BatchNorm {
   static_assert(C > 0, "BatchNorm: the number of features must be positive");
 
-  using Numbers = std::array<double, static_cast<std::size_t>(C)>;
+  using Numbers = std::array<double, static_cast<std::size_t>(C)>;  ///< one for each feature
   static constexpr int in_features = C, out_features = C;
   static constexpr std::size_t param_count = detail::FeatureScales<C>::param_count;
 

@@ -17,7 +17,7 @@ namespace basin {
 /// rows and columns as one kind is the same for a transposed grid. Copies share their lists.
 class CellSets {
  public:
-  using Sets = std::vector<std::vector<Index>>;
+  using Sets = std::vector<std::vector<Index>>;  ///< the sets of one kind, each the numbers of its cells
 
   /// No sets: refused when they are used.
   CellSets() = default;
@@ -46,8 +46,11 @@ class CellSets {
     lists_ = std::make_shared<const Lists>(std::move(lists));
   }
 
+  /// Whether it was made of cells and kinds. Without them nothing below may be called.
   [[nodiscard]] explicit operator bool() const { return lists_ != nullptr; }
+  /// How many cells a sample has, in sets or not.
   [[nodiscard]] Index cells() const { return lists_->cells; }
+  /// How many kinds of sets there are, also those that have none.
   [[nodiscard]] Index kinds() const { return static_cast<Index>(lists_->kind_ends.size()); }
   /// Of all kinds. Sets are numbered kind after kind.
   [[nodiscard]] Index count() const { return lists_->members.count(); }

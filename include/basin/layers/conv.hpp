@@ -36,7 +36,7 @@ struct Conv {
   static constexpr int out_features = Outputs;
   static constexpr std::size_t weight_count = std::size_t{Kernel} * Kernel * Inputs * Outputs;
   static constexpr std::size_t param_count = weight_count + (WithBias == Bias::yes ? Outputs : 0);
-  static constexpr Index border = (Kernel - 1) / 2;
+  static constexpr Index border = (Kernel - 1) / 2;  ///< r: cells that a kernel sees beyond each edge
   /// Whether Winograd's filtering may win (benchmarks/peers/conv.cpp measures it).
   static constexpr bool winograd = Kernel == 3 && Stride == 1 && Inputs >= 16 && Outputs >= 16;
 

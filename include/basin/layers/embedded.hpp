@@ -20,13 +20,14 @@ struct Embedded {
   static_assert(Layer<Body>, "Embedded: the second argument must be a layer");
   static_assert(Body::in_features > 0, "Embedded: the layer must say how many features it takes");
 
-  static constexpr bool takes_tokens = true;
+  static constexpr bool takes_tokens = true;  ///< for basin::takes_tokens (core/layer.hpp)
   static constexpr bool changes_with_step = basin::changes_with_step<Body>;
-  static constexpr int features = Body::in_features;
+  static constexpr int features = Body::in_features;  ///< C: numbers that are learned for a token
+  /// Numbers of E, with which theta begins: C of token 0, C of token 1, and so on.
   static constexpr std::size_t table_count = std::size_t{Tokens} * features;
   static constexpr std::size_t param_count = table_count + Body::param_count;
 
-  Body body{};
+  Body body{};  ///< the layer inside, with its options
 
   static void leaves(LeafList& list) {
     // PyTorch's order is (tokens, features), as if features went in.

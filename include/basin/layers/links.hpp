@@ -34,8 +34,9 @@ namespace basin {
 /// From plane `From` of one pack to plane `To` of another, through a layer.
 template <std::size_t From, std::size_t To, class L>
 struct Link {
-  static constexpr std::size_t from = From, to = To;
-  using Layer = L;
+  static constexpr std::size_t from = From;  ///< number of the plane of x, from 0
+  static constexpr std::size_t to = To;      ///< number of the plane of y, from 0
+  using Layer = L;                           ///< L_k: takes the one, and gives what is added to the other
 };
 
 template <class X, class Y, class... Each>
@@ -53,8 +54,10 @@ struct Links {
   static constexpr std::size_t param_count = (std::size_t{0} + ... + Each::Layer::param_count);
   static constexpr bool changes_with_step = (basin::changes_with_step<typename Each::Layer> || ...);
 
+  /// The k-th link, from 0.
   template <std::size_t k>
   using At = std::tuple_element_t<k, std::tuple<Each...>>;
+  /// The type of its layer.
   template <std::size_t k>
   using LayerAt = typename At<k>::Layer;
 

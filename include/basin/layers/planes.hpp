@@ -22,10 +22,11 @@ template <int C, int W, int H = 1, int D = 1>
 struct Plane {
   static_assert(C > 0 && W > 0 && H > 0 && D > 0, "Plane: the extents must be positive");
 
-  static constexpr int features = C;
-  static constexpr std::array<int, 3> space{W, H, D};
-  static constexpr int size = C * W * H * D;  ///< numbers of a sample
+  static constexpr int features = C;                   ///< numbers of a cell
+  static constexpr std::array<int, 3> space{W, H, D};  ///< cells along each axis
+  static constexpr int size = C * W * H * D;           ///< numbers of a sample
 
+  /// As a state of its own: (C, W, H, D, samples).
   [[nodiscard]] static constexpr Shape shape(Index samples) { return {C, {W, H, D}, samples}; }
 };
 
@@ -34,8 +35,9 @@ template <class... P>
 struct Planes {
   static_assert(sizeof...(P) > 0, "Planes: there must be at least one plane");
 
-  static constexpr std::size_t count = sizeof...(P);
-  static constexpr int size = (0 + ... + P::size);  ///< numbers of a sample
+  static constexpr std::size_t count = sizeof...(P);  ///< how many planes
+  static constexpr int size = (0 + ... + P::size);    ///< numbers of a sample
+  /// The i-th Plane, from 0.
   template <std::size_t i>
   using At = std::tuple_element_t<i, std::tuple<P...>>;
 
@@ -48,6 +50,7 @@ struct Planes {
     return sum;
   }();
 
+  /// Of a state of such packs: (size, 1, 1, 1, samples).
   [[nodiscard]] static constexpr Shape shape(Index samples) { return {size, {1, 1, 1}, samples}; }
 
   /// Plane i of one sample, where it lies. Throws std::invalid_argument if `sample` is not one of this pack.

@@ -200,7 +200,7 @@ struct Quantized {
   static constexpr int out_features = L::out_features;
   static constexpr std::size_t param_count = L::param_count - L::weight_count;
 
-  const detail::QuantizedWeightsOf<L>* weights = nullptr;
+  const detail::QuantizedWeightsOf<L>* weights = nullptr;  ///< the caller's; null: apply throws
 
   static void leaves(LeafList& list) {
     if constexpr (param_count > 0) list.bias("bias", out_features);

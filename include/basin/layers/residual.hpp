@@ -16,7 +16,7 @@ struct Residual {
   static constexpr std::size_t param_count = F::param_count;
   static constexpr bool changes_with_step = basin::changes_with_step<F>;
 
-  F inner;
+  F inner;  ///< the layer F, with its options
 
   static void leaves(LeafList& list) { list.nested<F>("inner"); }
 

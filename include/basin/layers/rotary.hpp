@@ -30,7 +30,7 @@ struct Rotary {
   static constexpr int in_features = Features, out_features = Features;
   static constexpr std::size_t param_count = 0;
 
-  double base = 1e4;
+  double base = 1e4;  ///< of the frequencies a_i, above 0: the larger, the slower the later pairs turn
 
   [[nodiscard]] Shape out_shape(const Shape& x) const {
     check_features("Rotary", x.features, Features);

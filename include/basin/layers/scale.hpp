@@ -88,7 +88,7 @@ struct Scale {
   static_assert(C > 0, "Scale: the number of features must be positive");
 
   static constexpr int in_features = C, out_features = C;
-  static constexpr bool with_shift = WithBias == Bias::yes;
+  static constexpr bool with_shift = WithBias == Bias::yes;  ///< whether a shift is added
   static constexpr std::size_t param_count = detail::FeatureScales<C, with_shift>::param_count;
 
   static void leaves(LeafList& list) { detail::FeatureScales<C, with_shift>::leaves(list); }

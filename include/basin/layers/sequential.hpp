@@ -15,7 +15,7 @@ namespace basin {
 
 template <class... Layers>
 struct Sequential {
-  using Chain = detail::Chain<Layers...>;
+  using Chain = detail::Chain<Layers...>;  ///< what applies them and linearizes them; Injected takes it from here
 
   static constexpr int in_features = Chain::in_features;
   static constexpr int out_features = Chain::out_features;

@@ -36,9 +36,9 @@ struct SetMessages {
                 "SetMessages: the numbers of features and of kinds of sets must be positive");
 
   static constexpr int in_features = Inputs, out_features = Outputs;
-  static constexpr std::size_t weight_count = std::size_t{Inputs} * Outputs,
-                               pooled_count = std::size_t{Inputs} * Pooled,
-                               message_count = std::size_t{2} * Pooled * Outputs;
+  static constexpr std::size_t weight_count = std::size_t{Inputs} * Outputs;       ///< numbers of W
+  static constexpr std::size_t pooled_count = std::size_t{Inputs} * Pooled;        ///< numbers of P
+  static constexpr std::size_t message_count = std::size_t{2} * Pooled * Outputs;  ///< numbers of one V_k
   static constexpr std::size_t param_count = weight_count + Outputs + pooled_count + Kinds * message_count;
 
   /// As many kinds as `Kinds`.

@@ -24,6 +24,7 @@ struct TransposedConv {
   static_assert(Inputs > 0 && Outputs > 0, "TransposedConv: the numbers of features must be positive");
   static_assert(detail::CheckedWindow<W>::fits);
 
+  /// How F, its transpose and its gradient go over the lines of a sample (layers/window_lines.hpp).
   using Lines = detail::WindowLines<W, detail::DenseTaps<Outputs, Inputs>, Edge>;
   static constexpr int in_features = Inputs;
   static constexpr int out_features = Outputs;

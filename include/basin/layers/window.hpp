@@ -25,14 +25,17 @@ struct Window {
   int stride = 1;    ///< s, cells from one window to the next
   int dilation = 1;  ///< d, cells from one cell of a window to the next
 
+  /// Whether the kernel is one of the two above, the even one without dilation. Layers with another do not compile.
   [[nodiscard]] constexpr bool has_centre() const {
     return kernel % 2 == 1 || (stride % 2 == 0 && stride <= kernel && dilation == 1);
   }
+  /// How far the first cell of a window lies before cell s i, along an axis.
   [[nodiscard]] constexpr int before() const {
     return kernel % 2 == 1 ? dilation * (kernel - 1) / 2 : (kernel - stride) / 2;
   }
   /// Cells along an axis from the first to the last of a window.
   [[nodiscard]] constexpr int span() const { return dilation * (kernel - 1) + 1; }
+  /// How far the last cell of a window lies behind cell s i, along an axis.
   [[nodiscard]] constexpr int after() const { return span() - 1 - before(); }
   /// Cells of a window.
   [[nodiscard]] constexpr int taps() const { return kernel * (axes > 1 ? kernel : 1) * (axes > 2 ? kernel : 1); }

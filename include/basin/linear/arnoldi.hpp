@@ -46,7 +46,7 @@ struct [[nodiscard]] SpectralRadius {
   /// converged; max_iterations (the restarts ended first); non_finite (A gave a NaN or an infinity).
   Status status = Status::max_iterations;
   double residual = 0;  ///< |A x - eigenvalue x| of the unit Ritz vector x
-  int restarts = 0;
+  int restarts = 0;     ///< how often the basis was cut down
   int evaluations = 0;  ///< applications of A
 };
 

@@ -39,14 +39,16 @@ class Extent {
   /// `here` of `whole`; what `others` refers to has to live as long as this is used.
   Extent(Index here, Index whole, const Reduction& others) : here_(here), whole_(whole), others_(&others) {}
 
+  /// Numbers that are here.
   operator Index() const { return here_; }
-  [[nodiscard]] Index here() const { return here_; }
-  [[nodiscard]] Index whole() const { return whole_; }
+  [[nodiscard]] Index here() const { return here_; }    ///< numbers that are here
+  [[nodiscard]] Index whole() const { return whole_; }  ///< of all
 
   /// Sums over the numbers that are here become sums over all.
   void complete(std::span<double> sums) const {
     if (others_ != nullptr) others_->sum(sums);
   }
+  /// The same for one.
   [[nodiscard]] double complete(double sum) const {
     complete(std::span<double>(&sum, 1));
     return sum;

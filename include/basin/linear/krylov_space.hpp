@@ -26,7 +26,7 @@ namespace basin::detail {
 
 template <class S>
 struct KrylovSpace {
-  Extent size;
+  Extent size;  ///< of a vector
   Index stride;
   int limit;    ///< of the columns: no more than there are unknowns
   int columns;  ///< k

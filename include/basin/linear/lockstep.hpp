@@ -19,7 +19,7 @@ namespace basin::detail {
 /// One sample of a tile; a solver adds what its recurrence holds.
 template <class S>
 struct LockstepSample {
-  Extent size;
+  Extent size;  ///< of a vector
   const S* g = nullptr;
   S *w = nullptr, *in = nullptr, *out = nullptr;  // A is applied to `in`
   bool ended = false;

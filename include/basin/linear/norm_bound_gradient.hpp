@@ -18,8 +18,8 @@ namespace basin {
 
 /// A bound, and its gradient in the numbers that it was given, in their order.
 struct NormBoundGradient {
-  double bound = 0;
-  std::vector<double> gradient{};
+  double bound = 0;                ///< no less than the spectral norm
+  std::vector<double> gradient{};  ///< d bound / d taps[i] for each i
 };
 
 /// db/dA of norm_bound(a, options), which is `bound`. Zeros where the bound is zero or not finite.

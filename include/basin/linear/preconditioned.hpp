@@ -33,8 +33,8 @@ template <class Solver, class Inverse>
 struct RightPreconditioned {
   static constexpr std::string_view name = "preconditioned";
 
-  Solver solver{};
-  Inverse inverse{};
+  Solver solver{};    ///< of A M^-1 y = g, with its options (linear/linear_solver.hpp)
+  Inverse inverse{};  ///< M^-1: see Preconditioner
 
   /// See linear/linear_solver.hpp, but that the solve starts at zero whatever w holds: a guess of w is none of y.
   template <class S, class Op>
@@ -44,11 +44,10 @@ struct RightPreconditioned {
     Scratch scratch;
     const View<S> y = scratch.state<S>(w.shape()), between = scratch.state<S>(w.shape());
     y.vector().setZero();
-    const auto preconditioned =
-        detail::split_as(op, g.shape().with_samples(1), [&](View<const S> v, View<S> out) {
-          static_cast<void>(inverse(v, between));
-          static_cast<void>(op(View<const S>(between), out));
-        });
+    const auto preconditioned = detail::split_as(op, g.shape().with_samples(1), [&](View<const S> v, View<S> out) {
+      static_cast<void>(inverse(v, between));
+      static_cast<void>(op(View<const S>(between), out));
+    });
     solver.template solve_tile<S>(preconditioned, g, y, stop, results);
     static_cast<void>(inverse(View<const S>(y), w));
     for (Index n = 0; n < w.samples(); ++n) {  // M^-1 of a NaN is to show as one

@@ -24,6 +24,7 @@ struct ResidualNorms {
   double residual;  ///< |f - z|
   double value;     ///< |f|
 
+  /// Whether neither is a NaN or an infinity.
   [[nodiscard]] bool finite() const { return std::isfinite(residual) && std::isfinite(value); }
 };
 

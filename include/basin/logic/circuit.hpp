@@ -17,17 +17,18 @@ namespace basin {
 
 /// f(first, second), of two values.
 struct Gate {
-  GateFunction function = gate_false;
-  std::int32_t first = 0, second = 0;
+  GateFunction function = gate_false;  ///< the number of f, 0 to 15 (logic/gate.hpp)
+  std::int32_t first = 0, second = 0;  ///< numbers of the values that it reads, below the number of its own
 
   friend bool operator==(const Gate&, const Gate&) = default;
 };
 
 struct Circuit {
-  int inputs = 0;
-  std::vector<Gate> gates{};
+  int inputs = 0;                       ///< bits that go in, 0 or more: values 0 to inputs - 1
+  std::vector<Gate> gates{};            ///< gate g gives value inputs + g
   std::vector<std::int32_t> outputs{};  ///< numbers of values
 
+  /// How many values there are: one for each input and each gate.
   [[nodiscard]] int values() const { return inputs + static_cast<int>(gates.size()); }
 
   /// Throws std::invalid_argument unless each gate has one of the sixteen functions and reads values before it, and the

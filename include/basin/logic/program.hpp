@@ -16,7 +16,7 @@ namespace basin {
 /// A circuit as instructions on words, a bit for each cell: 64 cells at a time.
 class CircuitProgram {
  public:
-  using Word = std::uint64_t;
+  using Word = std::uint64_t;       ///< a bit for each of 64 cells
   static constexpr int width = 32;  ///< words of a row: of 2048 cells
 
   /// Nothing in, nothing out.
@@ -59,8 +59,8 @@ class CircuitProgram {
     for (const std::int32_t output : circuit.outputs) outputs_.push_back(row_of[static_cast<std::size_t>(output)]);
   }
 
-  [[nodiscard]] int inputs() const { return inputs_; }
-  [[nodiscard]] int outputs() const { return static_cast<int>(outputs_.size()); }
+  [[nodiscard]] int inputs() const { return inputs_; }                             ///< rows that run() reads
+  [[nodiscard]] int outputs() const { return static_cast<int>(outputs_.size()); }  ///< rows that run() writes
 
   /// in: a pointer to `width` words for each input; out: one for each output, to write to. They do not overlap.
   void run(const Word* const* in, Word* const* out) const {

@@ -23,15 +23,16 @@ struct SoftCircuit {
   static_assert(sizeof...(Sizes) > 0, "SoftCircuit: there must be at least one layer of gates");
   static_assert(Inputs > 1 && ((Sizes > 0) && ...), "SoftCircuit: it needs two inputs, and each layer a gate");
 
+  /// The number of inputs, and of the gates of each layer.
   static constexpr std::array<int, sizeof...(Sizes) + 1> sizes{Inputs, Sizes...};
   static_assert(have_wires(sizes),
                 "SoftCircuit: a layer needs half as many gates as the layer before it, or more, and "
                 "at most one for each pair of its values");
   static constexpr int in_features = Inputs, out_features = sizes.back();
-  static constexpr int gates = (Sizes + ...);
+  static constexpr int gates = (Sizes + ...);  ///< of all layers
   static constexpr std::size_t param_count = std::size_t{gate_functions} * gates;
 
-  static constexpr bool prepares_to_apply = true;
+  static constexpr bool prepares_to_apply = true;  ///< apply uses what prepare gives, too (core/layer.hpp)
 
   CircuitWires wires;  ///< not to be exchanged for those of other sizes
 
@@ -49,6 +50,7 @@ struct SoftCircuit {
   /// Weights of the functions, and coefficients, of all gates.
   template <class S>
   struct Prepared {
+    /// One gate behind the other: 16 weights w of each, and 4 coefficients c0 to c3 of each (logic/gate.hpp).
     Buffer<S> weights{gate_functions * gates}, coefficients{4 * gates};
   };
   template <class S>

@@ -22,7 +22,7 @@ namespace basin {
 
 /// The values that a gate reads.
 struct GateWires {
-  std::int32_t first = 0, second = 0;
+  std::int32_t first = 0, second = 0;  ///< their numbers: a and b of f(a, b) (logic/gate.hpp)
 
   friend bool operator==(const GateWires&, const GateWires&) = default;
 };

@@ -29,11 +29,12 @@ class Network {
  public:
   /// A dense layer, whose weights, and biases, are cells.
   struct Layer {
-    Index inputs = 0, outputs = 0;
+    Index inputs = 0, outputs = 0;          ///< how many neurons it leads from, and to
     Index rows = 0;                         ///< inputs, and one more if biases are cells
     Index first = 0;                        ///< its first cell
     Index first_row = 0, first_column = 0;  ///< how many rows and columns the layers before it have
 
+    /// How many it has: its weights, and its biases if they are cells.
     [[nodiscard]] Index cells() const { return rows * outputs; }
     /// Of input i (a bias for i = inputs) and output j.
     [[nodiscard]] Index cell(Index i, Index j) const { return first + i * outputs + j; }
@@ -70,13 +71,17 @@ class Network {
   [[nodiscard]] std::span<const Layer> layers() const {
     return plan_ ? std::span<const Layer>(plan_->layers) : std::span<const Layer>();
   }
+  /// As they were given: of the input, of each hidden layer, of the output. Valid as layers() is.
   [[nodiscard]] std::span<const Index> widths() const {
     return plan_ ? std::span<const Index>(plan_->widths) : std::span<const Index>();
   }
-  /// Of all layers together.
+  /// Cells of all layers together.
   [[nodiscard]] Index cells() const { return plan_ ? plan_->cells : 0; }
+  /// Rows of all layers together: their inputs, and one more for each layer if biases are cells.
   [[nodiscard]] Index rows() const { return plan_ ? plan_->rows : 0; }
+  /// Columns of all layers together: their outputs.
   [[nodiscard]] Index columns() const { return plan_ ? plan_->columns : 0; }
+  /// Whether biases are cells; false without layers.
   [[nodiscard]] bool has_biases() const { return plan_ && plan_->has_biases; }
 
   /// Of a state with so many features a cell, for so many networks.
@@ -92,6 +97,7 @@ class Network {
     return text;
   }
 
+  /// Whether widths are equal, and biases are cells of both or of neither.
   friend bool operator==(const Network& a, const Network& b) {
     if (!a.plan_ || !b.plan_) return a.plan_ == b.plan_;
     return a.plan_->widths == b.plan_->widths && a.plan_->has_biases == b.plan_->has_biases;

@@ -35,7 +35,7 @@ namespace basin {
 /// Codes of the rows and the columns of a network's layers, beside each other: (codes, rows of all layers) and (codes,
 /// columns of all layers).
 struct PlaceCodes {
-  Matrix<float> rows, columns;
+  Matrix<float> rows, columns;  ///< one column for each place: r(i), c(j)
 };
 
 /// What a cell shows of its state to itself and to others.
@@ -54,12 +54,15 @@ struct PerceivePlaces {
   static constexpr int state_features = C;
   static constexpr int seen_features = Out;
   static constexpr bool whole_samples = true;
+  /// How many numbers A_r takes of a row, and A_c of a column: the codes, and two means of p.
   static constexpr int row_inputs = RowCodes + 2 * C, column_inputs = ColumnCodes + 2 * C;
+  /// How many numbers of theta A_r, A_c and A have, in this order; those of b follow.
   static constexpr std::size_t row_params = std::size_t{Out} * row_inputs,
                                column_params = std::size_t{Out} * column_inputs, cell_params = std::size_t{Out} * C;
   static constexpr std::size_t param_count = row_params + column_params + cell_params + std::size_t{Out};
 
   Network network{};  ///< whose cells they are
+  /// r: (RowCodes, rows of the network), c: (ColumnCodes, its columns).
   std::shared_ptr<const PlaceCodes> codes{};
   bool neighbours = true;  ///< false: all means are zeros
 

@@ -35,6 +35,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Change {
     columns_ = columns;
   }
 
+  /// seen: count columns of seen_features, the change of u along t.
   void operator()(const Index* cells, Index count, S* seen) {
     add_up(place_, cells, count, rows_, columns_, dp_, cell_weights_, seen);
   }
@@ -120,6 +121,7 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Spread {
     return Part(*this, first_row, rows, zeros(rows * Out, scratch), zeros(seen.columns() * Out, scratch), dtheta);
   }
 
+  /// Takes in what a part has for rows and columns; call it once for each part, in order.
   void add(const Part& part) {
     if (part.rows_ == rows_) return;
     S* to = rows_ + part.first_row_ * Out;
@@ -127,6 +129,8 @@ class PerceivePlaces<C, RowCodes, ColumnCodes, Out, shown>::Spread {
     for (Index i = 0; i < perception_.network.columns() * Out; ++i) columns_[i] += part.columns_[i];
   }
 
+  /// Adds to dz what comes from all cells, and to dtheta all but the gradient in "cell", which parts add; each if it
+  /// has memory. Call it once, after all parts.
   void finish(S* dtheta) {
     const Network& seen = perception_.network;
     Scratch scratch;

@@ -43,12 +43,15 @@ struct WeightGroups {
 //   static WeightGroups forward(network, layer, i), backward(network, layer, i)
 
 struct WithinMatrix {
+  /// How many: one for each column of all layers, then one for each row.
   static Index groups(const Network& network) { return network.columns() + network.rows(); }
 
+  /// The forward groups of the cells of a row, whichever it is: each cell's own column of the layer.
   static detail::WeightGroups forward(const Network& network, std::size_t layer, Index) {
     const Network::Layer& own = network.layers()[layer];
     return {own.first_column, 1, own.rows};
   }
+  /// The backward group of the cells of row i, one for all of them: that row.
   static detail::WeightGroups backward(const Network& network, std::size_t layer, Index i) {
     const Network::Layer& own = network.layers()[layer];
     return {network.columns() + own.first_row + i, 0, own.outputs};
@@ -59,11 +62,15 @@ struct AcrossLayers {
   /// Neurons, in the order of the layers, then biases.
   static Index groups(const Network& network) { return neurons(network) + network.columns(); }
 
+  /// The forward groups of the cells of a row, whichever it is: each cell's is the neuron that it leads to, with the
+  /// cells of its column and of the matching row of the next layer, if there is one.
   static detail::WeightGroups forward(const Network& network, std::size_t layer, Index) {
     const auto layers = network.layers();
     const Index from_neuron = layer + 1 < layers.size() ? layers[layer + 1].outputs : 0;
     return {inputs(network) + layers[layer].first_column, 1, layers[layer].rows + from_neuron};
   }
+  /// The backward group of the cells of row i, one for all of them: the neuron that they come from, with the cells of
+  /// the row and of the matching column of the layer before, if there is one. Of biases (i = inputs): each alone.
   static detail::WeightGroups backward(const Network& network, std::size_t layer, Index i) {
     const Network::Layer& own = network.layers()[layer];
     if (i == own.inputs) return {neurons(network) + own.first_column, 1, 1};
@@ -252,11 +259,13 @@ class PerceiveWeights<C, Neighbours, SelfIncluded>::Spread {
     return Part(network_, dz_, all ? sums_ : zeros<S>(network_, scratch));
   }
 
+  /// Takes in what a part has for each group; call it once for each part, in order.
   void add(const Part& part) {
     if (part.sums_ == sums_) return;
     for (Index i = 0; i < Neighbours::groups(network_) * C; ++i) sums_[i] += part.sums_[i];
   }
 
+  /// Adds to dz of each cell what came for its groups; call it once, after all parts. There is no theta.
   void finish(S* /*dtheta*/) {
     each_cell(network_, [&](Index cell, Index forward, Index backward) {
       const S* from_forward = sums_ + forward * C;

@@ -100,16 +100,18 @@ void mark_around(const S* plane, const std::array<Index, 3>& space, Index first,
 
 template <int Feature = 3>
 struct AliveMask {
+  /// Cells that are dead before the step do not update; those that are dead before or after the update become zero.
   static constexpr bool limits_updates = true, clears = true;
-  static constexpr int feature = Feature;
-  double threshold = 0.1;
+  static constexpr int feature = Feature;  ///< A, which decides, counted from 0
+  double threshold = 0.1;                  ///< the largest value around a living cell is above it; NaN counts as above
 };
 
 template <int Feature = 0>
 struct MaskedBy {
+  /// Cells that are not alive do not update, but stay as they are.
   static constexpr bool limits_updates = true, clears = false;
-  static constexpr int feature = Feature;
-  double threshold = 0.1;
+  static constexpr int feature = Feature;  ///< A, which decides, counted from 0
+  double threshold = 0.1;                  ///< a living cell's own value is above it; NaN is not
 };
 
 namespace detail {

@@ -42,11 +42,11 @@ namespace basin {
 template <class OfPerception, class OfRule, class OfFire = RandomFire, class OfAlive = Everywhere,
           class OfUpdate = Increment<>>
 struct Automaton {
-  using Perception = OfPerception;
-  using Rule = OfRule;
-  using Fire = OfFire;
-  using Alive = OfAlive;
-  using Update = OfUpdate;
+  using Perception = OfPerception;  ///< what a cell sees of the grid (nca/perception.hpp)
+  using Rule = OfRule;              ///< a layer on what one cell sees (core/layer.hpp)
+  using Fire = OfFire;              ///< which cells update at a step (nca/fire.hpp)
+  using Alive = OfAlive;            ///< which cells live (nca/alive.hpp)
+  using Update = OfUpdate;          ///< how the rule's answer becomes the new state (nca/update.hpp)
 
   static constexpr int state_features = Perception::state_features;
   static constexpr int input_features = 0;
@@ -68,11 +68,11 @@ struct Automaton {
   static_assert(!(std::is_same_v<Fire, MeanField> && std::is_same_v<Update, Replace>),
                 "Automaton: Replace takes the rule's answer whole, so a mean field would not be the mean; take Relax");
 
-  Perception perception{};
-  Rule rule{};
-  Fire fire{};
-  Alive alive{};
-  Update update{};
+  Perception perception{};  ///< what a cell sees; its parameters, if it has any, stand first in theta
+  Rule rule{};              ///< from what a cell sees to its answer; its parameters are the rest of theta
+  Fire fire{};              ///< which cells update, with the rate and the seed of RandomFire
+  Alive alive{};            ///< which cells live, with the threshold of a mask
+  Update update{};          ///< how the answer changes the state, with a rate or noise where it has one
 
   static void leaves(LeafList& list) {
     list.reordered();  // by what a cell sees

@@ -83,9 +83,11 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   template <class Make>
   class SightsAt {
    public:
+    /// make(n, scratch): what makes the sight of sample n, or its change. Not called if the blocks were kept.
     SightsAt(const Blocks& blocks, const Make& make, Scratch& scratch) {
       if (blocks.kept_.empty()) sights_.emplace(blocks.tasks_, make, scratch);
     }
+    /// That of sample n; only for blocks that are computed anew.
     auto of(Index n, Scratch& own) const { return sights_->of(n, own); }
 
    private:

@@ -13,7 +13,7 @@ namespace basin {
 
 class BitGrid {
  public:
-  using Word = std::uint64_t;
+  using Word = std::uint64_t;  ///< 64 cells of a line, the first in the lowest bit
 
   BitGrid() = default;
   /// Zeros. Throws std::invalid_argument for a shape with a third axis, or without cells.
@@ -39,20 +39,26 @@ class BitGrid {
     return out;
   }
 
+  /// (C, X, Y, 1, N), as of a state.
   [[nodiscard]] const Shape& shape() const { return shape_; }
+  /// How many words a line of X cells has; the last may have bits to spare.
   [[nodiscard]] Index line_words() const { return (shape_.space[0] + 63) / 64; }
+  /// How many words the Y lines of one feature of one sample have.
   [[nodiscard]] Index plane_words() const { return shape_.space[1] * line_words(); }
   /// The bits of the last word of a line that are cells.
   [[nodiscard]] Word last_mask() const {
     const Index rest = shape_.space[0] % 64;
     return rest == 0 ? ~Word{0} : (Word{1} << rest) - 1;
   }
+  /// The first word of one feature of one sample; line y begins line_words() y words later. Numbers are not
+  /// checked. Who writes there has to leave the bits beyond each line 0 (last_mask).
   [[nodiscard]] Word* plane(Index sample, Index feature) {
     return words_.data() + (sample * shape_.features + feature) * plane_words();
   }
   [[nodiscard]] const Word* plane(Index sample, Index feature) const {
     return words_.data() + (sample * shape_.features + feature) * plane_words();
   }
+  /// Whether the cell is 1. Numbers are not checked.
   [[nodiscard]] bool bit(Index sample, Index feature, Index x, Index y) const {
     return (plane(sample, feature)[y * line_words() + x / 64] >> (x % 64) & 1) != 0;
   }

@@ -29,8 +29,8 @@ template <class S>
 
 /// A disc in the plane of x and y; in space, a cylinder.
 struct Circle {
-  double x = 0, y = 0;
-  double radius = 0.3;
+  double x = 0, y = 0;  ///< its centre, from -1 at the first cell of an axis to 1 at the last
+  double radius = 0.3;  ///< in the same, so an ellipse of cells where a grid is not square; 0 erases nothing
 };
 
 /// Centre uniform in [-0.5, 0.5]^2 and radius uniform in [0.1, 0.4], from numbers 3 index, 3 index + 1 and 3 index + 2.

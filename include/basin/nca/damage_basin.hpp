@@ -24,15 +24,15 @@ struct DamageOptions {
 
 /// One circle erased.
 struct DamageTrial {
-  Circle circle{};
-  double damage = 0;    ///< largest change of a number of the state; 0: the circle was empty
-  double distance = 0;  ///< largest difference to the nearest phase after all steps; infinite if not finite
-  bool returned = false;
+  Circle circle{};        ///< which one
+  double damage = 0;      ///< largest change of a number of the state; 0: the circle was empty
+  double distance = 0;    ///< largest difference to the nearest phase after all steps; infinite if not finite
+  bool returned = false;  ///< the distance is within DamageOptions::tolerance
 };
 
 struct [[nodiscard]] DamageBasin {
-  std::vector<DamageTrial> trials;
-  double returned = 0;  ///< share of the trials
+  std::vector<DamageTrial> trials;  ///< DamageOptions::trials of them, in the order of their numbers
+  double returned = 0;              ///< share of the trials
 };
 
 /// How much of the basin of attraction random damage explores: erases a circle of the first phase, runs the map, and

@@ -19,7 +19,7 @@ struct Elementary {
   static constexpr int in_features = 3, out_features = 1;
   static constexpr std::size_t param_count = 0;
 
-  std::uint8_t number = 30;
+  std::uint8_t number = 30;  ///< 0 to 255: its bit 4 left + 2 centre + right is the new cell
 
   /// Throws std::invalid_argument for a number outside 0 to 255.
   [[nodiscard]] static Elementary numbered(int number) {

@@ -39,6 +39,7 @@ struct EveryCell {
 struct MeanField {
   static constexpr bool random = false;
   double rate = 0.5;  ///< 0 to 1
+  /// The rate. Throws std::invalid_argument for one outside 0 to 1.
   [[nodiscard]] double factor() const {
     check(rate >= 0 && rate <= 1, "MeanField: rate", rate, "0 to 1");
     return rate;
@@ -49,8 +50,8 @@ struct MeanField {
 /// Each cell by itself, with the whole update.
 struct RandomFire {
   static constexpr bool random = true;
-  double rate = 0.5;  ///< 0 to 1
-  std::uint64_t seed = 0;
+  double rate = 0.5;       ///< 0 to 1
+  std::uint64_t seed = 0;  ///< of the masks; another seed gives independent ones
   [[nodiscard]] double factor() const { return 1; }
 
   void clear_idle(const Context& context, Index i, Index first_cell, std::span<std::uint8_t> marks) const {

@@ -65,6 +65,7 @@ class FlowLenia {
 
   static void leaves(LeafList& list) { Affinity::leaves(list); }
 
+  /// Those that it was made with.
   [[nodiscard]] const FlowOptions& options() const { return options_; }
 
   [[nodiscard]] Shape state_shape(const Shape& u) const {

@@ -34,6 +34,7 @@ class FlowLenia<C, K, Edge>::Linearization {
   }
 
   [[nodiscard]] Report report() const { return {}; }
+  /// As an automaton's, for a Rollout; nothing is solved, so that there is nothing to log.
   void log_to(SolveLog*) {}
 
   Report jvp(View<const S> t, View<S> out, SolveLog* = nullptr) const {

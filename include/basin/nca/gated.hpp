@@ -78,7 +78,7 @@ struct Gated {
   static constexpr int input_features = A::state_features;
   static constexpr std::size_t param_count = A::param_count;
 
-  A automaton{};
+  A automaton{};           ///< A, without an alive mask and without random fire
   int feature = 3;         ///< that decides about life
   double threshold = 0.1;  ///< where the gate is half open
   double width = 0.02;     ///< positive; the gate is a step for 0

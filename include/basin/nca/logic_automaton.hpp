@@ -28,10 +28,9 @@ class LogicAutomaton {
   static_assert(!std::same_as<OfFire, MeanField>, "LogicAutomaton: a bit cannot change by a part");
 
  public:
-  using Fire = OfFire;
-  using Word = BitGrid::Word;
+  using Fire = OfFire;  ///< EveryCell or RandomFire (nca/fire.hpp)
 
-  Fire fire{};
+  Fire fire{};  ///< which cells update at a step; the others stay as they are
 
   LogicAutomaton() = default;
   /// Throws std::invalid_argument unless the circuit has nine inputs for each output, or if its numbers are wrong.
@@ -41,6 +40,7 @@ class LogicAutomaton {
           "nine for each of its " + std::to_string(features_) + " outputs");
   }
 
+  /// How many features its grids have: as many as the circuit has outputs; 0 without a circuit.
   [[nodiscard]] Index features() const { return features_; }
 
   /// One step. Throws std::invalid_argument for grids of other features, or of two shapes, and if they are the same.
@@ -68,6 +68,8 @@ class LogicAutomaton {
   }
 
  private:
+  using Word = BitGrid::Word;
+
   static constexpr int box = 9;
   static constexpr Index width = CircuitProgram::width;
   static constexpr Index band_words = 256;  // about, of a task: its neighbours' copies stay in cache

@@ -136,7 +136,7 @@ struct PerceiveParticles {
   static constexpr int state_features = D, seen_features = D;
   static constexpr bool whole_samples = true;
 
-  ParticleOptions options{};
+  ParticleOptions options{};  ///< of the fields; particle_lenia() checks the widths, this does not
 
   /// Throws std::invalid_argument unless z is (D, N, 1, 1, samples).
   void check_shape(const Shape& z) const {
@@ -182,7 +182,7 @@ struct PerceiveParticles {
 
 /// The particles move dt times what they see.
 struct TimesFunction {
-  double factor = 0.1;
+  double factor = 0.1;  ///< dt, the time step
 
   template <class A>
   auto map(const A& x) const {
@@ -213,6 +213,7 @@ template <int D = 2>
 /// The fields at a place.
 struct ParticleFields {
   double density = 0, growth = 0, repulsion = 0;  ///< U, G, R
+  /// E = R - G at the place.
   [[nodiscard]] double energy() const { return repulsion - growth; }
 };
 

@@ -27,6 +27,7 @@ class PerceiveParticles<D>::Sight {
     perception.growths(z, View<const S>{}, slopes_, static_cast<S*>(nullptr), own);
   }
 
+  /// seen: count columns of D numbers, -grad.
   void operator()(const Index* cells, Index count, S* seen) const {
     Scratch own;
     Row<S> row(perception_.options, z_, own);
@@ -61,6 +62,7 @@ class PerceiveParticles<D>::Change {
     perception.growths(z, t, slopes_, changes_, own);
   }
 
+  /// seen: count columns of D numbers, the change of -grad along t.
   void operator()(const Index* cells, Index count, S* seen) const {
     Scratch own;
     Row<S> row(perception_.options, z_, own);
@@ -152,12 +154,15 @@ class PerceiveParticles<D>::Spread {
     return Part(*this, zeros(count() * D, scratch), zeros(count(), scratch));
   }
 
+  /// Takes in what a part has; call it once for each part, in order.
   void add(const Part& part) {
     if (part.places_ == dz_) return;
     for (Index i = 0; i < count() * D; ++i) dz_[i] += part.places_[i];
     for (Index i = 0; i < count(); ++i) growths_[i] += part.growths_[i];
   }
 
+  /// Adds to dz what comes through the slopes of G, if the energy is that of all; call it once, after all parts. There
+  /// is no theta.
   void finish(S* /*dtheta*/) {
     if (slopes_ == nullptr) return;
     Scratch own;

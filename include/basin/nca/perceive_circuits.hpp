@@ -25,13 +25,13 @@ struct PerceiveCircuits {
 
   using Edge = OfEdge;
   static constexpr std::array<int, 3> reach{1, 1, 0};
-  static constexpr int box = 9, middle = 4;
+  static constexpr int box = 9, middle = 4;  ///< places that a kernel sees; which is the cell itself
   static constexpr std::array<int, sizeof...(Sizes) + 1> sizes{8, Sizes...};  ///< of the layers of a kernel
   static_assert(have_wires(sizes),
                 "PerceiveCircuits: a layer needs half as many gates as the layer before it, or more, "
                 "and at most one for each pair of its values");
-  static constexpr int outputs = sizes.back();  ///< of a kernel
-  static constexpr int kernel_gates = (8 + ... + Sizes), gates = Kernels * kernel_gates;
+  static constexpr int outputs = sizes.back();                                            ///< of a kernel
+  static constexpr int kernel_gates = (8 + ... + Sizes), gates = Kernels * kernel_gates;  ///< of one kernel; of all
   static constexpr int state_features = C, seen_features = C + C * outputs * Kernels;
   static constexpr std::size_t param_count = std::size_t{gate_functions} * gates;
 
@@ -215,6 +215,7 @@ class PerceiveCircuits<C, OfEdge, Kernels, Sizes...>::Change {
         changes_(scratch.take<S>(values * width<S>)),
         given_(scratch.take<S>(given * width<S>)) {}
 
+  /// seen: count columns of seen_features, the change along t.
   void operator()(const Index* cells, Index count, S* seen) {
     blocks<S>(count, [&](Index first, Index size) {
       S* to = seen + first * seen_features;

@@ -53,7 +53,7 @@ class PerceiveDiscs {
     discs_ = std::make_shared<const std::vector<detail::Disc>>(std::move(discs));
   }
 
-  /// The largest.
+  /// The largest of them, in whole cells.
   [[nodiscard]] Index radius() const { return radius_; }
   [[nodiscard]] std::array<Index, 3> reach() const { return {radius_, radius_, 0}; }
 
@@ -72,6 +72,7 @@ class PerceiveDiscs {
     Sight(const PerceiveDiscs& perception, Theta<S, 0>, View<const S> z, Scratch& scratch)
         : Sight(perception, z, scratch, std::make_index_sequence<K>{}) {}
 
+    /// seen: count columns of seen_features.
     void operator()(const Index* cells, Index count, S* seen) const {
       for (std::size_t k = 0; k < K; ++k) sums_[k](cells, count, sources_[k], seen + k, K);
     }
@@ -92,6 +93,7 @@ class PerceiveDiscs {
            Scratch& scratch)
         : Spread(perception, dz, scratch, std::make_index_sequence<K>{}) {}
 
+    /// g: count columns of seen_features.
     void operator()(const Index* cells, Index count, const S* g) const {
       for (std::size_t k = 0; k < K; ++k) spreads_[k](cells, count, sources_[k], g + k, K);
     }

@@ -35,6 +35,7 @@ class PerceiveRadial {
   PerceiveRadial(Index radius, const Profile& profile)
       : disc_(std::make_shared<const detail::Disc>("PerceiveRadial", static_cast<double>(radius), profile)) {}
 
+  /// R, in cells.
   [[nodiscard]] Index radius() const { return disc_->radius; }
   [[nodiscard]] std::array<Index, 3> reach() const { return {radius(), radius(), 0}; }
 
@@ -58,6 +59,7 @@ class PerceiveRadial {
     Sight(const PerceiveRadial& perception, Theta<S, 0>, View<const S> z, Scratch& scratch)
         : sum_(*perception.disc_, z, scratch) {}
 
+    /// seen: count columns of seen_features.
     void operator()(const Index* cells, Index count, S* seen) const {
       for (int c = 0; c < C; ++c) sum_(cells, count, c, seen + c, C);
     }
@@ -73,6 +75,7 @@ class PerceiveRadial {
            Scratch& scratch)
         : spread_(*perception.disc_, dz, scratch) {}
 
+    /// g: count columns of seen_features.
     void operator()(const Index* cells, Index count, const S* g) const {
       for (int c = 0; c < C; ++c) spread_(cells, count, c, g + c, C);
     }

@@ -30,9 +30,9 @@ struct Rollout {
   static constexpr int out_features = A::state_features;
   static constexpr std::size_t param_count = A::param_count;
 
-  A automaton{};
-  Index steps = 64;
-  Tape tape{};
+  A automaton{};     ///< whose steps they are
+  Index steps = 64;  ///< T, 0 or more; with 0, z_T = z_0
+  Tape tape{};       ///< what is kept for the way back (core/tape.hpp)
 
   static void leaves(LeafList& list) {
     if constexpr (param_count > 0) A::leaves(list);

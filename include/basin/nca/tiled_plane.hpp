@@ -15,7 +15,7 @@ namespace basin {
 
 /// Cells x ... x + width - 1 and y ... y + height - 1 of a plane.
 struct Box {
-  Index x = 0, y = 0, width = 0, height = 0;
+  Index x = 0, y = 0, width = 0, height = 0;  ///< its first cell, of any sign, and its size in cells
 
   friend bool operator==(const Box&, const Box&) = default;
 };
@@ -26,7 +26,8 @@ class TiledPlane {
  public:
   /// Of a tile, counted in tiles.
   struct Key {
-    Index x = 0, y = 0;
+    Index x = 0, y = 0;  ///< of any sign; tile (0, 0) begins at cell (0, 0)
+    /// By x, then by y.
     friend auto operator<=>(const Key&, const Key&) = default;
   };
 

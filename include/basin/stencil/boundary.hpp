@@ -18,21 +18,21 @@ inline constexpr Index nothing = -1;
 
 /// Zeros beyond the edge.
 struct Zero {
-  static constexpr std::string_view label = "zero";
+  static constexpr std::string_view label = "zero";  ///< its name, for what is printed
   static constexpr Index source(Index i, Index n) { return i < 0 || i >= n ? nothing : i; }
   static void check_border(Index, Index) {}
 };
 
 /// The grid goes round: a ring, a torus.
 struct Periodic {
-  static constexpr std::string_view label = "periodic";
+  static constexpr std::string_view label = "periodic";  ///< its name, for what is printed
   static constexpr Index source(Index i, Index n) { return ((i % n) + n) % n; }
   static void check_border(Index, Index) {}
 };
 
 /// Mirrored at the outermost cell, which is not repeated: -1 shows cell 1. Needs more than r cells.
 struct Reflect {
-  static constexpr std::string_view label = "reflect";
+  static constexpr std::string_view label = "reflect";  ///< its name, for what is printed
   static constexpr Index source(Index i, Index n) { return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i; }
   static void check_border(Index border, Index n) {
     if (n > border) return;  // before the message takes memory: this is on hot paths
@@ -42,7 +42,7 @@ struct Reflect {
 
 /// The outermost cell goes on for ever.
 struct Replicate {
-  static constexpr std::string_view label = "replicate";
+  static constexpr std::string_view label = "replicate";  ///< its name, for what is printed
   static constexpr Index source(Index i, Index n) { return i < 0 ? 0 : i >= n ? n - 1 : i; }
   static void check_border(Index, Index) {}
 };

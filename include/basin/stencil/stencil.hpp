@@ -19,8 +19,8 @@ namespace basin {
 
 /// One cell that a stencil reads, relative to the centre.
 struct Tap {
-  int x = 0, y = 0, z = 0;
-  double weight = 1;
+  int x = 0, y = 0, z = 0;  ///< cells from the centre along each axis
+  double weight = 1;        ///< what the number there is multiplied by
 };
 
 template <class T>

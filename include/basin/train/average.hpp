@@ -31,7 +31,9 @@ class WeightAverage {
     average_.vector() = kept * average_.vector() + (1 - kept) * theta.vector();
   }
 
+  /// The mean so far; until the first take() theta of the constructor. The next take() overwrites it.
   [[nodiscard]] const Parameters<Model, S>& parameters() const { return average_; }
+  /// How many steps it has taken in.
   [[nodiscard]] std::int64_t steps() const { return steps_; }
 
   /// Calls visit(name, value) for what a checkpoint must keep.

@@ -22,7 +22,7 @@ namespace basin {
 template <int C>
 class FeatureMoments {
  public:
-  using Numbers = std::array<double, static_cast<std::size_t>(C)>;
+  using Numbers = std::array<double, static_cast<std::size_t>(C)>;  ///< one for each feature
 
   /// Throws std::invalid_argument if x has another number of features.
   template <class S>
@@ -51,8 +51,9 @@ class FeatureMoments {
     cells_ = together;
   }
 
-  /// Of all cells so far.
+  /// How many cells were added.
   [[nodiscard]] double cells() const { return cells_; }
+  /// Of each feature over all of them; 0 if there are none.
   [[nodiscard]] const Numbers& mean() const { return mean_; }
   /// The mean of squares about the mean; never negative.
   [[nodiscard]] Numbers variance() const {

@@ -80,7 +80,7 @@ class Batches {
 
 /// Numbers of samples, each in one of the two, ascending.
 struct SampleSplit {
-  std::vector<Index> train{}, held_back{};
+  std::vector<Index> train{}, held_back{};  ///< to train on; to measure with
 };
 
 /// Holds back `count` of the samples 0 ... samples - 1, at random. Throws std::invalid_argument unless there are more.

@@ -45,6 +45,8 @@ class Best {
     return true;
   }
 
+  /// Those that offer() kept last; until then theta of the constructor. A reference to a copy of its own, which the
+  /// next better offer overwrites.
   [[nodiscard]] const Parameters<Model, S>& parameters() const { return parameters_; }
   /// Of those parameters; NaN if nothing was good.
   [[nodiscard]] double value() const { return value_; }

@@ -36,9 +36,9 @@ struct FixedPointCorrection {
   /// Evaluations of the cell up to each state, at least 2 each (after one there is the start alone), in ascending
   /// order.
   std::vector<int> evaluations{};
-  double weight = 1;   ///< of the sum over states, 0 or more
-  double gamma = 0.8;  ///< the earlier the state, the less it counts; in (0, 1]
-  Phantom back{.k = 1};
+  double weight = 1;     ///< of the sum over states, 0 or more
+  double gamma = 0.8;    ///< the earlier the state, the less it counts; in (0, 1]
+  Phantom back{.k = 1};  ///< the damped steps through which the gradient at each state goes back
 };
 
 /// What corrected_value_and_gradient returns.

@@ -40,6 +40,7 @@ struct GradientError {
 
 /// Relative errors, each the largest of its kind; infinity if a number was not finite.
 struct GradientCheck {
+  /// Of the identity <w, J t> = <J^T w, t>; of jvp; of vjp; of the dx of pullback; of its dtheta.
   double adjoint = 0, jvp = 0, vjp = 0, dx = 0, dtheta = 0;
   double worst = 0;                     ///< the largest of the five
   std::string where = "no derivative";  ///< of the largest, such as "dtheta, leaf '0.weight', number 17"

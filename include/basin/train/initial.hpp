@@ -27,8 +27,9 @@ concept Initializer = requires(const I& initializer, const Leaf& leaf, std::span
 };
 
 struct Glorot {
-  double gain = 1.0;
+  double gain = 1.0;  ///< factor of all values
 
+  /// Draws all values of a leaf. Throws std::invalid_argument unless its fan_in + fan_out is at least 1.
   template <class S>
   void operator()(const Leaf& leaf, std::span<S> values, const Random& random) const {
     check(leaf.fan_in + leaf.fan_out > 0, "fan_in + fan_out of leaf '" + leaf.name + "'", leaf.fan_in + leaf.fan_out,
@@ -41,6 +42,7 @@ struct Glorot {
 struct He {
   double gain = std::numbers::sqrt2;  ///< sqrt 2 for Relu; 1 for layers without one
 
+  /// Draws all values of a leaf. Throws std::invalid_argument unless its fan_in is at least 1.
   template <class S>
   void operator()(const Leaf& leaf, std::span<S> values, const Random& random) const {
     check(leaf.fan_in > 0, "fan_in of leaf '" + leaf.name + "'", leaf.fan_in, "at least 1");
@@ -52,8 +54,9 @@ struct He {
 /// The leaf, of shape (outputs, rest...), as a matrix W of outputs x rest: W W^T = gain^2 I if there are at most as
 /// many outputs as rest, else W^T W = gain^2 I.
 struct Orthogonal {
-  double gain = 1.0;
+  double gain = 1.0;  ///< the length of the rows of W, if it is wide, or of its columns
 
+  /// Draws all values of a leaf, column-major; computes in double. A leaf of one extent is a column.
   template <class S>
   void operator()(const Leaf& leaf, std::span<S> values, const Random& random) const {
     const Index rows = leaf.shape.empty() ? 1 : leaf.shape[0];
@@ -80,6 +83,7 @@ struct Orthogonal {
 
 /// The name is not Zero, which is a boundary.
 struct Zeros {
+  /// Sets all values to 0, whatever leaf it is.
   template <class S>
   void operator()(const Leaf&, std::span<S> values, const Random&) const {
     std::fill(values.begin(), values.end(), S(0));

@@ -35,7 +35,7 @@ namespace basin {
 /// What Muon accumulates.
 template <class Model, class S>
 struct MuonState {
-  std::int64_t steps = 0;
+  std::int64_t steps = 0;                ///< steps made so far
   Parameters<Model, S> momentum{};       ///< of matrices m, of vectors Adam's first moment
   Parameters<Model, S> second_moment{};  ///< of vectors Adam's, of matrices 0
 
@@ -104,9 +104,9 @@ void orthogonalize(Eigen::Map<Matrix<S>> u, int iterations) {
 
 /// Steps of about rms * rate a number for matrices, and of about vectors.rate for all other leaves.
 struct Muon {
-  double rate = 1e-2;      ///< 0 or more
-  double momentum = 0.95;  ///< mu, 0 to below 1
-  bool nesterov = true;
+  double rate = 1e-2;         ///< 0 or more
+  double momentum = 0.95;     ///< mu, 0 to below 1
+  bool nesterov = true;       ///< true: u is g + mu m; false: m
   int iterations = 5;         ///< of Newton and Schulz, 0 to 100; 0 only scales to a norm of 1
   double rms = 0.2;           ///< 0 or more
   double weight_decay = 0.0;  ///< a step takes rate * rate_scale * weight_decay of each weight away, 0 to 1

@@ -34,7 +34,7 @@ namespace basin {
 
 template <class S>
 struct NetworkLoss {
-  Network network{};
+  Network network{};              ///< the architecture of all networks, at least one layer
   View<const S> inputs{};         ///< the caller's, at least one
   std::span<const int> labels{};  ///< the caller's, one for each input, 0 to the last width - 1
   std::vector<S> scales{};        ///< of the weights of each layer; none: all 1

@@ -130,7 +130,7 @@ void check_gradient(const Parameters<Model, S>& gradient) {
 /// What Sgd remembers from step to step.
 template <class Model, class S>
 struct SgdState {
-  Parameters<Model, S> velocity{};
+  Parameters<Model, S> velocity{};  ///< v, a number for each of theta; 0 at first
 
   void each(const auto& visit) { detail::visit_named(visit, "velocity", velocity); }
   void each(const auto& visit) const { detail::visit_named(visit, "velocity", velocity); }
@@ -138,9 +138,9 @@ struct SgdState {
 
 /// Stochastic gradient descent with momentum.
 struct Sgd {
-  double rate = 1e-2;     ///< 0 or more
-  double momentum = 0.0;  ///< mu, 0 to below 1
-  bool nesterov = false;
+  double rate = 1e-2;         ///< 0 or more
+  double momentum = 0.0;      ///< mu, 0 to below 1
+  bool nesterov = false;      ///< true: theta moves by -a (g + mu v); false: by -a v
   double weight_decay = 0.0;  ///< 0 or more, and at most 1 / (rate * rate_scale)
 
   template <class Model, class S>
@@ -148,6 +148,8 @@ struct Sgd {
     return {};
   }
 
+  /// Moves theta by one step, and takes the gradient into the state. Throws std::invalid_argument, and changes nothing,
+  /// for options out of range and a gradient that is not finite (train/optimizer.hpp).
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, SgdState<Model, S>& state,
             double rate_scale = 1.0) const {
@@ -174,8 +176,8 @@ struct Sgd {
 /// What Adam and AdamW accumulate.
 template <class Model, class S>
 struct AdamState {
-  std::int64_t steps = 0;
-  Parameters<Model, S> first_moment{}, second_moment{};
+  std::int64_t steps = 0;                                ///< steps made so far: t of the last one
+  Parameters<Model, S> first_moment{}, second_moment{};  ///< m and s, a number each for each of theta; 0 at first
 
   void each(const auto& visit) {
     detail::visit_named(visit, "steps", steps, "first_moment", first_moment, "second_moment", second_moment);
@@ -188,8 +190,8 @@ struct AdamState {
 /// Steps of about `rate` a number, whatever the scale of the gradient.
 struct Adam {
   double rate = 1e-3;    ///< 0 or more
-  double beta1 = 0.9;    ///< 0 to below 1
-  double beta2 = 0.999;  ///< 0 to below 1
+  double beta1 = 0.9;    ///< b1, how much of m a step keeps; 0 to below 1
+  double beta2 = 0.999;  ///< b2, how much of s a step keeps; 0 to below 1
   /// At least the root of the least normal number, 1.1e-19 in float: the squares of smaller gradients are lost, and a
   /// smaller epsilon would make their steps many times the rate.
   double epsilon = 1e-8;
@@ -199,6 +201,8 @@ struct Adam {
     return {};
   }
 
+  /// Moves theta by one step, and takes the gradient into the state. Throws std::invalid_argument, and changes nothing,
+  /// for options out of range and a gradient that is not finite (train/optimizer.hpp).
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, AdamState<Model, S>& state,
             double rate_scale = 1.0) const {
@@ -251,10 +255,10 @@ struct Adam {
 
 /// Adam with decay of the weights themselves, not through the gradient.
 struct AdamW {
-  double rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;       ///< these four as in Adam
+  double rate = 1e-3;          ///< 0 or more, as in Adam
+  double beta1 = 0.9;          ///< b1, how much of m a step keeps; 0 to below 1
+  double beta2 = 0.999;        ///< b2, how much of s a step keeps; 0 to below 1
+  double epsilon = 1e-8;       ///< as in Adam: at least 1.1e-19 in float
   double weight_decay = 1e-2;  ///< a step takes rate * rate_scale * weight_decay of each weight away, 0 to 1
 
   template <class Model, class S>
@@ -262,6 +266,8 @@ struct AdamW {
     return {};
   }
 
+  /// Moves theta by one step, and takes the gradient into the state. Throws std::invalid_argument, and changes nothing,
+  /// for options out of range and a gradient that is not finite (train/optimizer.hpp).
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, AdamState<Model, S>& state,
             double rate_scale = 1.0) const {

@@ -19,7 +19,8 @@ template <class Pack, class... Losses>
 struct PlaneLosses {
   static_assert(Pack::count == sizeof...(Losses), "PlaneLosses: there must be one loss for each plane");
 
-  std::tuple<Losses...> losses{};
+  std::tuple<Losses...> losses{};  ///< number l is that of plane l
+  /// What the loss of each plane is multiplied by, in the same order; all 1 if not said otherwise.
   std::array<double, sizeof...(Losses)> weights = [] {
     std::array<double, sizeof...(Losses)> ones{};
     ones.fill(1);

@@ -19,8 +19,8 @@ namespace basin {
 
 /// A step (0 is the start, T the end) at which a loss looks, and how much that counts.
 struct LossStep {
-  Index step = 0;
-  double weight = 1;
+  Index step = 0;     ///< t_i, 0 to the rollout's number of steps
+  double weight = 1;  ///< factor of the loss there
 };
 
 /// Every step from `first` to `last`, with weights that add up to 1.

@@ -51,6 +51,7 @@ inline double progress(Index step, Index total) {
 }  // namespace detail
 
 struct Constant {
+  /// 1, at every step from 0 on. Throws std::invalid_argument for a step below 0.
   [[nodiscard]] double operator()(Index step) const {
     detail::check_step(step);
     return 1.0;
@@ -61,6 +62,8 @@ struct StepDecay {
   Index period = 1000;  ///< steps; at least 1
   double factor = 0.1;  ///< 0 or more
 
+  /// The scale of the rate at a step from 0 on: factor^floor(step / period). Throws std::invalid_argument for a step
+  /// below 0, and for options out of range.
   [[nodiscard]] double operator()(Index step) const {
     detail::check_step(step);
     check(period > 0, "period of StepDecay", period, "at least 1");
@@ -73,6 +76,8 @@ struct MilestoneDecay {
   std::vector<Index> milestones{};  ///< steps, in any order
   double factor = 0.1;              ///< 0 or more
 
+  /// The scale of the rate at a step from 0 on: factor to the power of how many milestones are at most `step`. Throws
+  /// std::invalid_argument for a step below 0, and for a factor out of range.
   [[nodiscard]] double operator()(Index step) const {
     detail::check_step(step);
     detail::check_scale("factor of MilestoneDecay", factor);
@@ -85,6 +90,8 @@ struct Cosine {
   Index total = 1000;  ///< steps; at least 1
   double final = 0.0;  ///< scale at `total` and after; 0 or more
 
+  /// The scale of the rate at a step from 0 on: 1 at step 0, `final` from step `total` on. Throws std::invalid_argument
+  /// for a step below 0, and for options out of range.
   [[nodiscard]] double operator()(Index step) const {
     detail::check_scale("final scale of Cosine", final);
     return detail::half_cosine(1.0, final, detail::progress(step, total));
@@ -96,6 +103,8 @@ struct WarmUp {
   Index steps = 100;  ///< 0: no warm-up
   Inner inner{};      ///< its step 0 comes after the warm-up
 
+  /// The scale of the rate at a step from 0 on: inner(0) (step + 1) / steps, and inner(step - steps) from step `steps`
+  /// on. Throws std::invalid_argument for a step below 0, for steps below 0, and as inner does.
   [[nodiscard]] double operator()(Index step) const {
     detail::check_step(step);
     check(steps >= 0, "steps of a warm-up", steps, "0 or more");
@@ -113,6 +122,8 @@ struct OneCycle {
   double start = 0.04;         ///< scale at step 0; 0 or more
   double final = 1e-4;         ///< scale at `total` and after; 0 or more
 
+  /// The scale of the rate at a step from 0 on: `start` at step 0, 1 at warm_fraction * total, `final` from `total` on.
+  /// Throws std::invalid_argument for a step below 0, and for options out of range.
   [[nodiscard]] double operator()(Index step) const {
     check(warm_fraction >= 0 && warm_fraction <= 1, "warm fraction of OneCycle", warm_fraction, "0 to 1");
     detail::check_scale("first scale of OneCycle", start);

@@ -57,8 +57,8 @@ template <class T>
 LeadingFeaturesError(State<T>) -> LeadingFeaturesError<T>;
 
 struct Overflow {
-  double low = -1, high = 1;
-  double weight = 1;
+  double low = -1, high = 1;  ///< numbers from low to high cost nothing; low > high is std::invalid_argument
+  double weight = 1;          ///< factor of the whole
 
   template <class S>
   double value_and_gradient(std::type_identity_t<View<const S>> y, Index first_sample, Index batch_size,
@@ -78,8 +78,9 @@ struct Overflow {
 
 template <class... Losses>
 struct SumOf {
-  std::tuple<Losses...> losses{};
+  std::tuple<Losses...> losses{};  ///< each counts once
 
+  /// Of these losses, which it keeps: SumOf(MeanSquaredError{...}, Overflow{}).
   explicit SumOf(Losses... all) : losses(std::move(all)...) {}
 
   template <class S>

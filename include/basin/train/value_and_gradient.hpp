@@ -40,7 +40,7 @@ enum class FailedSolve {
 struct GradientOptions {
   /// At least 1: few, to balance threads and stay in cache; more where a layer wants wide matrix products.
   Index samples_per_part = 8;
-  FailedSolve failed = FailedSolve::bound;
+  FailedSolve failed = FailedSolve::bound;  ///< what becomes of the gradient of a sample for which a solve failed
   /// Of the whole batch: its step, its draw, the number of its first sample. Its log, if it has one, takes the records
   /// of the first run of each part, in their order; `samples` and `overwritten` must be null.
   Context context{};
@@ -67,9 +67,9 @@ struct [[nodiscard]] ValueAndGradient {
 /// What predict returns: the output of a batch, and how the solves ended that it needed.
 template <class S>
 struct [[nodiscard]] Prediction {
-  State<S> output{};
-  Report report{};
-  std::vector<SampleOutcome> samples{};
+  State<S> output{};                     ///< what the model gave for the batch
+  Report report{};                       ///< how its solves ended, summed
+  std::vector<SampleOutcome> samples{};  ///< the same for each sample of the batch
 };
 
 namespace detail {
