@@ -91,7 +91,7 @@ struct Stack {
 
     template <class Pull>
     void back(View<const S> w, View<S> du, const Pull& pull) const {
-      check_vjp("Stack", u_, z_, w, du);
+      check_pullback("Stack", u_, z_, w, du);
       Scratch scratch;
       const View<S> step = scratch.state<S>(z_), dz = scratch.state<S>(z_), du_step = scratch.state<S>(u_);
       step.vector() = w.vector();

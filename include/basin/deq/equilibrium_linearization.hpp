@@ -91,6 +91,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
 
   /// vjp for many right sides, as for the rows of a Jacobian; the rest as in jvp_each.
   Report vjp_each(std::span<const View<const S>> w, std::span<const View<S>> du) const {
+    check_count("du", du.size(), w.size());
+    for (std::size_t i = 0; i < w.size(); ++i) check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w[i], du[i]);
     return pull_back(
         w, du,
         [](const auto& linear, std::size_t, View<const S> step, View<S> du_step) {
@@ -107,6 +109,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   Report pullback_each(std::span<const View<const S>> w, std::span<const View<S>> du,
                        std::span<const std::span<S, param_count>> dtheta) const {
     check_count("dtheta", dtheta.size(), w.size());
+    check_count("du", du.size(), w.size());
+    for (std::size_t i = 0; i < w.size(); ++i) check_pullback<S>("Equilibrium", u_.shape(), z_.shape(), w[i], du[i]);
     return pull_back(
         w, du,
         [&](const auto& linear, std::size_t i, View<const S> step, View<S> du_step) {
@@ -165,8 +169,6 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   template <class AtEnd, class AtStep>
   Report pull_back(std::span<const View<const S>> w, std::span<const View<S>> du, [[maybe_unused]] const AtEnd& at_end,
                    [[maybe_unused]] const AtStep& at_step) const {
-    check_count("du", du.size(), w.size());
-    for (std::size_t i = 0; i < w.size(); ++i) check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w[i], du[i]);
     Sides sides(w.size(), z_.samples());
     if constexpr (unrolled) {
       each_sample(sides, [&](const auto& steps, std::size_t i, Index n, const auto& noted) {
