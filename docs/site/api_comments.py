@@ -10,7 +10,8 @@ each declaration that has none gets one in the copy, the first of these that the
     before it has, else the paragraphs of the head that speak of it
   - for constructors and assignments that copy or move, that they do, or that there is none
   - for an overload of a function, what the first one with a comment has
-  - for a member that a concept asks for, what the concept says of it
+  - for a member that a concept asks for, what the concept says of it; also in front of a comment that says no more than
+    what it throws, or begins with "Also"
 
 Classes that are private members of others and defined outside of those are left out: doxygen takes them for public.
 Line numbers and code stay as they are.
@@ -64,8 +65,8 @@ FUNCTIONS = {
     "prepare": "What depends on theta alone, made once for many points (core/layer.hpp).",
     "jvp": "Writes J t, J the derivative by x, or of a cell by z.",
     "vjp": "Writes J^T w, J the derivative by x, or of a cell by z.",
-    "jvp_input": "out = (df/du) t.",
-    "vjp_input": "du = (df/du)^T w.",
+    "jvp_input": "Writes (df/du) t.",
+    "vjp_input": "Writes (df/du)^T w.",
     "pullback": "Writes J^T w, of a cell (df/du)^T w too, and adds (dy/dtheta)^T w to dtheta, in one pass. What is given "
                 "without memory is not computed.",
     "report": "What the solves did when it was linearized.",
@@ -95,9 +96,9 @@ FUNCTIONS = {
                   "neighbours (nca/perception.hpp).",
     "factor": "What the update of a cell that fires is multiplied by: 1, but for a mean field (nca/fire.hpp).",
     "Linearization": "What linearize makes, of its arguments or of a part of them.",
-    "Sight": "Of the state z, by the parameters theta. Refers to all three.",
-    "Change": "Of the direction t, at the state z. Refers to its arguments.",
-    "Spread": "Adds to dz and dtheta. Refers to its arguments.",
+    "Sight": "Of the state z, by the parameters theta. May refer to its arguments.",
+    "Change": "Of the direction t, at the state z. May refer to its arguments.",
+    "Spread": "Adds to dz and dtheta. May refer to its arguments.",
 }
 COPIED = "Holds what the other holds."
 MOVED = "Takes over what the other holds."
@@ -141,7 +142,7 @@ def block(text_lines):
             paragraph.append(line.strip())
     end_paragraph()
     end_table()
-    return "/** " + " <p>".join(out).replace("*/", "* /") + " */"
+    return "/** " + " <p>".join(out).strip().replace("*/", "* /") + " */"
 
 
 def ends_in_requires_expression(text):
@@ -426,6 +427,8 @@ def commented(path, text, private):
             continue
         seen = known.setdefault(id(one.scope), {})
         words = one.comment
+        if words and re.match(r"(Throws|Also) ", words[0]) and not one.at_namespace and name in one.kind():
+            words = [re.sub(r"(^| )Throws .*", "", one.kind()[name])] + words
         one.said = bool(words)
         if not words and one.at_namespace:
             of_it, row = of_head(name)
