@@ -74,6 +74,7 @@ struct Stack {
     }
 
     void vjp(View<const S> w, View<S> du) const {
+      check_vjp("Stack", u_, z_, w, du);
       back(w, du, [](const auto& linear, int, View<const S> step, View<S> dz, View<S> du_step) {
         (void)linear.vjp(step, dz);
         (void)linear.vjp_input(step, du_step);
