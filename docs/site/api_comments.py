@@ -122,7 +122,8 @@ def block(text_lines):
 
     def end_paragraph():
         if paragraph:
-            out.append(escaped(" ".join(paragraph)))
+            # doxygen ends what it shows in lists at a full stop, which that of a name is not.
+            out.append(re.sub(r"(?<![\w^])([A-Z]|al|eq)\. ", r"\1.\\ ", escaped(" ".join(paragraph))))
             paragraph.clear()
 
     def end_table():
@@ -156,6 +157,17 @@ def ends_in_requires_expression(text):
     if not match:
         return False
     return match[1] in ("requires", "=", "!") or match[1] in ("&&", "||") and "requires" in text[:match.start()]
+
+
+def sentence(row, name):
+    """A row of a table, without its name, on one line, as lists of names show no tables."""
+    first = re.sub(r"^\s*%s(<[^>]*>)?\s*" % re.escape(name), "", row[0])
+    column = len(row[0]) - len(first)
+    text = "; ".join(re.split(r"  +", first.strip()))
+    for line in row[1:]:
+        same = len(line) - len(line.lstrip()) == column
+        text += (" " if same else "; ") + "; ".join(re.split(r"  +", line.strip()))
+    return re.sub(r"([,:]);", r"\1", text)
 
 
 class Declaration:
@@ -414,7 +426,7 @@ def commented(path, text, private):
             last = where + 1
             while last < len(p) and len(p[last]) - len(p[last].lstrip()) > indent:
                 last += 1
-            kept += p[where:last] + [""]
+            kept += [sentence(p[where:last], name), ""]
             row = True
         return kept, row
 
