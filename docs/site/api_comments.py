@@ -9,7 +9,8 @@ each declaration that has none gets one in the copy, the first of these that the
   - for another name at the level of the namespace, its row of a table of the head, else what the declaration on the line
     before it has, else the paragraphs of the head that speak of it
   - for constructors and assignments that copy or move, that they do, or that there is none
-  - for an overload of a function, what the first one with a comment has
+  - for an overload of a function, what the first one with a comment has; constructors take nothing from one another
+  - for a further name of one declaration (int a, b), the comment that stands at it
   - for a member that a concept asks for, what the concept says of it; also in front of a comment that says no more than
     what it throws, or begins with "Also"
 
