@@ -7,7 +7,7 @@ page=$1
 program=$2
 python=${PYTHON:-/usr/bin/python3}
 for module in numpy torch; do
-  if ! "$python" -c "import $module" >/dev/null 2>&1; then
+  if ! "$python" -c "import importlib.util as find; exit(find.find_spec('$module') is None)" >/dev/null 2>&1; then
     printf 'basin: skipped, because %s has no %s\n' "$python" "$module"
     exit 0
   fi
