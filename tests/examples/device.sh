@@ -76,7 +76,7 @@ case $(arm-none-eabi-g++ -dumpversion) in
 esac
 for program in $programs; do
   measured=$(sed -n 's/^memory: .* of which \([0-9]*\) were touched; of the stack \([0-9]*\)$/\1 \2/p
-    s/^flash: \([0-9]*\) bytes; RAM: \([0-9]*\) bytes.*/\1 \2/p' $program.device | tr '\n' ' ')
+    s/^flash: \([0-9]*\) bytes; RAM: \([0-9]*\) bytes.*/\1 \2/p' "$program.device" | tr '\n' ' ')
   told=$(sed -n "s/^| \`$program\` | \([0-9].*\) |$/\1/p" "$source/docs/device.md" | tr -d '|')
   printf '%s\n%s\n' "$measured" "$told" | awk '
     function near(bytes, kb) { return bytes > 950 * kb && bytes < 1050 * kb }
