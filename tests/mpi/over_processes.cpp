@@ -12,28 +12,12 @@
 #include "basin/basin.hpp"
 #include "basin/mpi/batch.hpp"
 #include "basin/mpi/grid.hpp"
+#include "over_processes.hpp"
 
 namespace {
 
 using namespace basin;
-
-void expect(bool holds, const std::string& what) {
-  if (!holds) throw std::runtime_error("not as expected: " + what);
-}
-
-template <class Call>
-std::string message_of(const Call& call) {
-  try {
-    call();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
-void expect_message(const std::string& message, const std::string& expected) {
-  expect(message.find(expected) != std::string::npos, "'" + expected + "' in '" + message + "'");
-}
+using namespace test;
 
 template <class S>
 bool same_bits(const Vector<S>& one, const Vector<S>& other) {
@@ -58,14 +42,6 @@ bool same(const std::vector<SampleOutcome>& one, const std::vector<SampleOutcome
     }
   }
   return equal;
-}
-
-/// Numbers in [-scale, scale).
-template <class S>
-void fill(Vector<S>& numbers, std::uint64_t stream, double scale) {
-  for (Index i = 0; i < numbers.size(); ++i) {
-    numbers[i] = static_cast<S>(Random{7, stream}.uniform(static_cast<std::uint64_t>(i), -scale, scale));
-  }
 }
 
 template <class Result>
@@ -225,6 +201,7 @@ int main(int argc, char** argv) {
     check_batches(world);
     check_traffic(world);
     check_grids(world);
+    test::check_split_equilibria(world);
     if (world.rank() == 0) std::printf("all as expected on %d processes\n", world.size());
     return 0;
   });

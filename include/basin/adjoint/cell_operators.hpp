@@ -3,6 +3,7 @@
 // J = df/dz of a linearized cell, or J^T, as adjoint methods see them (adjoint/adjoint_method.hpp).
 
 #include "basin/core/layer.hpp"
+#include "basin/linear/extent.hpp"
 
 namespace basin::detail {
 
@@ -34,6 +35,8 @@ struct JacobianOperator {
       }
     });
   }
+
+  [[nodiscard]] Extent extent(const Shape& one) const requires is_split<Linear> { return linear.extent(one); }
 
   void precondition(View<const S> v, View<S> out) const requires PreconditionsCell<S, transposed, Linear> {
     if constexpr (transposed) {

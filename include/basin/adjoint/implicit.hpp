@@ -68,25 +68,27 @@ struct Implicit {
   template <class S, class Operator>
   void solve_tile(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results) const {
     check(max_growth >= 1, "Implicit: max_growth", max_growth, "at least 1");
+    const Shape one = g.shape().with_samples(1);
+    const Extent extent = detail::extent_of(apply_a, one);
     Scratch scratch;
     const View<S> unit = scratch.state<S>(g.shape());
     double* const sizes = scratch.take<double>(g.samples());
     int* const exponents = scratch.take<int>(g.samples());
     for (Index n = 0; n < g.samples(); ++n) {
       // A g of extreme size is solved for at about unit length: by a power of two, so that no digit changes.
-      const double size = detail::norm(g.sample(n).data(), g.shape().sample_size());
+      const double size = detail::norm(g.sample(n).data(), extent);
       const bool extreme = std::isfinite(size) && size > 0 && (size < 1e-6 || size > 1e6);
       exponents[n] = extreme ? std::ilogb(size) : 0;
       shift(g.sample(n), -exponents[n], unit.sample(n));
-      sizes[n] = extreme ? detail::norm(unit.sample(n).data(), g.shape().sample_size()) : size;
+      sizes[n] = extreme ? detail::norm(unit.sample(n).data(), extent) : size;
     }
     if constexpr (FixedPointMethod<Solver, S>) {
       iterate<S>(apply_a, unit, w, results, sizes);
     } else {
-      const auto subtract = [&](View<const S> v, View<S> out) {
+      const auto subtract = detail::split_as(apply_a, one, [&](View<const S> v, View<S> out) {
         apply_a(v, out);
         out.vector() = v.vector() - out.vector();
-      };
+      });
       const LinearStop stop{.tolerance = tolerance, .max_evaluations = max_evaluations};
       w.vector().setZero();
       if constexpr (detail::HasPreconditioner<Operator, S>) {
@@ -116,7 +118,7 @@ struct Implicit {
   template <class S, class Operator>
   void iterate(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results,
                const double* sizes) const {
-    const auto map = [&](View<const S> v, View<S> out, std::span<const Index> samples) {
+    const auto add = [&](View<const S> v, View<S> out, std::span<const Index> samples) {
       if (v.samples() == g.samples()) {
         apply_a(v, out);
         out.vector() += g.vector();
@@ -136,6 +138,7 @@ struct Implicit {
       }
     };
     w.vector() = g.vector();
+    const auto map = detail::split_as(apply_a, g.shape().with_samples(1), add);
     basin::solve_tile(map, w, solver, {.tolerance = tolerance, .max_evaluations = max_evaluations}, results, sizes);
   }
 
@@ -144,6 +147,7 @@ struct Implicit {
   void look_over(const Operator& apply_a, View<const S> g, View<S> w, std::span<SampleResult> results,
                  const double* sizes) const {
     constexpr double roundoff = static_cast<double>(std::numeric_limits<S>::epsilon()) / 2;
+    const Extent size = detail::extent_of(apply_a, g.shape().with_samples(1));
     bool any_adjusted = false;
     for (Index n = 0; n < g.samples(); ++n) {
       SampleResult& result = results[static_cast<std::size_t>(n)];
@@ -154,7 +158,7 @@ struct Implicit {
         w_n.setConstant(std::numeric_limits<S>::quiet_NaN());
         continue;
       }
-      const double length = detail::norm(w.sample(n).data(), w.shape().sample_size());
+      const double length = detail::norm(w.sample(n).data(), size);
       if (result.status == Status::converged && roundoff * length > std::max(tolerance, 16 * roundoff) * sizes[n]) {
         result.status = Status::stalled;
       }
@@ -175,7 +179,7 @@ struct Implicit {
       SampleResult& result = results[static_cast<std::size_t>(n)];
       if (!result.adjusted) continue;
       ++result.evaluations;
-      result.residual = detail::adjoint_residual<S>(g.sample(n), w.sample(n), a_w.sample(n));
+      result.residual = detail::adjoint_residual<S>(g.sample(n), w.sample(n), a_w.sample(n), size);
     }
   }
 };

@@ -24,7 +24,7 @@ struct JacobianFree {
     Scratch scratch;
     const View<S> a_w = scratch.state<S>(g.shape());
     apply_a(View<const S>(w), a_w);
-    detail::approximated<S>(g, w, a_w, 0, results);
+    detail::approximated<S>(apply_a, g, w, a_w, 0, results);
   }
 };
 

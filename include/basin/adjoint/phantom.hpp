@@ -31,7 +31,7 @@ void damped_series(const Operator& apply_a, View<const S> g, View<S> w, int term
     apply_a(View<const S>(w), a_w);
     if (j < terms) w.vector() += step * (g.vector() + a_w.vector() - w.vector());
   }
-  approximated<S>(g, w, a_w, terms - 1, results);
+  approximated<S>(apply_a, g, w, a_w, terms - 1, results);
 }
 
 }  // namespace detail

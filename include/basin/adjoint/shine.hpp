@@ -33,19 +33,20 @@ struct Shine {
     detail::check_adjoint(g, w, results);
     Scratch scratch;
     const View<S> a_w = scratch.state<S>(g.shape()), a_g = scratch.state<S>(g.shape());
+    const Extent size = detail::extent_of(apply_a, g.shape().with_samples(1));
     bool* const falls_back = scratch.take<bool>(g.samples());
     apply_a.estimate(g, w);
     apply_a(View<const S>(w), a_w);
     apply_a(g, a_g);
     for (Index n = 0; n < g.samples(); ++n) {
-      const double estimated = detail::adjoint_residual<S>(g.sample(n), w.sample(n), a_w.sample(n));
-      const double free = detail::adjoint_residual<S>(g.sample(n), g.sample(n), a_g.sample(n));
+      const double estimated = detail::adjoint_residual<S>(g.sample(n), w.sample(n), a_w.sample(n), size);
+      const double free = detail::adjoint_residual<S>(g.sample(n), g.sample(n), a_g.sample(n), size);
       falls_back[n] = !(estimated <= free);
       if (!falls_back[n]) continue;
       w.sample(n).vector() = g.sample(n).vector();
       a_w.sample(n).vector() = a_g.sample(n).vector();
     }
-    detail::approximated<S>(g, w, a_w, 1, results);
+    detail::approximated<S>(apply_a, g, w, a_w, 1, results);
     for (Index n = 0; n < g.samples(); ++n) results[static_cast<std::size_t>(n)].adjusted = falls_back[n];
   }
 };

@@ -155,11 +155,12 @@ struct Steps {
   SampleResult back(View<const S> w, View<S> du, const Pull& pull) const {
     Scratch scratch;
     const Shape& shape = w.shape();
+    const Extent size = extent_of(cell, shape);
     const S beta = static_cast<S>(solver.damping);
     Segment segment(*this, shape, scratch);
     const View<S> gradient = scratch.state<S>(shape), step = scratch.state<S>(shape), dz = scratch.state<S>(shape);
     const View<S> value = scratch.state<S>(shape), du_step = scratch.state<S>(u.shape());
-    const double start = norm(w.data(), w.size());
+    const double start = norm(w.data(), size);
     double left = start;
     SampleResult result;
     gradient.vector() = w.vector();
@@ -171,7 +172,7 @@ struct Steps {
       gradient.vector() += dz.vector() - step.vector();
       ++result.iterations;
     };
-    const auto measure = [&] { left = norm(gradient.data(), gradient.size()); };
+    const auto measure = [&] { left = norm(gradient.data(), size); };
     for (std::size_t k = kept.last; k-- > first();) at_step(k, segment, value, one);
     measure();
     const auto goes_on = [&] { return kept.settled && left > tolerance * start && result.iterations < most; };
@@ -192,6 +193,7 @@ struct Steps {
   SampleResult forward(View<const S> t, View<S> out, const Noted& noted) const {
     Scratch scratch;
     const Shape& shape = out.shape();
+    const Extent size = extent_of(cell, shape);
     const S beta = static_cast<S>(solver.damping);
     Segment segment(*this, shape, scratch);
     const View<S> value = scratch.state<S>(shape), through = scratch.state<S>(shape), from_u = scratch.state<S>(shape);
@@ -202,19 +204,19 @@ struct Steps {
       noted([&] { return linear.jvp_input(t, from_u); });
       through.vector() += from_u.vector() - out.vector();
       out.vector() += beta * through.vector();
-      change = static_cast<double>(beta) * norm(through.data(), through.size());
+      change = static_cast<double>(beta) * norm(through.data(), size);
       if (result.iterations++ == 0) first_change = change;
     };
     const auto through_all = [&] {
       for (std::size_t k = first(); k < kept.last; ++k) at_step(k, segment, value, one);
     };
     const auto goes_on = [&] {
-      return kept.settled && change > tolerance * norm(out.data(), out.size()) &&
+      return kept.settled && change > tolerance * norm(out.data(), size) &&
              result.iterations + static_cast<int>(recorded()) < most;
     };
     out.vector().setZero();
     through_all();
-    const bool falls_short = kept.settled && change > tolerance * norm(out.data(), out.size());
+    const bool falls_short = kept.settled && change > tolerance * norm(out.data(), size);
     if (recorded() == 0 || (falls_short && static_cast<int>(recorded()) < most)) {
       // The steps at the equilibrium come before the others, as they come after them on the way back.
       out.vector().setZero();
@@ -226,7 +228,7 @@ struct Steps {
       });
       through_all();
     }
-    return ended(result, change, norm(out.data(), out.size()));
+    return ended(result, change, norm(out.data(), size));
   }
 
  private:

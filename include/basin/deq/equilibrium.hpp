@@ -158,7 +158,7 @@ struct Equilibrium {
     const Index tile = samples_per_tile<S>(z.shape()), tiles = (z.samples() + tile - 1) / tile;
     std::vector<Inside> inside(static_cast<std::size_t>(tiles));
     std::vector<SampleResult> results(static_cast<std::size_t>(z.samples()));
-    parallel_for(tiles, [&](Index i) {
+    const auto settle_tile = [&](Index i) {
       const Index first = i * tile, count = std::min(tile, z.samples() - first);
       const Map<S> map(*this, theta, prepared, u.samples(first, count), context.from_sample(first),
                        &inside[static_cast<std::size_t>(i)]);
@@ -179,7 +179,12 @@ struct Equilibrium {
         solve_part();
       }
       map.log_solves_at(z.samples(first, count));
-    });
+    };
+    if constexpr (detail::is_split<C>) {
+      for (Index i = 0; i < tiles; ++i) settle_tile(i);
+    } else {
+      parallel_for(tiles, settle_tile);
+    }
     Inside sum;
     for (const Inside& one : inside) sum += one;
     tell_steps(results);
@@ -187,11 +192,11 @@ struct Equilibrium {
     return sum.report;
   }
 
-  /// Where what a cell prepares is too large for a cache, more samples read it together: `C::samples_together`, if the
-  /// cell has that, or more.
+  /// One where samples are split, for parts may differ in size. Where what a cell prepares is too large for a cache,
+  /// more samples read it together: `C::samples_together`, if the cell has that, or more.
   template <class S>
   [[nodiscard]] static Index samples_per_tile(const Shape& shape) {
-    const Index tile = detail::samples_per_tile<S>(shape);
+    const Index tile = detail::is_split<C> ? 1 : detail::samples_per_tile<S>(shape);
     if constexpr (requires { C::samples_together; }) return std::max<Index>(tile, C::samples_together);
     return tile;
   }

@@ -28,6 +28,8 @@ class Equilibrium<C, Solver, Adjoint>::Map {
     context_.log = nullptr;  // not for the solves of each evaluation
   }
 
+  [[nodiscard]] Extent extent(const Shape& one) const requires detail::is_split<C> { return cell_.extent(one); }
+
   /// Where there is a log, and the cell solves something, evaluates it once more at z, which is what was found, for
   /// the records of those solves.
   void log_solves_at(View<const S> z) const {

@@ -18,12 +18,14 @@
 
 #include "basin/core/layer.hpp"
 #include "basin/deq/batch_states.hpp"
+#include "basin/linear/extent.hpp"
 
 namespace basin {
 
 template <class E, class Of>
 struct Penalized {
   using C = decltype(E::cell);  ///< the cell f(z, u)
+  static_assert(!detail::is_split<C>, "a penalty sums over a sample, and those of a cell over processes are split");
   static constexpr int in_features = E::in_features, out_features = E::out_features;
   static constexpr std::size_t param_count = E::param_count;
   static constexpr bool changes_with_step = E::changes_with_step;

@@ -46,6 +46,7 @@ namespace basin {
 template <class C>
 struct ReversibleEquilibrium {
   static_assert(Cell<C>, "ReversibleEquilibrium: the argument must be a cell f(z, u), such as Injected<...>");
+  static_assert(!detail::is_split<C>, "ReversibleEquilibrium: the samples of a cell over processes are split");
   static_assert(!changes_with_step<C>,
                 "ReversibleEquilibrium: the cell is another map at each step, so it has no fixed point");
   static constexpr int in_features = C::input_features;

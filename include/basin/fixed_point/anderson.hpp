@@ -87,6 +87,7 @@ struct Anderson {
     S* r;                                   ///< residuals: a ring of window + 1 columns
     S* m;                                   ///< damped Picard steps, likewise
     Index stride;                           ///< between columns
+    Extent size;                            ///< of the sample
     int limit;                              ///< differences at most: no more than the sample has numbers
     int newest;                             ///< column
     int steps;                              ///< so far
@@ -104,7 +105,7 @@ struct Anderson {
   };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     check(damping > 0 && std::isfinite(damping), "damping of Anderson", damping, "a finite number above 0");
     check(max_condition > 1, "max_condition of Anderson", max_condition, "a number above 1");
     check(ridge >= 0 && std::isfinite(ridge), "ridge of Anderson", ridge, "a finite number, 0 or more");
@@ -116,7 +117,8 @@ struct Anderson {
     memory.stride = detail::column_stride<S>(size);
     memory.r = scratch.take<S>(memory.stride * (window + 1));
     memory.m = scratch.take<S>(memory.stride * (window + 1));
-    memory.limit = static_cast<int>(std::min<Index>(depth, size));
+    memory.size = size;
+    memory.limit = static_cast<int>(std::min<Index>(depth, size.whole()));
     return memory;
   }
 
@@ -135,7 +137,7 @@ struct Anderson {
       }
     });
     memory.out_of_range = !detail::in_safe_range<double>(memory.products[0]) || !(memory.products[1] < 1e300);
-    if (memory.out_of_range) return detail::residual_norms(z.data(), f.data(), size);
+    if (memory.out_of_range) return detail::residual_norms(z.data(), f.data(), memory.size);
     return {std::sqrt(memory.products[0]), std::sqrt(memory.products[1])};
   }
 
@@ -236,6 +238,7 @@ struct Anderson {
       };
       detail::add_sums<A>(sums, length, terms_at);
     });
+    memory.size.complete(sums);
     std::copy(sums.begin(), sums.end(), memory.products.begin());
   }
 
@@ -259,9 +262,8 @@ struct Anderson {
     if (!(d_squared > epsilon * epsilon * memory.products[1]) || !(d_squared > 0)) {
       // Where the step led nowhere the same mix would do so again. The damped Picard step does not, but at a fixed
       // point.
-      const double moved = (detail::ConstVectorMap<S>(memory.m + memory.column(0), size) -
-                            detail::ConstVectorMap<S>(memory.m + memory.column(1), size))
-                               .stableNorm();
+      const double moved =
+          detail::norm_of_any_size(memory.m + memory.column(0), memory.m + memory.column(1), memory.size);
       if (!(moved > epsilon * std::sqrt(memory.products[1]))) problem.clear();
       std::copy_n(memory.r + memory.column(0), size, memory.r + memory.column(1));
       std::copy_n(memory.m + memory.column(0), size, memory.m + memory.column(1));
@@ -305,8 +307,9 @@ struct Anderson {
     const int k = memory.problem.columns();
     const Column y = memory.problem.combination(h);
     const S* const r = memory.r + memory.column(0);
+    // Of e: with itself, with r, and with each difference.
     std::array<std::array<double, 1>, window> with_e{};
-    std::array<double, 2> of_e{};  // with itself, with r
+    std::array<double, 2> of_e{};
     alignas(64) std::array<double, detail::chunk_size> e;
     detail::for_chunks(size, [&](Index first, Index count) {
       detail::for_lanes<double>(count, [&]<int L>(Index i) {
@@ -326,11 +329,14 @@ struct Anderson {
         });
       }
     });
+    std::array<double, window + 2> sums{of_e[0], of_e[1]};
+    for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) sums[j + 2] = with_e[j][0];
+    memory.size.complete(sums);
     Column inner{};
-    for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) inner[j] = with_e[j][0];
+    std::copy_n(sums.begin() + 2, k, inner.begin());
     const Column correction = memory.problem.project(inner);
     for (std::size_t j = 0; j < static_cast<std::size_t>(k); ++j) h[j] += correction[j];
-    return {of_e[0] - product(correction, correction, k), of_e[1] - product(correction, c, k)};
+    return {sums[0] - product(correction, correction, k), sums[1] - product(correction, c, k)};
   }
 
   template <class S>

@@ -40,23 +40,26 @@ class AnyMethod : public detail::Choice<Methods...> {
   requires(std::is_same_v<Method, Methods> || ...) AnyMethod(const Method& method) : Base(method) {}
 
   template <class S>
-  using Memory = std::variant<detail::MethodMemory<Methods, S>...>;
+  struct Memory {
+    std::variant<detail::MethodMemory<Methods, S>...> held;
+    Extent size;  ///< of the sample
+  };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     return visit([&]<std::size_t i>(const auto& method) {
-      return Memory<S>(std::in_place_index<i>, method.template start<S>(size, scratch));
+      return Memory<S>{decltype(Memory<S>::held)(std::in_place_index<i>, method.template start<S>(size, scratch)),
+                       size};
     });
   }
 
-  template <class... Held, class S>
-  ResidualNorms take_in(std::variant<Held...>& memory, std::span<const S> z,
-                        std::type_identity_t<std::span<const S>> f) const {
+  template <class Held, class S>
+  ResidualNorms take_in(Held& memory, std::span<const S> z, std::type_identity_t<std::span<const S>> f) const {
     return visit([&]<std::size_t i>(const auto& method) {
-      if constexpr (requires { method.take_in(std::get<i>(memory), z, f); }) {
-        return method.take_in(std::get<i>(memory), z, f);
+      if constexpr (requires { method.take_in(std::get<i>(memory.held), z, f); }) {
+        return method.take_in(std::get<i>(memory.held), z, f);
       } else {
-        return detail::residual_norms(z.data(), f.data(), static_cast<Index>(z.size()));
+        return detail::residual_norms(z.data(), f.data(), memory.size);
       }
     });
   }
@@ -68,14 +71,14 @@ class AnyMethod : public detail::Choice<Methods...> {
     });
   }
 
-  template <class... Held, class S, class Map>
-  bool step(std::variant<Held...>& memory, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map) const {
+  template <class Held, class S, class Map>
+  bool step(Held& memory, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map) const {
     return visit([&]<std::size_t i>(const auto& method) {
       using Method = std::remove_cvref_t<decltype(method)>;
       if constexpr (detail::StepsWithMap<Method, S, Map>) {
-        return method.step(std::get<i>(memory), z, f, map);
+        return method.step(std::get<i>(memory.held), z, f, map);
       } else {
-        method.step(std::get<i>(memory), z, std::span<const S>(f));
+        method.step(std::get<i>(memory.held), z, std::span<const S>(f));
         return false;
       }
     });

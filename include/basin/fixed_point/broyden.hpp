@@ -42,17 +42,18 @@ struct Broyden {
   struct Memory {
     S* steps;                                     ///< unit vectors s_k / |s_k|, one a column
     Index stride;                                 ///< between columns
+    Extent size;                                  ///< of the sample
     int count;                                    ///< columns in use
     std::array<double, memory + 1> length;        ///< |s_k|
     std::array<double, memory + 1> coefficients;  ///< theta |s_{k+1}| / |s_k|
   };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     check(min_denominator > 0 && min_denominator < 1, "min_denominator of Broyden", min_denominator,
           "a number between 0 and 1");
     const Index stride = detail::column_stride<S>(size);
-    return {scratch.take<S>(stride * (memory + 1)), stride, 0, {}, {}};
+    return {scratch.take<S>(stride * (memory + 1)), stride, size, 0, {}, {}};
   }
 
   template <class S>
@@ -70,6 +71,7 @@ struct Broyden {
         along += static_cast<double>(detail::ConstVectorMap<S>(m.steps + first, count).dot(u_chunk));
       }
     });
+    if (m.count > 0) along = m.size.complete(along);
 
     // u = -B^-1 g, factor by factor; each pass takes the product that the next factor needs.
     for (int k = 0; k + 1 < m.count; ++k) {
@@ -82,6 +84,7 @@ struct Broyden {
         u_chunk += factor * next_chunk;
         along += static_cast<double>(next_chunk.dot(u_chunk));
       });
+      along = m.size.complete(along);
     }
 
     double denominator = 1, theta = 1;
@@ -94,7 +97,7 @@ struct Broyden {
         denominator = min_denominator;
       }
     }
-    const double u_norm = detail::norm(u, size), length = u_norm / std::abs(denominator);
+    const double u_norm = detail::norm(u, m.size), length = u_norm / std::abs(denominator);
     if (!(u_norm >= static_cast<double>(std::numeric_limits<S>::min())) || !std::isfinite(length)) {
       // Rounding made nonsense of the updates, or nothing is left to measure: start again from here.
       m.count = 0;

@@ -35,15 +35,16 @@ struct BroydenBad {
     S* v;          ///< columns: the v of each update
     S* y;          ///< columns: y / |y| of each update; the one after them holds g of the last iterate
     Index stride;  ///< between columns
+    Extent size;   ///< of the sample
     int count;     ///< updates held
     bool begun;    ///< whether a step has been made
     std::array<double, memory> length;  ///< |y|
   };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     const Index stride = detail::column_stride<S>(size);
-    return {scratch.take<S>(stride * memory), scratch.take<S>(stride * memory), stride, 0, false, {}};
+    return {scratch.take<S>(stride * memory), scratch.take<S>(stride * memory), stride, size, 0, false, {}};
   }
 
   template <class S>
@@ -58,15 +59,15 @@ struct BroydenBad {
       detail::VectorMap<S> y_map(y, size), v_map(v, size);
       v_map = g;
       y_map = v_map - y_map;
-      const double length = detail::norm(y, size);
+      const double length = detail::norm(y, m.size);
       constexpr double least = static_cast<double>(std::numeric_limits<S>::min());
       if (length > least && std::isfinite(length)) {
         detail::divide(y, length, size);
-        const double along = detail::dot(y, v, size) / length;  // y^T g+ / |y|^2
+        const double along = detail::dot(y, v, m.size) / length;  // y^T g+ / |y|^2
         std::array<double, memory> parts;
         for (int k = 0; k < m.count; ++k) {
           parts[static_cast<std::size_t>(k)] =
-              detail::dot(m.y + k * m.stride, v, size) / m.length[static_cast<std::size_t>(k)];
+              detail::dot(m.y + k * m.stride, v, m.size) / m.length[static_cast<std::size_t>(k)];
         }
         for (int k = 0; k < m.count; ++k) {
           v_map -=

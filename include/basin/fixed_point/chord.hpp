@@ -49,7 +49,7 @@ struct Chord {
   };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     check(max_ratio > 0 && max_ratio <= 1, "max_ratio of Chord", max_ratio, "a number above 0, at most 1");
     check(forcing > 0 && forcing < 1, "forcing of Chord", forcing, "a number between 0 and 1");
     return {detail::KrylovSpace<S>::make(size, basis, scratch), scratch.take<S>(size), 0};
@@ -60,7 +60,7 @@ struct Chord {
     const Index size = static_cast<Index>(z.size());
     detail::VectorMap<S> g(m.g, size), at(z.data(), size);
     g = detail::ConstVectorMap<S>(f.data(), size) - at;
-    const double length = detail::norm(m.g, size);
+    const double length = detail::norm(m.g, map.extent());
     auto& space = m.space;
     const bool slow = space.columns == 0 || !(length <= max_ratio * m.last_length);
     m.last_length = length;

@@ -39,7 +39,8 @@ class InverseEstimate {
 
   /// Copies the factors that the method hands out, given its memory of a sample of `size` numbers.
   template <class Method>
-  InverseEstimate(const Method& method, const detail::MethodMemory<Method, S>& memory, Index size) : vectors_(size) {
+  InverseEstimate(const Method& method, const detail::MethodMemory<Method, S>& memory, const Extent& size)
+      : size_(size), vectors_(size) {
     const S* last_left = nullptr;
     method.each_factor(memory, [&](double c, const S* left, const S* right) {
       // One factor's left may be the next one's right: it is kept once.
@@ -76,11 +77,12 @@ class InverseEstimate {
     return vectors_.size() - 1;
   }
   /// v += c (measured, v) along
-  static void add(double c, const S* measured, const S* along, View<S> v) {
-    const double factor = c * detail::dot(measured, v.data(), v.size());
+  void add(double c, const S* measured, const S* along, View<S> v) const {
+    const double factor = c * detail::dot(measured, v.data(), size_);
     v.vector() += static_cast<S>(factor) * detail::ConstVectorMap<S>(along, v.size());
   }
 
+  Extent size_;
   ArrayList<S> vectors_;
   std::vector<Factor> factors_;
 };
@@ -98,16 +100,17 @@ struct LeavesMemory {
   struct Memory {
     MethodMemory<Method, S> inner;
     Index sample;
+    Extent size;  ///< of the sample
   };
 
   template <class T>
-  [[nodiscard]] Memory<T> start(Index, Scratch&) const {
+  [[nodiscard]] Memory<T> start(const Extent& size, Scratch&) const {
     const Index sample = (*started)++;
-    return {memories[sample], sample};
+    return {memories[sample], sample, size};
   }
   ResidualNorms take_in(Memory<S>& m, std::span<const S> z, std::span<const S> f) const {
     return detail::take_in<S>(method, m.inner, View<const S>(z.data(), Shape{static_cast<Index>(z.size())}),
-                              View<const S>(f.data(), Shape{static_cast<Index>(f.size())}));
+                              View<const S>(f.data(), Shape{static_cast<Index>(f.size())}), m.size);
   }
   void step(Memory<S>& m, std::span<S> z, std::span<const S> f) const {
     method.step(m.inner, z, f);
@@ -120,7 +123,7 @@ template <class S, class Map, class Method>
 void solve_keeping_inverses(const Map& f, View<S> z, const Method& method, const Stop& stop,
                             std::span<SampleResult> results, std::span<InverseEstimate<S>> inverses) {
   static_assert(HandsOutInverse<Method, S>);
-  const Index size = z.shape().sample_size();
+  const Extent size = extent_of(f, z.shape().with_samples(1));
   Scratch scratch;
   auto* const memories = scratch.take<MethodMemory<Method, S>>(z.samples());
   for (Index n = 0; n < z.samples(); ++n) std::construct_at(memories + n, method.template start<S>(size, scratch));

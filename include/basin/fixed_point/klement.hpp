@@ -38,7 +38,7 @@ struct Klement {
   };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     check(min_slope > 0 && min_slope < 1, "min_slope of Klement", min_slope, "a number between 0 and 1");
     return {scratch.take<S>(size), scratch.take<S>(size), scratch.take<S>(size), false};
   }

@@ -3,7 +3,9 @@
 // What a fixed-point method is: options, and one step. The loop (fixed_point/solve.hpp) owns iteration and stopping.
 //
 //   method.start<S>(size, scratch) -> memory       the state of one sample of `size` numbers, its arrays from scratch;
-//                                                  throws std::invalid_argument for options that make no sense
+//                                                  throws std::invalid_argument for options that make no sense. An
+//                                                  Extent (linear/extent.hpp), by which it completes its sums; a
+//                                                  method that takes an Index serves where samples are not split
 //   method.take_in(memory, z, f) -> ResidualNorms  only if the method wants it: called once for each f = f(z), before
 //                                                  the step if there is one, so that what the method needs of z and f
 //                                                  and what the loop needs, |f - z| and |f|, take one pass over memory.
@@ -56,6 +58,17 @@ struct ExampleMap {
 
 template <class M, class S>
 using MethodMemory = decltype(std::declval<const M&>().template start<S>(Index{}, std::declval<Scratch&>()));
+
+/// Stands for a size that only an Extent can be made of.
+struct ExampleExtent {
+  operator Extent() const { return Index{}; }
+};
+
+/// Whether a method takes the Extent of a sample.
+template <class M, class S>
+inline constexpr bool completes_sums = requires(const M& method, ExampleExtent size, Scratch& scratch) {
+  method.template start<S>(size, scratch);
+};
 
 /// A step that sees the map.
 template <class M, class S, class Map>

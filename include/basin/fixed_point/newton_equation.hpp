@@ -60,16 +60,16 @@ void solve_newton_equation(const SampleMap<S, Map>& map, std::span<const S> z, s
   g.vector() = ConstVectorMap<S>(f.data(), size) - ConstVectorMap<S>(z.data(), size);
   step.vector().setZero();
   const auto linear = map.linearize(z, f);
-  const auto op = [&](View<const S> v, View<S> out) {
+  const auto op = split_as(map.inner(), shape, [&](View<const S> v, View<S> out) {
     if (!apply_newton_operator<S>(linear, shift, {v.data(), z.size()}, {out.data(), z.size()})) {
       out.vector() = static_cast<S>(1 + shift) * v.vector();
     }
-  };
+  });
   SampleResult result;
   const LinearStop stop{.tolerance = forcing, .max_evaluations = std::min(max_products, map.left() - 1)};
   Gmres<restart>{}.template solve_tile<S>(op, View<const S>(g), step, stop, std::span<SampleResult>(&result, 1));
   precondition<S>(linear, {s, z.size()});
-  const double found = norm(s, size);
+  const double found = norm(s, map.extent());
   if (!(found > 0) || !std::isfinite(found)) step.vector() = g.vector();
 }
 

@@ -90,7 +90,7 @@ struct NewtonGmres {
   };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     check(max_forcing > 0 && max_forcing < 1, "max_forcing of NewtonGmres", max_forcing, "a number between 0 and 1");
     check(first_forcing > 0 && first_forcing <= max_forcing, "first_forcing of NewtonGmres", first_forcing,
           "a number above 0, at most max_forcing");
@@ -115,7 +115,7 @@ struct NewtonGmres {
   template <class S, class Map>
   bool step(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map) const {
     const Index size = static_cast<Index>(z.size());
-    const double length = detail::residual_norms<S>(z.data(), f.data(), size).residual;
+    const double length = detail::residual_norms<S>(z.data(), f.data(), map.extent()).residual;
     set_forcing(m, length);
     if (map.left() < 4) {  // too few to linearize, solve and try
       std::copy_n(f.data(), size, z.data());
@@ -185,7 +185,7 @@ struct NewtonGmres {
     detail::VectorMap<S> s(m.step, size);
     Scratch scratch;
     const bool first = m.kept.columns == 0;
-    auto space = recycle && first ? m.kept : detail::KrylovSpace<S>::make(size, restart, scratch);
+    auto space = recycle && first ? m.kept : detail::KrylovSpace<S>::make(map.extent(), restart, scratch);
     S* const moved = scratch.take<S>(size);
     double *const y = scratch.take<double>(space.limit), *const p = scratch.take<double>(space.limit),
                   *const image = scratch.take<double>(space.limit);
@@ -234,7 +234,7 @@ struct NewtonGmres {
   template <class S, class Map>
   static bool attempt(Memory<S>& m, std::size_t size, const SampleMap<S, Map>& map, double& best, double& reached) {
     if (!map({m.trial, size}, {m.trial_value, size})) return false;
-    const ResidualNorms norms = detail::residual_norms<S>(m.trial, m.trial_value, static_cast<Index>(size));
+    const ResidualNorms norms = detail::residual_norms<S>(m.trial, m.trial_value, map.extent());
     const bool finite = norms.finite() && norms.residual < std::numeric_limits<double>::max();
     reached = finite ? norms.residual : std::numeric_limits<double>::infinity();
     if (!finite) map.count_failed_trial();

@@ -26,7 +26,7 @@ struct Picard {
   struct Memory {};
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index /*size*/, Scratch& /*scratch*/) const {
+  [[nodiscard]] Memory<S> start(const Extent& /*size*/, Scratch& /*scratch*/) const {
     check(damping > 0 && std::isfinite(damping), "damping of Picard", damping, "a finite number above 0");
     return {};
   }

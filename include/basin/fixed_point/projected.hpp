@@ -46,10 +46,11 @@ struct Projected {
   template <class S>
   struct Memory {
     detail::MethodMemory<Method, S> inner, fresh;  ///< of the method: now, and as it began
+    Extent size;                                   ///< of the sample
   };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     const auto as_long = [&](std::span<const double> bounds) {
       return bounds.empty() || static_cast<Index>(bounds.size()) == size;
     };
@@ -61,7 +62,7 @@ struct Projected {
       }
     }
     const auto memory = method.template start<S>(size, scratch);
-    return {memory, memory};
+    return {memory, memory, size};
   }
 
   template <class S>
@@ -74,7 +75,7 @@ struct Projected {
     if constexpr (requires { method.take_in(memory.inner, z, f); }) {
       return method.take_in(memory.inner, z, f);
     } else {
-      return detail::residual_norms(z.data(), f.data(), static_cast<Index>(z.size()));
+      return detail::residual_norms(z.data(), f.data(), memory.size);
     }
   }
 
@@ -90,9 +91,10 @@ struct Projected {
     } else {
       method.step(memory.inner, z, std::span<const S>(f));
     }
-    if (!moved(z)) return evaluated;
+    if (!memory.size.any(moved(z))) return evaluated;
     if constexpr (!requires { Method::may_be_moved; }) memory.inner = memory.fresh;
-    if (std::equal(z.begin(), z.end(), before.begin())) {  // nothing was learnt, and the same step would come again
+    if (!memory.size.any(!std::equal(z.begin(), z.end(),
+                                     before.begin()))) {  // nothing was learnt, and the same step would come again
       memory.inner = memory.fresh;
       if (!evaluated) {
         std::copy(f.begin(), f.end(), z.begin());
@@ -116,6 +118,7 @@ struct Projected {
       static_cast<void>(box.moved(std::span<S>(within.data(), static_cast<std::size_t>(z.size()))));
       detail::evaluate<S>(f, View<const S>(within), out, samples);
     }
+    [[nodiscard]] Extent extent(const Shape& one) const requires detail::is_split<Map> { return f.extent(one); }
     auto linearize(View<const S> z, std::span<const Index> samples) const requires LinearizableMap<Map, S> {
       return f.linearize(z, samples);
     }

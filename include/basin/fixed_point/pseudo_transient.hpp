@@ -43,7 +43,7 @@ struct PseudoTransient {
   };
 
   template <class S>
-  [[nodiscard]] Memory<S> start(Index size, Scratch& scratch) const {
+  [[nodiscard]] Memory<S> start(const Extent& size, Scratch& scratch) const {
     check(first_step > 0 && std::isfinite(first_step), "first_step of PseudoTransient", first_step,
           "a finite number above 0");
     check(max_step >= first_step, "max_step of PseudoTransient", max_step, "first_step or more");
@@ -55,7 +55,7 @@ struct PseudoTransient {
   template <class S, class Map>
   bool step(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map) const {
     const Index size = static_cast<Index>(z.size());
-    const double length = detail::residual_norms<S>(z.data(), f.data(), size).residual;
+    const double length = detail::residual_norms<S>(z.data(), f.data(), map.extent()).residual;
     m.delta = m.last_length == 0 ? first_step : std::min(m.delta * (m.last_length / length), max_step);
     m.last_length = length;
     if (map.left() < 4) {  // too few to linearize, solve and evaluate

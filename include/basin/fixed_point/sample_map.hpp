@@ -12,6 +12,7 @@
 //     linear.precondition(v, out)     out = about (I - J)^-1 v; there only if the map has one (linear.has_precondition)
 //   map.through(other)                the same sample and counts, of another map
 //   map.inner()                       the map as the caller of solve gave it
+//   map.extent()                      how many numbers the sample has, to complete sums by (linear/extent.hpp)
 //
 // z, out and the rest are std::span of one sample. Each evaluation of f and each product counts as one evaluation of
 // the sample. Nothing here checks that values are finite.
@@ -120,12 +121,11 @@ class DifferenceLinearization {
       : map_(map),
         z_(z),
         f_(f),
-        step_(std::sqrt(static_cast<double>(std::numeric_limits<S>::epsilon())) *
-              (1 + norm(z.data(), static_cast<Index>(z.size())))) {}
+        step_(std::sqrt(static_cast<double>(std::numeric_limits<S>::epsilon())) * (1 + norm(z.data(), map.extent()))) {}
 
   [[nodiscard]] bool jvp(std::span<const S> t, std::span<S> out) const {
     const Index size = static_cast<Index>(t.size());
-    const double length = norm(t.data(), size);
+    const double length = norm(t.data(), map_.extent());
     if (length == 0) {
       VectorMap<S>(out.data(), size).setZero();
       return true;
@@ -158,13 +158,22 @@ class SampleMap {
   /// |f(z) - z| at the iterate that suffices for the stop test, 0 if that is not known.
   SampleMap(const Map& f, const Shape& shape, const Index* number, int* used, int most, int* failed_trials = nullptr,
             double needed = 0)
-      : f_(f), shape_(shape), number_(number, 1), budget_{used, most}, failed_trials_(failed_trials), needed_(needed) {}
+      : f_(f),
+        shape_(shape),
+        extent_(detail::extent_of(f, shape)),
+        number_(number, 1),
+        budget_{used, most},
+        failed_trials_(failed_trials),
+        needed_(needed) {}
 
   /// Evaluations that this sample may still make.
   [[nodiscard]] int left() const { return budget_.left(); }
 
   /// The map as the caller of solve gave it.
   [[nodiscard]] const Map& inner() const { return f_; }
+
+  /// Of the sample, to complete sums by.
+  [[nodiscard]] const Extent& extent() const { return extent_; }
 
   /// The same sample and counts, of another map, which the result refers to.
   template <class Other>
@@ -204,6 +213,7 @@ class SampleMap {
  private:
   const Map& f_;
   Shape shape_;
+  Extent extent_;
   std::span<const Index> number_;
   detail::Budget budget_;
   int* failed_trials_;

@@ -69,11 +69,11 @@ template <class S>
 
 /// |f - z| and |f|, Euclidean, which a method may find on its way.
 template <class S, class Method, class Memory>
-ResidualNorms take_in(const Method& method, Memory& memory, View<const S> z, View<const S> f) {
+ResidualNorms take_in(const Method& method, Memory& memory, View<const S> z, View<const S> f, const Extent& size) {
   if constexpr (requires { method.take_in(memory, span_of(z), span_of(f)); }) {
     return method.take_in(memory, span_of(z), span_of(f));
   } else {
-    return residual_norms(z.data(), f.data(), z.size());
+    return residual_norms(z.data(), f.data(), size);
   }
 }
 
@@ -111,15 +111,15 @@ bool retry(Solving<S, Memory>& s, Index size, const Stop& stop, Status& status) 
 
 /// Goes on with a sample whose f has just been evaluated, until that is to be done again. False if the sample ends.
 template <class S, class Map, class Method, class Memory, class... Observers>
-bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method& method, const Stop& stop,
-           SampleResult& result, Observers&... observers) {
+bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Extent& size, const Method& method,
+           const Stop& stop, SampleResult& result, Observers&... observers) {
   const View<const S> z(s.z, shape), value(s.f, shape);
   s.watch.count_evaluation();
   for (;;) {
-    const ResidualNorms euclidean = take_in<S>(method, s.memory, z, value);
+    const ResidualNorms euclidean = take_in<S>(method, s.memory, z, value, size);
     if (!euclidean.finite()) return retry(s, z.size(), stop, result.status);
     const Watch::Look look =
-        s.watch.look(norms_of(stop, euclidean, z.data(), value.data(), z.size()), euclidean.residual, stop);
+        s.watch.look(norms_of(stop, euclidean, z.data(), value.data(), size), euclidean.residual, stop);
     if (look.best) std::copy_n(z.data(), z.size(), s.best);
     bool wanted = true;
     if constexpr (sizeof...(Observers) > 0) {
@@ -139,7 +139,7 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
     }
     if constexpr (StepsWithMap<Method, S, Map>) {
       const SampleMap<S, Map> map(f, shape, &s.number, &s.watch.evaluations(), stop.max_evaluations,
-                                  &s.watch.failed_trials(), s.watch.needed(look, stop, euclidean.residual, z.size()));
+                                  &s.watch.failed_trials(), s.watch.needed(look, stop, euclidean.residual, size));
       if (method.step(s.memory, span_of(View<S>(s.z, shape)), span_of(View<S>(s.f, shape)), map)) continue;
       result.status = Status::max_iterations;
       return map.left() > 0;
@@ -153,10 +153,14 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Method
 template <class S, class Map, class Method, class... Observers>
 void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, std::span<SampleResult> results,
               const double* reference, Index first_sample, Observers&... observers) {
+  static_assert(!is_split<Map> || completes_sums<Method, S>,
+                "the samples of this map are split over processes, and the start of the method takes an Index, not an "
+                "Extent (linear/extent.hpp): its sums would be over a part");
   using Memory = MethodMemory<Method, S>;
   const Shape& shape = z.shape();
   const Shape one = shape.with_samples(1);
-  const Index samples = shape.samples, size = shape.sample_size();
+  const Extent size = extent_of(f, one);
+  const Index samples = shape.samples;
   Scratch scratch;
   const View<S> current = scratch.state<S>(shape), value = scratch.state<S>(shape);
   Index* const numbers = scratch.take<Index>(samples);
@@ -180,7 +184,7 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
     while (slot < kept) {
       Solving<S, Memory>& s = tile[slot];
       SampleResult& result = results[static_cast<std::size_t>(s.number - first_sample)];
-      if (go_on(f, s, one, method, stop, result, observers...)) {
+      if (go_on(f, s, one, size, method, stop, result, observers...)) {
         ++slot;
         continue;
       }
@@ -192,8 +196,8 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
       if (slot < kept) {  // the last one moves into the gap, and is looked at next
         S *const z_here = s.z, *const f_here = s.f;
         s = tile[kept];
-        s.z = std::copy_n(s.z, size, z_here) - size;
-        s.f = std::copy_n(s.f, size, f_here) - size;
+        s.z = std::copy_n(s.z, size.here(), z_here) - size.here();
+        s.f = std::copy_n(s.f, size.here(), f_here) - size.here();
         numbers[slot] = s.number;
       }
     }
@@ -233,6 +237,9 @@ void solve_tile(const Map& f, View<S> z, const Method& method, const Stop& stop,
 /// a State, an Eigen matrix (features, samples) or an Eigen tensor (features, space..., samples), and a good guess is
 /// worth its evaluations.
 ///
+/// A map whose samples are split over processes has a member extent (linear/extent.hpp); its tiles are solved one after
+/// the other by the calling thread.
+///
 /// Observers are called with a `const Iterate<S>&` for every finite f(z) of every sample and return nothing, or false
 /// to end that sample (Status::interrupted). With observers the tiles run in order on the calling thread; the results
 /// are the same.
@@ -249,7 +256,7 @@ requires FixedPointMethod<Method>
   Solution<S> solution{State<S>(View<const S>(start)), {}};
   const Shape shape = start.shape();
   solution.samples.resize(static_cast<std::size_t>(shape.samples));
-  const Index per_tile = detail::samples_per_tile<S>(shape);
+  const Index per_tile = detail::is_split<Map> ? 1 : detail::samples_per_tile<S>(shape);
   const Index tiles = (shape.samples + per_tile - 1) / per_tile;
   const auto tile = [&](Index t) {
     const Index first = t * per_tile, count = std::min(per_tile, shape.samples - first);
@@ -258,7 +265,7 @@ requires FixedPointMethod<Method>
     detail::run_tile<S>(f, solution.value.view().samples(first, count), method, stop, results, nullptr, first,
                         observers...);
   };
-  if constexpr (sizeof...(Observers) > 0) {
+  if constexpr (sizeof...(Observers) > 0 || detail::is_split<Map>) {
     for (Index t = 0; t < tiles; ++t) tile(t);
   } else {
     parallel_for(tiles, tile);

@@ -56,6 +56,7 @@ struct FromEachStart {
     for (std::size_t i = 0; i < numbers.size(); ++i) own[i] = in_batch[static_cast<std::size_t>(numbers[i])];
     evaluate<S>(f, z, out, std::span<const Index>(own, numbers.size()));
   }
+  [[nodiscard]] Extent extent(const Shape& one) const requires is_split<Map> { return f.extent(one); }
   /// Of one sample, as SampleMap asks for it. Without scratch memory of its own, which would end before the result:
   /// that may refer to the number, and have taken scratch memory that it still needs.
   auto linearize(View<const S> z, std::span<const Index> number) const requires LinearizableMap<Map, S> {

@@ -19,6 +19,7 @@
 //   so many steps).
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -105,13 +106,13 @@ inline void check_stop(const Stop& stop, Index sample_size) {
 /// |f - z| and |f| in the norm of the options, given those in the Euclidean one, which are finite.
 template <class S>
 [[nodiscard]] ResidualNorms norms_of(const Stop& stop, const ResidualNorms& euclidean, const S* z, const S* f,
-                                     Index size) {
+                                     const Extent& size) {
   if (stop.weights.empty() && stop.norm == Norm::euclidean) return euclidean;
-  const double root = std::sqrt(static_cast<double>(std::max<Index>(size, 1)));
+  const double root = std::sqrt(static_cast<double>(std::max<Index>(size.whole(), 1)));
   if (stop.weights.empty() && stop.norm == Norm::root_mean_square) {
     return {euclidean.residual / root, euclidean.value / root};
   }
-  double largest_r = 0, largest_f = 0;
+  std::array<double, 2> largest{}, squares{};  // of f - z, of f
   const auto each = [&](const auto& body) {
     for (Index i = 0; i < size; ++i) {
       const double weight = stop.weights.empty() ? 1.0 : stop.weights[static_cast<std::size_t>(i)];
@@ -120,18 +121,19 @@ template <class S>
     }
   };
   each([&](double r, double value) {
-    largest_r = std::max(largest_r, r);
-    largest_f = std::max(largest_f, value);
+    largest[0] = std::max(largest[0], r);
+    largest[1] = std::max(largest[1], value);
   });
-  if (stop.norm == Norm::maximum) return {largest_r, largest_f};
-  const double unit_r = largest_r > 0 ? largest_r : 1, unit_f = largest_f > 0 ? largest_f : 1;
-  double squares_r = 0, squares_f = 0;  // of numbers of at most one, which neither overflow nor all underflow
-  each([&](double r, double value) {
-    squares_r += r / unit_r * (r / unit_r);
-    squares_f += value / unit_f * (value / unit_f);
+  size.complete_maxima(largest);
+  if (stop.norm == Norm::maximum) return {largest[0], largest[1]};
+  const double unit_r = largest[0] > 0 ? largest[0] : 1, unit_f = largest[1] > 0 ? largest[1] : 1;
+  each([&](double r, double value) {  // of numbers of at most one, whose squares neither overflow nor all underflow
+    squares[0] += r / unit_r * (r / unit_r);
+    squares[1] += value / unit_f * (value / unit_f);
   });
+  size.complete(squares);
   const double over = stop.norm == Norm::root_mean_square ? root : 1;
-  return {unit_r * std::sqrt(squares_r) / over, unit_f * std::sqrt(squares_f) / over};
+  return {unit_r * std::sqrt(squares[0]) / over, unit_f * std::sqrt(squares[1]) / over};
 }
 
 /// What the stop test knows of one sample.
@@ -175,11 +177,11 @@ class Watch {
 
   /// The part of |f - z|, which is `length` in the Euclidean norm, that suffices for the stop test whatever its
   /// direction; in [0, 1], and 0, nothing is known, with weights or where rounding left nothing.
-  [[nodiscard]] double needed(const Look& look, const Stop& stop, double length, Index size) const {
+  [[nodiscard]] double needed(const Look& look, const Stop& stop, double length, const Extent& size) const {
     if (!stop.weights.empty() || !(length > 0)) return 0;
     const double most = (reference_ != nullptr ? 0 : stop.absolute()) + stop.tolerance * look.scale;
     // The largest number is at most the length.
-    const double unit = stop.norm == Norm::root_mean_square ? std::sqrt(static_cast<double>(size)) : 1;
+    const double unit = stop.norm == Norm::root_mean_square ? std::sqrt(static_cast<double>(size.whole())) : 1;
     return std::min(1.0, unit * most / length);
   }
 

@@ -96,7 +96,7 @@ struct BiCgStab {
 
   template <class S>
   static void apply_to(Sample<S>& s, const S* vector, Phase phase) {
-    std::copy_n(vector, s.size, s.in);
+    std::copy_n(vector, s.size.here(), s.in);
     s.phase = phase;
   }
 
@@ -104,9 +104,9 @@ struct BiCgStab {
   template <class S>
   static void begin(Sample<S>& s, const S* residual, double length) {
     s.unit = length;
-    std::copy_n(residual, s.size, s.r);
+    std::copy_n(residual, s.size.here(), s.r);
     detail::divide(s.r, length, s.size);
-    std::fill_n(s.change, s.size, S(0));
+    std::fill_n(s.change, s.size.here(), S(0));
     s.keeps = false;
     s.lowest = 1;
     begin_anew(s);
@@ -117,8 +117,8 @@ struct BiCgStab {
   static void begin_anew(Sample<S>& s) {
     s.rho = detail::dot(s.r, s.r, s.size);
     s.shadow_length = std::sqrt(s.rho);
-    std::copy_n(s.r, s.size, s.shadow);
-    std::copy_n(s.r, s.size, s.p);
+    std::copy_n(s.r, s.size.here(), s.shadow);
+    std::copy_n(s.r, s.size.here(), s.p);
     s.fresh = true;
     apply_to(s, s.p, Phase::direction);
   }
@@ -127,7 +127,7 @@ struct BiCgStab {
   template <class S>
   static void direct(Sample<S>& s, const LinearStop& stop, SampleResult& result) {
     ++result.iterations;
-    std::copy_n(s.out, s.size, s.v);
+    std::copy_n(s.out, s.size.here(), s.v);
     const double v_length = detail::norm(s.v, s.size);
     if (!std::isfinite(v_length)) return end(s, Status::non_finite, stop, result);
     if (result.evaluations + 2 > stop.max_evaluations) {  // half a step: the one along p that leaves the least
@@ -197,7 +197,7 @@ struct BiCgStab {
       s.lowest = length;
       s.keeps = false;
     } else if (!s.keeps) {
-      std::copy_n(s.change, s.size, s.kept);
+      std::copy_n(s.change, s.size.here(), s.kept);
       s.keeps = true;
     }
     detail::VectorMap<S> change(s.change, s.size);
@@ -221,7 +221,7 @@ struct BiCgStab {
     if (result.evaluations >= stop.max_evaluations) {  // nothing is left to measure with
       s.best = s.lowest * s.unit;
       s.empty = false;
-      std::copy_n(s.in, s.size, s.w);
+      std::copy_n(s.in, s.size.here(), s.w);
       detail::end_sample(s, status, result);
     }
   }
@@ -235,7 +235,7 @@ struct BiCgStab {
     if (!s.judged || residual <= s.best) {
       s.best = residual;
       s.empty = false;
-      std::copy_n(s.in, s.size, s.w);
+      std::copy_n(s.in, s.size.here(), s.w);
     }
     s.judged = true;
     if (s.best <= stop.tolerance * s.g_norm) return detail::end_sample(s, Status::converged, result);

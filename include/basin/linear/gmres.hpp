@@ -81,7 +81,7 @@ struct Gmres {
   /// Room for `restart` columns more.
   template <class S>
   static void grow(Sample<S>& s, Scratch& scratch) {
-    const int before = s.limit, limit = static_cast<int>(std::min<Index>(before + restart, s.size));
+    const int before = s.limit, limit = static_cast<int>(std::min<Index>(before + restart, s.size.whole()));
     const auto longer = [&]<class T>(T*& numbers, int old_count, int count) {
       T* const room = scratch.take<T>(count);
       if (numbers != nullptr) std::copy_n(numbers, old_count, room);
@@ -103,19 +103,19 @@ struct Gmres {
   /// The basis begins with the residual r, of this length.
   template <class S>
   static void start_cycle(Sample<S>& s, const S* r, double length) {
-    std::copy_n(r, s.size, s.basis[0]);
+    std::copy_n(r, s.size.here(), s.basis[0]);
     detail::divide(s.basis[0], length, s.size);
     s.right[0] = length;
     s.columns = 0;
     s.phase = Phase::arnoldi;
-    std::copy_n(s.basis[0], s.size, s.in);
+    std::copy_n(s.basis[0], s.size.here(), s.in);
   }
 
   /// The last vector of the basis is next.
   template <class S>
   static void go_on(Sample<S>& s) {
     detail::scale(s.basis[s.columns], 1 / s.next_length, s.size);
-    std::copy_n(s.basis[s.columns], s.size, s.in);
+    std::copy_n(s.basis[s.columns], s.size.here(), s.in);
     s.phase = Phase::arnoldi;
   }
 
@@ -127,7 +127,7 @@ struct Gmres {
     double* const h = s.column;
     std::fill_n(h, j + 2, 0.0);
     S* const next = s.basis[j + 1];
-    std::copy_n(s.out, s.size, next);
+    std::copy_n(s.out, s.size.here(), next);
     const double before = detail::norm(next, s.size);
     if (!std::isfinite(before)) return detail::end_sample(s, Status::non_finite, result);
     orthogonalise(s, next);
@@ -161,7 +161,7 @@ struct Gmres {
     if (last) {  // a single evaluation was allowed: nothing is left to measure the candidate with
       if (s.columns > 0) {
         s.best = std::abs(s.right[j + 1]);
-        std::copy_n(s.in, s.size, s.w);
+        std::copy_n(s.in, s.size.here(), s.w);
       }
       detail::end_sample(s, Status::max_iterations, result);
     }
@@ -193,7 +193,7 @@ struct Gmres {
     const bool last = result.evaluations + 2 > stop.max_evaluations;
     const bool stuck = s.judged && residual > 0.999 * before;
     const bool grows = stuck && !last && residual > stop.tolerance * s.g_norm && s.next_length > 0 &&
-                       s.columns == s.limit && s.limit < s.size &&
+                       s.columns == s.limit && s.limit < s.size.whole() &&
                        std::abs(s.right[s.columns]) > stop.tolerance * s.g_norm;
     if (grows) {  // w stays what it was when the basis was begun
       grow(s, scratch);
@@ -202,7 +202,7 @@ struct Gmres {
     if (!s.judged || residual <= s.best) {
       s.best = residual;
       s.empty = s.empty && s.columns == 0;
-      std::copy_n(s.in, s.size, s.w);
+      std::copy_n(s.in, s.size.here(), s.w);
     }
     if (s.best <= stop.tolerance * s.g_norm) return detail::end_sample(s, Status::converged, result);
     if (stuck && (s.next_length == 0 || !last)) return detail::end_sample(s, Status::stalled, result);

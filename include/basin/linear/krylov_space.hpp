@@ -26,7 +26,8 @@ namespace basin::detail {
 
 template <class S>
 struct KrylovSpace {
-  Index size, stride;
+  Extent size;  ///< of a vector
+  Index stride;
   int limit;    ///< of the columns: no more than there are unknowns
   int columns;  ///< k
   S* basis;
@@ -35,8 +36,8 @@ struct KrylovSpace {
   double* column;             ///< for what is being made, limit + 1 numbers
 
   /// With a limit of 0 it has no columns and no memory.
-  [[nodiscard]] static KrylovSpace make(Index size, int limit, Scratch& scratch) {
-    limit = static_cast<int>(std::min<Index>(limit, size));
+  [[nodiscard]] static KrylovSpace make(const Extent& size, int limit, Scratch& scratch) {
+    limit = static_cast<int>(std::min<Index>(limit, size.whole()));
     if (limit == 0) return {size, 0, 0, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
     const Index stride = column_stride<S>(size);
     return {size,
@@ -59,7 +60,7 @@ struct KrylovSpace {
   /// `right`. Ends before a product that is not finite.
   template <class Op>
   void build(const Op& op, const S* g, double length, double tolerance) {
-    std::copy_n(g, size, vector(0));
+    std::copy_n(g, size.here(), vector(0));
     divide(vector(0), length, size);
     right[0] = length;
     for (columns = 0; columns < limit;) {
@@ -73,7 +74,7 @@ struct KrylovSpace {
       const double rest = norm(next, size), rounding = 10 * static_cast<double>(std::numeric_limits<S>::epsilon());
       const bool exhausted = !(rest > rounding * before);  // the space is invariant: no new direction
       if (exhausted) {
-        std::fill_n(next, size, S(0));
+        std::fill_n(next, size.here(), S(0));
       } else {
         divide(next, rest, size);
         column[columns + 1] = rest;
@@ -103,7 +104,7 @@ struct KrylovSpace {
   /// knows it, and the identity elsewhere. It has an inverse itself where H has full rank. Leaves nothing in `right` to
   /// use.
   void approximate_inverse(const S* v, S* out) const {
-    std::copy_n(v, size, out);
+    std::copy_n(v, size.here(), out);
     if (columns == 0) return;
     project(v);
     add(column, columns + 1, -1, out);

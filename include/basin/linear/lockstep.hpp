@@ -19,7 +19,7 @@ namespace basin::detail {
 /// One sample of a tile; a solver adds what its recurrence holds.
 template <class S>
 struct LockstepSample {
-  Index size = 0;
+  Extent size;  ///< of a vector
   const S* g = nullptr;
   S *w = nullptr, *in = nullptr, *out = nullptr;  // A is applied to `in`
   bool ended = false;
@@ -33,13 +33,13 @@ struct LockstepSample {
 template <class S>
 void end_sample(LockstepSample<S>& s, Status status, SampleResult& result) {
   if (status == Status::non_finite && s.empty) {
-    std::fill_n(s.w, s.size, std::numeric_limits<S>::quiet_NaN());
+    std::fill_n(s.w, s.size.here(), std::numeric_limits<S>::quiet_NaN());
     s.best = std::numeric_limits<double>::infinity();
   }
   result.status = status;
   result.residual = s.g_norm > 0 ? s.best / s.g_norm : s.best;
   s.ended = true;
-  std::fill_n(s.in, s.size, S(0));
+  std::fill_n(s.in, s.size.here(), S(0));
 }
 
 /// Sets the sample up. True if it starts from zero and has something to solve. Else it has ended, or w is a guess that
@@ -53,13 +53,13 @@ template <class S>
     s.g_norm = 0;
     end_sample(s, Status::non_finite, result);
   } else if (s.g_norm == 0) {
-    std::fill_n(s.w, s.size, S(0));
+    std::fill_n(s.w, s.size.here(), S(0));
     end_sample(s, Status::converged, result);
   } else if (norm(s.w, s.size) == 0) {
     s.judged = s.empty = true;
     return true;
   } else {
-    std::copy_n(s.w, s.size, s.in);
+    std::copy_n(s.w, s.size.here(), s.in);
   }
   return false;
 }
@@ -93,7 +93,7 @@ void solve_in_lockstep(const Op& op, View<const S> g, View<S> w, const LinearSto
   Index active = 0;
   for (Index n = 0; n < samples; ++n) {
     Sample& s = *std::construct_at(tile + n);
-    s.size = g.shape().sample_size();
+    s.size = extent_of(op, g.shape().with_samples(1));
     s.g = g.sample(n).data();
     s.w = w.sample(n).data();
     s.in = in.sample(n).data();

@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "basin/core/scratch.hpp"
+#include "basin/linear/extent.hpp"
 #include "basin/linear/linear_solver.hpp"
 
 namespace basin {
@@ -43,10 +44,10 @@ struct RightPreconditioned {
     Scratch scratch;
     const View<S> y = scratch.state<S>(w.shape()), between = scratch.state<S>(w.shape());
     y.vector().setZero();
-    const auto preconditioned = [&](View<const S> v, View<S> out) {
+    const auto preconditioned = detail::split_as(op, g.shape().with_samples(1), [&](View<const S> v, View<S> out) {
       static_cast<void>(inverse(v, between));
       static_cast<void>(op(View<const S>(between), out));
-    };
+    });
     solver.template solve_tile<S>(preconditioned, g, y, stop, results);
     static_cast<void>(inverse(View<const S>(y), w));
     for (Index n = 0; n < w.samples(); ++n) {  // M^-1 of a NaN is to show as one

@@ -3,7 +3,8 @@
 // Sums over long vectors, for the solvers.
 //
 // A vector is walked in chunks that stay in the first-level cache, so that several operations on one chunk cost one
-// pass over memory. Sums are made in the scalar S inside a chunk and in double over chunks, always in the same order.
+// pass over memory. Sums are made in the scalar S inside a chunk and in double over chunks, always in the same order,
+// and completed where other processes have the rest of the vector (linear/extent.hpp).
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,7 @@
 
 #include "basin/core/state.hpp"
 #include "basin/kernels/vector.hpp"
+#include "basin/linear/extent.hpp"
 
 namespace basin {
 
@@ -113,13 +115,14 @@ template <class A, int lanes, class S>
 }
 
 template <class S>
-[[nodiscard]] double dot(const S* a, const S* b, Index size) {
+[[nodiscard]] double dot(const S* a, const S* b, const Extent& size) {
   std::array<double, 1> sum{};
   for_chunks(size, [&](Index first, Index count) {
     add_sums<S>(sum, count, [&]<int L>(Index i) {
       return std::array{kernels::load<L>(a + first + i) * kernels::load<L>(b + first + i)};
     });
   });
+  size.complete(sum);
   return sum[0];
 }
 
@@ -132,21 +135,24 @@ template <class S>
 
 /// |a|, or |a - b| where b is not null, of numbers of any size: relative to the largest of them. Slow.
 template <class S>
-[[nodiscard]] double norm_of_any_size(const S* a, const S* b, Index size) {
+[[nodiscard]] double norm_of_any_size(const S* a, const S* b, const Extent& size) {
   const auto at = [&](Index i) { return static_cast<double>(a[i]) - (b == nullptr ? 0.0 : static_cast<double>(b[i])); };
-  double largest = 0, sum = 0;
-  for (Index i = 0; i < size; ++i) {
-    if (std::isnan(at(i))) return at(i);
-    largest = std::max(largest, std::abs(at(i)));
-  }
-  if (largest == 0 || std::isinf(largest)) return largest;
-  for (Index i = 0; i < size; ++i) sum += at(i) / largest * (at(i) / largest);
-  return largest * std::sqrt(sum);
+  const auto of_part = [&] {
+    double largest = 0, sum = 0;
+    for (Index i = 0; i < size; ++i) {
+      if (std::isnan(at(i))) return at(i);
+      largest = std::max(largest, std::abs(at(i)));
+    }
+    if (largest == 0 || std::isinf(largest)) return largest;
+    for (Index i = 0; i < size; ++i) sum += at(i) / largest * (at(i) / largest);
+    return largest * std::sqrt(sum);
+  };
+  return size.complete_length(of_part());
 }
 
 /// |a|, also where squares overflow or underflow.
 template <class S>
-[[nodiscard]] double norm(const S* a, Index size) {
+[[nodiscard]] double norm(const S* a, const Extent& size) {
   const double sum = dot(a, a, size);
   return in_safe_range<S>(sum) ? std::sqrt(sum) : norm_of_any_size<S>(a, nullptr, size);
 }
@@ -178,7 +184,7 @@ void subtract_columns(VectorMap<S> a, const Columns& columns, const Coefficients
 
 /// |f - z| and |f| in one pass.
 template <class S>
-[[nodiscard]] ResidualNorms residual_norms(const S* z, const S* f, Index size) {
+[[nodiscard]] ResidualNorms residual_norms(const S* z, const S* f, const Extent& size) {
   std::array<double, 2> squares{};
   for_chunks(size, [&](Index first, Index count) {
     add_sums<S>(squares, count, [&]<int L>(Index i) {
@@ -186,6 +192,7 @@ template <class S>
       return std::array{residual * residual, value * value};
     });
   });
+  size.complete(squares);
   const auto [residual, value] = squares;
   return {in_safe_range<S>(residual) ? std::sqrt(residual) : norm_of_any_size(f, z, size),
           in_safe_range<S>(value) ? std::sqrt(value) : norm_of_any_size<S>(f, nullptr, size)};

@@ -21,69 +21,10 @@
 #include <string>
 #include <vector>
 
-#include "basin/mpi/communicator.hpp"
+#include "basin/mpi/split_grid.hpp"
 #include "basin/nca/automaton.hpp"
 
 namespace basin::mpi {
-
-/// Which slices of a grid each rank has: whole lines of a grid in two axes, planes of one in three.
-class SplitGrid {
- public:
-  /// whole: of the whole state, the same on all ranks. Throws std::invalid_argument, on all of them, unless each rank
-  /// gets a slice.
-  SplitGrid(Communicator& world, const Shape& whole) : world_(&world), whole_(whole) {
-    world.expect_same({{"shape of a split grid", Digest{}.add(whole)}});
-    axis_ = whole.space[2] > 1 ? 2 : 1;
-    check(whole.space[axis_] >= world.size(), "slices of a grid to split", whole.space[axis_],
-          "at least the number of ranks, " + std::to_string(world.size()));
-    first_ = first_of(world.rank());
-    count_ = first_of(world.rank() + 1) - first_;
-  }
-
-  /// The ranks that share it.
-  [[nodiscard]] Communicator& world() const { return *world_; }
-  /// Of the whole state.
-  [[nodiscard]] const Shape& whole() const { return whole_; }
-  /// 1 (y) or 2 (z).
-  [[nodiscard]] std::size_t axis() const { return axis_; }
-  [[nodiscard]] Index first() const { return first_; }                                 ///< slice of this rank
-  [[nodiscard]] Index count() const { return count_; }                                 ///< of this rank
-  [[nodiscard]] Index fewest() const { return whole_.space[axis_] / world_->size(); }  ///< of any rank
-  /// Cells of a slice.
-  [[nodiscard]] Index slice_cells() const { return whole_.cells_per_sample() / whole_.space[axis_]; }
-
-  /// Of a state with so many slices.
-  [[nodiscard]] Shape shape(Index slices) const {
-    Shape part = whole_;
-    part.space[axis_] = slices;
-    return part;
-  }
-  /// Of this rank's state.
-  [[nodiscard]] Shape shape() const { return shape(count_); }
-
-  /// This rank's part of a whole state.
-  template <class S>
-  [[nodiscard]] State<std::remove_const_t<S>> own(View<S> whole) const {
-    basin::check_shape("SplitGrid", "a whole state", whole.shape(), whole_);
-    State<std::remove_const_t<S>> part(shape());
-    const Index slice = slice_cells() * whole_.features;
-    for (Index n = 0; n < whole_.samples; ++n) {
-      std::copy_n(whole.sample(n).data() + first_ * slice, count_ * slice, part.view().sample(n).data());
-    }
-    return part;
-  }
-
- private:
-  [[nodiscard]] Index first_of(Index rank) const {
-    const Index slices = whole_.space[axis_], ranks = world_->size();
-    return rank * (slices / ranks) + rank * (slices % ranks) / ranks;
-  }
-
-  Communicator* world_;
-  Shape whole_;
-  std::size_t axis_ = 1;
-  Index first_ = 0, count_ = 0;
-};
 
 namespace detail {
 
@@ -91,20 +32,19 @@ namespace detail {
 template <class S>
 class HaloState {
  public:
-  HaloState(const SplitGrid& grid, Index halo, bool torus)
+  HaloState(const SplitGrid& grid, Index slices, bool torus)
       : grid_(grid),
-        slice_(grid.slice_cells() * grid.whole().features),
-        ranks_(grid.world().size()),
-        rank_(grid.world().rank()),
-        before_(ranks_ > 1 && (torus || rank_ > 0) ? halo : 0),
-        after_(ranks_ > 1 && (torus || rank_ + 1 < ranks_) ? halo : 0),
-        state_(grid.shape(before_ + grid.count() + after_)) {}
+        halos_(static_cast<std::size_t>(grid.whole().samples), Halo<S>(grid, slices, torus, grid.whole().features)),
+        none_(grid, slices, torus, grid.whole().features),
+        state_(grid.shape(before() + grid.count() + after())) {}
 
-  [[nodiscard]] Index before() const { return before_; }
-  [[nodiscard]] Index after() const { return after_; }
+  [[nodiscard]] Index before() const { return none_.before(); }
+  [[nodiscard]] Index after() const { return none_.after(); }
 
   /// From a slice of sample n on, counted from the first of this rank's own.
-  [[nodiscard]] S* at(Index n, Index slice) { return state_.view().sample(n).data() + (before_ + slice) * slice_; }
+  [[nodiscard]] S* at(Index n, Index slice) {
+    return state_.view().sample(n).data() + (before() + slice) * none_.numbers();
+  }
   /// Slices first ... last - 1 of a sample.
   [[nodiscard]] View<S> slices(Index n, Index first, Index last) {
     return View<S>(at(n, first), grid_.shape(last - first).with_samples(1));
@@ -112,47 +52,17 @@ class HaloState {
 
   /// Begins to fill the neighbours' slices. Own slices may be read until wait() returns.
   void start() {
-    const int lower = (rank_ + ranks_ - 1) % ranks_, upper = (rank_ + 1) % ranks_;
-    for (Index n = 0; n < grid_.whole().samples; ++n) {
-      if (before_ > 0) {
-        begin(at(n, -before_), before_, lower, up, true);
-        begin(at(n, 0), before_, lower, down, false);
-      }
-      if (after_ > 0) {
-        begin(at(n, grid_.count()), after_, upper, down, true);
-        begin(at(n, grid_.count() - after_), after_, upper, up, false);
-      }
-    }
+    for (std::size_t n = 0; n < halos_.size(); ++n) halos_[n].start(at(static_cast<Index>(n), 0));
   }
   void wait() {
-    expect_success(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE),
-                   "MPI_Waitall");
-    requests_.clear();
+    for (Halo<S>& halo : halos_) halo.wait();
   }
 
  private:
-  static constexpr int up = 1, down = 2;  // tags: to the next rank, to the one before; two ranks may be both
-
-  void begin(S* from, Index slices, int rank, int tag, bool receives) {
-    const Index bytes = slices * slice_ * static_cast<Index>(sizeof(S));
-    check(bytes <= INT_MAX, "bytes of the slices that neighbours need", bytes, "at most " + std::to_string(INT_MAX));
-    const MPI_Comm comm = grid_.world().handle();
-    MPI_Request request = MPI_REQUEST_NULL;
-    if (receives) {
-      expect_success(MPI_Irecv(from, static_cast<int>(bytes), MPI_BYTE, rank, tag, comm, &request), "MPI_Irecv");
-    } else {
-      expect_success(MPI_Isend(from, static_cast<int>(bytes), MPI_BYTE, rank, tag, comm, &request), "MPI_Isend");
-      grid_.world().count(bytes);
-    }
-    requests_.push_back(request);
-  }
-
   const SplitGrid& grid_;
-  Index slice_;  // numbers
-  int ranks_, rank_;
-  Index before_, after_;
+  std::vector<Halo<S>> halos_;  // of the samples
+  Halo<S> none_;                // of none: tells how many slices there are
   State<S> state_;
-  std::vector<MPI_Request> requests_{};
 };
 
 /// How many slices around a cell its next state depends on.

@@ -1,0 +1,128 @@
+// Equilibria whose state is split over processes, beside those of one process: the same but for the order of sums.
+
+#include <cmath>
+#include <span>
+#include <string>
+
+#include "basin/adjoint/any_adjoint.hpp"
+#include "basin/adjoint/implicit.hpp"
+#include "basin/adjoint/phantom.hpp"
+#include "basin/deq/equilibrium.hpp"
+#include "basin/deq/injected.hpp"
+#include "basin/fixed_point/anderson.hpp"
+#include "basin/fixed_point/any_method.hpp"
+#include "basin/fixed_point/broyden.hpp"
+#include "basin/fixed_point/newton_gmres.hpp"
+#include "basin/layers/activation.hpp"
+#include "basin/layers/conv.hpp"
+#include "basin/layers/layer_norm.hpp"
+#include "basin/layers/sequential.hpp"
+#include "basin/layers/window_conv.hpp"
+#include "basin/mpi/split_cell.hpp"
+#include "over_processes.hpp"
+
+namespace test {
+
+namespace {
+
+using namespace basin;
+
+using Solver = AnyMethod<Anderson<5>, Broyden<20>, NewtonGmres<>>;
+using Adjoint = AnyAdjoint<Implicit<>, Phantom>;
+
+/// This rank's slices of both, beside each other.
+void expect_near(const mpi::SplitGrid& grid, const State<double>& here, const State<double>& whole,
+                 const std::string& what) {
+  const State<double> expected = grid.own(whole.view());
+  const double wrong = (here.values - expected.values).cwiseAbs().maxCoeff();
+  expect(wrong <= 1e-8 * (1 + whole.values.cwiseAbs().maxCoeff()), what + ", wrong by " + std::to_string(wrong));
+}
+
+void expect_same_counts(const SolveCounts& one, const SolveCounts& other, const std::string& what) {
+  expect(one.by_status == other.by_status && one.evaluations == other.evaluations, "solves, " + what);
+}
+
+template <class C>
+void check_cell(mpi::Communicator& world, const Shape& shape, const std::string& what) {
+  using Whole = Equilibrium<C, Solver, Adjoint>;
+  using Split = Equilibrium<mpi::SplitCell<C>, Solver, Adjoint>;
+  constexpr std::size_t params = C::param_count;
+  Vector<double> numbers(static_cast<Index>(params));
+  fill(numbers, 5, 0.22);
+  const std::span<const double, params> theta(numbers.data(), params);
+  const Shape injection = shape.with_features(C::input_features);
+  State<double> u(injection), w(shape), t(injection);
+  fill(u.values, 6, 1);
+  fill(w.values, 7, 1);
+  fill(t.values, 8, 1);
+  const mpi::SplitGrid grid(world, shape);
+
+  Whole whole;
+  Split split;
+  split.cell.grid = &grid;
+  const State<double> own_u = grid.own(u.view()), own_t = grid.own(t.view()), w_here = grid.own(w.view());
+  const State<double> u_here = split.cell.with_neighbours(own_u.view());
+  const State<double> t_here = split.cell.with_neighbours(own_t.view());
+  for (const char* const solver : {"anderson", "broyden", "newton_gmres"}) {
+    whole.solver = split.solver = Solver(solver);
+    whole.stop = split.stop = {.tolerance = 1e-11, .max_evaluations = 500};
+    for (const bool exact : {true, false}) {
+      if (exact) {
+        whole.adjoint = split.adjoint = Implicit<>{.tolerance = 1e-11};
+      } else {
+        whole.adjoint = split.adjoint = Phantom{.k = 3};
+      }
+      const std::string name = what + ", " + solver;
+      State<double> z(shape), z_here(w_here.shape);
+      const auto one = whole.linearize(theta, u.view(), z.view());
+      const auto here = split.linearize(theta, u_here.view(), z_here.view());
+      expect(one.report().forward.converged() == static_cast<std::size_t>(shape.samples), "solves that converge, " + name);
+      expect_same_counts(here.report().forward, one.report().forward, name);
+      expect_near(grid, z_here, z, "z of " + name);
+
+      State<double> out(shape), out_here(w_here.shape), du(injection), du_here(u_here.shape);
+      static_cast<void>(one.jvp(t.view(), out.view()));
+      static_cast<void>(here.jvp(t_here.view(), out_here.view()));
+      expect_near(grid, out_here, out, "jvp of " + name);
+      Vector<double> dtheta = Vector<double>::Zero(numbers.size()), dtheta_here = dtheta;
+      const Report back = one.pullback(w.view(), du.view(), std::span<double, params>(dtheta.data(), params));
+      const Report back_here =
+          here.pullback(w_here.view(), du_here.view(), std::span<double, params>(dtheta_here.data(), params));
+      expect_same_counts(back_here.adjoint, back.adjoint, "back, " + name);
+      expect_near(grid, split.cell.of_neighbours(du_here.view()), du, "du of " + name);
+      world.sum(std::span<double>(dtheta_here.data(), params));
+      expect((dtheta_here - dtheta).norm() <= 1e-8 * dtheta.norm(), "dtheta of " + name);
+    }
+  }
+  // apply, where nothing is kept.
+  State<double> z(shape), z_here(w_here.shape);
+  static_cast<void>(whole.apply(theta, u.view(), z.view()));
+  static_cast<void>(split.apply(theta, u_here.view(), z_here.view()));
+  expect_near(grid, z_here, z, "apply of " + what);
+
+  if (world.size() == 1) return;
+  if (world.rank() == 1) numbers[0] += 1;
+  expect_message(message_of([&] { static_cast<void>(split.apply(theta, u_here.view(), z_here.view())); }),
+                 "theta of rank 1 is another than that of rank 0");
+}
+
+}  // namespace
+
+void check_split_equilibria(mpi::Communicator& world) {
+  for (const Index lines : {5, 19}) {  // without an inside on four ranks, and with one
+    const std::string on = ", " + std::to_string(lines) + " lines";
+    check_cell<Injected<Sequential<Conv<3, 3, 3>, Tanh>>>(world, {3, {6, lines, 1}, 2}, "one convolution" + on);
+  }
+  using Torus = Injected<Sequential<Conv<2, 4, 3, 1, Periodic>, Tanh, Conv<4, 2, 3, 1, Periodic>, LayerNorm<2>>>;
+  check_cell<Torus>(world, {2, {5, 23, 1}, 1}, "two on a torus");
+  check_cell<Injected<Sequential<Conv3d<2, 2, 3>, Tanh>>>(world, {2, {3, 4, 9}, 1}, "three axes");
+
+  using Cell = Injected<Sequential<Conv<1, 1, 3>, Tanh>>;
+  const mpi::SplitCell<Cell> lost;
+  expect_message(message_of([&] {
+                   static_cast<void>(lost.state_shape({1, {4, 4, 1}, 1}));
+                 }),
+                 "grid of an mpi::SplitCell is null, expected that of the state");
+}
+
+}  // namespace test
