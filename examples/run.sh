@@ -31,7 +31,7 @@ done
 if [ "$name" = playground ]; then
   if [ -z "$asks" ]; then
     provide "$page_packages"
-    printf 'building the playground\n' >&2
+    printf 'building the playground, which takes about a minute\n' >&2
     sh examples/playground/build.sh build/playground
   fi
   exec python3 examples/playground/serve.py build/playground "$@"
@@ -42,7 +42,7 @@ if [ "$name" = device ]; then
     exit 0
   fi
   provide "$device_packages"
-  printf 'building the programs for a Cortex-M7\n' >&2
+  printf 'building the programs for a Cortex-M7, which takes about half a minute\n' >&2
   sh examples/device/build.sh build/device
   exec sh examples/device/run.sh build/device "$@"
 fi

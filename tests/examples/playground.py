@@ -415,6 +415,20 @@ def check_scenes(browser, folder):
         print("axe-core finds no fault in any scene, at either width, light or dark")
 
 
+def check_laptops(browser):
+    """Where windows are wide and low, the board is seen with all that is said below it, beside its controls."""
+    for width, height in ((1280, 720), (1280, 757), (1024, 768)):
+        browser.size(width, height, False)
+        for scene in SCENES:
+            browser.show(scene)
+            end, gap = browser.run(f"""
+              const [stage, side] = ['stage', 'side'].map(
+                (name) => document.querySelector('#{scene} .' + name).getBoundingClientRect());
+              return [stage.bottom + scrollY, side.left - stage.right]""")
+            assert end <= height, f"{scene} at {width} x {height}: what is below the board ends at {end}"
+            assert 0 < gap <= 40, f"{scene} at {width} x {height}: {gap} pixels between the board and its controls"
+
+
 def check_less_motion(browser, address):
     browser.look(**{"prefers-reduced-motion": "reduce"})
     browser.post("/url", {"url": address + "?less"})
@@ -490,6 +504,7 @@ def main():
             scene(browser, folder)
             browser.check_console()
         check_scenes(browser, folder)
+        check_laptops(browser)
         measure(browser)
         check_less_motion(browser, address)
         browser.check_console()

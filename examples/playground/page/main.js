@@ -70,8 +70,8 @@ async function show(basin, scene) {
 
 async function make(basin, scene) {
   const made = await scene.make(basin);
-  scene.panel.append(el('h2', {}, scene.heading), el('p', { class: 'say' }, scene.say),
-    el('div', { class: 'layout' }, el('div', { class: 'stage' }, made.stage), el('div', { class: 'side' }, made.side)));
+  scene.panel.append(el('h2', {}, scene.heading), el('div', { class: 'layout' }, el('p', { class: 'say' }, scene.say),
+    el('div', { class: 'stage' }, made.stage), el('div', { class: 'side' }, made.side)));
   scene.made = made;
   scene.panel.dataset.ready = 'yes';
 }
