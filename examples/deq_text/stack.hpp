@@ -74,6 +74,7 @@ struct Stack {
     }
 
     void vjp(View<const S> w, View<S> du) const {
+      check_vjp("Stack", u_, z_, w, du);
       back(w, du, [](const auto& linear, int, View<const S> step, View<S> dz, View<S> du_step) {
         (void)linear.vjp(step, dz);
         (void)linear.vjp_input(step, du_step);
@@ -91,7 +92,7 @@ struct Stack {
 
     template <class Pull>
     void back(View<const S> w, View<S> du, const Pull& pull) const {
-      check_vjp("Stack", u_, z_, w, du);
+      check_pullback("Stack", u_, z_, w, du);
       Scratch scratch;
       const View<S> step = scratch.state<S>(z_), dz = scratch.state<S>(z_), du_step = scratch.state<S>(u_);
       step.vector() = w.vector();

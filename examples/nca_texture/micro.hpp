@@ -180,7 +180,7 @@ struct WithMagnitude {
       }
     }
     void pullback(View<const S> w, View<S> dx, basin::ThetaGradient<S, 0>) const {
-      basin::check_vjp<S>("WithMagnitude", x.shape(), out_shape(), w, dx);
+      basin::check_pullback<S>("WithMagnitude", x.shape(), out_shape(), w, dx);
       if (dx) vjp(w, dx);
     }
   };

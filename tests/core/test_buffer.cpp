@@ -160,6 +160,12 @@ TEST_CASE("arrays of a list stay where they are as it grows and moves", "[unit][
     }
     ArrayList<int> moved = std::move(list);
     REQUIRE(moved.size() == 50);
+    CHECK(list.size() == 0);  // and can be used again
+    CHECK(list.length() == length);
+    std::fill_n(list.append(), length, 7);
+    CHECK(list.size() == 1);
+    list = ArrayList<int>(length);
+    CHECK(list.size() == 0);
     for (std::size_t i = 0; i < 50; ++i) {
       CHECK(moved[i] == places[i]);
       CHECK(std::all_of(places[i], places[i] + length, [i](int a) { return a == static_cast<int>(i); }));

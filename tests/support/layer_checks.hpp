@@ -99,6 +99,7 @@ void check_shapes_are_checked(const L& layer, const Parameters<L, double>& theta
   CHECK_THROWS_AS((void)j.jvp(t.view(), y_long.view()), Error);
   CHECK_THROWS_AS((void)j.vjp(y_long.view(), dx.view()), Error);
   CHECK_THROWS_AS((void)j.vjp(w.view(), x_long.view()), Error);
+  CHECK_THROWS_AS((void)j.vjp(w.view(), View<double>()), Error);  // only pullback can do without
   CHECK_THROWS_AS((void)j.pullback(y_long.view(), dx.view(), dtheta.span()), Error);
   CHECK_THROWS_AS((void)j.pullback(w.view(), x_long.view(), dtheta.span()), Error);
 }
@@ -182,6 +183,7 @@ void check_shapes_are_checked(const C& cell, const Parameters<C, double>& theta,
   CHECK_THROWS_AS((void)j.jvp_input(u.view(), out_long.view()), Error);
   CHECK_THROWS_AS((void)j.vjp(z_long.view(), dz.view()), Error);
   CHECK_THROWS_AS((void)j.vjp(z.view(), out_long.view()), Error);
+  CHECK_THROWS_AS((void)j.vjp(z.view(), View<double>()), Error);
   CHECK_THROWS_AS((void)j.vjp_input(z_long.view(), du.view()), Error);
   CHECK_THROWS_AS((void)j.pullback(z_long.view(), dz.view(), du.view(), dtheta.span()), Error);
   CHECK_THROWS_AS((void)j.pullback(z.view(), out_long.view(), du.view(), dtheta.span()), Error);

@@ -46,7 +46,7 @@ struct Square {
       dx.data()[1] += static_cast<S>(faults.vjp_fault);
     }
     void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 2> dtheta) const {
-      check_vjp("Square", x.shape(), x.shape(), w, dx);
+      check_pullback("Square", x.shape(), x.shape(), w, dx);
       if (dx) {
         dx.array() = 2 * theta[0] * x.array() * w.array();
         dx.data()[2] += static_cast<S>(faults.dx_fault);
@@ -102,7 +102,7 @@ struct Product {
       du.array() = a * z.array() * w.array();
     }
     void pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, 1> dtheta) const {
-      check_vjp("Product", z.shape(), z.shape(), w, dz);
+      check_pullback("Product", z.shape(), z.shape(), w, dz);
       if (dz) vjp(w, dz);
       if (du) du.array() = a * z.array() * w.array();
       dtheta[0] += (z.array() * u.array() * w.array()).sum();

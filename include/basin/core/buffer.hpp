@@ -196,6 +196,7 @@ class Buffer {
   [[nodiscard]] T* data() { return static_cast<T*>(piece_.memory); }
   [[nodiscard]] const T* data() const { return static_cast<const T*>(piece_.memory); }
   [[nodiscard]] Index size() const { return size_; }
+  /// Number i, from 0. Not checked.
   [[nodiscard]] T& operator[](Index i) { return data()[i]; }
   [[nodiscard]] const T& operator[](Index i) const { return data()[i]; }
 
@@ -217,12 +218,24 @@ class ArrayList {
  public:
   /// An empty list, for arrays of `length` numbers each.
   explicit ArrayList(Index length = 0) : length_(length) {}
-  /// Takes over all arrays; pointers to them stay valid. Before the list moved from is used again, clear() it.
-  ArrayList(ArrayList&&) = default;
-  ArrayList& operator=(ArrayList&&) = default;
+  /// Takes over all arrays; pointers to them stay valid. The list moved from is empty, for arrays of the same length.
+  ArrayList(ArrayList&& other) noexcept
+      : length_(other.length_),
+        pieces_(std::exchange(other.pieces_, {})),
+        arrays_(std::exchange(other.arrays_, {})),
+        size_(std::exchange(other.size_, 0)) {}
+  /// The same; what it had is gone.
+  ArrayList& operator=(ArrayList&& other) noexcept {
+    length_ = other.length_;
+    pieces_ = std::exchange(other.pieces_, {});
+    arrays_ = std::exchange(other.arrays_, {});
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
 
-  [[nodiscard]] Index length() const { return length_; }  ///< of each
-  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] Index length() const { return length_; }    ///< of each array
+  [[nodiscard]] std::size_t size() const { return size_; }  ///< how many arrays there are
+  /// The first number of array i, from 0. Not checked.
   [[nodiscard]] T* operator[](std::size_t i) { return arrays_[i]; }
   [[nodiscard]] const T* operator[](std::size_t i) const { return arrays_[i]; }
   /// `count` of them, from number `first` on.

@@ -257,11 +257,19 @@ void check_jvp(std::string_view name, const Shape& x, const Shape& y, View<const
   check_shape(name, "out of jvp", out.shape(), y);
 }
 
-/// What vjp(w, dx) and pullback(w, dx, dtheta) begin with; dx may be without memory.
+/// What pullback(w, dx, dtheta) begins with; dx may be without memory.
 template <class S>
-void check_vjp(std::string_view name, const Shape& x, const Shape& y, View<const S> w, View<S> dx) {
+void check_pullback(std::string_view name, const Shape& x, const Shape& y, View<const S> w, View<S> dx) {
   check_shape(name, "w", w.shape(), y);
   if (dx) check_shape(name, "dx", dx.shape(), x);
+}
+
+/// What vjp(w, dx) begins with; dx has memory, unless it has no numbers.
+template <class S>
+void check_vjp(std::string_view name, const Shape& x, const Shape& y, View<const S> w, View<S> dx) {
+  if (!dx && x.size() > 0) check(false, std::string(name) + ": dx of vjp", "without memory", "a view with memory");
+  check_shape(name, "w", w.shape(), y);
+  check_shape(name, "dx", dx.shape(), x);
 }
 
 }  // namespace basin

@@ -129,7 +129,7 @@ class View {
   [[nodiscard]] const Shape& shape() const { return shape_; }  ///< extents
   /// Numbers of all samples.
   [[nodiscard]] Index size() const { return shape_.size(); }
-  [[nodiscard]] Index samples() const { return shape_.samples; }
+  [[nodiscard]] Index samples() const { return shape_.samples; }  ///< how many
 
   /// All values in memory order.
   [[nodiscard]] VectorMap vector() const { return VectorMap(data_, shape_.size()); }

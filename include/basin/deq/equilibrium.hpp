@@ -130,7 +130,8 @@ struct Equilibrium {
   template <class S>
   class Linearization;
 
-  /// Also keeps context.log, and its own copy of context.samples.
+  /// Writes the equilibrium as apply does, and returns the derivative there. That refers to theta, u, z and
+  /// context.log, and has its own copy of context.samples.
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {},
                              IfPrepared<Prepared<S>> prepared = {}) const {

@@ -92,7 +92,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   /// vjp for many right sides, as for the rows of a Jacobian; the rest as in jvp_each.
   Report vjp_each(std::span<const View<const S>> w, std::span<const View<S>> du) const {
     return pull_back(
-        w, du,
+        check_vjp<S>, w, du,
         [](const auto& linear, std::size_t, View<const S> step, View<S> du_step) {
           return linear.vjp_input(step, du_step);
         },
@@ -108,7 +108,7 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
                        std::span<const std::span<S, param_count>> dtheta) const {
     check_count("dtheta", dtheta.size(), w.size());
     return pull_back(
-        w, du,
+        check_pullback<S>, w, du,
         [&](const auto& linear, std::size_t i, View<const S> step, View<S> du_step) {
           return linear.pullback(step, View<S>{}, du_step, dtheta[i]);
         },
@@ -162,11 +162,11 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
 
   /// The two ways back for right side i: at_end(linearization, i, w, du) through one evaluation of the cell, where w
   /// solves the adjoint equation, or at_step(linearization, i, w, dz, du) through each step of the iteration.
-  template <class AtEnd, class AtStep>
-  Report pull_back(std::span<const View<const S>> w, std::span<const View<S>> du, [[maybe_unused]] const AtEnd& at_end,
-                   [[maybe_unused]] const AtStep& at_step) const {
+  template <class Check, class AtEnd, class AtStep>
+  Report pull_back(const Check& check_side, std::span<const View<const S>> w, std::span<const View<S>> du,
+                   [[maybe_unused]] const AtEnd& at_end, [[maybe_unused]] const AtStep& at_step) const {
     check_count("du", du.size(), w.size());
-    for (std::size_t i = 0; i < w.size(); ++i) check_vjp<S>("Equilibrium", u_.shape(), z_.shape(), w[i], du[i]);
+    for (std::size_t i = 0; i < w.size(); ++i) check_side("Equilibrium", u_.shape(), z_.shape(), w[i], du[i]);
     Sides sides(w.size(), z_.samples());
     if constexpr (unrolled) {
       each_sample(sides, [&](const auto& steps, std::size_t i, Index n, const auto& noted) {

@@ -16,7 +16,7 @@ namespace basin {
 /// P estimates the squared Frobenius norm of df/dz at the equilibrium, divided by the size of the state
 /// (deq/hutchinson.hpp).
 struct JacobianSize {
-  static constexpr const char* name = "JacobianPenalty";
+  static constexpr const char* name = "JacobianPenalty";  ///< in messages
 
   std::uint64_t seed = 0;  ///< of the directions that estimate it
 

@@ -184,7 +184,7 @@ struct Monotone {
     }
     void vjp_input(View<const S> w, View<S> du) const { jvp_input(w, du); }  // a diagonal
     void pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-      check_vjp("Monotone", shape_, shape_, w, dz);
+      check_pullback("Monotone", shape_, shape_, w, dz);
       if (dz) vjp(w, dz);
       Scratch scratch;
       const View<S> g = scratch.state<S>(shape_);

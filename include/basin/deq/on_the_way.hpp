@@ -80,6 +80,7 @@ struct OnTheWay {
                    View<const S>(from_u), out);
     }
     Report vjp(View<const S> w, View<S> du) const {
+      check_vjp("OnTheWay", u_.shape(), z_.shape(), w, du);
       return through(w, du, [&](View<const S> solved) { return inner_.vjp_input(solved, du); });
     }
     Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
@@ -97,7 +98,7 @@ struct OnTheWay {
     }
     template <class Then>
     Report through(View<const S> w, View<S> du, const Then& then) const {
-      check_vjp("OnTheWay", u_.shape(), z_.shape(), w, du);
+      check_pullback("OnTheWay", u_.shape(), z_.shape(), w, du);
       Scratch scratch;
       const View<S> solved = scratch.state<S>(z_.shape());
       const Report report = solve(

@@ -164,7 +164,7 @@ struct PeacemanRachford {
       du.vector() *= S(2) * step_;
     }
     void pullback(View<const S> w, View<S> dv, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-      check_vjp("PeacemanRachford", shape_, shape_, w, dv);
+      check_pullback("PeacemanRachford", shape_, shape_, w, dv);
       Scratch scratch;
       const View<S> g = scratch.state<S>(shape_);  // 2 alpha V^T w
       vjp_input(w, g);

@@ -94,7 +94,7 @@ class Penalized<E, Of>::Linearization {
 
   Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
     if (model_.weight == 0) return inner_.pullback(w, du, dtheta);
-    check_vjp<S>(Of::name, u_.shape(), z_.shape(), w, du);
+    check_pullback<S>(Of::name, u_.shape(), z_.shape(), w, du);
     Scratch scratch;
     const View<S> both = scratch.state<S>(z_.shape()), of_penalty = scratch.state<S>(u_.shape());
     std::vector<double> of_samples(static_cast<std::size_t>(z_.samples()));

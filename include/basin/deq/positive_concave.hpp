@@ -125,7 +125,7 @@ struct PositiveConcave {
     }
     void vjp_input(View<const S> w, View<S> du) const { jvp_input(w, du); }  // a diagonal
     void pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-      check_vjp("PositiveConcave", u_.shape(), u_.shape(), w, dz);
+      check_pullback("PositiveConcave", u_.shape(), u_.shape(), w, dz);
       if (du) vjp_input(w, du);
       Scratch scratch;
       Buffer<S> dw(static_cast<Index>(param_count));

@@ -18,7 +18,7 @@ namespace basin {
 
 /// P is the mean square of what is left of the residual.
 struct ResidualSize {
-  static constexpr const char* name = "ResidualPenalty";
+  static constexpr const char* name = "ResidualPenalty";  ///< in messages
 
   /// dP = 2 / size <r, (J - I) dz + (df/du) du + (df/dtheta) dtheta>,    r = f(z, u) - z.
   template <class S, class C>

@@ -76,7 +76,7 @@ class ReversibleEquilibrium<C>::Linearization {
   }
 
   Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp<S>("ReversibleEquilibrium", u_.shape(), shape_, w, du);
+    check_pullback<S>("ReversibleEquilibrium", u_.shape(), shape_, w, du);
     return back(w, du, [&](const auto& linear, const auto& note, View<const S> step, View<S> dz, View<S> du_step) {
       note([&] { return linear.pullback(step, dz, du_step, dtheta); });
     });

@@ -66,7 +66,7 @@ struct BoundedDiagonal {
       multiply(factors_.data(), w, dx);
     }
     void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-      check_vjp("BoundedDiagonal", x_.shape(), x_.shape(), w, dx);
+      check_pullback("BoundedDiagonal", x_.shape(), x_.shape(), w, dx);
       if (dx) vjp(w, dx);
       Scratch scratch;
       S* const sums = scratch.take<S>(Features);

@@ -235,7 +235,7 @@ class Chain<Layers...>::Linearization {
   /// The same, and in `dshift` the gradient in the shift (not wanted if it has no memory).
   Report pullback(View<const S> w, View<S> dx, View<S> dshift, std::span<S, count> dtheta) const {
     if constexpr (last) {
-      check_vjp("Injected", between_shape_, between_shape_, w, dshift);
+      check_pullback("Injected", between_shape_, between_shape_, w, dshift);
       if (dshift) dshift.vector() = w.vector();
       return report_of([&] { return first_.pullback(w, dx, part<I, I>(dtheta)); });
     } else {

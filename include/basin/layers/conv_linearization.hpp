@@ -70,7 +70,7 @@ class Conv<Inputs, Outputs, Kernel, Stride, Edge, WithBias>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp("Conv", x_.shape(), y_, w, dx);
+    check_pullback("Conv", x_.shape(), y_, w, dx);
     if (dx) vjp(w, dx);
     pull_weights(w, dtheta.data());
     if constexpr (WithBias == Bias::yes) {

@@ -94,7 +94,7 @@ class Dense<Inputs, Outputs, WithBias>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp("Dense", x_.shape(), y(), w, dx);
+    check_pullback("Dense", x_.shape(), y(), w, dx);
     if (dx) vjp(w, dx);
     const Index cells = w.shape().cells();
     kernels::outer<Inputs, Outputs>(cells, x_.data(), w.data(), dtheta.data());

@@ -40,7 +40,7 @@ struct Flatten {
       dx.vector() = w.vector();
     }
     void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 0>) const {
-      check_vjp("Flatten", x_, y_, w, dx);
+      check_pullback("Flatten", x_, y_, w, dx);
       if (dx) vjp(w, dx);
     }
 

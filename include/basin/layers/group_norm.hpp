@@ -160,7 +160,7 @@ class GroupNorm<C, G>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp("GroupNorm", x_.shape(), x_.shape(), w, dx);
+    check_pullback("GroupNorm", x_.shape(), x_.shape(), w, dx);
     for (Index n = 0; n < x_.samples(); ++n) {
       const Sums sums = sums_of(n, w);
       for (std::size_t c = 0; c < C; ++c) {

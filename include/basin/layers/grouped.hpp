@@ -141,7 +141,7 @@ class Grouped<G, L>::Linearization {
   }
 
   Report pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp("Grouped", x_, y_, w, dx);
+    check_pullback("Grouped", x_, y_, w, dx);
     return each_group<L::out_features, L::in_features>(w, dx,
                                                        [&](const auto& linear, View<const S> from, View<S> to, int g) {
                                                          return linear.pullback(from, to, part<S>(dtheta, g));

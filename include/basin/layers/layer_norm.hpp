@@ -147,7 +147,7 @@ class CellNorm<C, centred>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp(name, x_.shape(), x_.shape(), w, dx);
+    check_pullback(name, x_.shape(), x_.shape(), w, dx);
     if (dx) vjp(w, dx);
     Row<S> dscale = Row<S>::Zero(), dshift = Row<S>::Zero();
     for (Index cell = 0; cell < mean_.size(); ++cell) {

@@ -41,9 +41,9 @@ struct Link {
 
 template <class X, class Y, class... Each>
 struct Links {
-  using Taken = typename detail::End<X>::Pack;  ///< planes of x
-  using Given = typename detail::End<Y>::Pack;  ///< planes of y
-  static constexpr std::size_t size = sizeof...(Each);
+  using Taken = typename detail::End<X>::Pack;          ///< planes of x
+  using Given = typename detail::End<Y>::Pack;          ///< planes of y
+  static constexpr std::size_t size = sizeof...(Each);  ///< how many links
   static_assert(size > 0, "Links: there must be at least one link");
   static_assert((detail::Argument<typename Each::Layer>::fits && ...));
   static_assert(((Each::from < Taken::count && Each::to < Given::count) && ...),

@@ -56,7 +56,7 @@ class Links<X, Y, Each...>::Linearization {
   }
 
   Report pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp("Links", x_shape(), y_shape(), w, dx);
+    check_pullback("Links", x_shape(), y_shape(), w, dx);
     return pull(w, dx, [&]<std::size_t k>(const auto& linear, View<const S> of_link, View<S> result) {
       return linear.pullback(of_link, result, part<k>(std::span<S, param_count>(dtheta)));
     });

@@ -215,7 +215,7 @@ class Parallel<side_by_side, Layers...>::Linearization {
   }
 
   Report pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp(name, x_, y_, w, dx);
+    check_pullback(name, x_, y_, w, dx);
     return pull(w, dx, [&]<std::size_t I>(const auto& linear, View<const S> from, View<S> to) {
       return linear.pullback(from, to, part<I>(std::span<S, param_count>(dtheta)));
     });

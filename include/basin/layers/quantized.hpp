@@ -221,8 +221,10 @@ struct Quantized {
     detail::QuantizedSum<L>::apply(*weights, bias, x, y, then);
   }
 
+  /// Stands for one, so that it is a Layer.
   template <class S>
   using Linearization = detail::NotLinear<S, param_count>;
+  /// Does not compile if it is called.
   template <class S>
   Linearization<S> linearize(Theta<S, param_count>, In<S>, View<S>, const Context& = {}) const {
     static_assert(detail::never<S>,

@@ -13,7 +13,7 @@ namespace basin {
 
 template <int N>
 struct Reglu : detail::Halves<Reglu<N>, N> {
-  static constexpr const char* name = "Reglu";
+  static constexpr const char* name = "Reglu";  ///< in messages
 
   template <class S>
   void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {

@@ -59,7 +59,7 @@ class FeatureScaleLinearization {
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
     using namespace kernels;
-    check_vjp(name_, x_.shape(), x_.shape(), w, dx);
+    check_pullback(name_, x_.shape(), x_.shape(), w, dx);
     if (dx) jvp(w, dx);
     const S *const x = x_.data(), *const from = w.data();
     const PerFeature<C, S> mean([&](int c) { return mean_[static_cast<std::size_t>(c)]; });

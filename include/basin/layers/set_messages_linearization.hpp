@@ -48,7 +48,10 @@ class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
     }
   }
 
-  void vjp(View<const S> w, View<S> dx) const { back(w, dx, nullptr); }
+  void vjp(View<const S> w, View<S> dx) const {
+    check_vjp("SetMessages", x_.shape(), y(), w, dx);
+    back(w, dx, nullptr);
+  }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const { back(w, dx, dtheta.data()); }
 
@@ -61,7 +64,7 @@ class SetMessages<Inputs, Pooled, Outputs, Kinds>::Linearization {
   }
 
   void back(View<const S> w, View<S> dx, S* dtheta) const {
-    check_vjp("SetMessages", x_.shape(), y(), w, dx);
+    check_pullback("SetMessages", x_.shape(), y(), w, dx);
     const CellSets& lists = layer_.sets;
     const S* const turned = prepared_ == nullptr ? turned_.data() : prepared_;
     const S* const messages_turned = turned + weight_count + pooled_count;

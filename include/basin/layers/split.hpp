@@ -42,7 +42,7 @@ struct Split {
       detail::move_features<out_features, out_features, Inputs>(x_.cells(), w.data(), dx.data() + First);
     }
     void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 0>) const {
-      check_vjp("Split", x_, y_, w, dx);
+      check_pullback("Split", x_, y_, w, dx);
       if (dx) vjp(w, dx);
     }
 

@@ -15,7 +15,7 @@ namespace basin {
 
 template <int N>
 struct SwiGlu : detail::Halves<SwiGlu<N>, N> {
-  static constexpr const char* name = "SwiGlu";
+  static constexpr const char* name = "SwiGlu";  ///< in messages
 
   template <class S>
   void apply(Theta<S, 0>, In<S> x, View<S> y, const Context& = {}) const {

@@ -126,7 +126,7 @@ class TransposedConv<Inputs, Outputs, W, Edge, WithBias>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp("TransposedConv", x_.shape(), y_, w, dx);
+    check_pullback("TransposedConv", x_.shape(), y_, w, dx);
     if (dx) vjp(w, dx);
     for (Index n = 0; n < w.samples(); ++n) {
       Lines::outer(y_, w.sample(n).data(), x_.sample(n).data(), dtheta.data());

@@ -117,7 +117,7 @@ struct Upsample {
       for (Index n = 0; n < w.samples(); ++n) passes.backward(w.sample(n).data(), dx.sample(n).data());
     }
     void pullback(View<const S> w, View<S> dx, ThetaGradient<S, 0>) const {
-      check_vjp(Rule::name, x_, y_, w, dx);
+      check_pullback(Rule::name, x_, y_, w, dx);
       if (dx) vjp(w, dx);
     }
 

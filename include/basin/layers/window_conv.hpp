@@ -108,7 +108,7 @@ class WindowConv<Taps, W, Edge, WithBias>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp(Taps::name, x_.shape(), y_, w, dx);
+    check_pullback(Taps::name, x_.shape(), y_, w, dx);
     if (dx) vjp(w, dx);
     for (Index n = 0; n < w.samples(); ++n) {
       Lines::outer(x_.shape(), x_.sample(n).data(), w.sample(n).data(), dtheta.data());

@@ -140,7 +140,10 @@ class SoftCircuit<Inputs, Sizes...>::Linearization {
     });
   }
 
-  void vjp(View<const S> w, View<S> dx) const { pull(w, dx, nullptr); }
+  void vjp(View<const S> w, View<S> dx) const {
+    check_vjp("SoftCircuit", x_.shape(), y_shape(), w, dx);
+    pull(w, dx, nullptr);
+  }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
     Scratch scratch;
@@ -164,7 +167,7 @@ class SoftCircuit<Inputs, Sizes...>::Linearization {
   }
 
   void pull(View<const S> w, View<S> dx, S* dcoefficients) const {
-    check_vjp("SoftCircuit", x_.shape(), y_shape(), w, dx);
+    check_pullback("SoftCircuit", x_.shape(), y_shape(), w, dx);
     Scratch scratch;
     S *values = scratch.take<S>(row_numbers<S>), *gradients = scratch.take<S>(row_numbers<S>);
     Blocks<S>{x_.shape().cells()}.each([&](Index first, Index count) {

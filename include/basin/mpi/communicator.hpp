@@ -160,14 +160,16 @@ class Communicator {
 
   /// Each number becomes its sum over all ranks, the same bits on each of them.
   void sum(std::span<double> numbers) { reduce(numbers, MPI_SUM); }
-  /// The largest of all ranks. None is NaN.
+  /// Each number becomes the largest of all ranks. None is NaN.
   void maximum(std::span<double> numbers) { reduce(numbers, MPI_MAX); }
+  /// The sum of the numbers of all ranks.
   [[nodiscard]] std::int64_t sum(std::int64_t number) {
     std::int64_t all = 0;
     detail::expect_success(MPI_Allreduce(&number, &all, 1, MPI_INT64_T, MPI_SUM, comm_), "MPI_Allreduce");
     count(sizeof(number));
     return all;
   }
+  /// The largest of the numbers of all ranks.
   [[nodiscard]] std::int64_t maximum(std::int64_t number) {
     std::int64_t all = 0;
     detail::expect_success(MPI_Allreduce(&number, &all, 1, MPI_INT64_T, MPI_MAX, comm_), "MPI_Allreduce");

@@ -154,6 +154,7 @@ Report rollout(const SplitGrid& grid, const A& automaton, Theta<S, A::param_coun
   return report;
 }
 
+/// The same, where nobody looks at the states on the way.
 template <class A, class S>
 Report rollout(const SplitGrid& grid, const A& automaton, Theta<S, A::param_count> theta,
                std::type_identity_t<View<const S>> start, View<S> end, Index steps, const Context& context = {}) {

@@ -101,7 +101,10 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   }
 
   Report vjp(View<const S> w, View<S> dz) const { return vjp(w, dz, blocks_.log()); }
-  Report vjp(View<const S> w, View<S> dz, SolveLog* log) const { return pull(w, dz, nullptr, log); }
+  Report vjp(View<const S> w, View<S> dz, SolveLog* log) const {
+    check_vjp<S>("Automaton", blocks_.shape(), blocks_.shape(), w, dz);
+    return pull(w, dz, nullptr, log);
+  }
 
   Report vjp_input(View<const S> w, View<S> /*du*/) const {
     check_shape("Automaton", "w", w.shape(), blocks_.shape());
@@ -126,7 +129,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
 
   /// dz = J^T w, if dz has memory; and, if dtheta is not null, dtheta += (dz'/dtheta)^T w.
   Report pull(View<const S> w, View<S> dz, S* dtheta, SolveLog* log) const {
-    check_vjp<S>("Automaton", blocks_.shape(), blocks_.shape(), w, dz);
+    check_pullback<S>("Automaton", blocks_.shape(), blocks_.shape(), w, dz);
     if (!dz && dtheta == nullptr) return {};  // a rule without parameters, and dz is not wanted
     const Index count = tasks().count(), params = static_cast<Index>(param_count);
     Scratch scratch;

@@ -28,6 +28,7 @@ class BitGrid {
     each_bit([&](Index i, Word& word, int bit) { word |= Word{state.data()[i] > S(0.5)} << bit; });
   }
 
+  /// The same.
   template <class S>
   explicit BitGrid(const State<S>& state) : BitGrid(state.view()) {}
 

@@ -121,7 +121,7 @@ class LeniaGrowths<K, C>::Linearization {
   }
 
   void pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp<S>("LeniaGrowths", x_.shape(), y_, w, dx);
+    check_pullback<S>("LeniaGrowths", x_.shape(), y_, w, dx);
     if (dx) vjp(w, dx);
     each([&](Index cell, std::size_t k, S off, S bell) {
       const S g = w.data()[cell * C + targets_[k]], along = g * slope(k, off, bell);

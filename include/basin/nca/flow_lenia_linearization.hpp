@@ -87,7 +87,7 @@ class FlowLenia<C, K, Edge>::Linearization {
 
   Report pullback(View<const S> w, View<S> dz, View<S> /*du*/, ThetaGradient<S, param_count> dtheta,
                   SolveLog* = nullptr) const {
-    check_vjp<S>("FlowLenia", z_.shape(), z_.shape(), w, dz);
+    check_pullback<S>("FlowLenia", z_.shape(), z_.shape(), w, dz);
     pull(w, dz, [&](View<const S> daffinity, View<S> through) {
       static_cast<void>(linear_.pullback(daffinity, through, View<S>{}, dtheta));
     });

@@ -228,7 +228,7 @@ class Gated<A>::Linearization {
   }
 
   Report pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-    check_vjp<S>("Gated", shape_, shape_, w, dz);
+    check_pullback<S>("Gated", shape_, shape_, w, dz);
     if (du) static_cast<void>(vjp_input(w, du));
     Scratch scratch;
     const View<S> gated = scratch.state<S>(shape_);

@@ -150,6 +150,7 @@ class Rollout<A, Tape>::Linearization {
   }
 
   Report vjp(View<const S> w, View<S> dstart) const {
+    check_vjp<S>("Rollout", start_.shape(), start_.shape(), w, dstart);
     return backward(w, dstart, nullptr, [](Index, View<const S>, View<S>) {});
   }
 
@@ -241,7 +242,7 @@ class Rollout<A, Tape>::Linearization {
 
   template <class Add>
   Report backward(View<const S> w, View<S> dstart, S* dtheta, const Add& add) const {
-    check_vjp<S>("Rollout", start_.shape(), start_.shape(), w, dstart);
+    check_pullback<S>("Rollout", start_.shape(), start_.shape(), w, dstart);
     Report report;
     detail::LogOfSteps log(context_.log);
     Scratch scratch;

@@ -16,6 +16,7 @@
 
 namespace basin {
 
+/// Which of two values is the better one.
 enum class Better {
   lower,   ///< as of a loss
   higher,  ///< as of an accuracy

@@ -117,8 +117,8 @@ struct Muon {
     return {};
   }
 
-  /// Throws std::invalid_argument, and changes nothing, for options out of range and a gradient that is not finite
-  /// (train/optimizer.hpp).
+  /// Moves theta by one step, and takes the gradient into the state. Throws std::invalid_argument, and changes nothing,
+  /// for options out of range and a gradient that is not finite (train/optimizer.hpp).
   template <class Model, class S>
   void step(Parameters<Model, S>& theta, const Parameters<Model, S>& gradient, MuonState<Model, S>& state,
             double rate_scale = 1.0) const {
