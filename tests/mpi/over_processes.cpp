@@ -19,12 +19,6 @@ namespace {
 using namespace basin;
 using namespace test;
 
-template <class S>
-bool same_bits(const Vector<S>& one, const Vector<S>& other) {
-  return one.size() == other.size() &&
-         std::memcmp(one.data(), other.data(), static_cast<std::size_t>(one.size()) * sizeof(S)) == 0;
-}
-
 bool same(const SampleResult& one, const SampleResult& other) {
   return one.status == other.status && one.evaluations == other.evaluations && one.residual == other.residual;
 }
@@ -201,7 +195,7 @@ int main(int argc, char** argv) {
     check_batches(world);
     check_traffic(world);
     check_grids(world);
-    test::check_split_equilibria(world);
+    test::check_split_states(world);
     if (world.rank() == 0) std::printf("all as expected on %d processes\n", world.size());
     return 0;
   });

@@ -25,7 +25,7 @@ struct Piece {
 class Pieces {
  public:
   /// own: slices of the rank; before, after: of its neighbours, as many as the map sees, `reach`, or none.
-  Pieces(Index own, Index before, Index after, Index reach) : own_(own), before_(before) {
+  Pieces(Index own, Index before, Index after, Index reach) {
     if (before + after > 0 && own <= 2 * reach) {
       of_[0] = {-before, own + after, 0, own};
       apart_ = false;
@@ -55,16 +55,13 @@ class Pieces {
     for (std::size_t j = first_over(); j < i; ++j) slices += of_[j].slices();
     return slices;
   }
-  /// Where the slices of the rank below lie there, and those of the rank above: at the start of the first such piece,
-  /// and at the end of the last.
-  [[nodiscard]] Index below() const { return 0; }
+  /// Where the slices of the rank above lie there. Those of the rank below lie at its start.
   [[nodiscard]] Index above(Index after) const { return room() - after; }
 
  private:
   std::array<Piece, 3> of_{};
   std::size_t count_ = 1;
   bool apart_ = true;
-  Index own_, before_;
 };
 
 /// A state of one sample in pieces: in the state itself, or in memory for those that reach over a border.
@@ -96,6 +93,31 @@ class InPieces {
   Halo<S>& halo_;
   const S* own_;
   S* memory_;
+};
+
+/// What ranks have made of each other's slices, on its way home.
+template <class S>
+class Returning {
+ public:
+  Returning(Halo<S>& halo, Scratch& scratch)
+      : halo_(halo), from_(scratch.take<S>((halo.before() + halo.after()) * halo.numbers())) {}
+
+  /// below, above: slices of the neighbours, which stay as they are until add_to() returns.
+  void start(const S* below, const S* above) {
+    halo_.start_back(below, above, from_, from_ + halo_.before() * halo_.numbers());
+  }
+  /// Adds to the own slices what the neighbours have made of them, once it is there.
+  void add_to(S* own) {
+    halo_.wait();
+    const Index below = halo_.before() * halo_.numbers(), above = halo_.after() * halo_.numbers();
+    S* const last = own + halo_.own() * halo_.numbers() - above;
+    for (Index i = 0; i < below; ++i) own[i] += from_[i];
+    for (Index i = 0; i < above; ++i) last[i] += from_[below + i];
+  }
+
+ private:
+  Halo<S>& halo_;
+  S* from_;
 };
 
 }  // namespace basin::mpi::detail

@@ -110,6 +110,8 @@ class Halo {
 
   [[nodiscard]] Index before() const { return before_; }
   [[nodiscard]] Index after() const { return after_; }
+  /// Own slices.
+  [[nodiscard]] Index own() const { return grid_->count(); }
   /// Numbers of a slice.
   [[nodiscard]] Index numbers() const { return numbers_; }
 
