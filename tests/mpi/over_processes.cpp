@@ -1,7 +1,9 @@
 // Over processes: what one process gives, to the last bit. Started by mpirun.sh on 1 to 4 processes; each computes what
 // is expected alone. With the argument "refusal" rank 1 throws, while the others wait for it.
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <span>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "basin/basin.hpp"
+#include "basin/io/training.hpp"
 #include "basin/mpi/batch.hpp"
 #include "basin/mpi/grid.hpp"
 #include "over_processes.hpp"
@@ -18,12 +21,6 @@ namespace {
 
 using namespace basin;
 using namespace test;
-
-template <class S>
-bool same_bits(const Vector<S>& one, const Vector<S>& other) {
-  return one.size() == other.size() &&
-         std::memcmp(one.data(), other.data(), static_cast<std::size_t>(one.size()) * sizeof(S)) == 0;
-}
 
 bool same(const SampleResult& one, const SampleResult& other) {
   return one.status == other.status && one.evaluations == other.evaluations && one.residual == other.residual;
@@ -118,6 +115,91 @@ void check_batches(mpi::Communicator& world) {
   }
 }
 
+/// Of rollouts with a loss on the way.
+void check_batches_along(mpi::Communicator& world) {
+  using Nca = Automaton<Perceive<3, Zero, Centre, SobelX>, Sequential<Dense<6, 4>, Relu, Dense<4, 3>>, RandomFire>;
+  const Rollout<Nca> rollout{.automaton = {.fire = {.rate = 0.5, .seed = 3}}, .steps = 6};
+  Parameters<Rollout<Nca>, float> theta;
+  Vector<float> numbers(theta.vector().size());
+  fill(numbers, 12, 0.5);
+  theta.vector() = numbers;
+  const Index batch = 7;
+  State<float> start(Shape{3, {5, 5, 1}, batch});
+  fill(start.values, 13, 1);
+  const LeadingFeaturesError loss{State<float>(Shape{2, {5, 5, 1}, 1})};
+  const std::vector<LossStep> steps{{2, 0.5}, {6, 1}};
+  const auto alone = value_and_gradient_along(rollout, theta, start.view(), loss, steps);
+  const mpi::Samples mine = mpi::samples_of(world, batch, 1);
+  const View<const float> here = View<const float>(start.view()).samples(mine.first, mine.count);
+  expect_same_result(mpi::value_and_gradient_along(world, rollout, theta, here, loss, steps), alone, "rollouts");
+}
+
+/// A training that stops on all ranks but the last, and goes on with that one too: the parameters of one that nobody
+/// stopped, on one process.
+void check_training(mpi::Communicator& world) {
+  const Settles model;
+  const Index batch = 12;
+  State<float> x(Shape{4, {1, 1, 1}, batch});
+  fill(x.values, 14, 1);
+  CrossEntropy loss;
+  for (Index n = 0; n < batch; ++n) loss.labels.push_back(static_cast<int>(n % 3));
+  const Adam adam{.rate = 0.05};
+  const auto begin = [&] {
+    Parameters<Settles, float> theta;
+    Vector<float> numbers(theta.vector().size());
+    fill(numbers, 15, 0.4);
+    theta.vector() = numbers;
+    return theta;
+  };
+  const std::string path = "over_" + std::to_string(world.size()) + "_processes.safetensors";
+  constexpr std::int64_t iterations = 8, stop_at = 3;
+  // On so many ranks, the first; 0: this one alone, without a file.
+  const auto train = [&](mpi::Communicator* ranks, bool resumes, bool stops) {
+    auto theta = begin();
+    auto moments = adam.init(theta);
+    const auto keeps = [&](auto& file) {
+      file("", theta);
+      moments.each(file.under("optimizer"));
+    };
+    const bool writes = ranks != nullptr && ranks->rank() == 0;
+    Training training({.iterations = iterations,
+                       .checkpoint = writes ? path : "",
+                       .label = {.program = "over_processes"},
+                       .progress = nullptr,
+                       .agree = [&](int reason) {
+                         return ranks == nullptr ? reason : static_cast<int>(ranks->maximum(std::int64_t{reason}));
+                       }});
+    if (resumes) training.resume(path, keeps);
+    const TrainingEnd end = training.run(keeps, [&](std::int64_t i) {
+      const GradientOptions options{.samples_per_part = 1, .context = {.draw = static_cast<std::uint64_t>(i)}};
+      const auto step = [&] {
+        if (ranks == nullptr) return value_and_gradient(model, theta, x, loss, options);
+        const mpi::Samples mine = mpi::samples_of(*ranks, batch, 1);
+        return mpi::value_and_gradient(*ranks, model, theta,
+                                       View<const float>(x.view()).samples(mine.first, mine.count), loss, options);
+      }();
+      adam.step(theta, step.gradient, moments);
+      if (stops && i + 1 == stop_at) training.stop_after_this();
+      return step.value;
+    });
+    expect(end == (stops ? TrainingEnd::early : TrainingEnd::finished), "the end of a training");
+    return theta;
+  };
+  const auto undisturbed = train(nullptr, false, false);
+  const int fewer = std::max(1, world.size() - 1);
+  MPI_Comm some = MPI_COMM_NULL;
+  MPI_Comm_split(world.handle(), world.rank() < fewer ? 0 : 1, world.rank(), &some);
+  {
+    mpi::Communicator ranks(some);
+    if (world.rank() < fewer) static_cast<void>(train(&ranks, false, true));
+  }
+  MPI_Comm_free(&some);
+  static_cast<void>(world.sum(std::int64_t{1}));  // until the file is there
+  const auto resumed = train(&world, true, false);
+  expect(same_bits<float>(resumed.vector(), undisturbed.vector()), "a training that was resumed on one process more");
+  if (world.rank() == 0) std::remove(path.c_str());
+}
+
 /// A sum over parts sends a branch for each level at most across a border between ranks.
 void check_traffic(mpi::Communicator& world) {
   using Model = Dense<30, 10>;
@@ -199,9 +281,11 @@ int main(int argc, char** argv) {
       return 0;
     }
     check_batches(world);
+    check_batches_along(world);
+    check_training(world);
     check_traffic(world);
     check_grids(world);
-    test::check_split_equilibria(world);
+    test::check_split_states(world);
     if (world.rank() == 0) std::printf("all as expected on %d processes\n", world.size());
     return 0;
   });

@@ -3,6 +3,7 @@
 // What the parts of over_processes share.
 
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -35,6 +36,12 @@ inline void expect_message(const std::string& message, const std::string& expect
   expect(message.find(expected) != std::string::npos, "'" + expected + "' in '" + message + "'");
 }
 
+template <class S>
+bool same_bits(const Vector<S>& one, const Vector<S>& other) {
+  return one.size() == other.size() &&
+         std::memcmp(one.data(), other.data(), static_cast<std::size_t>(one.size()) * sizeof(S)) == 0;
+}
+
 /// Numbers in [-scale, scale).
 template <class S>
 void fill(Vector<S>& numbers, std::uint64_t stream, double scale) {
@@ -43,7 +50,7 @@ void fill(Vector<S>& numbers, std::uint64_t stream, double scale) {
   }
 }
 
-/// split_equilibrium.cpp
-void check_split_equilibria(basin::mpi::Communicator& world);
+/// split_states.cpp
+void check_split_states(basin::mpi::Communicator& world);
 
 }  // namespace test

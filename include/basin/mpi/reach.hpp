@@ -18,6 +18,8 @@ namespace basin::mpi {
 
 /// What a cell of a grid depends on.
 struct Reach {
+  static constexpr Index by_options = -1;  ///< for `cells`: how far it sees depends on its options
+
   Index cells = 0;        ///< neighbours to each side along an axis, at most
   bool periodic = false;  ///< whether those of the first cell are the last ones
   bool ends = false;      ///< whether there is something else beyond an edge

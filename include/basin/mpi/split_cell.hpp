@@ -1,28 +1,29 @@
 #pragma once
 
-// An equilibrium on a grid over processes: a cell whose state and injection are cut into slices.
+// A cell whose state is cut into slices of a grid over processes (core/layer.hpp has cells): for equilibria, and with
+// an automaton for its cell for rollouts (mpi/grid.hpp).
 //
 //   using Cell = Injected<Sequential<Conv<16, 16, 3>, Tanh>>;
 //   const mpi::SplitGrid grid(world, {16, {1024, 1024, 1}, 1});               // of the state
 //   Equilibrium<mpi::SplitCell<Cell>, Anderson<5>, Implicit<>> model;
 //   model.cell.grid = &grid;
 //   const State<float> own = grid.own(whole_u.view()), u = model.cell.with_neighbours(own.view());
-//   model.apply(theta.span(), u.view(), z.view());                            // z: this rank's slices
+//   (void)model.apply(theta.span(), u.view(), z.view());                      // z: this rank's slices
 //
 // Any solver and any adjoint method then work as in one process: they see this rank's numbers, and what they add up is
 // completed over the ranks (linear/extent.hpp). So all ranks take the same steps, and the result is that of one process
-// but for the order of sums. The cell knows nothing of ranks: as in mpi/grid.hpp it is evaluated on the own slices
-// while those of the neighbours travel, and once more around each border when they are there. Its transpose goes the
+// but for the order of sums. The cell knows nothing of ranks: it is evaluated on the own slices while those of the
+// neighbours travel, and once more around each border when they are there (mpi/pieces.hpp). Its transpose goes the
 // other way: first the borders, whose share for the neighbours travels while the own slices are made.
 //
-// The injection has the slices of neighbours from the start, as many as the cell sees, since it stays the same during a
+// An injection has the slices of neighbours from the start, as many as the cell sees, since it stays the same during a
 // solve. So has its gradient, which of_neighbours() brings home. A gradient in theta is this rank's share; the sum over
 // the ranks (Communicator::sum) is that of the whole.
 //
-// Each rank calls the same functions in the same order, from one thread. Samples are solved one after the other.
+// Each rank calls the same functions in the same order, from one thread. Samples are done one after the other.
 
 #include <algorithm>
-#include <array>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -30,42 +31,13 @@
 
 #include "basin/core/layer.hpp"
 #include "basin/core/scratch.hpp"
+#include "basin/mpi/pieces.hpp"
 #include "basin/mpi/reach.hpp"
 #include "basin/mpi/split_grid.hpp"
 
 namespace basin::mpi {
 
-namespace detail {
-
-/// Slices first ... last - 1, counted from the first of a rank's own, on which a map is evaluated as if they were the
-/// whole grid; of the result slices begin ... end - 1 are right, and no other piece has them.
-struct Piece {
-  Index first, last, begin, end;
-};
-
-/// The pieces of a rank: `count` own slices, `before` and `after` ones of its neighbours, of a map that sees `reach`.
-struct Pieces {
-  std::array<Piece, 3> of{};
-  int count = 1;
-  bool early = true;  ///< the first needs no slices of neighbours
-
-  Pieces(Index slices, Index before, Index after, Index reach) {
-    if (before + after > 0 && slices <= 2 * reach) {
-      early = false;
-      of[0] = {-before, slices + after, 0, slices};
-      return;
-    }
-    of[0] = {0, slices, before, slices - after};
-    if (before > 0) of[static_cast<std::size_t>(count++)] = {-reach, 2 * reach, 0, reach};
-    if (after > 0) {
-      of[static_cast<std::size_t>(count++)] = {slices - 2 * reach, slices + reach, slices - reach, slices};
-    }
-  }
-};
-
-}  // namespace detail
-
-/// A cell (core/layer.hpp) on slices of a grid, of which it sees as far as `reach` says.
+/// A cell C on slices of a grid, of which it sees as far as `reach` says.
 template <class C, Reach reach = reach_of<C>>
 struct SplitCell {
   static_assert(reach.known,
@@ -83,10 +55,10 @@ struct SplitCell {
 
   static void leaves(LeafList& list) { C::leaves(list); }
 
-  /// This rank's slices, for an injection with those of the neighbours.
+  /// This rank's slices, for an injection with those of the neighbours, or for none.
   [[nodiscard]] Shape state_shape(const Shape& u) const {
     const auto around = halo<float>(u.features);
-    const Index slices = around.before() + grid->count() + around.after();
+    const Index slices = grid->count() + (input_features == 0 ? 0 : around.before() + around.after());
     check(u.space[grid->axis()] == slices, "slices of an injection with those of the neighbours", u.space[grid->axis()],
           slices);
     const Shape state = cell.state_shape(with_slices(u, grid->whole().space[grid->axis()]));
@@ -108,9 +80,10 @@ struct SplitCell {
                        with_slices(own.shape(), grid->count()));
     State<T> all(with_slices(own.shape(), around.before() + grid->count() + around.after()));
     for (Index n = 0; n < own.samples(); ++n) {
-      T* const to = all.view().sample(n).data() + around.before() * around.numbers();
+      T* const below = all.view().sample(n).data();
+      T* const to = below + around.before() * around.numbers();
+      around.start(own.sample(n).data(), below, to + grid->count() * around.numbers());
       std::copy_n(own.sample(n).data(), own.shape().sample_size(), to);
-      around.start(to);
       around.wait();
     }
     return all;
@@ -126,9 +99,10 @@ struct SplitCell {
     State<T> own(with_slices(all.shape(), grid->count()));
     for (Index n = 0; n < own.shape.samples; ++n) {
       Scratch scratch;
-      const T* const begin = all.sample(n).data() + around.before() * around.numbers();
-      Returning<T> shares(*this, around, scratch);
-      shares.start(begin);
+      const T* const below = all.sample(n).data();
+      const T* const begin = below + around.before() * around.numbers();
+      detail::Returning<T> shares(around, scratch);
+      shares.start(below, begin + grid->count() * around.numbers());
       std::copy_n(begin, own.shape.sample_size(), own.view().sample(n).data());
       shares.add_to(own.view().sample(n).data());
     }
@@ -148,42 +122,67 @@ struct SplitCell {
   template <class S>
   Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
                IfPrepared<Prepared<S>> prepared = {}) const {
-    check_shapes(z.shape(), u.shape(), out.shape(), context);
-    Report report;
-    for (Index n = 0; n < z.samples(); ++n) {
-      Scratch scratch;
-      forward(with_room(z.sample(n), scratch), out.sample(n),
-              [&](std::size_t, const detail::Piece& piece, View<const S> from, View<S> to) {
-                report += basin::detail::apply_with<C, S>(cell, theta, prepared.get(),
-                                                          context_of(context.from_sample(n), piece), from,
-                                                          injected(u.sample(n), piece), to);
-              });
-    }
-    return report;
+    check_shapes(z, u, out.shape(), context);
+    return each_forward<S>(
+        z, out, [&](Index n, std::size_t, const detail::Piece& piece, View<const S> from, View<S> to) {
+          return basin::detail::apply_with<C, S>(cell, theta, prepared.get(), context_of(context, n, piece), from,
+                                                 injected(u, n, piece), to);
+        });
+  }
+
+  /// Of an automaton: as apply, and marks for linearize_again, of this rank's cells.
+  template <class S>
+  Report step(Theta<S, param_count> theta, In<S> z, View<S> out, std::uint8_t* marks,
+              const Context& context = {}) const {
+    check_shapes(z, View<const S>{}, out.shape(), context);
+    return each_forward<S>(z, out,
+                           [&](Index n, std::size_t, const detail::Piece& piece, View<const S> from, View<S> to) {
+                             Scratch scratch;
+                             return cell.template step<S>(theta, from, to, marks_of(marks, n, piece, scratch),
+                                                          context_of(context, n, piece));
+                           });
   }
 
   template <class S>
   class Linearization;
 
-  /// Of one sample. Owns the states that reach over the borders.
+  /// Owns the states that reach over the borders.
   template <class S>
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
                              IfPrepared<Prepared<S>> prepared = {}) const {
-    check_shapes(z.shape(), u.shape(), out.shape(), context);
-    check(z.samples() == 1, "samples that an mpi::SplitCell linearizes at once", z.samples(), 1);
+    check_shapes(z, u, out.shape(), context);
     return Linearization<S>(*this, theta, z, u, out, context, prepared.get());
   }
 
- private:
-  void check_grid() const {
-    check(grid != nullptr, "grid of an mpi::SplitCell", "null", "that of the state");
-    if (grid->world().size() == 1) return;
-    check(grid->fewest() >= reach.cells, "slices of a rank", grid->fewest(),
-          "at least what its neighbours need, " + std::to_string(reach.cells));
+  /// Of an automaton, at a step that `step` has made, from its marks (nca/automaton.hpp). The cells around the borders
+  /// are stepped once more.
+  template <class S>
+  Linearization<S> linearize_again(Theta<S, param_count> theta, In<S> z, const std::uint8_t* marks,
+                                   const Context& context, const Prepared<S>& prepared) const {
+    check_shapes(z, View<const S>{}, z.shape(), context);
+    return Linearization<S>(*this, theta, z, marks, context, prepared);
   }
-  void check_shapes(const Shape& z, const Shape& u, const Shape& out, const Context& context) const {
-    const Shape state = state_shape(u);
-    basin::check_shape("mpi::SplitCell", "z", z, state);
+
+ private:
+  [[nodiscard]] Index seen() const {
+    if constexpr (reach.cells == Reach::by_options) {
+      return detail::ReachOf<C>::along(cell, grid->axis());
+    } else {
+      return reach.cells;
+    }
+  }
+
+  void check_grid() const {
+    if (grid == nullptr) check(false, "grid of an mpi::SplitCell", "null", "that of the state");
+    const Index slices = grid->fewest(), needed = seen();
+    if (grid->world().size() > 1 && slices < needed) {
+      check(false, "slices of a rank", slices, "at least what its neighbours need, " + std::to_string(needed));
+    }
+  }
+  template <class S>
+  void check_shapes(View<const S> z, View<const S> u, const Shape& out, const Context& context) const {
+    const Shape state = state_shape(input_features == 0 ? z.shape().with_features(0) : u.shape());
+    basin::check_shape("mpi::SplitCell", "z", z.shape(), state);
     basin::check_shape("mpi::SplitCell", "out", out, state);
     check(context.first_cell == 0, "first_cell of a split grid's context", context.first_cell, "0, of the whole grid");
   }
@@ -192,94 +191,86 @@ struct SplitCell {
     shape.space[grid->axis()] = slices;
     return shape;
   }
+  /// Of one sample.
+  [[nodiscard]] Shape piece_shape(const detail::Piece& piece, Index features) const {
+    return with_slices(grid->whole(), piece.slices()).with_features(features).with_samples(1);
+  }
   template <class S>
   [[nodiscard]] detail::Halo<S> halo(Index features) const {
     check_grid();
-    return {*grid, reach.cells, reach.periodic, features};
+    return {*grid, seen(), reach.periodic, features};
   }
   template <class S>
   [[nodiscard]] detail::Pieces pieces(const detail::Halo<S>& around) const {
-    return {grid->count(), around.before(), around.after(), reach.cells};
+    return {grid->count(), around.before(), around.after(), seen()};
   }
 
-  [[nodiscard]] Context context_of(Context context, const detail::Piece& piece) const {
+  [[nodiscard]] Context context_of(const Context& context, Index n, const detail::Piece& piece) const {
     const Index cells = grid->whole().cells_per_sample();
-    context.first_cell = ((grid->first() + piece.first) * grid->slice_cells() + cells) % cells;
-    context.cells_around = cells;
-    return context;
+    Context of_piece = context.from_sample(n);
+    of_piece.first_cell = ((grid->first() + piece.first) * grid->slice_cells() + cells) % cells;
+    of_piece.cells_around = cells;
+    return of_piece;
   }
 
-  /// Slices of a piece, of the own ones that begin at `own`.
+  /// An injection's slices of a piece.
   template <class S>
-  [[nodiscard]] View<S> slices(S* own, Index features, Index first, Index last) const {
-    return {own + first * grid->slice_cells() * features,
-            with_slices(grid->whole(), last - first).with_features(features).with_samples(1)};
-  }
-  template <class S>
-  [[nodiscard]] View<S> injected(View<S> u, const detail::Piece& piece) const {
-    const Index features = u.shape().features;
-    return slices(u.data() + halo<float>(features).before() * grid->slice_cells() * features, features, piece.first,
-                  piece.last);
-  }
-
-  /// Own slices of one sample, copied to where those of the neighbours have room around them.
-  template <class S>
-  [[nodiscard]] S* with_room(View<const S> own, Scratch& scratch) const {
-    const auto around = halo<S>(own.shape().features);
-    S* const to = scratch.take<S>((around.before() + grid->count() + around.after()) * around.numbers()) +
-                  around.before() * around.numbers();
-    std::copy_n(own.data(), own.size(), to);
-    return to;
+  [[nodiscard]] View<S> injected(View<S> u, Index n, const detail::Piece& piece) const {
+    if constexpr (input_features == 0) {
+      return View<S>(nullptr, piece_shape(piece, 0));
+    } else {
+      const auto around = halo<std::remove_const_t<S>>(u.shape().features);
+      return View<S>(u.sample(n).data() + (around.before() + piece.first) * around.numbers(),
+                     piece_shape(piece, u.shape().features));
+    }
   }
 
-  /// Calls make(number, piece, from, to) for all pieces of a map from a state, whose own slices begin at `own` with
-  /// room around them, to `out`.
+  /// Marks of an own piece where they are wanted, and those of others in memory of their own.
+  std::uint8_t* marks_of(std::uint8_t* marks, Index n, const detail::Piece& piece, Scratch& scratch) const {
+    const Index own = grid->count() * grid->slice_cells();
+    if (piece.first == 0 && piece.last == grid->count()) return marks + n * own;
+    return scratch.take<std::uint8_t>(piece.slices() * grid->slice_cells());
+  }
+
+  /// A map of all samples from z to out: the sum of what make(sample, number of the piece, piece, from, to) reports.
   template <class S, class Make>
-  void forward(S* own, View<S> out, const Make& make) const {
-    const Index features = grid->whole().features;
-    auto around = halo<S>(features);
-    const detail::Pieces all = pieces(around);
-    around.start(own);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(all.count); ++i) {
-      const detail::Piece& piece = all.of[i];
-      if (i == (all.early ? 1 : 0)) around.wait();
-      const View<const S> from = slices<const S>(own, features, piece.first, piece.last);
-      if (i == 0 && all.early) {
-        make(i, piece, from, out);  // wrong at the borders, which come last
+  Report each_forward(View<const S> z, View<S> out, const Make& make) const {
+    Report report;
+    for (Index n = 0; n < z.samples(); ++n) {
+      Scratch scratch;
+      auto around = halo<S>(z.shape().features);
+      const detail::Pieces all = pieces(around);
+      detail::InPieces<S> from(all, around, z.sample(n).data(), scratch.take<S>(all.room() * around.numbers()));
+      report += forward(all, around, from, out.sample(n),
+                        [&](std::size_t i, View<const S> x, View<S> y) { return make(n, i, all[i], x, y); });
+    }
+    return report;
+  }
+
+  /// The same of one sample: make(number of the piece, from, to).
+  template <class S, class Make>
+  Report forward(const detail::Pieces& all, const detail::Halo<S>& around, detail::InPieces<S>& from, View<S> out,
+                 const Make& make) const {
+    Report report;
+    const Index features = out.shape().features;
+    from.start();
+    for (std::size_t i = 0; i < all.count(); ++i) {
+      const detail::Piece& piece = all[i];
+      if (i == all.first_over()) from.wait();
+      const View<const S> x(from[i], piece_shape(piece, features));
+      if (i < all.first_over()) {
+        report += make(i, x, out);  // wrong at the borders, which come last
         continue;
       }
       Scratch scratch;
-      const View<S> to = scratch.state<S>(from.shape());
-      make(i, piece, from, to);
-      const View<S> right = slices(to.data(), features, piece.begin - piece.first, piece.end - piece.first);
-      std::copy_n(right.data(), right.size(), slices(out.data(), features, piece.begin, piece.end).data());
+      const View<S> y = scratch.state<S>(x.shape());
+      report += make(i, x, y);
+      std::copy_n(y.data() + (piece.begin - piece.first) * around.numbers(),
+                  (piece.end - piece.begin) * around.numbers(), out.data() + piece.begin * around.numbers());
     }
-    around.wait();
+    from.wait();
+    return report;
   }
-
-  /// What ranks have of each other's slices, on its way home.
-  template <class S>
-  class Returning {
-   public:
-    Returning(const SplitCell& split, detail::Halo<S>& around, Scratch& scratch)
-        : split_(split),
-          around_(around),
-          from_(scratch.take<S>((around.before() + around.after()) * around.numbers())) {}
-    void start(const S* own) { around_.start_back(own, from_, from_ + around_.before() * around_.numbers()); }
-    /// Adds what the neighbours had, when it is there.
-    void add_to(S* own) {
-      around_.wait();
-      const Index below = around_.before() * around_.numbers(), above = around_.after() * around_.numbers();
-      for (Index i = 0; i < below; ++i) own[i] += from_[i];
-      S* const last = own + split_.grid->count() * around_.numbers() - above;
-      for (Index i = 0; i < above; ++i) last[i] += from_[below + i];
-    }
-
-   private:
-    const SplitCell& split_;
-    detail::Halo<S>& around_;
-    S* from_;
-  };
 };
 
 }  // namespace basin::mpi

@@ -3,6 +3,8 @@
 // The derivative of a cell on slices of a grid. mpi/split_cell.hpp includes this.
 
 #include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,143 +19,209 @@ class SplitCell<C, reach>::Linearization {
  public:
   Linearization(const SplitCell& split, std::span<const S, param_count> theta, View<const S> z, View<const S> u,
                 View<S> out, const Context& context, const Prepared<S>* prepared)
-      : split_(split), u_shape_(u.shape()) {
-    const auto around = split.template halo<S>(z.shape().features);
-    const Index before = around.before() * around.numbers();
-    z_.resize(static_cast<std::size_t>(z.size() + before + around.after() * around.numbers()));
-    std::copy_n(z.data(), z.size(), z_.data() + before);
-    linears_.reserve(3);
-    values_.reserve(2);
-    split_.forward(
-        z_.data() + before, out, [&](std::size_t i, const detail::Piece& piece, View<const S> from, View<S> to) {
-          const bool keeps = to.data() != out.data();  // `to` ends with this call
-          if (keeps) values_.emplace_back(to.shape());
-          const View<S> value = keeps ? values_.back().view() : to;
-          linears_.push_back(basin::detail::linearize_with<C, S>(
-              split.cell, theta, prepared, split_.context_of(context, piece), from, split_.injected(u, piece), value));
-          if (keeps) to.vector() = value.vector();
-          report_ += forward_report(linears_[i]);
-        });
+      : Linearization(split, z, u.shape()) {
+    each(z, [&](Index n, std::size_t i, const detail::Piece& piece, View<const S> from) {
+      const bool own = i < pieces_.first_over();
+      const View<S> value = own ? out.sample(n) : values_.emplace_back(from.shape()).view();
+      linears_.push_back(basin::detail::linearize_with<C, S>(
+          split.cell, theta, prepared, split.context_of(context, n, piece), from, split.injected(u, n, piece), value));
+      report_ += forward_report(linears_.back());
+      if (!own) copy_right(piece, View<const S>(value), out.sample(n));
+    });
   }
 
-  /// What solves inside the cell did when it was linearized.
+  /// Of a step that was made before, with its marks.
+  Linearization(const SplitCell& split, std::span<const S, param_count> theta, View<const S> z,
+                const std::uint8_t* marks, const Context& context, const Prepared<S>& prepared)
+      : Linearization(split, z, z.shape().with_features(0)) {
+    each(z, [&](Index n, std::size_t i, const detail::Piece& piece, View<const S> from) {
+      const Context here = split.context_of(context, n, piece);
+      const std::uint8_t* of_piece = marks + n * z.shape().cells_per_sample();
+      if (i >= pieces_.first_over()) {
+        Scratch scratch;
+        auto& own =
+            marks_.emplace_back(std::make_unique<std::uint8_t[]>(static_cast<std::size_t>(from.shape().cells())));
+        static_cast<void>(split.cell.template step<S>(theta, from, scratch.state<S>(from.shape()), own.get(), here));
+        of_piece = own.get();
+      }
+      linears_.push_back(split.cell.template linearize_again<S>(theta, from, of_piece, here, prepared));
+    });
+  }
+
+  /// What solves inside the cell did when it was linearized; those of cells around a border count twice.
   [[nodiscard]] Report report() const { return report_; }
   [[nodiscard]] Extent extent(const Shape& one) const { return split_.extent(one); }
 
-  Report jvp(View<const S> t, View<S> out) const {
-    Report report;
-    Scratch scratch;
-    split_.forward(split_.with_room(t, scratch), out,
-                   [&](std::size_t i, const detail::Piece&, View<const S> from, View<S> to) {
-                     report += report_of([&] { return linears_[i].jvp(from, to); });
-                   });
-    return report;
+  /// For a rollout: from now on records go to this log, or for one call to the one that is given with it.
+  void log_to(SolveLog* log) {
+    for (OfPiece& linear : linears_) linear.log_to(log);
   }
+
+  Report jvp(View<const S> t, View<S> out) const { return push(t, out); }
+  Report jvp(View<const S> t, View<S> out, SolveLog* log) const { return push(t, out, log); }
 
   /// t: with slices of the neighbours, as the injection.
   Report jvp_input(View<const S> t, View<S> out) const {
     basin::check_shape("mpi::SplitCell", "t of jvp_input", t.shape(), u_shape_);
     Report report;
-    each_piece([&](std::size_t i, const detail::Piece& piece) {
+    each_piece([&](Index n, std::size_t i, const detail::Piece& piece) {
       Scratch scratch;
-      const View<S> to = scratch.state<S>(state_of(piece));
-      report += report_of([&] { return linears_[i].jvp_input(split_.injected(t, piece), to); });
-      const View<S> right = own_of(to.data(), piece.begin - piece.first, piece.end - piece.first);
-      std::copy_n(right.data(), right.size(), own_of(out.data(), piece.begin, piece.end).data());
+      const View<S> to = scratch.state<S>(split_.piece_shape(piece, z_shape_.features));
+      report += report_of([&] { return linear(n, i).jvp_input(split_.injected(t, n, piece), to); });
+      copy_right(piece, View<const S>(to), out.sample(n));
     });
     return report;
   }
 
   Report vjp(View<const S> w, View<S> dz) const {
-    return backward(w, dz, View<S>{}, [&](std::size_t i, View<const S> w_piece, View<S> dz_piece, View<S>) {
-      return report_of([&] { return linears_[i].vjp(w_piece, dz_piece); });
+    return backward(w, dz, View<S>{}, [](const OfPiece& linear, View<const S> w_piece, View<S> dz_piece, View<S>) {
+      return report_of([&] { return linear.vjp(w_piece, dz_piece); });
+    });
+  }
+  Report vjp(View<const S> w, View<S> dz, SolveLog* log) const {
+    return backward(w, dz, View<S>{}, [&](const OfPiece& linear, View<const S> w_piece, View<S> dz_piece, View<S>) {
+      return report_of([&] { return linear.vjp(w_piece, dz_piece, log); });
     });
   }
 
   /// du: with slices of the neighbours, as the injection.
   Report vjp_input(View<const S> w, View<S> du) const {
-    return backward(w, View<S>{}, du, [&](std::size_t i, View<const S> w_piece, View<S>, View<S> du_piece) {
-      return report_of([&] { return linears_[i].vjp_input(w_piece, du_piece); });
+    return backward(w, View<S>{}, du, [](const OfPiece& linear, View<const S> w_piece, View<S>, View<S> du_piece) {
+      return report_of([&] { return linear.vjp_input(w_piece, du_piece); });
     });
   }
 
   /// dtheta is that of this rank's slices.
   Report pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta) const {
-    return backward(w, dz, du, [&](std::size_t i, View<const S> w_piece, View<S> dz_piece, View<S> du_piece) {
-      return report_of([&] { return linears_[i].pullback(w_piece, dz_piece, du_piece, dtheta); });
+    return backward(w, dz, du, [&](const OfPiece& linear, View<const S> w_piece, View<S> dz_piece, View<S> du_piece) {
+      return report_of([&] { return linear.pullback(w_piece, dz_piece, du_piece, dtheta); });
+    });
+  }
+  Report pullback(View<const S> w, View<S> dz, View<S> du, ThetaGradient<S, param_count> dtheta, SolveLog* log) const {
+    return backward(w, dz, du, [&](const OfPiece& linear, View<const S> w_piece, View<S> dz_piece, View<S> du_piece) {
+      return report_of([&] { return linear.pullback(w_piece, dz_piece, du_piece, dtheta, log); });
     });
   }
 
  private:
-  [[nodiscard]] detail::Halo<S> around() const { return split_.template halo<S>(split_.grid->whole().features); }
-  template <class T>
-  [[nodiscard]] View<T> own_of(T* own, Index first, Index last) const {
-    return split_.slices(own, split_.grid->whole().features, first, last);
-  }
-  [[nodiscard]] Shape state_of(const detail::Piece& piece) const {
-    return split_.with_slices(split_.grid->whole(), piece.last - piece.first).with_samples(1);
-  }
-  template <class Body>
-  void each_piece(const Body& body) const {
-    const detail::Pieces all = split_.pieces(around());
-    for (std::size_t i = 0; i < static_cast<std::size_t>(all.count); ++i) body(i, all.of[i]);
-  }
-
-  /// dz and du, those of the two that are wanted, are the sums of what pull(number, w, dz, du) makes of the pieces,
-  /// each with the w of its own result.
-  template <class Pull>
-  Report backward(View<const S> w, View<S> dz, View<S> du, const Pull& pull) const {
-    basin::check_shape("mpi::SplitCell", "w", w.shape(), split_.grid->shape().with_samples(1));
-    if (dz) basin::check_shape("mpi::SplitCell", "dz", dz.shape(), w.shape());
-    if (du) basin::check_shape("mpi::SplitCell", "du", du.shape(), u_shape_);
-    Report report;
-    Scratch scratch;
-    detail::Halo<S> neighbours = around();
-    S* all = nullptr;  // dz with room for the neighbours' shares
-    if (dz) {
-      const View<S> room = scratch.state<S>(
-          split_.with_slices(w.shape(), neighbours.before() + split_.grid->count() + neighbours.after()));
-      room.vector().setZero();
-      all = room.data() + neighbours.before() * neighbours.numbers();
-    }
-    if (du) du.vector().setZero();
-    const detail::Pieces pieces = split_.pieces(neighbours);
-    const auto one = [&](std::size_t i) {
-      Scratch inner;
-      const detail::Piece& piece = pieces.of[i];
-      const View<S> of_result = inner.state<S>(state_of(piece));
-      of_result.vector().setZero();
-      const View<const S> right = own_of(w.data(), piece.begin, piece.end);
-      std::copy_n(right.data(), right.size(),
-                  own_of(of_result.data(), piece.begin - piece.first, piece.end - piece.first).data());
-      const View<S> dz_piece = dz ? inner.state<S>(of_result.shape()) : View<S>{};
-      const View<S> du_all = du ? split_.injected(du, piece) : View<S>{};
-      const View<S> du_piece = du ? inner.state<S>(du_all.shape()) : View<S>{};
-      report += pull(i, View<const S>(of_result), dz_piece, du_piece);
-      if (dz) own_of(all, piece.first, piece.last).vector() += dz_piece.vector();
-      if (du) du_all.vector() += du_piece.vector();
-    };
-    for (std::size_t i = 1; i < static_cast<std::size_t>(pieces.count); ++i) one(i);
-    if (!pieces.early) one(0);
-    typename SplitCell::template Returning<S> shares(split_, neighbours, scratch);
-    if (dz) shares.start(all);
-    if (pieces.early) one(0);
-    if (!dz) return report;
-    shares.add_to(all);
-    std::copy_n(all, dz.size(), dz.data());
-    return report;
-  }
-
-  using LinearizationOfPiece = decltype(basin::detail::linearize_with<C, S>(
+  using OfPiece = decltype(basin::detail::linearize_with<C, S>(
       std::declval<const C&>(), std::declval<std::span<const S, param_count>>(),
       static_cast<const Prepared<S>*>(nullptr), std::declval<const Context&>(), View<const S>{}, View<const S>{},
       View<S>{}));
 
+  Linearization(const SplitCell& split, View<const S> z, const Shape& u_shape)
+      : split_(split),
+        z_shape_(z.shape()),
+        u_shape_(u_shape),
+        pieces_(split.pieces(halo())),
+        room_(pieces_.room() * halo().numbers()),
+        states_(static_cast<std::size_t>(room_ * z.samples())) {
+    const std::size_t all = pieces_.count() * static_cast<std::size_t>(z.samples());
+    linears_.reserve(all);
+    values_.reserve(all);  // what refers to them does not move
+  }
+
+  [[nodiscard]] detail::Halo<S> halo() const { return split_.template halo<S>(z_shape_.features); }
+  [[nodiscard]] const OfPiece& linear(Index n, std::size_t i) const {
+    return linears_[static_cast<std::size_t>(n) * pieces_.count() + i];
+  }
+
+  /// make(sample, number of the piece, piece, its z) for all of them, while slices of the neighbours come into states_.
+  template <class Make>
+  void each(View<const S> z, const Make& make) {
+    for (Index n = 0; n < z.samples(); ++n) {
+      auto around = halo();
+      detail::InPieces<S> from(pieces_, around, z.sample(n).data(), states_.data() + n * room_);
+      from.start();
+      for (std::size_t i = 0; i < pieces_.count(); ++i) {
+        if (i == pieces_.first_over()) from.wait();
+        make(n, i, pieces_[i], View<const S>(from[i], split_.piece_shape(pieces_[i], z_shape_.features)));
+      }
+      from.wait();
+    }
+  }
+  template <class Body>
+  void each_piece(const Body& body) const {
+    for (Index n = 0; n < z_shape_.samples; ++n) {
+      for (std::size_t i = 0; i < pieces_.count(); ++i) body(n, i, pieces_[i]);
+    }
+  }
+
+  /// What is right of a piece's result to where it belongs in a sample.
+  void copy_right(const detail::Piece& piece, View<const S> from, View<S> out) const {
+    const Index numbers = split_.grid->slice_cells() * z_shape_.features;
+    std::copy_n(from.data() + (piece.begin - piece.first) * numbers, (piece.end - piece.begin) * numbers,
+                out.data() + piece.begin * numbers);
+  }
+
+  template <class... Log>
+  Report push(View<const S> t, View<S> out, Log*... log) const {
+    check_jvp<S>("mpi::SplitCell", z_shape_, z_shape_, t, out);
+    return split_.template each_forward<S>(
+        t, out, [&](Index n, std::size_t i, const detail::Piece&, View<const S> from, View<S> to) {
+          return report_of([&] { return linear(n, i).jvp(from, to, log...); });
+        });
+  }
+
+  /// dz and du, those of the two that are wanted, are the sums of what pull(linearization, w, dz, du) makes of the
+  /// pieces, each with the w of its own result.
+  template <class Pull>
+  Report backward(View<const S> w, View<S> dz, View<S> du, const Pull& pull) const {
+    basin::check_shape("mpi::SplitCell", "w", w.shape(), z_shape_);
+    if (dz) basin::check_shape("mpi::SplitCell", "dz", dz.shape(), z_shape_);
+    if (du) {
+      basin::check_shape("mpi::SplitCell", "du", du.shape(), u_shape_);
+      du.vector().setZero();
+    }
+    Report report;
+    for (Index n = 0; n < w.samples(); ++n) {
+      Scratch scratch;
+      auto around = halo();
+      const Index numbers = around.numbers();
+      S* const over = scratch.take<S>(dz ? pieces_.room() * numbers : 0);  // dz of pieces that reach over a border
+      const auto one = [&](std::size_t i, S* dz_here) {
+        Scratch inner;
+        const detail::Piece& piece = pieces_[i];
+        const View<S> of_result = inner.state<S>(split_.piece_shape(piece, z_shape_.features));
+        of_result.vector().setZero();
+        std::copy_n(w.sample(n).data() + piece.begin * numbers, (piece.end - piece.begin) * numbers,
+                    of_result.data() + (piece.begin - piece.first) * numbers);
+        const View<S> dz_piece = dz ? View<S>(dz_here, of_result.shape()) : View<S>{};
+        const View<S> du_all = du ? split_.injected(du, n, piece) : View<S>{};
+        const View<S> du_piece = du ? inner.state<S>(du_all.shape()) : View<S>{};
+        report += pull(linear(n, i), View<const S>(of_result), dz_piece, du_piece);
+        if (du) du_all.vector() += du_piece.vector();
+      };
+      const std::size_t first = pieces_.first_over();
+      for (std::size_t i = first; i < pieces_.count(); ++i) one(i, over + pieces_.place(i) * numbers);
+      detail::Returning<S> shares(around, scratch);
+      if (dz) shares.start(over, over + pieces_.above(around.after()) * numbers);
+      S* const own = dz ? dz.sample(n).data() : nullptr;
+      if (first == 1) {
+        one(0, own);
+      } else if (dz) {
+        std::fill_n(own, dz.shape().sample_size(), S(0));
+      }
+      if (!dz) continue;
+      for (std::size_t i = first; i < pieces_.count(); ++i) {
+        const detail::Piece& piece = pieces_[i];
+        const Index from = std::max<Index>(0, piece.first), to = std::min(piece.last, around.own());
+        const S* const part = over + (pieces_.place(i) + from - piece.first) * numbers;
+        for (Index j = 0; j < (to - from) * numbers; ++j) own[from * numbers + j] += part[j];
+      }
+      shares.add_to(own);
+    }
+    return report;
+  }
+
   SplitCell split_;
-  Shape u_shape_;
-  std::vector<S> z_;              // with the neighbours' slices
-  std::vector<State<S>> values_;  // of pieces that reach over a border
-  std::vector<LinearizationOfPiece> linears_;
+  Shape z_shape_, u_shape_;
+  detail::Pieces pieces_;
+  Index room_;                                            // numbers of a sample in states_
+  std::vector<S> states_;                                 // of pieces that reach over a border
+  std::vector<State<S>> values_{};                        // of those, what the cell gives
+  std::vector<std::unique_ptr<std::uint8_t[]>> marks_{};  // of those, for a linearization from marks
+  std::vector<OfPiece> linears_{};                        // of each sample, those of its pieces
   Report report_{};
 };
 

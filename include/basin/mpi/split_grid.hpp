@@ -93,8 +93,8 @@ class SplitGrid {
 
 namespace detail {
 
-/// The slices of one sample that travel between a rank and the ranks beside it. In memory a rank's own slices have
-/// `before` slices of the rank below in front of them, and `after` of the rank above behind.
+/// The slices of one sample that travel between a rank and the ranks beside it: `before` ones that the rank below has,
+/// and `after` ones of the rank above, of which a rank's own slices are the neighbours.
 template <class S>
 class Halo {
  public:
@@ -110,26 +110,28 @@ class Halo {
 
   [[nodiscard]] Index before() const { return before_; }
   [[nodiscard]] Index after() const { return after_; }
+  /// Own slices.
+  [[nodiscard]] Index own() const { return grid_->count(); }
   /// Numbers of a slice.
   [[nodiscard]] Index numbers() const { return numbers_; }
 
-  /// Begins to fill the neighbours' slices around the own ones, which begin at `own` and may be read until wait()
-  /// returns.
-  void start(S* own) {
-    const Index count = grid_->count();
-    receive(own - before_ * numbers_, before_, lower_, up);
+  /// Begins to fill `below` and `above` with slices of the neighbours. The own ones, from `own` on, may be read until
+  /// wait() returns.
+  void start(const S* own, S* below, S* above) {
+    receive(below, before_, lower_, up);
     send(own, before_, lower_, down);
-    receive(own + count * numbers_, after_, upper_, down);
-    send(own + (count - after_) * numbers_, after_, upper_, up);
+    receive(above, after_, upper_, down);
+    send(own + (grid_->count() - after_) * numbers_, after_, upper_, up);
   }
-  /// Begins to hand the neighbours' slices around the own ones to them, and to receive what they have of the own
-  /// outermost ones, into from_below and from_above.
-  void start_back(const S* own, S* from_below, S* from_above) {
+  /// The transpose: begins to hand the neighbours' slices to them, and to receive what they have of the own outermost
+  /// ones.
+  void start_back(const S* below, const S* above, S* from_below, S* from_above) {
     receive(from_below, before_, lower_, up);
-    send(own - before_ * numbers_, before_, lower_, down);
+    send(below, before_, lower_, down);
     receive(from_above, after_, upper_, down);
-    send(own + grid_->count() * numbers_, after_, upper_, up);
+    send(above, after_, upper_, up);
   }
+  /// Until all that was begun has come and gone.
   void wait() {
     expect_success(MPI_Waitall(requests_, pending_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
     requests_ = 0;

@@ -1,4 +1,5 @@
-// Equilibria whose state is split over processes, beside those of one process: the same but for the order of sums.
+// Equilibria and gradients of rollouts whose state is split over processes, beside those of one process: the same but
+// for the order of sums.
 
 #include <cmath>
 #include <span>
@@ -15,10 +16,13 @@
 #include "basin/fixed_point/newton_gmres.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
+#include "basin/layers/dense.hpp"
 #include "basin/layers/layer_norm.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/layers/window_conv.hpp"
+#include "basin/mpi/grid.hpp"
 #include "basin/mpi/split_cell.hpp"
+#include "basin/nca/perceive.hpp"
 #include "over_processes.hpp"
 
 namespace test {
@@ -76,7 +80,8 @@ void check_cell(mpi::Communicator& world, const Shape& shape, const std::string&
       State<double> z(shape), z_here(w_here.shape);
       const auto one = whole.linearize(theta, u.view(), z.view());
       const auto here = split.linearize(theta, u_here.view(), z_here.view());
-      expect(one.report().forward.converged() == static_cast<std::size_t>(shape.samples), "solves that converge, " + name);
+      expect(one.report().forward.converged() == static_cast<std::size_t>(shape.samples),
+             "solves that converge, " + name);
       expect_same_counts(here.report().forward, one.report().forward, name);
       expect_near(grid, z_here, z, "z of " + name);
 
@@ -106,9 +111,66 @@ void check_cell(mpi::Communicator& world, const Shape& shape, const std::string&
                  "theta of rank 1 is another than that of rank 0");
 }
 
+/// A rollout with its gradient, by one of the tapes.
+template <class Tape, class A>
+void check_rollout(mpi::Communicator& world, const Shape& shape, const A& automaton, const std::string& what) {
+  constexpr std::size_t params = A::param_count;
+  Vector<double> numbers(static_cast<Index>(params));
+  fill(numbers, 9, 0.4);
+  const std::span<const double, params> theta(numbers.data(), params);
+  State<double> start(shape), w(shape), t(shape);
+  fill(start.values, 4, 0.25);
+  fill(w.values, 10, 1);
+  fill(t.values, 11, 1);
+  const Context context{.step = 3, .draw = 5, .first_sample = 2};
+  const mpi::SplitGrid grid(world, shape);
+  const State<double> start_here = grid.own(start.view()), w_here = grid.own(w.view()), t_here = grid.own(t.view());
+  const Rollout<A, Tape> whole{automaton, 5};
+  const Rollout<mpi::Split<A>, Tape> split{{automaton, &grid}, 5};
+
+  State<double> end(shape), end_here(w_here.shape), dstart(shape), dstart_here(w_here.shape);
+  Vector<double> dtheta = Vector<double>::Zero(numbers.size()), dtheta_here = dtheta;
+  const auto one = whole.linearize(theta, start.view(), end.view(), context);
+  const auto here = split.linearize(theta, start_here.view(), end_here.view(), context);
+  expect(same_bits<double>(end_here.values, grid.own(end.view()).values), "end of " + what);
+  const auto add = [](const State<double>& of) {
+    return [&of](Index step, View<const double> z, View<double> to) {
+      if (step == 2) to.vector() += 0.5 * z.vector() + of.values;
+    };
+  };
+  static_cast<void>(
+      one.pullback_along(w.view(), dstart.view(), std::span<double, params>(dtheta.data(), params), add(t)));
+  static_cast<void>(here.pullback_along(w_here.view(), dstart_here.view(),
+                                        std::span<double, params>(dtheta_here.data(), params), add(t_here)));
+  world.sum(std::span<double>(dtheta_here.data(), params));
+  expect(dstart.values.norm() > 0.1 && dtheta.norm() > 0.1, "gradients that are something, " + what);
+  expect_near(grid, dstart_here, dstart, "gradient in the start, " + what);
+  expect((dtheta_here - dtheta).norm() <= 1e-10 * dtheta.norm(), "gradient in theta, " + what);
+  static_cast<void>(one.jvp(t.view(), end.view()));
+  static_cast<void>(here.jvp(t_here.view(), end_here.view()));
+  expect_near(grid, end_here, end, "jvp, " + what);
+}
+
+void check_rollouts(mpi::Communicator& world) {
+  using Rule = Sequential<Dense<12, 8>, Tanh, Dense<8, 4>>;
+  const auto check_edge = [&]<Boundary Edge>(Edge) {
+    using Nca = Automaton<Perceive<4, Edge, Centre, SobelX, SobelY>, Rule, RandomFire, AliveMask<3>>;
+    const Nca nca{.fire = {.rate = 0.5, .seed = 11}, .alive = {.threshold = 0.2}};
+    for (const Index lines : {9, 23}) {  // without an inside on four ranks, and with one
+      const Shape shape{4, {6, lines, 1}, 2};
+      const std::string on = std::string(Edge::label) + ", " + std::to_string(lines) + " lines";
+      check_rollout<Checkpointed>(world, shape, nca, "checkpoints, " + on);
+      check_rollout<Recomputed>(world, shape, nca, "all states, " + on);
+      check_rollout<Kept>(world, shape, nca, "all linearizations, " + on);
+    }
+  };
+  check_edge(Zero{});
+  check_edge(Periodic{});
+}
+
 }  // namespace
 
-void check_split_equilibria(mpi::Communicator& world) {
+void check_split_states(mpi::Communicator& world) {
   for (const Index lines : {5, 19}) {  // without an inside on four ranks, and with one
     const std::string on = ", " + std::to_string(lines) + " lines";
     check_cell<Injected<Sequential<Conv<3, 3, 3>, Tanh>>>(world, {3, {6, lines, 1}, 2}, "one convolution" + on);
@@ -116,6 +178,8 @@ void check_split_equilibria(mpi::Communicator& world) {
   using Torus = Injected<Sequential<Conv<2, 4, 3, 1, Periodic>, Tanh, Conv<4, 2, 3, 1, Periodic>, LayerNorm<2>>>;
   check_cell<Torus>(world, {2, {5, 23, 1}, 1}, "two on a torus");
   check_cell<Injected<Sequential<Conv3d<2, 2, 3>, Tanh>>>(world, {2, {3, 4, 9}, 1}, "three axes");
+
+  check_rollouts(world);
 
   using Cell = Injected<Sequential<Conv<1, 1, 3>, Tanh>>;
   const mpi::SplitCell<Cell> lost;
