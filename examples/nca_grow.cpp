@@ -28,41 +28,51 @@ inline void check_sizes(const Settings& settings) {
                                 state * settings.batch * kept + 4 * std::pow(8.0 * settings.size, 2));
 }
 
-inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+inline int run(Settings& settings, basin::examples::CommandLine& command_line, basin::examples::Processes& processes) {
   basin::examples::check_one_of("resume", settings.resume, "model", settings.model);
   const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
-  basin::set_threads(settings.threads);
+  basin::set_threads(processes.threads(settings.threads));
   // A model without a picture is run as it is; with one, it is trained on.
   const bool only_run = !settings.model.empty() && settings.target.empty() && !command_line.given("iterations");
   if (only_run) settings.iterations = 0;
-  basin::examples::prepare_outputs(
-      settings.out, {"metrics.json", "growth.gif", "growth.png", "healing.gif", "healing.png", "loss.png", "loss.svg"});
-  if (!settings.export_to.empty()) {
+  if (processes.writes()) {
+    basin::examples::prepare_outputs(settings.out, {"metrics.json", "growth.gif", "growth.png", "healing.gif",
+                                                    "healing.png", "loss.png", "loss.svg"});
+  }
+  if (!settings.export_to.empty() && processes.writes()) {
     basin::check_writable(settings.export_to + ".safetensors");
     basin::check_writable(settings.export_to + ".json");
   }
   check_sizes(settings);
   const State<float> target = only_run ? State<float>() : load_target(settings);
-  Trainer trainer(settings, target);
-  basin::Training training({.iterations = settings.iterations,
-                            .minutes = settings.minutes,
-                            .checkpoint = only_run ? "" : settings.out + "/checkpoint.safetensors",
-                            .checkpoint_minutes = settings.checkpoint_minutes,
-                            .label = {.program = command_line.program(),
-                                      .settings = command_line.settings(),
-                                      .data = basin::examples::fingerprint("target", target)}});
+  Trainer trainer(settings, target, processes);
+  basin::Training training(
+      {.iterations = settings.iterations,
+       .minutes = settings.minutes,
+       .checkpoint = only_run || !processes.writes() ? "" : settings.out + "/checkpoint.safetensors",
+       .checkpoint_minutes = settings.checkpoint_minutes,
+       .label = {.program = command_line.program(),
+                 .settings = command_line.settings(),
+                 .data = basin::examples::fingerprint("target", target)},
+       .progress = processes.writes() ? stdout : nullptr,
+       .agree = [&](int reason) { return processes.agree(reason); }});
   if (!settings.model.empty()) trainer.take(load_model(settings.model));
   if (!from.empty()) trainer.resume(training, from);
   if (!only_run) {
-    std::printf("%s: %s, %td x %td cells, %zu parameters, %d threads\n",
-                settings.target.empty() ? "drawn pattern" : settings.target.c_str(), settings.regime.c_str(),
-                trainer.grid().space[0], trainer.grid().space[1], Rule::param_count, basin::threads());
+    if (processes.writes()) {
+      if (processes.several()) std::printf("%d processes of MPI\n", processes.size());
+      std::printf("%s: %s, %td x %td cells, %zu parameters, %d threads\n",
+                  settings.target.empty() ? "drawn pattern" : settings.target.c_str(), settings.regime.c_str(),
+                  trainer.grid().space[0], trainer.grid().space[1], Rule::param_count, basin::threads());
+    }
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      if (!processes.writes()) return 128 + training.signal();
       basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       draw_growth(settings, trainer);
       return basin::examples::stopped(training, training.options().checkpoint);
     }
   }
+  if (!processes.writes()) return 0;
   if (!settings.export_to.empty()) {
     basin::save_parameters(settings.export_to + ".safetensors", trainer.parameters());
     basin::write_growing_model(settings.export_to + ".json", trainer.parameters());
@@ -74,8 +84,11 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
 }  // namespace nca_grow
 
 int main(int argc, char** argv) {
+  basin::examples::Processes processes(argc, argv);
   nca_grow::Settings settings;
   basin::examples::CommandLine command_line("nca_grow", nca_grow::description, nca_grow::footer);
   nca_grow::describe(settings, command_line);
-  return basin::examples::main_of(command_line, argc, argv, [&] { return nca_grow::run(settings, command_line); });
+  return basin::examples::main_of(
+      command_line, argc, argv, [&] { return nca_grow::run(settings, command_line, processes); },
+      [&](int status, const std::string& message) { return processes.fail("nca_grow", status, message); });
 }

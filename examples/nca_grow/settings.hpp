@@ -54,6 +54,7 @@ Examples:
   nca_grow --model ex3_lizard.json --steps 2000          run a trained automaton (uint8 JSON, or safetensors)
   nca_grow --model my.safetensors --target new.png       train it on, to another picture
   nca_grow --resume nca_grow_out/checkpoint.safetensors  go on where a run was stopped
+  mpirun -n 4 nca_grow --threads 1                       a batch over four processes, where MPI was found for the build
 
 In the output folder: metrics.json, checkpoint.safetensors, growth.gif and growth.png, healing.gif and healing.png, and
 loss.png. Charts are written as .svg too. Ctrl-C ends the training after the iteration at hand, with a checkpoint to

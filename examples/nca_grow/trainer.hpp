@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/processes.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/io/target_image.hpp"
@@ -44,9 +45,14 @@ enum Stream : std::uint64_t {
 
 class Trainer {
  public:
-  /// Without a target (an empty state) the automaton can be run, but not trained.
-  Trainer(const Settings& settings, const State<float>& target)
-      : settings_(settings), target_(target), theta_(initial_theta(settings.seed)), moments_(adam().init(theta_)) {
+  /// Without a target (an empty state) the automaton can be run, but not trained. Each of several processes has the
+  /// whole pool, and the rollouts of its samples.
+  Trainer(const Settings& settings, const State<float>& target, basin::examples::Processes& processes)
+      : settings_(settings),
+        processes_(processes),
+        target_(target),
+        theta_(initial_theta(settings.seed)),
+        moments_(adam().init(theta_)) {
     basin::examples::check_steps(settings.min_steps, settings.max_steps);
     basin::examples::check_batch(settings.batch, settings.pool);
     const Index extent = settings.size + 2 * settings.padding;
@@ -91,7 +97,7 @@ class Trainer {
   template <class Tape>
   [[nodiscard]] basin::TrainingEnd run_with(basin::Training& training) {
     return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate<Tape>(i, training.share()); });
+                        [&](std::int64_t i) { return iterate<Tape>(i, processes_.of_first(training.share())); });
   }
 
   [[nodiscard]] Index steps_of(std::uint64_t iteration) const {
@@ -119,7 +125,9 @@ class Trainer {
     if (settings_.loss == "random") {
       looks = basin::loss_at_random(random(loss_stream), 4 * iteration, 4, model.steps / 2, model.steps);
     }
-    const auto result = basin::value_and_gradient_along(model, theta, batch.view(), loss, looks);
+    const auto mine = processes_.samples_of(settings_.batch, 1);
+    const auto result =
+        processes_.value_and_gradient_along(model, theta, batch.view().samples(mine.first, mine.count), loss, looks);
     auto gradient = result.gradient.template as<Rule>();
     basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
     adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
@@ -163,6 +171,7 @@ class Trainer {
   }
 
   Settings settings_;
+  basin::examples::Processes& processes_;
   State<float> target_, seed_;
   Theta theta_;
   basin::AdamState<Rule, float> moments_;

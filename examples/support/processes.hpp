@@ -5,10 +5,13 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "basin/core/parallel.hpp"
+#include "basin/train/rollout_gradient.hpp"
 #include "basin/train/value_and_gradient.hpp"
 #include "command_line.hpp"
 
@@ -67,9 +70,16 @@ class Processes {
     return several() ? static_cast<int>(world_->maximum(std::int64_t{reason})) : reason;
   }
 
-  [[nodiscard]] SomeSamples samples_of(Index batch) const {
+  /// What the first process has, for what depends on a clock.
+  [[nodiscard]] double of_first(double number) {
+    if (world_) world_->broadcast(std::span<double>(&number, 1), 0);
+    return number;
+  }
+
+  /// samples_per_part: as in the options of what works on them.
+  [[nodiscard]] SomeSamples samples_of(Index batch, Index samples_per_part = 8) const {
     if (!world_) return {0, batch};
-    const mpi::Samples mine = mpi::samples_of(*world_, batch);
+    const mpi::Samples mine = mpi::samples_of(*world_, batch, samples_per_part);
     return {mine.first, mine.count};
   }
   /// Of a batch of which x are this process's samples; the result is of the whole batch.
@@ -77,6 +87,13 @@ class Processes {
   [[nodiscard]] auto value_and_gradient(const Model& model, const Theta& theta, const X& x, const Loss& loss) {
     return world_ ? mpi::value_and_gradient(*world_, model, theta, x, loss)
                   : basin::value_and_gradient(model, theta, x, loss);
+  }
+  /// The same of rollouts, each of which is a part.
+  template <class Rollout, class Theta, class X, class Loss>
+  [[nodiscard]] auto value_and_gradient_along(const Rollout& rollout, const Theta& theta, const X& start,
+                                              const Loss& loss, const std::vector<LossStep>& steps) {
+    return world_ ? mpi::value_and_gradient_along(*world_, rollout, theta, start, loss, steps)
+                  : basin::value_and_gradient_along(rollout, theta, start, loss, steps);
   }
   template <class Model, class Theta, class X>
   [[nodiscard]] auto predict(const Model& model, const Theta& theta, const X& x) {
@@ -110,10 +127,16 @@ class Processes {
     return status;
   }
   [[nodiscard]] int agree(int reason) { return reason; }
-  [[nodiscard]] SomeSamples samples_of(Index batch) const { return {0, batch}; }
+  [[nodiscard]] double of_first(double number) { return number; }
+  [[nodiscard]] SomeSamples samples_of(Index batch, Index /*samples_per_part*/ = 8) const { return {0, batch}; }
   template <class Model, class Theta, class X, class Loss>
   [[nodiscard]] auto value_and_gradient(const Model& model, const Theta& theta, const X& x, const Loss& loss) {
     return basin::value_and_gradient(model, theta, x, loss);
+  }
+  template <class Rollout, class Theta, class X, class Loss>
+  [[nodiscard]] auto value_and_gradient_along(const Rollout& rollout, const Theta& theta, const X& start,
+                                              const Loss& loss, const std::vector<LossStep>& steps) {
+    return basin::value_and_gradient_along(rollout, theta, start, loss, steps);
   }
   template <class Model, class Theta, class X>
   [[nodiscard]] auto predict(const Model& model, const Theta& theta, const X& x) {
