@@ -84,14 +84,14 @@ void check_adjoint(View<const S> g, View<S> w, std::span<SampleResult> results) 
 /// |g - (I - A) w| / |g| of one sample, given a_w = A w; 0 where g = 0 and the equation holds.
 template <class S>
 [[nodiscard]] double adjoint_residual(View<const S> g, View<const S> w, View<const S> a_w, const Extent& size) {
-  const double wrong =
-      size.complete_length(static_cast<double>((g.vector() - w.vector() + a_w.vector()).stableNorm()));
+  const double wrong = size.complete_length(static_cast<double>((g.vector() - w.vector() + a_w.vector()).stableNorm()));
   return wrong == 0 ? 0 : wrong / norm(g.data(), size);
 }
 
 /// What methods that solve nothing say of a w that took so many steps and, with a_w = A w, one application of A more.
 template <class S, class Operator>
-void approximated(const Operator& apply_a, View<const S> g, View<S> w, View<const S> a_w, int steps, std::span<SampleResult> results) {
+void approximated(const Operator& apply_a, View<const S> g, View<S> w, View<const S> a_w, int steps,
+                  std::span<SampleResult> results) {
   const Extent size = extent_of(apply_a, g.shape().with_samples(1));
   for (Index n = 0; n < g.samples(); ++n) {
     SampleResult& result = results[static_cast<std::size_t>(n)];
