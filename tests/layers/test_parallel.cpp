@@ -41,7 +41,8 @@ TEST_CASE("concat puts the features of its layers side by side", "[unit][paralle
   CHECK(y.view().matrix().middleRows(3, 2) == conv.view().matrix());
   CHECK(y.view().matrix().bottomRows(2) == x.view().matrix().bottomRows(2));
   State<double> prepared(y.shape);
-  static_cast<void>(layer.apply(theta, x.view(), prepared.view(), {}, layer.prepare(theta.span())));
+  const auto made = layer.prepare(theta.span());
+  static_cast<void>(layer.apply(theta, x.view(), prepared.view(), {}, made));
   CHECK(relative_error(prepared.values, y.values) <= 1e-14);
 }
 

@@ -33,7 +33,8 @@ void check_transposed(const Shape& x_shape) {
   CAPTURE(x_shape.to_string(), W.axes, W.kernel, W.stride, W.dilation);
   CHECK(y.values == expected.values);
   y.values.setConstant(-77);
-  layer.apply(parameters, x.view(), y.view(), {}, layer.prepare(parameters));
+  const auto made = layer.prepare(parameters);
+  layer.apply(parameters, x.view(), y.view(), {}, made);
   CHECK(y.values == expected.values);
 }
 

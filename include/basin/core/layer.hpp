@@ -54,6 +54,11 @@ class PreparedOrNot {
  public:
   PreparedOrNot() = default;
   PreparedOrNot(const P& prepared) : prepared_(&prepared) {}
+  template <class T>
+  requires std::is_same_v<T, P> PreparedOrNot(const T&&) {
+    static_assert(never<T>,
+                  "what was prepared is a temporary, and ends before what refers to it: give it a name first");
+  }
 
   explicit operator bool() const { return prepared_ != nullptr; }
   const P& operator*() const { return *prepared_; }

@@ -96,7 +96,10 @@ struct Equilibrium {
   template <class S>
   Report apply(Theta<S, param_count> theta, In<S> u, View<S> z, const Context& context = {},
                IfPrepared<Prepared<S>> prepared = {}) const {
-    if (!prepared) return apply<S>(theta, u, z, context, prepare<S>(theta));
+    if (!prepared) {
+      const Prepared<S> made = prepare<S>(theta);
+      return apply<S>(theta, u, z, context, made);
+    }
     check_output<Equilibrium, S>("Equilibrium", *this, u, z);
     begin(z, context);
     return settle<S>(theta, u, z, *prepared, context);

@@ -20,15 +20,15 @@ struct JacobianSize {
 
   std::uint64_t seed = 0;  ///< of the directions that estimate it
 
-  /// of_samples[n] = P of sample n; dz, du and dtheta += weight times the gradient of the sum of them, where z, u and
+  /// per_sample[n] = P of sample n; dz, du and dtheta += weight times the gradient of the sum of them, where z, u and
   /// theta count as independent: Penalized takes dz back through the equilibrium. A dz or du without memory is not
   /// wanted. The directions also depend on context.draw and the number of the sample. Throws std::invalid_argument if z
-  /// and u do not fit the cell, or of_samples has not one number for each sample.
+  /// and u do not fit the cell, or per_sample has not one number for each sample.
   template <class S, class C>
   void add(double weight, const C& cell, std::span<const S, C::param_count> theta, View<const S> u, View<const S> z,
-           const Context& context, std::span<double> of_samples, View<S> dz, View<S> du,
+           const Context& context, std::span<double> per_sample, View<S> dz, View<S> du,
            std::span<S, C::param_count> dtheta) const {
-    jacobian_penalty<C, S>(cell, theta, z, u, of_samples, weight, dz, du, dtheta, context, seed);
+    jacobian_penalty<C, S>(cell, theta, z, u, per_sample, weight, dz, du, dtheta, context, seed);
   }
 };
 

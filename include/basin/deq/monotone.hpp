@@ -140,7 +140,10 @@ struct Monotone {
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
              IfPrepared<Prepared<S>> prepared = {}) const {
-    if (!prepared) return apply<S>(theta, z, u, out, context, prepare<S>(theta));
+    if (!prepared) {
+      const Prepared<S> made = prepare<S>(theta);
+      return apply<S>(theta, z, u, out, context, made);
+    }
     check_shapes(z.shape(), u.shape(), out.shape());
     const Made<S>& made = **prepared;
     (void)detail::apply_with<Linear, S>(Linear{}, made.theta(), &made.linear, context, z, out);

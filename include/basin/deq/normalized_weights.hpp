@@ -220,7 +220,10 @@ struct NormalizedWeights {
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
              IfPrepared<Prepared<S>> prepared = {}) const {
-    if (!prepared) return apply<S>(theta, x, y, context, prepare<S>(theta));
+    if (!prepared) {
+      const Prepared<S> made = prepare<S>(theta);
+      return apply<S>(theta, x, y, context, made);
+    }
     (void)detail::apply_with<L, S>(layer, (*prepared)->span(), &(*prepared)->layer, context, x, y);
   }
 

@@ -117,7 +117,10 @@ struct PeacemanRachford {
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> v, In<S> u, View<S> out, const Context& context = {},
              IfPrepared<Prepared<S>> prepared = {}) const {
-    if (!prepared) return apply<S>(theta, v, u, out, context, prepare<S>(theta));
+    if (!prepared) {
+      const Prepared<S> made = prepare<S>(theta);
+      return apply<S>(theta, v, u, out, context, made);
+    }
     check_shapes(v.shape(), u.shape(), out.shape());
     Scratch scratch;
     const View<S> y = scratch.state<S>(out.shape());

@@ -5,7 +5,7 @@
 // (deq/jacobian_penalty.hpp, deq/residual_penalty.hpp):
 //
 //   static constexpr const char* name;    // for messages
-//   add(weight, cell, theta, u, z, context, of_samples, dz, du, dtheta) const;    // adds weight P's gradient, sets P
+//   add(weight, cell, theta, u, z, context, per_sample, dz, du, dtheta) const;    // adds weight P's gradient, sets P
 //
 // apply, jvp and vjp are the equilibrium's own; pullback, which training calls, adds the penalty's part in u and theta,
 // both by way of z and at it. The loss that value_and_gradient returns does not contain it: `values` takes P.
@@ -97,17 +97,17 @@ class Penalized<E, Of>::Linearization {
     check_pullback<S>(Of::name, u_.shape(), z_.shape(), w, du);
     Scratch scratch;
     const View<S> both = scratch.state<S>(z_.shape()), of_penalty = scratch.state<S>(u_.shape());
-    std::vector<double> of_samples(static_cast<std::size_t>(z_.samples()));
+    std::vector<double> per_sample(static_cast<std::size_t>(z_.samples()));
     both.vector() = w.vector();
     of_penalty.vector().setZero();
     model_.penalty.template add<S>(model_.weight, model_.equilibrium.cell, theta_, u_, z_,
-                                   model_.equilibrium.at_end(context_), std::span<double>(of_samples), both, of_penalty,
+                                   model_.equilibrium.at_end(context_), std::span<double>(per_sample), both, of_penalty,
                                    dtheta);
     const Report report = inner_.pullback(View<const S>(both), du, dtheta);
     if (du) du.vector() += of_penalty.vector();
     for (Index n = 0; model_.values && n < z_.samples(); ++n) {
       const View<S> taken = model_.values.template at<S>(context_, n, Shape{1}, std::string(Of::name) + ": values");
-      taken.data()[0] = static_cast<S>(of_samples[static_cast<std::size_t>(n)]);
+      taken.data()[0] = static_cast<S>(per_sample[static_cast<std::size_t>(n)]);
     }
     return report;
   }

@@ -77,7 +77,10 @@ struct PositiveConcave {
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
              IfPrepared<Prepared<S>> prepared = {}) const {
-    if (!prepared) return apply<S>(theta, z, u, out, context, prepare<S>(theta));
+    if (!prepared) {
+      const Prepared<S> made = prepare<S>(theta);
+      return apply<S>(theta, z, u, out, context, made);
+    }
     check_shapes(z.shape(), u.shape(), out.shape());
     Scratch scratch;
     const View<S> positive = scratch.state<S>(z.shape());

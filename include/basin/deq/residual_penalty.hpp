@@ -23,7 +23,7 @@ struct ResidualSize {
   /// dP = 2 / size <r, (J - I) dz + (df/du) du + (df/dtheta) dtheta>,    r = f(z, u) - z.
   template <class S, class C>
   void add(double weight, const C& cell, std::span<const S, C::param_count> theta, View<const S> u, View<const S> z,
-           const Context& context, std::span<double> of_samples, View<S> dz, View<S> du,
+           const Context& context, std::span<double> per_sample, View<S> dz, View<S> du,
            std::span<S, C::param_count> dtheta) const {
     Scratch scratch;
     const View<S> value = scratch.state<S>(z.shape()), left = scratch.state<S>(z.shape());
@@ -32,7 +32,7 @@ struct ResidualSize {
     left.vector() = value.vector() - z.vector();
     const auto size = static_cast<double>(z.shape().sample_size());
     for (Index n = 0; n < z.samples(); ++n) {
-      of_samples[static_cast<std::size_t>(n)] = left.sample(n).vector().template cast<double>().squaredNorm() / size;
+      per_sample[static_cast<std::size_t>(n)] = left.sample(n).vector().template cast<double>().squaredNorm() / size;
     }
     left.vector() *= static_cast<S>(2 * weight / size);
     static_cast<void>(report_of([&] { return at_z.pullback(View<const S>(left), back, of_u, dtheta); }));

@@ -86,8 +86,11 @@ template <class T>
     }
     const Eigen::HouseholderQR<Matrix<T>> qr(columns.leftCols(count));
     ritz.kept = qr.householderQ() * Matrix<T>::Identity(m, count);
-    const Matrix<T> image = h * ritz.kept;
-    const double defect = (image - ritz.kept * (ritz.kept.transpose() * image)).norm();
+    Matrix<T> image(m, count), within(count, count), along(m, count);
+    kernels::product(image, h, ritz.kept);
+    kernels::product(within, ritz.kept.transpose(), image);
+    kernels::product(along, ritz.kept, within);
+    const double defect = (image - along).norm();
     if (defect <= 1e-10 * h.norm() || keep <= 1) return ritz;
   }
 }
@@ -152,7 +155,10 @@ class ArnoldiBasis {
   /// V <- V Q, and v_next after it.
   void restart(const Matrix<double>& q) {
     const Index kept = q.cols();
-    const Matrix<double> small = q.transpose() * h() * q;
+    Matrix<double> times_q(columns_, kept), small(kept, kept);
+    const Matrix<double> of_basis = h();
+    kernels::product(times_q, of_basis, q);
+    kernels::product(small, q.transpose(), times_q);
     const Eigen::RowVectorXd b = h_.row(columns_).head(columns_) * q;
     const Matrix<S> turn = q.cast<S>();
     for_chunks(size_, [&](Index first, Index count) {

@@ -63,7 +63,10 @@ struct SoftCircuit {
   template <class S>
   void apply(Theta<S, param_count> theta, In<S> x, View<S> y, const Context& context = {},
              IfPrepared<Prepared<S>> prepared = {}) const {
-    if (!prepared) return apply<S>(theta, x, y, context, prepare<S>(theta));
+    if (!prepared) {
+      const Prepared<S> made = prepare<S>(theta);
+      return apply<S>(theta, x, y, context, made);
+    }
     check_output<SoftCircuit, S>("SoftCircuit", *this, x, y);
     Scratch scratch;
     S* values = scratch.take<S>(row_numbers<S>);
