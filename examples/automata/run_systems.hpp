@@ -37,13 +37,25 @@ struct ColourPicture {
     const Index width = z.shape.space[0], height = z.shape.space[1];
     Image image = basin::examples::blank(width * scale, height * scale);
     for (Index p = 0; p < width * height; ++p) {
-      const auto light = [&](Index c) {
-        return static_cast<std::uint8_t>(
-            std::lround(255 * std::sqrt(std::clamp(z.values[channels * p + c] / full, 0.0f, 1.0f))));
-      };
+      const auto light = [&](Index c) { return brightness(z.values[channels * p + c] / full); };
       basin::examples::fill(image, p % width * scale, p / width * scale, scale, scale, {light(0), light(1), light(2)});
     }
     return image;
+  }
+
+  [[nodiscard]] basin::examples::SheetOptions legend() const {
+    const auto grey = [](double amount) {
+      const std::uint8_t light = brightness(amount);
+      return basin::examples::Colour{light, light, light};
+    };
+    return {
+        .bar = basin::examples::ScaleBar{grey, 0, full, "amount in a channel; its colour is as bright as this grey"},
+        .key = {{{255, 0, 0}, "first channel"}, {{0, 255, 0}, "second"}, {{0, 0, 255}, "third"}}};
+  }
+
+ private:
+  [[nodiscard]] static std::uint8_t brightness(double amount) {
+    return static_cast<std::uint8_t>(std::lround(255 * std::sqrt(std::clamp(amount, 0.0, 1.0))));
   }
 };
 
@@ -116,13 +128,21 @@ struct ParticlePicture {
     }
     Image image = painted(field.data(), pixels, pixels, 1, [&](double density) {
       const double off = (density - options.growth_centre) / options.growth_width;
-      return glow(0.8 * std::exp(-off * off));
+      return of_growth(std::exp(-off * off));
     });
     for (Index i = 0; i < z.shape.space[0]; ++i) {
       each_near(i, 0.22, [&](Index u, Index v, double) { basin::examples::fill(image, u, v, 1, 1, glow(1)); });
     }
     return image;
   }
+
+  [[nodiscard]] static basin::examples::SheetOptions legend() {
+    return {.bar = basin::examples::ScaleBar{of_growth, 0, 1, "growth G(U)"}, .key = {{glow(1), "particle"}}};
+  }
+
+ private:
+  // Darker than the particles.
+  [[nodiscard]] static basin::examples::Colour of_growth(double growth) { return glow(0.8 * growth); }
 };
 
 [[nodiscard]] inline int run_particles(const Settings& settings, const Chosen& chosen, Course& course) {
@@ -170,14 +190,24 @@ struct MazePicture {
     Index p = 0;  // painted goes through the cells in order
     return painted(reached.data(), width, height, scale, [&](double when) {
       const float* cell = z.values.data() + p++ * basin::path_features;
-      if (cell[basin::path_start] > 0) return basin::examples::Colour{0, 158, 115};
-      if (cell[basin::path_goal] > 0) return basin::examples::Colour{230, 159, 0};
-      if (cell[basin::path_found] > 0) return basin::examples::Colour{213, 94, 0};
-      if (cell[basin::path_open] == 0) return basin::examples::Colour{45, 45, 52};
-      if (when < 0) return basin::examples::Colour{250, 250, 246};
-      return basin::examples::between(std::array<basin::examples::Colour, 2>{{{214, 234, 248}, {70, 130, 200}}},
-                                      when / last);
+      if (cell[basin::path_start] > 0) return start;
+      if (cell[basin::path_goal] > 0) return goal;
+      if (cell[basin::path_found] > 0) return path;
+      if (cell[basin::path_open] == 0) return wall;
+      return when < 0 ? open : wave(when / last);
     });
+  }
+
+  [[nodiscard]] basin::examples::SheetOptions legend() const {
+    return {.bar = basin::examples::ScaleBar{wave, 0, last, "step in which the wave arrived"},
+            .key = {{start, "start"}, {goal, "goal"}, {path, "path"}, {wall, "wall"}, {open, "not reached yet"}}};
+  }
+
+ private:
+  static constexpr basin::examples::Colour start{0, 158, 115}, goal{230, 159, 0}, path{213, 94, 0}, wall{45, 45, 52},
+      open{250, 250, 246};
+  [[nodiscard]] static basin::examples::Colour wave(double share) {
+    return basin::examples::between(std::array<basin::examples::Colour, 2>{{{214, 234, 248}, {70, 130, 200}}}, share);
   }
 };
 

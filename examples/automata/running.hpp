@@ -115,7 +115,8 @@ template <class Plane>
   };
 }
 
-/// Films a state that is made step by step. picture(state) draws it; measure(state, visit) visits what is counted.
+/// Films a state that is made step by step. picture.draw(state) draws it, picture.legend() says what its colours
+/// mean; measure(state, visit) visits what is counted.
 /// Returns the counts.
 template <class A, class Measure, class Picture>
 [[nodiscard]] Counts film_system(const Settings& settings, const Chosen& chosen, Course& course, const A& automaton,
@@ -141,7 +142,7 @@ template <class A, class Measure, class Picture>
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", picture.draw(z));
-  strip.write(settings.out + "/strip.png");
+  strip.write(settings.out + "/strip.png", picture.legend());
   return counts;
 }
 
@@ -158,6 +159,10 @@ struct GlowPicture {
 
   [[nodiscard]] Image draw(const State<float>& z) const {
     return painted(z.values.data(), z.shape.space[0], z.shape.space[1], scale, glow);
+  }
+
+  [[nodiscard]] static basin::examples::SheetOptions legend() {
+    return {.bar = basin::examples::ScaleBar{glow, 0, 1, "value of a cell"}};
   }
 };
 
@@ -274,7 +279,7 @@ inline void save_pattern(const Settings& settings, const Chosen& chosen, Index s
   });
   gif.finish();
   basin::write_png(settings.out + "/automata.png", picture());
-  strip.write(settings.out + "/strip.png");
+  strip.write(settings.out + "/strip.png", Embers::legend());
   save(z);
   return write_counts(settings, chosen, counts, course, z.values.size());
 }

@@ -81,12 +81,20 @@ class Embers {
       if (plane[i] > 0.5f) {
         light = light < still ? 1.0f : std::max(still, light - 0.02f);
       } else {
-        light = std::min(light, 0.36f) * 0.94f;
+        light = std::min(light, died) * fading;
       }
     }
   }
 
   [[nodiscard]] const float* light() const { return light_.data(); }
+
+  /// What the lights mean.
+  [[nodiscard]] static basin::examples::SheetOptions legend() {
+    return {.key = {{glow(1), "just born"},
+                    {glow(still), "alive for 20 steps or more"},
+                    {glow(died * fading), "just died"},
+                    {glow(0), "long dead, or never alive"}}};
+  }
 
   template <class File>
   void keep(File& file) {
@@ -94,7 +102,8 @@ class Embers {
   }
 
  private:
-  static constexpr float still = 0.62f;  // of cells that have lived long
+  static constexpr float still = 0.62f;                 // of cells that have lived long
+  static constexpr float died = 0.36f, fading = 0.94f;  // of cells at their death, and by each step after it
   std::vector<float> light_;
 };
 
@@ -202,11 +211,14 @@ class Strip {
     captions_.push_back("step " + std::to_string(t));
   }
 
-  /// Nothing, if none of these steps was made.
-  void write(const std::string& path) const {
+  /// With a legend: what the colours mean. Nothing, if none of these steps was made.
+  void write(const std::string& path, basin::examples::SheetOptions legend) const {
     if (pictures_.empty()) return;
-    basin::examples::write_png(
-        path, basin::examples::sheet(pictures_, {.columns = 4, .scale = 0.5, .gap = 8, .captions = captions_}));
+    legend.columns = 4;
+    legend.scale = 0.5;
+    legend.gap = 8;
+    legend.captions = captions_;
+    basin::examples::write_png(path, basin::examples::sheet(pictures_, legend));
   }
 
  private:
