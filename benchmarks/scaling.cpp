@@ -186,7 +186,7 @@ std::vector<Growth> times() {
     steps.points.emplace_back(count, milliseconds([&] { make_gradient<Recomputed>(count, 32); }));
   }
 
-  Growth window{"Anderson, 40 evaluations, beyond them", "window", 1};
+  Growth window{"Anderson, its own work in 40 evaluations", "window", 1};
   add_window<1>(window);
   add_window<2>(window);
   add_window<4>(window);
@@ -222,8 +222,8 @@ std::vector<Growth> memories() {
 
 /// Measured points, and from the last of them the straight line of theory's power.
 examples::Drawing chart_of(const Growth& growth, const char* unit) {
-  char power[32];
-  std::snprintf(power, sizeof power, "power %.2g", growth.power);
+  char power[32] = "theory: constant";
+  if (growth.power != 0) std::snprintf(power, sizeof power, "theory: size^{%.2g}", growth.power);
   examples::Series measured{"measured", {}, {}}, theory{power, {}, {}};
   theory.dashed = true;
   const auto& [last_size, last] = growth.points.back();

@@ -78,10 +78,11 @@ inline void draw_settling(const std::string& out, const Settler& settler, const 
                                    .key = maze_key()}));
   const basin::Image key = basin::examples::image_of(
       basin::examples::key(maze_key(), static_cast<double>(10 * row[0].width) - 2 * basin::examples::page_margin));
-  basin::GifWriter gif(out + "settling.gif", {.delay = 6});
-  const std::size_t every = std::max<std::size_t>(1, seen.states.size() / 100);
+  basin::GifWriter gif(out + "settling.gif");
+  constexpr std::size_t most = 40;  // frames, but for the last
+  const std::size_t every = (seen.states.size() + most - 1) / most;
   for (std::size_t frame = 0; frame <= last; frame = frame < last ? std::min(last, frame + every) : last + 1) {
-    gif.add(basin::examples::below(picture(settler, mazes, seen.states[frame], 10), key), frame == last ? 200 : 6);
+    gif.add(basin::examples::below(picture(settler, mazes, seen.states[frame], 10), key), frame == last ? 200 : 12);
   }
   gif.finish();
   basin::examples::draw_residual(out + "residual.png", seen, name + " pixels");

@@ -3,8 +3,11 @@
 // The puzzles that deq_sudoku trains on, and those that it is tested on: from files, or drawn.
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +36,12 @@ inline std::string name_of(const std::filesystem::path& path) {
   return name.starts_with("test_") ? name.substr(5) : name;
 }
 
+/// Where a test set stands among others: ratings from the easiest to the hardest, then other names.
+inline std::ptrdiff_t place_of(const TestSet& set) {
+  constexpr std::array<std::string_view, 4> ratings{"simple", "easy", "intermediate", "expert"};
+  return std::find(ratings.begin(), ratings.end(), set.name) - ratings.begin();
+}
+
 inline TestSet first_of(std::string name, std::vector<Puzzle> puzzles, int count) {
   puzzles.resize(std::min(puzzles.size(), static_cast<std::size_t>(count)));
   return {std::move(name), std::move(puzzles)};
@@ -52,9 +61,9 @@ inline std::vector<TestSet> drawn_sets(const Settings& settings) {
   return sets;
 }
 
-/// Of a folder test_*.csv, and, to train on, train_*.csv, with or without .gz, by name. Of a file all, if it is only
-/// tested on; else the last `held_back` (or a tenth, if that is less) are for tests, and the others to train on.
-/// Without --data drawn ones. Throws basin::FileError if there is nothing, or no puzzles.
+/// Of a folder test_*.csv, by rating and name, and, to train on, train_*.csv, with or without .gz. Of a file all, if it
+/// is only tested on; else the last `held_back` (or a tenth, if that is less) are for tests, and the others to train
+/// on. Without --data drawn ones. Throws basin::FileError if there is nothing, or no puzzles.
 inline Data load(const Settings& settings) {
   namespace fs = std::filesystem;
   const bool trains = settings.evaluate.empty();
@@ -86,6 +95,8 @@ inline Data load(const Settings& settings) {
       data.training.insert(data.training.end(), more.begin(), more.end());
     }
   }
+  std::stable_sort(data.tests.begin(), data.tests.end(),
+                   [](const TestSet& a, const TestSet& b) { return place_of(a) < place_of(b); });
   basin::check_file(!data.tests.empty(), settings.data, "number of files test_*.csv", 0, "1 or more");
   basin::check_file(!trains || !data.training.empty(), settings.data, "number of files train_*.csv", 0, "1 or more");
   return data;

@@ -60,8 +60,9 @@ inline void draw_reach(const Settings& settings, const basin::examples::Series& 
   };
   basin::examples::write_png_and_svg(
       settings.out + "/reach.png",
-      basin::examples::panels("The more firmly it settles, the less far a cell is heard (numbers: contraction)",
-                              {chart(cells, "reach of the seed, cells"), chart(errors, "error of the picture")}));
+      basin::examples::panels(
+          "The more firmly it settles, the less far a cell is heard (beside each point: its bound c)",
+          {chart(cells, "reach of the seed, cells"), chart(errors, "error of the picture")}));
 }
 
 inline void reach(const Settings& settings, Stages& stages, basin::OrderedJson& metrics) {

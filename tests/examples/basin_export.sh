@@ -6,9 +6,10 @@
 # what is no checkpoint of a model that it knows is refused.
 . "$(dirname "$0")/expect.sh"
 
-# listed <language>: the last such program of the page that includes what is written here
+# listed <language> <words>: the block of the page that has these words
 listed() {
-  awk -v begin="\`\`\`$1" '$0 == begin { text = ""; on = 1; next } /^```/ { if (on && text ~ /int main/ && text ~ /include "digits/) all = text; on = 0 }
+  awk -v begin="\`\`\`$1" -v words="$2" '$0 == begin { text = ""; on = 1; next }
+    /^```/ { if (on && index(text, words)) all = text; on = 0 }
     on { text = text $0 "\n" } END { printf "%s", all }' "$SOURCE/docs/into_a_program.md"
 }
 
@@ -19,8 +20,11 @@ grep -q 'Picard, basin::JacobianFree' digits.hpp || fail "the header has not the
 grep -q 'tolerance = 0.01, .max_evaluations = 8' digits.hpp || fail "the header has not the options of the checkpoint"
 
 if [ -n "${CCACHE_BASEDIR:-}" ] && command -v ccache >/dev/null 2>&1; then CXX="ccache $CXX"; fi
-listed c++ >reader.cpp
-listed c >reader.c
+listed c++ 'include "digits.hpp"' >reader.cpp
+listed c 'include "digits.h"' >reader.c
+listed c++ write_parameter_header >writer.cpp
+listed c++ parse_safetensors >weights.cpp
+printf '#include "my_model.hpp"\nstatic_assert(my_model::theta.size() == 17);\n' >my_user.cpp
 # shellcheck disable=SC2086  # words on purpose
 {
   $CXX $INCLUDES -c digits.cpp -o digits.o
@@ -28,6 +32,10 @@ listed c >reader.c
   $CXX reader_cpp.o -o reader_cpp
   $CXX -x c -c reader.c -o reader.o
   $CXX reader.o digits.o -o reader_c
+  $CXX $INCLUDES -c writer.cpp -o writer.o
+  $CXX writer.o -lz -o writer
+  $CXX $INCLUDES -c weights.cpp -o weights.o
+  $CXX weights.o -o weights
 }
 # A stroke in the middle: whatever it is taken for, both say the same, and so they do of paper.
 awk 'BEGIN { for (y = 0; y < 28; ++y) for (x = 0; x < 28; ++x) printf (x > 12 && x < 16 && y > 4 && y < 24) ? "\177" : "@" }' >stroke
@@ -38,6 +46,14 @@ for image in stroke paper; do
   grep -q '^[0-9]' answer_cpp || fail "$image: the answer is $(cat answer_cpp)"
   cmp -s answer_cpp answer_c || fail "$image: C++ says $(cat answer_cpp), C says $(cat answer_c)"
 done
+
+# The second and the third way.
+./writer >answer_writer
+./weights >answer_weights
+grep -q '^-*[0-9.e-]*$' answer_writer || fail "the writer's answer is $(cat answer_writer)"
+cmp -s answer_writer answer_weights || fail "with weights from a file the answer is $(cat answer_weights)"
+# shellcheck disable=SC2086
+$CXX $INCLUDES -c my_user.cpp -o my_user.o
 
 "$(dirname "$program")/nca_grow" --iterations 1 --size 8 --padding 2 --steps 2 --batch 2 --pool 4 --out grown >grown.log
 "$program" --checkpoint grown/checkpoint.safetensors --name ladybird --steps 8 --out src >exported.log

@@ -2,8 +2,9 @@
 
 Builds the page, serves it, and drives it in headless Chromium by WebDriver: mouse, finger and keys, at 360 and at 1920
 pixels, light and dark. Prints its size and speed, and leaves a picture of each scene at each width in the folder. Ends
-with 77, and says why, where what it needs is missing. Where AXE_CORE is the path of axe.min.js (npm's axe-core), or Debian
-has it, that looks for faults of accessibility too.
+with 77, and says why, where what it needs is missing. npm's axe-core looks for faults of accessibility, where AXE_CORE
+is the path of its axe.min.js, or node_modules of the source has it, or Debian; elsewhere a line says that this was
+skipped.
 """
 
 import base64
@@ -384,11 +385,21 @@ def check_accessibility(browser, axe, what):
     assert not faults, f"axe-core about {what}: {faults}"
 
 
-def check_scenes(browser, folder):
-    path = pathlib.Path(os.environ.get("AXE_CORE", "/usr/share/nodejs/axe-core/axe.min.js"))
-    axe = path.read_text() if path.is_file() else None
+def axe_core(source):
+    """The text of axe.min.js, or None where there is none."""
+    if "AXE_CORE" in os.environ:
+        return pathlib.Path(os.environ["AXE_CORE"]).read_text()
+    for modules in (source / "node_modules", pathlib.Path("/usr/share/nodejs")):
+        path = modules / "axe-core/axe.min.js"
+        if path.is_file():
+            return path.read_text()
+    return None
+
+
+def check_scenes(browser, source, folder):
+    axe = axe_core(source)
     if not axe:
-        print("playground: accessibility is not looked at: no axe.min.js in AXE_CORE")
+        print("playground: the check of accessibility is skipped: no axe-core (npm install --no-save --prefix . axe-core)")
     for width, height, dark in ((1920, 1080, False), (360, 740, True), (360, 740, False), (1920, 1080, True)):
         browser.size(width, height, dark)
         for scene in SCENES:
@@ -503,7 +514,7 @@ def main():
         for scene in (grow, digits, maze, sudoku, network, life):
             scene(browser, folder)
             browser.check_console()
-        check_scenes(browser, folder)
+        check_scenes(browser, source, folder)
         check_laptops(browser)
         measure(browser)
         check_less_motion(browser, address)

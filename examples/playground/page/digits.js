@@ -1,7 +1,7 @@
 // The scene of a network that settles to read a digit. Its C++ is digits.hpp.
 
 import { takeParameters } from './basin.js';
-import { bars, board, button, chart, check, choice, el, lessMotion, logScale, picture, slider } from './ui.js';
+import { bars, board, button, chart, check, choice, counted, el, lessMotion, logScale, picture, slider } from './ui.js';
 import { examples, pixels, rendered, trace } from './strokes.js';
 
 const classes = 10, tolerance = 1e-4, mostEvaluations = 120;
@@ -94,7 +94,7 @@ export default {
       seen.show(image);
       scrub.value = at;
       const rest = at + 1 < solved.count ? '' : solved.converged ? ' · at rest' : ' · it does not come to rest';
-      status.textContent = `${solved.evaluations[at]} evaluations · residual ${solved.residuals[at].toExponential(1)}${rest}`;
+      status.textContent = `${counted(solved.evaluations[at], 'evaluation')} · residual ${solved.residuals[at].toExponential(1)}${rest}`;
     };
 
     settle();

@@ -2,7 +2,7 @@
 
 import { takeParameters } from './basin.js';
 import { settler, verdict } from './settle.js';
-import { board, button, check, el, oneOf, slider } from './ui.js';
+import { board, button, check, counted, el, oneOf, slider } from './ui.js';
 
 const startColour = '#1a7f4b', goalColour = '#c2410c';
 
@@ -57,16 +57,15 @@ export default {
     const judge = () => {
       const [steps, loops, wrong, onWay] = basin.integers(basin.maze_verdict(), 4);
       const rest = basin.maze_settled() === 1, count = basin.maze_evaluations();
-      const pixels = (many) => (many === 1 ? '1 pixel' : `${many} pixels`);
       const looped = loops > 0 ? ' The maze has loops, with which the rule is not always right.' : '';
       if (steps < 0) {
         said.say('open', rest ? 'At rest. There is no way from start to goal.' : 'Not at rest. There is no way from start to goal.');
       } else if (rest && wrong === 0) {
-        said.say('good', `At rest after ${count} evaluations, and right: the shortest way has ${steps} steps.`);
+        said.say('good', `At rest after ${counted(count, 'evaluation')}, and right: the shortest way has ${counted(steps, 'step')}.`);
       } else if (rest) {
-        said.say('bad', `At rest, and wrong: ${pixels(wrong)} of ${side * side} are not as a search finds them.${looped}`);
+        said.say('bad', `At rest, and wrong: ${counted(wrong, 'pixel')} of ${side * side} are not as a search finds them.${looped}`);
       } else if (settling.spent) {
-        said.say('bad', `Not at rest after ${count} evaluations: what it shows need not be the way.${looped}`);
+        said.say('bad', `Not at rest after ${counted(count, 'evaluation')}: what it shows need not be the way.${looped}`);
       } else {
         said.say('open', `Not at rest yet.${looped}`);
       }

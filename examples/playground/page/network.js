@@ -1,7 +1,7 @@
 // The scene of weights that arrange themselves into a network. Its C++ is network.hpp.
 
 import { takeParameters } from './basin.js';
-import { bars, board, button, chart, choice, clock, el, player, slider } from './ui.js';
+import { bars, board, button, chart, choice, clock, counted, el, player, slider } from './ui.js';
 import { examples, pixels, rendered, trace } from './strokes.js';
 
 const classes = 10, kept = 300;
@@ -28,7 +28,7 @@ export default {
     const status = el('p', { class: 'status' });
     const curve = chart({
       low: 0, high: 10, ticks: [[0, '0'], [5, '5'], [10, '10']], xName: 'updates of all weights',
-      says: (right, count) => `${right} of ten digits are read after ${count} updates`,
+      says: (right, count) => `${right} of ten digits are read after ${counted(count, 'update')}`,
     });
     const answer = el('b'), certainty = el('span');
     const sure = bars('How sure it is of each digit', classes);
@@ -142,7 +142,7 @@ export default {
         pad.show(null, {
           over: (context, size) => trace(context, strokes, ([x, y]) => [x * size, y * size], 0.075 * size, '#20262a'),
         });
-        status.textContent = `${basin.network_cells()} weights · ${updates} updates · reads ${history.right.at(-1)} of 10`
+        status.textContent = `${basin.network_cells()} weights · ${counted(updates, 'update')} · reads ${history.right.at(-1)} of 10`
           + `${play.playing ? '' : ' · paused'}`;
       },
     };

@@ -1,6 +1,6 @@
 // What the scenes share in which something settles some evaluations a frame: a clock, and the controls beside it.
 
-import { button, chart, clock, el, lessMotion, logScale, player, slider } from './ui.js';
+import { button, chart, clock, counted, el, lessMotion, logScale, player, slider } from './ui.js';
 
 /// basin's functions NAME_evaluate, NAME_evaluations, NAME_residuals and NAME_settled are called. `most()` is how many
 /// evaluations it may take since something changed, `tired()` what happens then.
@@ -54,7 +54,7 @@ export function settler(basin, name, { perSecond, most, tired = () => {} }) {
     get said() {
       const count = call('evaluations');
       if (count === 0) return 'not yet evaluated';
-      return `${count} evaluations · residual ${basin.floats(call('residuals'), count)[count - 1].toExponential(1)}`;
+      return `${counted(count, 'evaluation')} · residual ${basin.floats(call('residuals'), count)[count - 1].toExponential(1)}`;
     },
   };
   return made;

@@ -2,7 +2,7 @@
 
 import { takeParameters } from './basin.js';
 import { settler, verdict } from './settle.js';
-import { button, choice, el } from './ui.js';
+import { button, choice, counted, el } from './ui.js';
 
 const starts = 16, mostEvaluations = 1000;
 
@@ -150,7 +150,7 @@ export default {
         : solutions === 2 ? ' What is given has more than one solution.'
           : solutions < 0 ? ' Whether there is a solution would take too long to find out.' : '';
       if (rest && right) {
-        said.say('good', `At rest after ${count} evaluations, and right: every row, column and box has each digit once.${of}`);
+        said.say('good', `At rest after ${counted(count, 'evaluation')}, and right: every row, column and box has each digit once.${of}`);
       } else if (rest) {
         said.say('bad', `At rest, and wrong: this is no solution.${of}`);
       } else if (settling.spent) {

@@ -13,6 +13,9 @@ export function el(name, attributes = {}, ...children) {
   return made;
 }
 
+/// "1 step", "2 steps".
+export const counted = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
+
 export const lessMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 let names = 0;
@@ -270,7 +273,7 @@ export const logScale = (decades) => ({
   high: 0,
   of: Math.log10,
   ticks: Array.from({ length: decades + 1 }, (_, power) => [10 ** -power, power === 0 ? '1' : `10⁻${'⁰¹²³⁴⁵⁶⁷⁸⁹'[power]}`]),
-  says: (residual, evaluations) => `Residual on a log scale: ${residual.toExponential(1)} after ${evaluations} evaluations`,
+  says: (residual, evaluations) => `Residual on a log scale: ${residual.toExponential(1)} after ${counted(evaluations, 'evaluation')}`,
 });
 
 /// A curve: values against counts.
@@ -295,7 +298,8 @@ export function chart({ low, high, of = Number, ticks, says, goal, goalName, xNa
     ]),
     goal && [
       el('line', { class: 'goal', ...level(goal) }),
-      label(goalName, { class: 'goal-name', x: width - right - 4, y: y(goal) - 5, 'text-anchor': 'end' }),
+      // At the left, where a residual has not fallen so far yet.
+      label(goalName, { class: 'goal-name', x: left + 4, y: y(goal) - 5 }),
     ],
     below,
     label(xName, { x: (left + width - right) / 2, y: height - 4, 'text-anchor': 'middle' }),
