@@ -162,7 +162,7 @@ struct ParticlePicture {
 /// Walls dark; what the wave has reached the bluer the later; the path red, from the start, green, to the goal, orange.
 struct MazePicture {
   Index scale = 1;
-  double last = 1;  ///< the step at which the wave has reached everything
+  double last = 1;  ///< the last step that changes anything
   std::vector<Index> reached{};
 
   explicit MazePicture(const State<float>& z, Index pixels, double end)
