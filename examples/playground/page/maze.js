@@ -69,7 +69,7 @@ export default {
       } else {
         said.say('open', `Not at rest yet.${looped}`);
       }
-      status.textContent = `${settling.said} · ${pixels(onWay)} on the way, ${pixels(wrong)} not right`;
+      status.textContent = `${settling.said} · ${counted(onWay, 'pixel')} on the way, ${counted(wrong, 'pixel')} not right`;
     };
     const mark = (context, size, pixel, colour, sides) => {
       const cell = size / side, x = (pixel % side + 0.5) * cell, y = (Math.floor(pixel / side) + 0.5) * cell;
