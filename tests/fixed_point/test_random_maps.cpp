@@ -1,10 +1,10 @@
 // Random maps, with and without fixed points, contractive and not, in float and double, by every method under random
 // stop rules: whatever ends as converged is looked at again in long double.
 //
-// Promised of each of them: its residual is at most twice its tolerance and what the scalar rounds, and
-//   - a fixed point is near, within what the tolerance can tell, by Newton's method; or
-//   - none is near, and the residual is within the tolerance at the scale of the start, or a tenth of that of the
-//   start.
+// Promised of each of them, apart from what the scalar rounds: its residual is at most twice its tolerance, and
+//   - a fixed point is near: Newton's method in long double finds it within a tenth of |z| and ten times what the
+//     tolerance can tell, which is the tolerance over the least singular value of f' - I; or
+//   - none is near, and the residual is at most twice what the start's scale allows, or a tenth of that of the start.
 //     A translation, whose residual is the same everywhere, may pass at its start alone; z + b (1 + sin(z) / 2), whose
 //     residual never falls below a third of itself, not by a fall.
 // Not promised: that each has a fixed point near. A test of residuals cannot tell a small residual from a root. Two of
