@@ -136,7 +136,7 @@ TEST_CASE("a solve of the generalised Rosenbrock function that comes back from f
   REQUIRE(system != systems.end());
   const Form form = exam::mgh::forms(*system).back();
   REQUIRE(form.name == "x - J^-1 F");
-  // Nothing is better than the start for forty evaluations, and the residual grows to ten thousand times that.
+  // Over forty evaluations nothing is better than the first points, and the residual grows ten-thousandfold.
   for (const double tolerance : {1e-3, 1e-9}) {
     Stop stop{.tolerance = tolerance, .max_evaluations = 500};
     const auto with = solved(*system, form, exam::anderson(10), stop);
