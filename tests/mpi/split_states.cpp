@@ -1,6 +1,7 @@
 // Equilibria and gradients of rollouts whose state is split over processes, beside those of one process: the same but
 // for the order of sums.
 
+#include <array>
 #include <cmath>
 #include <span>
 #include <string>
@@ -8,12 +9,14 @@
 #include "basin/adjoint/any_adjoint.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/adjoint/phantom.hpp"
+#include "basin/adjoint/unrolled.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/fixed_point/any_method.hpp"
 #include "basin/fixed_point/broyden.hpp"
 #include "basin/fixed_point/newton_gmres.hpp"
+#include "basin/fixed_point/picard.hpp"
 #include "basin/layers/activation.hpp"
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
@@ -111,6 +114,65 @@ void check_cell(mpi::Communicator& world, const Shape& shape, const std::string&
                  "theta of rank 1 is another than that of rank 0");
 }
 
+/// Gradients through the steps of an iteration, with what is kept of them.
+void check_unrolled(mpi::Communicator& world) {
+  using C = Injected<Sequential<Conv<2, 2, 3>, Tanh>>;
+  const Shape shape{2, {5, 14, 1}, 2};
+  constexpr std::size_t params = C::param_count;
+  Vector<double> numbers(static_cast<Index>(params));
+  fill(numbers, 5, 0.22);
+  const std::span<const double, params> theta(numbers.data(), params);
+  State<double> u(shape), w(shape), z(shape), du(shape);
+  fill(u.values, 6, 1);
+  fill(w.values, 7, 1);
+  const mpi::SplitGrid grid(world, shape);
+  const std::array<decltype(Unrolled::tape), 3> tapes{Kept{}, Recomputed{}, Checkpointed{}};
+  for (const auto& tape : tapes) {
+    Equilibrium<C, Picard, Unrolled> whole;
+    Equilibrium<mpi::SplitCell<C>, Picard, Unrolled> split;
+    split.cell.grid = &grid;
+    whole.stop = split.stop = {.tolerance = 1e-6, .max_evaluations = 60};
+    whole.adjoint.tape = split.adjoint.tape = tape;
+    const State<double> own_u = grid.own(u.view()), w_here = grid.own(w.view());
+    const State<double> u_here = split.cell.with_neighbours(own_u.view());
+    State<double> z_here(w_here.shape), du_here(u_here.shape);
+    Vector<double> dtheta = Vector<double>::Zero(numbers.size()), dtheta_here = dtheta;
+    const auto one = whole.linearize(theta, u.view(), z.view());
+    const auto here = split.linearize(theta, u_here.view(), z_here.view());
+    expect_near(grid, z_here, z, "z, unrolled");
+    static_cast<void>(one.pullback(w.view(), du.view(), std::span<double, params>(dtheta.data(), params)));
+    static_cast<void>(
+        here.pullback(w_here.view(), du_here.view(), std::span<double, params>(dtheta_here.data(), params)));
+    expect_near(grid, split.cell.of_neighbours(du_here.view()), du, "du, unrolled");
+    world.sum(std::span<double>(dtheta_here.data(), params));
+    expect((dtheta_here - dtheta).norm() <= 1e-8 * dtheta.norm(), "dtheta, unrolled");
+  }
+}
+
+/// What one rank alone wants, or has set otherwise, is known to all.
+void check_agreement(mpi::Communicator& world) {
+  using C = Injected<Sequential<Conv<1, 1, 3>, Tanh>>;
+  const mpi::SplitGrid grid(world, {1, {4, 8, 1}, 1});
+  Equilibrium<mpi::SplitCell<C>, Anderson<5>> model;
+  model.cell.grid = &grid;
+  model.stop = {.tolerance = 1e-5, .max_evaluations = 60};
+  Parameters<decltype(model), double> theta;
+  theta.vector().setConstant(0.1);
+  State<double> own(grid.shape());
+  fill(own.values, 3, 1);
+  const State<double> u = model.cell.with_neighbours(std::as_const(own).view());
+  State<double> z(grid.shape());
+  const int last = world.size() - 1;
+  const auto ends_at_three = [&](const Iterate<double>& one) { return world.rank() != last || one.iteration < 3; };
+  const auto found = model.solve(theta, u.view(), std::as_const(z).view(), ends_at_three);
+  expect(found.samples[0].status == Status::interrupted && found.samples[0].iterations == 3,
+         "a solve that one rank's observer ends");
+  if (last == 0) return;
+  if (world.rank() == last) model.stop.max_evaluations = 7;
+  expect_message(message_of([&] { static_cast<void>(model.apply(theta.span(), u.view(), z.view())); }),
+                 "number of samples, or Stop, of an equilibrium of rank " + std::to_string(last));
+}
+
 /// A rollout with its gradient, by one of the tapes.
 template <class Tape, class A>
 void check_rollout(mpi::Communicator& world, const Shape& shape, const A& automaton, const std::string& what) {
@@ -179,6 +241,8 @@ void check_split_states(mpi::Communicator& world) {
   check_cell<Torus>(world, {2, {5, 23, 1}, 1}, "two on a torus");
   check_cell<Injected<Sequential<Conv3d<2, 2, 3>, Tanh>>>(world, {2, {3, 4, 9}, 1}, "three axes");
 
+  check_unrolled(world);
+  check_agreement(world);
   check_rollouts(world);
 
   using Cell = Injected<Sequential<Conv<1, 1, 3>, Tanh>>;

@@ -40,6 +40,8 @@ struct Context {
   /// The number in its batch of sample i of the state.
   [[nodiscard]] Index sample(Index i) const { return samples != nullptr ? samples[i] : first_sample + i; }
 
+  /// Whether a cell of the state has another number in its sample than in the state.
+  [[nodiscard]] bool renumbers_cells() const { return first_cell != 0 || cells_around != 0; }
   /// The number in its sample of cell i of the state.
   [[nodiscard]] Index cell(Index i) const {
     const Index number = first_cell + i;

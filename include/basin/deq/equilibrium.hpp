@@ -122,6 +122,7 @@ struct Equilibrium {
   Solution<S> solve(Theta<S, param_count> theta, View<const S> u, In<S> z0, const Context& context,
                     Observers&&... observers) const {
     check_shape("Equilibrium", "the start", z0.shape(), out_shape(u.shape()));
+    expect_same_options(u.samples());
     const Prepared<S> prepared = prepare<S>(theta);
     Solution<S> solution =
         basin::solve(Map<S>(*this, theta, prepared, u, context), z0, solver, stop_here(), observers...);
@@ -147,6 +148,7 @@ struct Equilibrium {
   void begin(View<S> z, const Context& context) const {
     check(!keep || context.keeps, "Equilibrium: keep", "given",
           "none in the rule of an automaton, whose cells are computed more than once");
+    expect_same_options(z.samples());
     z.vector().setZero();
     if (!start) return;
     for (Index n = 0; n < z.samples(); ++n) {
@@ -184,11 +186,7 @@ struct Equilibrium {
       }
       map.log_solves_at(z.samples(first, count));
     };
-    if constexpr (detail::is_split<C>) {
-      for (Index i = 0; i < tiles; ++i) settle_tile(i);
-    } else {
-      parallel_for(tiles, settle_tile);
-    }
+    detail::for_tiles<detail::is_split<C>>(tiles, settle_tile);
     Inside sum;
     for (const Inside& one : inside) sum += one;
     tell_steps(results);
@@ -203,6 +201,11 @@ struct Equilibrium {
     const Index tile = detail::is_split<C> ? 1 : detail::samples_per_tile<S>(shape);
     if constexpr (requires { C::samples_together; }) return std::max<Index>(tile, C::samples_together);
     return tile;
+  }
+
+  /// Processes that share samples take the same steps only with the same options.
+  void expect_same_options([[maybe_unused]] Index samples) const {
+    if constexpr (detail::is_split<C>) cell.expect_same_options(stop, samples);
   }
 
   /// One rule for apply, solve and linearize: all of them go through the same states.

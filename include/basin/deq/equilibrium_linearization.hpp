@@ -51,7 +51,6 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
   Linearization& operator=(Linearization&&) = default;
 
   [[nodiscard]] Report report() const { return report_; }
-
   Report jvp(View<const S> t, View<S> out) const { return jvp_each({&t, 1}, {&out, 1}); }
   Report vjp(View<const S> w, View<S> du) const { return vjp_each({&w, 1}, {&du, 1}); }
   Report pullback(View<const S> w, View<S> du, ThetaGradient<S, param_count> dtheta) const {
@@ -279,7 +278,8 @@ class Equilibrium<C, Solver, Adjoint>::Linearization {
       map.log_solves_at(z.sample(n));
     }
     // Solves on the way back are to be logged: kept linearizations do not know where.
-    if (context_.log != nullptr && inside.report.forward.results() > 0) steps_->forget_linearizations();
+    const bool solves = context_.log != nullptr && inside.report.forward.results() > 0;
+    if (detail::extent_of(model_.cell, z.shape().with_samples(1)).any(solves)) steps_->forget_linearizations();
     model_.tell_steps(results);
     model_.template finish<S>(z, results, context_, inside);
     report_ = inside.report;

@@ -33,7 +33,8 @@ class Equilibrium<C, Solver, Adjoint>::Map {
   /// Where there is a log, and the cell solves something, evaluates it once more at z, which is what was found, for
   /// the records of those solves.
   void log_solves_at(View<const S> z) const {
-    if (!logs_ || inside_->report.forward.results() == 0) return;
+    const bool solves = logs_ && inside_->report.forward.results() > 0;
+    if (!detail::extent_of(*this, z.shape().with_samples(1)).any(solves)) return;
     Scratch scratch;
     SolveLog log;
     Context context = at_end_;

@@ -17,6 +17,7 @@ namespace basin {
 template <class E>
 struct OnTheWay {
   using C = decltype(E::cell);  ///< the cell f(z, u)
+  static_assert(!detail::is_split<C>, "OnTheWay: the samples of a cell over processes are split");
   static_assert(
       !E::changes_with_step,
       "OnTheWay: the cell is another map at each step, so that no state of it is on the way to an equilibrium");

@@ -58,9 +58,10 @@ class RecordedSteps {
       linears_.back().push_back(linearize(View<const S>(kept, z.shape()), value, step));
       out.vector() = value.vector();
     };
-    basin::solve_tile(noting, z, solver, stop, result);
+    basin::solve_tile(split_as(map, z.shape(), noting), z, solver, stop, result);
+    const Extent size = extent_of(map, z.shape());
     const auto is_z = [&](const S* state) {  // a copy, NaN or not
-      return std::memcmp(state, z.data(), static_cast<std::size_t>(z.size()) * sizeof(S)) == 0;
+      return !size.any(std::memcmp(state, z.data(), static_cast<std::size_t>(z.size()) * sizeof(S)) != 0);
     };
     if (!is_z(latest.data())) {
       if (ring_ == 0 && every_ == 0 && !thins_) {

@@ -89,6 +89,7 @@ template <class S>
 
 template <class C>
 void check_one_sample(const C& cell, const Shape& u, const Shape& z) {
+  static_assert(!is_split<C>, "an attractor is one of a map whose samples are whole: not of a cell over processes");
   static_assert(!changes_with_step<C>,
                 "an attractor is one of a map: take the mean_field of an automaton that fires at random");
   check(z.samples == 1, "samples of an attractor", z.samples, 1);

@@ -125,6 +125,7 @@ bool go_on(const Map& f, Solving<S, Memory>& s, const Shape& shape, const Extent
     if constexpr (sizeof...(Observers) > 0) {
       const double residual = s.watch.measured(look.r, look.scale, stop);
       wanted = observed(Iterate<S>{s.number, s.watch.steps(), s.watch.evaluations(), residual, z, value}, observers...);
+      wanted = !size.any(!wanted);
     }
     if (look.converged || !wanted) {
       result.status = look.converged ? Status::converged : Status::interrupted;
@@ -205,6 +206,16 @@ void run_tile(const Map& f, View<S> z, const Method& method, const Stop& stop, s
   }
 }
 
+/// Calls body(i) for i in [0, tiles): one after the other on this thread, or on several.
+template <bool in_order, class Body>
+void for_tiles(Index tiles, const Body& body) {
+  if constexpr (in_order) {
+    for (Index i = 0; i < tiles; ++i) body(i);
+  } else {
+    parallel_for(tiles, body);
+  }
+}
+
 /// Samples in a tile: some tens of columns where a sample is small, so that the products of f are matrix products and
 /// yet all columns stay in cache; one where it is a grid.
 template <class S>
@@ -265,11 +276,7 @@ requires FixedPointMethod<Method>
     detail::run_tile<S>(f, solution.value.view().samples(first, count), method, stop, results, nullptr, first,
                         observers...);
   };
-  if constexpr (sizeof...(Observers) > 0 || detail::is_split<Map>) {
-    for (Index t = 0; t < tiles; ++t) tile(t);
-  } else {
-    parallel_for(tiles, tile);
-  }
+  detail::for_tiles<(sizeof...(Observers) > 0 || detail::is_split<Map>)>(tiles, tile);
   return solution;
 }
 

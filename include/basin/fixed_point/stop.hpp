@@ -49,7 +49,8 @@ struct Stop {
   std::optional<double> absolute_tolerance{};
   Norm norm = Norm::euclidean;  ///< of everything below and above; the Euclidean costs nothing extra
   /// What each number of a sample is multiplied by before it enters the norm: 1 / its typical size, where sizes differ.
-  /// As long as a sample, 0 or more each; the caller keeps them alive. Empty: 1.
+  /// As long as a sample (as the part that is here, of one that is split over processes), 0 or more each; the caller
+  /// keeps them alive. Empty: 1.
   std::span<const double> weights{};
   /// Of f, for each sample, with trial points and products with derivatives; at least 1. The solve never makes more.
   int max_evaluations = 40;

@@ -57,13 +57,15 @@ struct Dropout {
     const std::uint64_t limit = static_cast<std::uint64_t>(rate * 0x1p32);
     const S kept = static_cast<S>(1 / (1 - rate));
     const Index size = shape.sample_size(), before = context.first_cell * shape.features;
+    const Index around = context.cells_around * shape.features;  // after which places begin anew
     for (Index n = 0; n < shape.samples; ++n) {
       // An index has 40 bits for the place and the lowest 24 for the sample, whose others make a seed.
       const auto sample = static_cast<std::uint64_t>(context.sample(n)), of_sample = sample << 40;
       const Random random{fold_in(seed, sample >> 24), context.draw ^ detail::dropout_streams};
       PhiloxCounter words{};
       for (Index i = 0; i < size; ++i) {
-        const std::uint64_t number = static_cast<std::uint64_t>(before + i);
+        const Index place = before + i;
+        const auto number = static_cast<std::uint64_t>(around > 0 && place >= around ? place - around : place);
         if (i == 0 || number % 4 == 0) words = random.words(of_sample | number / 4);
         visit(n * size + i, words[number % 4] >= limit ? kept : S(0));
       }

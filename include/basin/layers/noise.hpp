@@ -61,6 +61,7 @@ struct Noise {
     if (deviation == 0) return;
     const S factor = static_cast<S>(deviation);
     const Index size = x.shape().sample_size(), before = context.first_cell * x.shape().features;
+    const Index around = context.cells_around * x.shape().features;  // after which places begin anew
     for (Index n = 0; n < x.samples(); ++n) {
       // An index has 40 bits for the place and the lowest 24 for the sample, whose others make a seed.
       const auto sample = static_cast<std::uint64_t>(context.sample(n)), of_sample = sample << 40;
@@ -69,7 +70,8 @@ struct Noise {
       S* const numbers = y.data() + n * size;
       std::array<S, 4> normals{};
       for (Index i = 0; i < size; ++i) {
-        const std::uint64_t place = static_cast<std::uint64_t>(before + i);
+        const Index at = before + i;
+        const auto place = static_cast<std::uint64_t>(around > 0 && at >= around ? at - around : at);
         if (i == 0 || place % 4 == 0) normals = detail::four_normals<S>(random.words(of_sample | place / 4));
         numbers[i] += factor * normals[place % 4];
       }

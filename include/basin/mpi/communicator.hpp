@@ -57,6 +57,13 @@ inline void expect_success(int code, const char* call) {
   throw std::runtime_error(std::string(call) + ": " + text);
 }
 
+/// Throws std::invalid_argument on any other thread than the one that began MPI: messages of several would be mixed.
+inline void expect_main_thread() {
+  int is_main = 0;
+  MPI_Is_thread_main(&is_main);
+  if (is_main == 0) check(false, "thread that calls MPI", "another one", "the one that began it");
+}
+
 }  // namespace detail
 
 /// MPI is there as long as this is. Where the program has begun MPI itself, it also ends it.
@@ -214,6 +221,7 @@ class Communicator {
   /// whose digest is not the same on all.
   void expect_same(std::span<const Named> things) {
     if (size_ == 1) return;
+    detail::expect_main_thread();
     std::vector<std::uint64_t> most;  // where the largest d is all ranks' d, it is the least too, that is ~ of most ~d
     for (const Named& one : things) {
       most.push_back(one.digest.value());
@@ -254,6 +262,9 @@ class Communicator {
   /// By one rank, so that all get the same bits: an MPI_Allreduce need not give them.
   void reduce(std::span<double> numbers, MPI_Op op) {
     if (size_ == 1) return;
+    detail::expect_main_thread();
+    check(numbers.size() <= INT_MAX, "numbers to add up over ranks", numbers.size(),
+          "at most " + std::to_string(INT_MAX));
     const int many = static_cast<int>(numbers.size());
     const void* from = rank_ == 0 ? MPI_IN_PLACE : numbers.data();
     detail::expect_success(MPI_Reduce(from, numbers.data(), many, MPI_DOUBLE, op, 0, comm_), "MPI_Reduce");

@@ -31,6 +31,7 @@
 
 #include "basin/core/layer.hpp"
 #include "basin/core/scratch.hpp"
+#include "basin/fixed_point/stop.hpp"
 #include "basin/mpi/pieces.hpp"
 #include "basin/mpi/reach.hpp"
 #include "basin/mpi/split_grid.hpp"
@@ -107,6 +108,16 @@ struct SplitCell {
       shares.add_to(own.view().sample(n).data());
     }
     return own;
+  }
+
+  /// For an equilibrium: throws std::invalid_argument, on all ranks, where its options or its number of samples are not
+  /// the same on all.
+  void expect_same_options(const Stop& stop, Index samples) const {
+    check_grid();
+    Digest digest;
+    digest.add(samples).add(stop.tolerance).add(stop.absolute()).add(stop.norm).add(stop.max_evaluations);
+    digest.add(stop.max_retries).add(stop.stall_window).add(stop.stall_factor).add(stop.divergence_factor);
+    grid->world().expect_same({{"number of samples, or Stop, of an equilibrium", digest.add(stop.returns_last)}});
   }
 
   /// What the cell prepares. Throws std::invalid_argument, on all ranks, where theta is not the same on all.

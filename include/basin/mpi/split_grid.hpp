@@ -107,6 +107,12 @@ class Halo {
     lower_ = (rank + ranks - 1) % ranks;
     upper_ = (rank + 1) % ranks;
   }
+  /// Waits for what is under way, into memory that will be others'.
+  ~Halo() {
+    if (requests_ > 0) MPI_Waitall(requests_, pending_.data(), MPI_STATUSES_IGNORE);
+  }
+  Halo(const Halo&) = delete;
+  Halo& operator=(const Halo&) = delete;
 
   [[nodiscard]] Index before() const { return before_; }
   [[nodiscard]] Index after() const { return after_; }
@@ -118,6 +124,7 @@ class Halo {
   /// Begins to fill `below` and `above` with slices of the neighbours. The own ones, from `own` on, may be read until
   /// wait() returns.
   void start(const S* own, S* below, S* above) {
+    expect_main_thread();
     receive(below, before_, lower_, up);
     send(own, before_, lower_, down);
     receive(above, after_, upper_, down);
@@ -126,6 +133,7 @@ class Halo {
   /// The transpose: begins to hand the neighbours' slices to them, and to receive what they have of the own outermost
   /// ones.
   void start_back(const S* below, const S* above, S* from_below, S* from_above) {
+    expect_main_thread();
     receive(from_below, before_, lower_, up);
     send(below, before_, lower_, down);
     receive(from_above, after_, upper_, down);

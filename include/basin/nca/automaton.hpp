@@ -200,7 +200,7 @@ struct Automaton {
                     .keeps = false};
     if (context.log != nullptr) of_rule.log = &log;
     of_rule.samples = cells.data();
-    if (context.first_cell != 0) {
+    if (context.renumbers_cells()) {
       std::transform(cells.begin(), cells.end(), numbers, [&](Index cell) { return context.cell(cell); });
       of_rule.samples = numbers;
     }

@@ -149,7 +149,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
          const Cells& of, View<const S> saw, const Shape& answer_shape, const Prepared<S>* prepared)
         : sample(n),
           cells(of.begin(), of.end()),
-          numbers(context.first_cell != 0 ? of.size() : 0),
+          numbers(context.renumbers_cells() ? of.size() : 0),
           seen(saw.data(), saw.size()),
           answer(answer_shape.size()),
           linear(detail::linearize_with<Rule, S>(
