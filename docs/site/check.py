@@ -1,7 +1,7 @@
 """Checks the pages: python3 check.py <root of the project> [<site> <warnings of doxygen>]
 
 Of the sources: relative links and their anchors lead somewhere, every page of docs/ is in the list of docs/README.md,
-fenced blocks of C++ are compiled by some test, and options of programs exist.
+pages that headers name exist, fenced blocks of C++ are compiled by some test, and options of programs exist.
 Of the site: every link and anchor inside it leads somewhere, and every public name of the library has a comment.
 Addresses elsewhere are not fetched.
 """
@@ -123,6 +123,10 @@ def check_sources(root):
                     continue
                 fault(where, f"has the option {option}" + (f", which {name} does not have" if name else
                                                            ", which no program has"))
+    for header in (root / "include").rglob("*.hpp"):
+        for named in re.findall(r"(?<![\w/])docs/[\w./-]+\.md", header.read_text()):
+            if not (root / named).is_file():
+                fault(header.relative_to(root).as_posix(), f"names {named}, which is not there")
     return len(pages)
 
 

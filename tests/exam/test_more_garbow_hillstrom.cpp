@@ -1,6 +1,7 @@
 // The systems of More, Garbow and Hillstrom as fixed-point maps, by every method: what ends as converged is a solution,
 // recomputed in long double, and what the tests for stall and divergence end would not have converged without them.
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "exam/elimination.hpp"
@@ -126,4 +127,25 @@ TEST_CASE("the tests for stall and divergence end hardly a solve that would have
   CHECK(lost.size() <= 3);
   CAPTURE(lost_by_wanderers);
   CHECK(lost_by_wanderers.size() <= 7);
+}
+
+TEST_CASE("a solve of the generalised Rosenbrock function that comes back from far is left alone", "[exam]") {
+  const std::vector<System> systems = exam::mgh::systems();
+  const auto named = [](const System& system) { return system.name == "chained Rosenbrock"; };
+  const auto system = std::find_if(systems.begin(), systems.end(), named);
+  REQUIRE(system != systems.end());
+  const Form form = exam::mgh::forms(*system).back();
+  REQUIRE(form.name == "x - J^-1 F");
+  // Over forty evaluations nothing is better than the first points, and the residual grows ten-thousandfold.
+  for (const double tolerance : {1e-3, 1e-9}) {
+    Stop stop{.tolerance = tolerance, .max_evaluations = 500};
+    const auto with = solved(*system, form, exam::anderson(10), stop);
+    stop.stall_window = 0;
+    stop.divergence_factor = std::numeric_limits<double>::infinity();
+    const auto without = solved(*system, form, exam::anderson(10), stop);
+    CHECK(with.samples[0].status == Status::converged);
+    CHECK(with.samples[0].evaluations > 40);
+    CHECK(with.samples[0].evaluations == without.samples[0].evaluations);
+    CHECK((with.value.values - Numbers<double>::Ones(10)).norm() < 1000 * tolerance);
+  }
 }

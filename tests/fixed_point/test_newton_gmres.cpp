@@ -146,6 +146,22 @@ TEST_CASE("Newton-GMRES solves what mixing misses", "[unit]") {
         return f;
       },
       pairs, Vector<double>::Ones(10));
+  // Of sum_i 100 (x_{i + 1} - x_i^2)^2 + (1 - x_i)^2. The answer by Newton's method with 40 digits, from afar.
+  solved(
+      "gradient of the generalised Rosenbrock function",
+      [](const Vector<double>& v) {
+        Vector<double> f = Vector<double>::Zero(10);
+        for (Index i = 0; i + 1 < 10; ++i) {
+          const double apart = v[i + 1] - v[i] * v[i];
+          f[i] += 2 * (v[i] - 1) - 400 * apart * v[i];
+          f[i + 1] += 200 * apart;
+        }
+        return f;
+      },
+      pairs,
+      Vector<double>{{-0.55537607609240769, 0.32244549440273389, 0.1151782056222898, 0.023506197759287187,
+                      0.010661379252702775, 0.010217972669098167, 0.010208534022082078, 0.010204214636604827,
+                      0.010004085144900891, 0.00010008171958642669}});
 }
 
 TEST_CASE("every evaluation and every product counts, and the limit holds", "[unit]") {

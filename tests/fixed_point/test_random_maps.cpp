@@ -1,9 +1,18 @@
 // Random maps, with and without fixed points, contractive and not, in float and double, by every method under random
-// stop rules: whatever ends as converged is looked at again in long double: whether a fixed point is near, and
-// if not, what its convergence rests on.
+// stop rules: whatever ends as converged is looked at again in long double.
 //
-// Ten thousand run with the other tests. A million, or any number, by hand:
-//   test_fixed_point "a million random maps: what ends as converged is a fixed point" -s
+// Promised of each of them, apart from what the scalar rounds: its residual is at most twice its tolerance, and
+//   - a fixed point is near: Newton's method in long double finds it within a tenth of |z| and ten times what the
+//     tolerance can tell, which is the tolerance over the least singular value of f' - I; or
+//   - none is near, and the residual is at most twice what the start's scale allows, or a tenth of that of the start.
+//     A translation, whose residual is the same everywhere, may pass at its start alone; z + b (1 + sin(z) / 2), whose
+//     residual never falls below a third of itself, not by a fall.
+// Not promised: that each has a fixed point near. A test of residuals cannot tell a small residual from a root. Two of
+// a thousand maps may end as converged without one, and apart from these one of a hundred whose kind is flat_far_away,
+// with a residual that falls to nothing at infinity.
+//
+// Ten thousand run with the other tests. A million, or any number, by hand, with a table of the counts:
+//   test_fixed_point "a million random maps: what ends as converged is a fixed point, or its residual fell"
 
 #include <Eigen/LU>
 #include <Eigen/SVD>
@@ -320,6 +329,13 @@ int without(const Count& count, std::size_t kind) {
   return count.at_once[kind] + count.within[kind] + count.fell[kind];
 }
 
+/// The same of all kinds but the one whose residual falls to nothing at infinity.
+int without_fixed_point(const Count& count) {
+  int all = 0;
+  for (std::size_t kind = 0; kind < kinds; ++kind) all += kind == flat_far_away ? 0 : without(count, kind);
+  return all;
+}
+
 std::string table(const Count& count) {
   std::ostringstream text;
   text << count.converged << " of " << count.maps << " converged, " << sum(count.near)
@@ -329,15 +345,14 @@ std::string table(const Count& count) {
     text << kind_names[kind] << ": the start itself " << count.at_once[kind] << ", within its tolerance "
          << count.within[kind] << ", fell to a tenth " << count.fell[kind] << "\n";
   }
+  text << "all kinds but flat_far_away: " << without_fixed_point(count) << ", which is "
+       << 1000.0 * without_fixed_point(count) / count.maps << " of a thousand maps";
   return text.str();
 }
 
-/// At most two in a thousand converge with no fixed point near; most of them started where the residual passes. Apart
-/// from these the kind whose residual falls to nothing at infinity, which no test of residuals can see.
 void check_evidence(const Count& count) {
   INFO(table(count));
-  int apart = 0, rest = 0;
-  for (std::size_t kind = 0; kind < kinds; ++kind) (kind == flat_far_away ? apart : rest) += without(count, kind);
+  const int apart = without(count, flat_far_away), rest = without_fixed_point(count);
   CHECK(sum(count.near) + apart + rest == count.converged);
   CHECK(1000 * rest <= 2 * count.maps);
   CHECK(100 * apart <= count.maps);
@@ -345,7 +360,7 @@ void check_evidence(const Count& count) {
 
 }  // namespace
 
-TEST_CASE("random maps: what ends as converged is a fixed point", "[unit]") {
+TEST_CASE("random maps: what ends as converged is a fixed point, or its residual fell", "[unit]") {
   const Count count = try_maps(10000);
   CHECK(count.wrong == 0);
   CHECK(count.maps == 10000);
@@ -353,10 +368,11 @@ TEST_CASE("random maps: what ends as converged is a fixed point", "[unit]") {
   check_evidence(count);
 }
 
-TEST_CASE("a million random maps: what ends as converged is a fixed point", "[.long]") {
+TEST_CASE("a million random maps: what ends as converged is a fixed point, or its residual fell", "[.long]") {
   const Count count = try_maps(1000000);
   CHECK(count.wrong == 0);
   CHECK(count.maps == 1000000);
   CHECK(sum(count.near) > 300000);
+  WARN(table(count));
   check_evidence(count);
 }
