@@ -100,9 +100,21 @@ struct Rows {
   }
   [[nodiscard]] Numbers all_of(const Numbers& part) const { return others == nullptr ? part : others->all_of(part); }
 
+  /// Row by row, so that a row has the same bits whichever others are there: methods may make much of rounding.
+  [[nodiscard]] Numbers times(const Numbers& whole) const {
+    Numbers out(count());
+    for (Index i = 0; i < count(); ++i) out[i] = a.row(first + i).dot(whole);
+    return out;
+  }
+  [[nodiscard]] Numbers value(const Numbers& whole) const {
+    Numbers out = times(whole) + b.segment(first, count());
+    for (double& number : out) number = std::tanh(number);
+    return out;
+  }
+
   void operator()(View<const double> z, View<double> out) const {
     const Numbers whole = all_of(z.vector());
-    out.vector() = (a.middleRows(first, count()) * whole + b.segment(first, count())).array().tanh();
+    out.vector() = value(whole);
     if (broken && first == 0 && whole[0] > 0.2) out.vector()[0] = std::numeric_limits<double>::quiet_NaN();
   }
 
@@ -111,16 +123,15 @@ struct Rows {
     Numbers slope;  // of its rows
     [[nodiscard]] Extent extent(const Shape& one) const { return rows.extent(one); }
     void jvp(View<const double> t, View<double> out) const {
-      out.vector() = slope.cwiseProduct(rows.a.middleRows(rows.first, rows.count()) * rows.all_of(t.vector()));
+      out.vector() = slope.cwiseProduct(rows.times(rows.all_of(t.vector())));
     }
     void vjp(View<const double> w, View<double> out) const {
       const Numbers all = rows.all_of(slope.cwiseProduct(w.vector()));
-      out.vector() = rows.a.middleCols(rows.first, rows.count()).transpose() * all;
+      for (Index i = 0; i < rows.count(); ++i) out.vector()[i] = rows.a.col(rows.first + i).dot(all);
     }
   };
   [[nodiscard]] Linear linearize(View<const double> z, std::span<const Index>) const {
-    const Numbers whole = all_of(z.vector());
-    const Numbers f = (a.middleRows(first, count()) * whole + b.segment(first, count())).array().tanh();
+    const Numbers f = value(all_of(z.vector()));
     return {*this, (1 - f.array().square()).matrix()};
   }
 };
