@@ -41,8 +41,8 @@ class AnyMethod : public detail::Choice<Methods...> {
 
   template <class S>
   struct Memory {
-    std::variant<detail::MethodMemory<Methods, S>...> held;
-    Extent size;  ///< of the sample
+    std::variant<detail::MethodMemory<Methods, S>...> held;  ///< that of the method
+    Extent size;                                             ///< of the sample
   };
 
   template <class S>

@@ -50,6 +50,7 @@ class SplitCell<C, reach>::Linearization {
 
   /// What solves inside the cell did when it was linearized; those of cells around a border count twice.
   [[nodiscard]] Report report() const { return report_; }
+  /// What is here of a sample, for solvers.
   [[nodiscard]] Extent extent(const Shape& one) const { return split_.extent(one); }
 
   /// For a rollout: from now on records go to this log, or for one call to the one that is given with it.

@@ -18,6 +18,7 @@ namespace basin::mpi {
 /// Sums and maxima over all ranks, for solvers (linear/extent.hpp).
 class OverRanks final : public Reduction {
  public:
+  /// Of all ranks of `world`, which has to live as long as this.
   explicit OverRanks(Communicator& world) : world_(&world) {}
   void sum(std::span<double> numbers) const override { world_->sum(numbers); }
   void maximum(std::span<double> numbers) const override { world_->maximum(numbers); }
