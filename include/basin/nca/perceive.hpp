@@ -151,12 +151,27 @@ struct Perceive {
   };
 };
 
-/// The cell and the two that are beside it on a line; the nine of the box around it in the plane: followed by a dense
-/// layer, a learned convolution with a kernel of 3 along each axis.
+namespace detail {
+
+template <int C, class Edge, class Cells, class Indices>
+struct EachOf;
+template <int C, class Edge, class Cells, std::size_t... i>
+struct EachOf<C, Edge, Cells, std::index_sequence<i...>> {
+  using type = Perceive<C, Edge, Shift<Cells::taps[i].x, Cells::taps[i].y, Cells::taps[i].z>...>;
+};
+
+}  // namespace detail
+
+/// The cells that a stencil reads, each by itself, in the order of its taps and whatever their weights: followed by a
+/// dense layer, a learned kernel. Of a BoxMean it is a convolution, with the theta of a Conv. The code grows with the
+/// square of the number of cells, so that more than about 50 take long to compile.
+template <int C, Boundary Edge, Stencil Cells>
+using PerceiveEach = typename detail::EachOf<C, Edge, Cells, std::make_index_sequence<Cells::taps.size()>>::type;
+
+/// The cell and the two that are beside it on a line; the nine of the box around it in the plane.
 template <int C, Boundary Edge>
-using PerceiveBox1 = Perceive<C, Edge, Shift<-1>, Shift<0>, Shift<1>>;
+using PerceiveBox1 = PerceiveEach<C, Edge, BoxMean<1>>;
 template <int C, Boundary Edge>
-using PerceiveBox2 = Perceive<C, Edge, Shift<-1, -1>, Shift<0, -1>, Shift<1, -1>, Shift<-1, 0>, Shift<0, 0>,
-                              Shift<1, 0>, Shift<-1, 1>, Shift<0, 1>, Shift<1, 1>>;
+using PerceiveBox2 = PerceiveEach<C, Edge, BoxMean<2>>;
 
 }  // namespace basin
