@@ -9,7 +9,10 @@
 //
 // It is a perception as nca/perception.hpp describes them, without parameters.
 
+#include <algorithm>
 #include <array>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "basin/nca/perception.hpp"
@@ -17,6 +20,40 @@
 #include "basin/stencil/stencil.hpp"
 
 namespace basin {
+
+namespace detail {
+
+/// Throws std::invalid_argument unless z has C features, and axes on which a cell can see so far.
+template <int C, Boundary Edge>
+void check_grid(std::string_view name, const Shape& z, const std::array<int, 3>& reach) {
+  check_features(name, z.features, C);
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    if (z.space[axis] <= 0) {  // before the message takes memory: this is on hot paths
+      check(false, std::string(name) + ": extent of an axis of space", z.space[axis], "at least 1");
+    }
+    if (reach[axis] > 0) Edge::check_border(reach[axis], z.space[axis]);
+  }
+}
+
+/// Bands of so many cells each (the last may be shorter), at least `least`, can spread side by side if no two of them
+/// are neighbours. They are whole lines, or planes, of the sample.
+inline Index grid_band_cells(const Shape& z, Index least, const std::array<int, 3>& reach) {
+  const std::size_t axis = z.space[2] > 1 ? 2 : z.space[1] > 1 ? 1 : 0;
+  Index slice = 1;
+  for (std::size_t below = 0; below < axis; ++below) slice *= z.space[below];
+  return slice * std::max<Index>({1, 2 * reach[axis], (least + slice - 1) / slice});
+}
+
+/// A line of zeros, for what stands beyond a Zero edge.
+template <int C, class S>
+const S* line_of_zeros(const Shape& z, Scratch& scratch) {
+  const Index count = z.space[0] * C;
+  S* line = scratch.take<S>(count);
+  std::fill_n(line, count, S(0));
+  return line;
+}
+
+}  // namespace detail
 
 template <int C, Boundary OfEdge, Stencil... Stencils>
 struct Perceive {
@@ -36,28 +73,15 @@ struct Perceive {
     return most;
   }();
 
-  void check_shape(const Shape& z) const {
-    check_features("Perceive", z.features, C);
-    for (std::size_t axis = 0; axis < 3; ++axis) {
-      check(z.space[axis] > 0, "Perceive: extent of an axis of space", z.space[axis], "at least 1");
-      if (reach[axis] > 0) Edge::check_border(reach[axis], z.space[axis]);
-    }
-  }
+  void check_shape(const Shape& z) const { detail::check_grid<C, Edge>("Perceive", z, reach); }
 
-  /// Bands of so many cells each (the last may be shorter), at least `least`, can spread side by side if no two of them
-  /// are neighbours. They are whole lines, or planes, of the sample.
-  [[nodiscard]] Index band_cells(const Shape& z, Index least) const {
-    const std::size_t axis = z.space[2] > 1 ? 2 : z.space[1] > 1 ? 1 : 0;
-    Index slice = 1;
-    for (std::size_t below = 0; below < axis; ++below) slice *= z.space[below];
-    return slice * std::max<Index>({1, 2 * reach[axis], (least + slice - 1) / slice});
-  }
+  [[nodiscard]] Index band_cells(const Shape& z, Index least) const { return detail::grid_band_cells(z, least, reach); }
 
   template <class S>
   class Sight {
    public:
     Sight(const Perceive&, Theta<S, 0>, View<const S> z, Scratch& scratch)
-        : lines_(z.data(), z.shape().space, zeros(z, scratch)) {}
+        : lines_(z.data(), z.shape().space, detail::line_of_zeros<C, S>(z.shape(), scratch)) {}
 
     /// seen: count columns of seen_features.
     void operator()(const Index* cells, Index count, S* seen) {
@@ -72,13 +96,6 @@ struct Perceive {
     }
 
    private:
-    static const S* zeros(View<const S> z, Scratch& scratch) {
-      const Index count = z.shape().space[0] * C;
-      S* line = scratch.take<S>(count);
-      std::fill_n(line, count, S(0));
-      return line;
-    }
-
     template <bool inside, std::size_t... k>
     void look(S* seen, std::index_sequence<k...>) const {
       (filter<inside, Stencils>(seen + k * C, std::make_index_sequence<Stencils::taps.size()>{}), ...);

@@ -30,7 +30,7 @@ struct PerceiveThrough {
       !requires { typename P::template Change<float>; }, "PerceiveThrough: the perception must be linear");
   static_assert(detail::Join<P::seen_features, F::in_features>::fits);
 
-  using Edge = typename detail::PerceptionOf<P>::Edge;
+  using Edge = typename detail::EdgeOf<P>::type;
   static constexpr int state_features = P::state_features, seen_features = F::out_features;
 
   P linear{};  ///< what is seen before F
