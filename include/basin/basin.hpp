@@ -144,6 +144,7 @@
 #include "basin/nca/particle_lenia.hpp"
 #include "basin/nca/path_finding.hpp"
 #include "basin/nca/perceive.hpp"
+#include "basin/nca/perceive_attention.hpp"
 #include "basin/nca/perceive_circuits.hpp"
 #include "basin/nca/perceive_discs.hpp"
 #include "basin/nca/perceive_isotropic.hpp"

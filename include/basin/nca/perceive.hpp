@@ -53,6 +53,14 @@ const S* line_of_zeros(const Shape& z, Scratch& scratch) {
   return line;
 }
 
+/// to += from, for C numbers that do not overlap, which the compiler need not find out.
+template <int C, class S>
+void add_features(const S* from, S* to) {
+  S value[C];
+  for (int c = 0; c < C; ++c) value[c] = to[c] + from[c];
+  for (int c = 0; c < C; ++c) to[c] = value[c];
+}
+
 }  // namespace detail
 
 template <int C, Boundary OfEdge, Stencil... Stencils>

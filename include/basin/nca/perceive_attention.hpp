@@ -28,11 +28,11 @@
 #include <array>
 #include <cmath>
 #include <string>
-#include <utility>
+#include <type_traits>
 
-#include "basin/kernels/elementwise.hpp"
 #include "basin/kernels/product.hpp"
 #include "basin/kernels/transpose.hpp"
+#include "basin/nca/attention_rows.hpp"
 #include "basin/nca/perceive.hpp"
 
 namespace basin {
@@ -69,16 +69,19 @@ struct PerceiveAttention {
   class Spread;
 
  private:
-  static constexpr Index block = 32;  // cells whose numbers stay in the nearest caches
   template <class S>
-  static S scale() {
-    return static_cast<S>(1 / std::sqrt(double{D}));
-  }
+  using Rows = detail::AttentionRows<S, C, places>;
+  static constexpr Index block = Rows<float>::width;  // cells at a time
 
   template <class S, class N>
   class Around;
   template <class S>
   class Attended;
+
+  template <class S>
+  static S scale() {
+    return static_cast<S>(1 / std::sqrt(double{D}));
+  }
 
   /// Of theta, (D, C) column-major: which = 0, 1, 2 for Q, K, V.
   template <class S>
@@ -99,27 +102,21 @@ struct PerceiveAttention {
     return all;
   }
 
-  /// Products of a (rows, columns) matrix, column-major, with the columns of x, which are `step` numbers apart; those
-  /// of y are as well `to_step` apart.
-  template <int columns, int rows, int step = columns, int to_step = rows, class S>
-  static void multiply(const S* matrix, const S* x, Index count, S* y) {
-    kernels::gather<columns, step, rows, to_step>(count, 1, &x, matrix, static_cast<const S*>(nullptr), y);
+  /// y = matrix x of columns that are `to_step` numbers apart; the matrix is (rows, columns), column-major.
+  template <int columns, int rows, int to_step = rows, class S>
+  static void multiply(const S* matrix, const std::type_identity_t<S>* x, Index count, S* y) {
+    kernels::gather<columns, columns, rows, to_step>(count, 1, &x, matrix, static_cast<const S*>(nullptr), y);
   }
 
+  /// Columns of C numbers as C rows, and back. What fills no row is zeros.
   template <class S>
-  static S dot(const S* a, const S* b) {
-    constexpr int lanes = kernels::lanes_for<S>(C);
-    kernels::Lanes<S, lanes> sum{};
-    for (int c = 0; c + lanes <= C; c += lanes) sum += kernels::load<lanes>(a + c) * kernels::load<lanes>(b + c);
-    S total = S(0);
-    for (int l = 0; l < lanes; ++l) total += sum[l];
-    for (int c = C / lanes * lanes; c < C; ++c) total += a[c] * b[c];
-    return total;
+  static void to_rows(const S* columns, Index step, Index count, S* rows) {
+    if (count < block) std::fill_n(rows, C * block, S(0));
+    kernels::transpose(columns, step, count, Index{C}, rows, block);
   }
-  /// to += factor from.
   template <class S>
-  static void add(S factor, const S* from, S* to) {
-    for (int c = 0; c < C; ++c) to[c] += factor * from[c];
+  static void to_columns(const S* rows, Index count, S* columns, Index step = C) {
+    kernels::transpose(rows, block, Index{C}, count, columns, step);
   }
 };
 
@@ -129,42 +126,53 @@ template <class S, class N>
 class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Around {
  public:
   Around(N* sample, const Shape& z, N* elsewhere, Scratch& scratch)
-      : sample_(sample), lines_(sample, z.space, elsewhere), near_(scratch.take<N*>(block * places)) {}
+      : lines_(sample, z.space, elsewhere), patches_(scratch.take<S>(block * places * C)) {}
 
-  void go_to(const Index* cells, Index count) {
+  /// C rows for each place.
+  void look(const Index* cells, Index count, S* rows) {
     for (Index i = 0; i < count; ++i) {
-      lines_.go_to(cells[i]);
-      if (lines_.inside()) {
-        collect<true>(near_ + i * places, std::make_index_sequence<std::size_t{places}>{});
-      } else {
-        collect<false>(near_ + i * places, std::make_index_sequence<std::size_t{places}>{});
-      }
+      S* to = patches_ + i * places * C;
+      each_place(cells[i], [&](int d, const S* from) { std::copy_n(from, C, to + d * C); });
+    }
+    for (int d = 0; d < places; ++d) to_rows(patches_ + d * C, Index{places} * C, count, rows + d * C * block);
+  }
+
+  /// Adds such rows to the cells.
+  void add(const Index* cells, Index count, const S* rows) {
+    for (int d = 0; d < places; ++d) to_columns(rows + d * C * block, count, patches_ + d * C, Index{places} * C);
+    for (Index i = 0; i < count; ++i) {
+      const S* from = patches_ + i * places * C;
+      each_place(cells[i], [&](int d, S* to) { detail::add_features<C>(from + d * C, to); });
     }
   }
-  /// The features of place d around the i-th of the cells; of the cell with that number.
-  [[nodiscard]] N* at(Index i, int d) const { return near_[i * places + d]; }
-  [[nodiscard]] N* itself(Index cell) const { return sample_ + cell * C; }
 
  private:
-  template <bool inside, std::size_t... d>
-  void collect(N** to, std::index_sequence<d...>) const {
-    ((to[d] = lines_.template at<inside>(Cells::taps[d].x, Cells::taps[d].y, Cells::taps[d].z)), ...);
+  template <class Visit>
+  void each_place(Index cell, const Visit& visit) {
+    lines_.go_to(cell);
+    for (int d = 0; d < places; ++d) {
+      const Tap& tap = Cells::taps[static_cast<std::size_t>(d)];
+      visit(d, lines_.inside() ? lines_.template at<true>(tap.x, tap.y, tap.z)
+                               : lines_.template at<false>(tap.x, tap.y, tap.z));
+    }
   }
 
-  N* sample_;
   Lines<N, Edge, C, reach[0], reach[1], reach[2]> lines_;
-  N** near_;
+  S* patches_;
 };
 
-/// What cells attend to: all numbers of a head up to m, for a block of cells.
+/// What a block of cells attends to.
 template <int C, Boundary OfEdge, int Heads, int D, Stencil Cells>
 template <class S>
 class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Attended {
  public:
   Attended(Theta<S, param_count> theta, View<const S> z, Scratch& scratch)
-      : around(z.data(), z.shape(), detail::line_of_zeros<C, S>(z.shape(), scratch), scratch),
+      : z_(z.data()),
+        around_(z.data(), z.shape(), detail::line_of_zeros<C, S>(z.shape(), scratch), scratch),
         theta_(theta.data()),
         keys_turned_(turned(theta.data(), 1, scratch)),
+        columns_(scratch.take<S>(block * C)),
+        near(scratch.take<S>(block * places * C)),
         own(scratch.take<S>(block * C)),
         q(scratch.take<S>(block * D)),
         a(scratch.take<S>(block * C)),
@@ -172,47 +180,37 @@ class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Attended {
         m(scratch.take<S>(block * C)) {}
 
   void go_to(const Index* cells, Index count) {
-    around.go_to(cells, count);
-    for (Index i = 0; i < count; ++i) std::copy_n(around.itself(cells[i]), C, own + i * C);
+    around_.look(cells, count, near);
+    for (Index i = 0; i < count; ++i) std::copy_n(z_ + cells[i] * C, C, own + i * C);
   }
 
-  /// a (C) of x (C), for q of another state as well; q (D) on the way.
-  void scores_of(int head, const S* x, Index count, S* to_q, S* to_a) const {
+  /// a, as rows, of columns x; q on the way.
+  void score_by(int head, const S* x, Index count, S* to_q, S* to_a) const {
     multiply<C, D>(weights(theta_, 0, head), x, count, to_q);
-    multiply<D, C>(keys_turned_ + head * C * D, to_q, count, to_a);
+    multiply<D, C>(keys_turned_ + head * C * D, to_q, count, columns_);
+    to_rows(columns_, C, count, to_a);
   }
 
   void look(int head, Index count) {
-    scores_of(head, own, count, q, a);
-    const S* bias = biases(theta_, head);
-    const S scale = PerceiveAttention::scale<S>();
-    for (Index i = 0; i < count; ++i) {
-      S* score = w + i * places;
-      for (int d = 0; d < places; ++d) score[d] = scale * dot(a + i * C, around.at(i, d)) + bias[d];
-      S most = score[0];
-      for (int d = 1; d < places; ++d) most = most < score[d] ? score[d] : most;
-      for (int d = 0; d < places; ++d) score[d] -= most;
-    }
-    kernels::elementwise(
-        count * places, w, [](const auto& x) { return x.exp(); }, static_cast<const S*>(w));
-    for (Index i = 0; i < count; ++i) {
-      S *share = w + i * places, *mean = m + i * C;
-      S sum = S(0);
-      for (int d = 0; d < places; ++d) sum += share[d];
-      sum = S(1) / sum;
-      for (int d = 0; d < places; ++d) share[d] *= sum;
-      std::fill_n(mean, C, S(0));
-      for (int d = 0; d < places; ++d) add(share[d], around.at(i, d), mean);
-    }
+    score_by(head, own, count, q, a);
+    Rows<S>::look(a, near, biases(theta_, head), scale<S>(), w, m);
   }
 
-  Around<S, const S> around;
+  /// V of each of the C rows x of a head, into columns of what is seen.
+  void tell(int head, const S* x, Index count, S* seen) const {
+    to_columns(x, count, columns_);
+    multiply<C, D, seen_features>(weights(theta_, 2, head), columns_, count, seen + C + head * D);
+  }
 
  private:
+  const S* z_;
+  Around<S, const S> around_;
   const S *theta_, *keys_turned_;
+  S* columns_;
 
  public:
-  S *own, *q, *a, *w, *m;  // z of the cells; then, of the head that was looked at, as above, a column for each cell
+  S *near, *own;     // z of all places, as rows; of the cells, as columns
+  S *q, *a, *w, *m;  // of the head that was looked at: q as columns, the others as rows
 };
 
 template <int C, Boundary OfEdge, int Heads, int D, Stencil Cells>
@@ -220,7 +218,7 @@ template <class S>
 class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Sight {
  public:
   Sight(const PerceiveAttention&, Theta<S, param_count> theta, View<const S> z, Scratch& scratch)
-      : theta_(theta.data()), attended_(theta, z, scratch) {}
+      : attended_(theta, z, scratch) {}
 
   /// seen: count columns of seen_features.
   void operator()(const Index* cells, Index count, S* seen) {
@@ -230,14 +228,12 @@ class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Sight {
       for (Index i = 0; i < size; ++i) std::copy_n(attended_.own + i * C, C, seen + i * seen_features);
       for (int h = 0; h < Heads; ++h) {
         attended_.look(h, size);
-        multiply<C, D, C, seen_features>(weights(theta_, 2, h), static_cast<const S*>(attended_.m), size,
-                                         seen + C + h * D);
+        attended_.tell(h, attended_.m, size, seen);
       }
     }
   }
 
  private:
-  const S* theta_;
   Attended<S> attended_;
 };
 

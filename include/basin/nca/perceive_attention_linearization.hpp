@@ -18,9 +18,10 @@ template <class S>
 class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Change {
  public:
   Change(const PerceiveAttention&, Theta<S, param_count> theta, View<const S> z, View<const S> t, Scratch& scratch)
-      : theta_(theta.data()),
-        attended_(theta, z, scratch),
+      : attended_(theta, z, scratch),
+        t_(t.data()),
         along_(t.data(), t.shape(), detail::line_of_zeros<C, S>(t.shape(), scratch), scratch),
+        near_(scratch.take<S>(block * places * C)),
         own_(scratch.take<S>(block * C)),
         dq_(scratch.take<S>(block * D)),
         da_(scratch.take<S>(block * C)),
@@ -31,41 +32,25 @@ class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Change {
     for (Index first = 0; first < count; first += block, seen += block * seen_features) {
       const Index size = std::min(block, count - first);
       attended_.go_to(cells + first, size);
-      along_.go_to(cells + first, size);
+      along_.look(cells + first, size, near_);
       for (Index i = 0; i < size; ++i) {
-        std::copy_n(along_.itself(cells[first + i]), C, own_ + i * C);
+        std::copy_n(t_ + cells[first + i] * C, C, own_ + i * C);
         std::copy_n(own_ + i * C, C, seen + i * seen_features);
       }
       for (int h = 0; h < Heads; ++h) {
         attended_.look(h, size);
-        attended_.scores_of(h, own_, size, dq_, da_);
-        for (Index i = 0; i < size; ++i) push(i);
-        multiply<C, D, C, seen_features>(weights(theta_, 2, h), static_cast<const S*>(dm_), size, seen + C + h * D);
+        attended_.score_by(h, own_, size, dq_, da_);
+        Rows<S>::push(attended_.a, da_, attended_.near, near_, attended_.w, scale<S>(), dm_);
+        attended_.tell(h, dm_, size, seen);
       }
     }
   }
 
  private:
-  void push(Index i) const {
-    const S scale = PerceiveAttention::scale<S>();
-    const S* share = attended_.w + i * places;
-    S* dm = dm_ + i * C;
-    S change[places], mean = S(0);
-    for (int d = 0; d < places; ++d) {
-      change[d] = scale * (dot(da_ + i * C, attended_.around.at(i, d)) + dot(attended_.a + i * C, along_.at(i, d)));
-    }
-    for (int d = 0; d < places; ++d) mean += share[d] * change[d];
-    std::fill_n(dm, C, S(0));
-    for (int d = 0; d < places; ++d) {
-      add(share[d] * (change[d] - mean), attended_.around.at(i, d), dm);
-      add(share[d], along_.at(i, d), dm);
-    }
-  }
-
-  const S* theta_;
   Attended<S> attended_;
+  const S* t_;
   Around<S, const S> along_;
-  S *own_, *dq_, *da_, *dm_;
+  S *near_, *own_, *dq_, *da_, *dm_;
 };
 
 template <int C, Boundary OfEdge, int Heads, int D, Stencil Cells>
@@ -77,14 +62,16 @@ class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Spread {
       : theta_(theta.data()),
         attended_(theta, z, scratch),
         to_(dz.data(), z.shape(), scratch.take<S>(z.shape().space[0] * C), scratch),
-        wanted_(dz),
+        dz_(dz.data()),
         dtheta_(dtheta),
         queries_turned_(turned(theta.data(), 0, scratch)),
         values_turned_(turned(theta.data(), 2, scratch)),
         g_(scratch.take<S>(block * D)),
         dq_(scratch.take<S>(block * D)),
+        columns_(scratch.take<S>(block * C)),
         da_(scratch.take<S>(block * C)),
-        dm_(scratch.take<S>(block * C)) {}
+        dm_(scratch.take<S>(block * C)),
+        dnear_(scratch.take<S>(block * places * C)) {}
 
   /// g: count columns of seen_features.
   void operator()(const Index* cells, Index count, const S* g) {
@@ -96,61 +83,43 @@ class PerceiveAttention<C, OfEdge, Heads, D, Cells>::Spread {
  private:
   void spread(const Index* cells, Index count, const S* g) {
     attended_.go_to(cells, count);
-    if (wanted_) {
-      to_.go_to(cells, count);
-      for (Index i = 0; i < count; ++i) add(S(1), g + i * seen_features, to_.itself(cells[i]));
+    if (dz_ != nullptr) {
+      std::fill_n(dnear_, block * places * C, S(0));
+      add(cells, count, g, seen_features);
     }
     for (int h = 0; h < Heads; ++h) {
       attended_.look(h, count);
       for (Index i = 0; i < count; ++i) std::copy_n(g + i * seen_features + C + h * D, D, g_ + i * D);
-      multiply<D, C>(values_turned_ + h * C * D, static_cast<const S*>(g_), count, dm_);
-      for (Index i = 0; i < count; ++i) pull(h, i);
-      multiply<C, D>(weights(theta_, 1, h), static_cast<const S*>(da_), count, dq_);
+      multiply<D, C>(values_turned_ + h * C * D, g_, count, columns_);
+      to_rows(columns_, C, count, dm_);
+      Rows<S>::pull(attended_.a, attended_.near, attended_.w, scale<S>(), dm_, da_, dz_ != nullptr ? dnear_ : nullptr,
+                    dtheta_ != nullptr ? biases(dtheta_, h) : nullptr);
+      to_columns(da_, count, columns_);
+      multiply<C, D>(weights(theta_, 1, h), columns_, count, dq_);
       if (dtheta_ != nullptr) {
-        kernels::outer<C, D>(count, attended_.m, g_, weights(dtheta_, 2, h));
-        kernels::outer<C, D>(count, da_, attended_.q, weights(dtheta_, 1, h));
+        kernels::outer<C, D>(count, columns_, attended_.q, weights(dtheta_, 1, h));
         kernels::outer<C, D>(count, attended_.own, dq_, weights(dtheta_, 0, h));
+        to_columns(attended_.m, count, columns_);
+        kernels::outer<C, D>(count, columns_, g_, weights(dtheta_, 2, h));
       }
-      if (!wanted_) continue;
-      multiply<D, C>(queries_turned_ + h * C * D, static_cast<const S*>(dq_), count, dm_);
-      for (Index i = 0; i < count; ++i) add(S(1), dm_ + i * C, to_.itself(cells[i]));
+      if (dz_ == nullptr) continue;
+      multiply<D, C>(queries_turned_ + h * C * D, dq_, count, columns_);
+      add(cells, count, columns_, C);
     }
+    if (dz_ != nullptr) to_.add(cells, count, dnear_);
   }
 
-  /// Of the i-th cell: da from dm, and what goes to the cells around and to the biases.
-  void pull(int head, Index i) const {
-    const S scale = PerceiveAttention::scale<S>();
-    const S *share = attended_.w + i * places, *dm = dm_ + i * C;
-    S change[places], mean = S(0);
-    for (int d = 0; d < places; ++d) change[d] = dot(dm, attended_.around.at(i, d));
-    for (int d = 0; d < places; ++d) mean += share[d] * change[d];
-    for (int d = 0; d < places; ++d) change[d] = share[d] * (change[d] - mean);
-    if (dtheta_ != nullptr) {
-      S* bias = biases(dtheta_, head);
-      for (int d = 0; d < places; ++d) bias[d] += change[d];
-    }
-    S* da = da_ + i * C;
-    std::fill_n(da, C, S(0));
-    for (int d = 0; d < places; ++d) {
-      change[d] *= scale;
-      add(change[d], attended_.around.at(i, d), da);
-    }
-    if (!wanted_) return;
-    const S* a = attended_.a + i * C;
-    for (int d = 0; d < places; ++d) {
-      S* to = to_.at(i, d);
-      add(share[d], dm, to);
-      add(change[d], a, to);
-    }
+  /// Columns, `step` numbers apart, to dz of the cells themselves.
+  void add(const Index* cells, Index count, const S* columns, int step) const {
+    for (Index i = 0; i < count; ++i) detail::add_features<C>(columns + i * step, dz_ + cells[i] * C);
   }
 
   const S* theta_;
   Attended<S> attended_;
   Around<S, S> to_;
-  View<S> wanted_;  // dz, if it has memory
-  S* dtheta_;
+  S *dz_, *dtheta_;  // null if not wanted
   const S *queries_turned_, *values_turned_;
-  S *g_, *dq_, *da_, *dm_;
+  S *g_, *dq_, *columns_, *da_, *dm_, *dnear_;
 };
 
 }  // namespace basin

@@ -13,9 +13,7 @@
 //
 // It is a perception as nca/perception.hpp describes them, without parameters.
 
-#include <array>
-#include <cmath>
-
+#include "basin/kernels/elementwise.hpp"
 #include "basin/nca/perceive.hpp"
 #include "basin/nca/perceive_through.hpp"
 #include "basin/stencil/hexagonal.hpp"
@@ -30,33 +28,42 @@ struct GradientLengths {
   static constexpr int in_features = (2 + K) * C, out_features = 3 * C;
 
   template <class S>
-  static S length(const S* x, int c) {
-    S sum = static_cast<S>(1e-8);  // so that there is a derivative at 0, as in the published code
-    for (int k = 2; k < 2 + K; ++k) sum += x[k * C + c] * x[k * C + c];
-    return std::sqrt(sum);
+  static void lengths(const S* x, S* y) {
+    S squares[C];
+    for (int c = 0; c < C; ++c) {
+      S sum = static_cast<S>(1e-8);  // so that there is a derivative at 0, as in the published code
+      for (int k = 2; k < 2 + K; ++k) sum += x[k * C + c] * x[k * C + c];
+      squares[c] = sum;
+    }
+    kernels::elementwise(
+        C, y, [](const auto& square) { return square.sqrt(); }, static_cast<const S*>(squares));
   }
 
   template <class S>
   static void apply(const S* x, S* y) {
     for (int c = 0; c < 2 * C; ++c) y[c] = x[c];
-    for (int c = 0; c < C; ++c) y[2 * C + c] = length(x, c);
+    lengths(x, y + 2 * C);
   }
 
   template <class S>
   static void push(const S* x, const S* t, S* dy) {
+    S length[C];
+    lengths(x, length);
     for (int c = 0; c < 2 * C; ++c) dy[c] = t[c];
     for (int c = 0; c < C; ++c) {
       S sum = S(0);
       for (int k = 2; k < 2 + K; ++k) sum += x[k * C + c] * t[k * C + c];
-      dy[2 * C + c] = sum / length(x, c);
+      dy[2 * C + c] = sum / length[c];
     }
   }
 
   template <class S>
   static void pull(const S* x, const S* g, S* dx) {
+    S length[C];
+    lengths(x, length);
     for (int c = 0; c < 2 * C; ++c) dx[c] = g[c];
     for (int c = 0; c < C; ++c) {
-      const S share = g[2 * C + c] / length(x, c);
+      const S share = g[2 * C + c] / length[c];
       for (int k = 2; k < 2 + K; ++k) dx[k * C + c] = share * x[k * C + c];
     }
   }
