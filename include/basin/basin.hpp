@@ -151,6 +151,7 @@
 #include "basin/nca/perceive_discs.hpp"
 #include "basin/nca/perceive_graph.hpp"
 #include "basin/nca/perceive_isotropic.hpp"
+#include "basin/nca/perceive_messages.hpp"
 #include "basin/nca/perceive_radial.hpp"
 #include "basin/nca/perceive_steerable.hpp"
 #include "basin/nca/perceive_through.hpp"

@@ -16,6 +16,8 @@
 
 #include <algorithm>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "basin/core/parallel.hpp"
 #include "basin/nca/graph.hpp"
