@@ -157,6 +157,7 @@
 #include "basin/nca/perceive_through.hpp"
 #include "basin/nca/perception.hpp"
 #include "basin/nca/pool.hpp"
+#include "basin/nca/pyramid.hpp"
 #include "basin/nca/rollout.hpp"
 #include "basin/nca/tessellatium.hpp"
 #include "basin/nca/tiled_plane.hpp"
