@@ -143,7 +143,7 @@ TEST_CASE("places that are turned, mirrored and moved have the turned, mirrored 
 }
 
 TEST_CASE("an automaton with messages is the same on any number of threads", "[repeatable][perceive]") {
-  check_threads(Whole{Graph(3000, random_edges(3000, 2, 1))}, {2, {3000, 1, 1}, 3});
+  check_threads(Whole{Graph(9000, random_edges(9000, 2, 1))}, {2, {9000, 1, 1}, 2});
 }
 
 TEST_CASE("messages refuse a graph of other cells", "[unit][perceive]") {

@@ -19,6 +19,7 @@
 
 #include "basin/layers/join.hpp"
 #include "basin/nca/graph.hpp"
+#include "basin/nca/kept_spread.hpp"
 #include "basin/nca/perceive_graph.hpp"
 #include "basin/nca/perception.hpp"
 
@@ -33,6 +34,7 @@ struct EdgeMessages {
   static constexpr int state_features = W::state_features, own_features = W::state_features - W::own;
   static constexpr int seen_features = own_features + W::told;
   static constexpr std::size_t param_count = L::param_count;
+  static constexpr bool whole_samples = true;
 
   Graph graph{};  ///< of the cells of a sample, the same for all samples
   L message{};    ///< what passes along an edge
@@ -46,7 +48,9 @@ struct EdgeMessages {
   template <class S>
   class Change;
   template <class S>
-  class Spread;
+  class SpreadAtOnce;
+  template <class S>
+  using Spread = KeptSpread<EdgeMessages, SpreadAtOnce<S>, S>;
 
  private:
   static constexpr int C = state_features, pairs = W::pair_features, answers = W::answers, told = W::told;
@@ -99,25 +103,23 @@ template <class W, class L, GraphSum Of>
 template <class S>
 class EdgeMessages<W, L, Of>::Sight {
  public:
-  Sight(const EdgeMessages& perception, Theta<S, param_count> theta, View<const S> z, Scratch& scratch)
-      : perception_(perception),
-        theta_(theta),
-        z_(z.data()),
-        x_(scratch.take<S>(block * pairs)),
-        y_(scratch.take<S>(block * answers)) {}
+  Sight(const EdgeMessages& perception, Theta<S, param_count> theta, View<const S> z, Scratch&)
+      : perception_(perception), theta_(theta), z_(z.data()) {}
 
   /// seen: count columns of seen_features.
   void operator()(const Index* cells, Index count, S* seen) const {
+    Scratch own;
+    S *x = own.take<S>(block * pairs), *y = own.take<S>(block * answers);
     begin(z_, cells, count, seen);
     each_block(perception_.graph, cells, count, [&](const GraphEdge* edges, Index here) {
-      pair_up(z_, cells, edges, here, x_);
-      const View<S> y(y_, edges_shape(answers, here));
+      pair_up(z_, cells, edges, here, x);
       static_cast<void>(apply_with<L, S>(perception_.message, theta_, nullptr, Context{},
-                                         View<const S>(x_, edges_shape(pairs, here)), y));
+                                         View<const S>(x, edges_shape(pairs, here)),
+                                         View<S>(y, edges_shape(answers, here))));
       for (Index e = 0; e < here; ++e) {
         const Index to = edges[e].to;
         S told_now[told];
-        W::tell(z_ + cells[to] * C, z_ + edges[e].from * C, y_ + e * answers, told_now);
+        W::tell(z_ + cells[to] * C, z_ + edges[e].from * C, y + e * answers, told_now);
         add(share<S>(perception_.graph, cells[to]), told_now, seen + to * seen_features);
       }
     });
@@ -127,7 +129,6 @@ class EdgeMessages<W, L, Of>::Sight {
   const EdgeMessages& perception_;
   std::span<const S, param_count> theta_;
   const S* z_;
-  S *x_, *y_;
 };
 
 /// The change of what is seen along a change t of the state.
@@ -135,33 +136,28 @@ template <class W, class L, GraphSum Of>
 template <class S>
 class EdgeMessages<W, L, Of>::Change {
  public:
-  Change(const EdgeMessages& perception, Theta<S, param_count> theta, View<const S> z, View<const S> t,
-         Scratch& scratch)
-      : perception_(perception),
-        theta_(theta),
-        z_(z.data()),
-        t_(t.data()),
-        x_(scratch.take<S>(block * pairs)),
-        y_(scratch.take<S>(block * answers)),
-        tx_(scratch.take<S>(block * pairs)),
-        ty_(scratch.take<S>(block * answers)) {}
+  Change(const EdgeMessages& perception, Theta<S, param_count> theta, View<const S> z, View<const S> t, Scratch&)
+      : perception_(perception), theta_(theta), z_(z.data()), t_(t.data()) {}
 
   /// seen: count columns of seen_features, the change along t.
   void operator()(const Index* cells, Index count, S* seen) const {
+    Scratch own;
+    S *x_numbers = own.take<S>(block * pairs), *y_numbers = own.take<S>(block * answers);
+    S *tx_numbers = own.take<S>(block * pairs), *ty_numbers = own.take<S>(block * answers);
     begin(t_, cells, count, seen);
     each_block(perception_.graph, cells, count, [&](const GraphEdge* edges, Index here) {
-      pair_up(z_, cells, edges, here, x_);
+      pair_up(z_, cells, edges, here, x_numbers);
       for (Index e = 0; e < here; ++e) {
         const Index i = cells[edges[e].to] * C, j = edges[e].from * C;
-        W::push_pair(z_ + i, z_ + j, t_ + i, t_ + j, tx_ + e * pairs);
+        W::push_pair(z_ + i, z_ + j, t_ + i, t_ + j, tx_numbers + e * pairs);
       }
-      const View<const S> x(x_, edges_shape(pairs, here)), tx(tx_, x.shape());
-      const View<S> y(y_, edges_shape(answers, here)), ty(ty_, y.shape());
+      const View<const S> x(x_numbers, edges_shape(pairs, here)), tx(tx_numbers, x.shape());
+      const View<S> y(y_numbers, edges_shape(answers, here)), ty(ty_numbers, y.shape());
       static_cast<void>(linearize_with<L, S>(perception_.message, theta_, nullptr, Context{}, x, y).jvp(tx, ty));
       for (Index e = 0; e < here; ++e) {
         const Index to = edges[e].to, i = cells[to] * C, j = edges[e].from * C;
         S change[told];
-        W::push_tell(z_ + i, z_ + j, y_ + e * answers, t_ + i, t_ + j, ty_ + e * answers, change);
+        W::push_tell(z_ + i, z_ + j, y_numbers + e * answers, t_ + i, t_ + j, ty_numbers + e * answers, change);
         add(share<S>(perception_.graph, cells[to]), change, seen + to * seen_features);
       }
     });
@@ -171,15 +167,14 @@ class EdgeMessages<W, L, Of>::Change {
   const EdgeMessages& perception_;
   std::span<const S, param_count> theta_;
   const S *z_, *t_;
-  S *x_, *y_, *tx_, *ty_;
 };
 
 template <class W, class L, GraphSum Of>
 template <class S>
-class EdgeMessages<W, L, Of>::Spread {
+class EdgeMessages<W, L, Of>::SpreadAtOnce {
  public:
-  Spread(const EdgeMessages& perception, Theta<S, param_count> theta, View<const S> z, View<S> dz, S* dtheta,
-         Scratch& scratch)
+  SpreadAtOnce(const EdgeMessages& perception, Theta<S, param_count> theta, View<const S> z, View<S> dz, S* dtheta,
+               Scratch& scratch)
       : perception_(perception),
         theta_(theta),
         z_(z.data()),

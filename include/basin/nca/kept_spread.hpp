@@ -1,7 +1,7 @@
 #pragma once
 
 // A Spread that is put together (nca/perception.hpp), of any perception: its own where it sees whole samples, and
-// otherwise one that keeps what comes, so that all bands can be side by side.
+// otherwise one that keeps what comes, so that all bands can be side by side until then.
 
 #include <algorithm>
 #include <array>
@@ -14,9 +14,10 @@ namespace basin::detail {
 
 /// The Spread of bands that may not be side by side, in the form of one that is put together: what comes is kept, and
 /// handed on in finish().
-template <class P, class S>
+/// Made: the Spread of bands, of a perception P. In the end it gets the cells in order: bands that stay apart, where P
+/// has neither parameters nor cells that see the whole sample, and otherwise all of them at once.
+template <class P, class Made, class S>
 class KeptSpread {
-  using Made = typename P::template Spread<S>;
   using Params = std::span<const S, PerceptionOf<P>::param_count>;
   static constexpr int width = P::seen_features;
 
@@ -52,7 +53,7 @@ class KeptSpread {
   void add(const Part&) const {}
 
   void finish(S* dtheta) const {
-    constexpr bool learns = PerceptionOf<P>::param_count > 0;
+    constexpr bool at_once = PerceptionOf<P>::param_count > 0 || PerceptionOf<P>::whole_samples;
     const Shape& shape = z_.shape();
     const Index all = shape.cells_per_sample();
     const auto spread = [&](Index, const Band& band) {
@@ -72,8 +73,8 @@ class KeptSpread {
         cells[static_cast<std::size_t>(count++)] = cell;
       }
     };
-    if constexpr (learns) {
-      spread(0, {0, 0, all});  // one sum for theta
+    if constexpr (at_once) {
+      spread(0, {0, 0, all});
     } else {
       Tasks(shape, 8192, PerceptionOf<P>::band_cells(perception_, shape, 1)).each_apart(spread);
     }
@@ -91,7 +92,7 @@ class KeptSpread {
 /// A Spread that is put together, of any perception.
 template <class P, class S>
 struct WholeSpreadOf {
-  using type = KeptSpread<P, S>;
+  using type = KeptSpread<P, typename P::template Spread<S>, S>;
 };
 template <class P, class S>
 requires(PerceptionOf<P>::whole_samples) struct WholeSpreadOf<P, S> {

@@ -21,8 +21,7 @@
 // L takes 2 C, or 2 H + 1, features and gives as many as one likes, or M + 1. It must not be random; what solves inside
 // it report is lost. theta are its parameters, with leaves "message.".
 //
-// These are perceptions as nca/perception.hpp describes them. Backward a sample is one task, so that threads have work
-// if there are several samples.
+// These are perceptions as nca/perception.hpp describes them. Messages of a sample go backward on one thread.
 
 #include <algorithm>
 
