@@ -7,18 +7,16 @@
 #include <array>
 #include <string_view>
 
-#include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"
-#include "basin/layers/sequential.hpp"
 #include "basin/nca/automaton.hpp"
 #include "basin/nca/rollout.hpp"
 #include "support/layer_checks.hpp"
 
 namespace basin::test {
 
+/// One type for all checks of a perception, with a rule that is quick to compile.
 template <class P>
-using Moving =
-    Automaton<P, Sequential<Dense<P::seen_features, 5>, Tanh, Dense<5, P::state_features>>, EveryCell, Everywhere>;
+using Moving = Automaton<P, Dense<P::seen_features, P::state_features>, RandomFire, Everywhere>;
 
 /// The state on the torus whose cell to(x, y), taken modulo the extents, is cell (x, y) of z.
 template <class To>
@@ -45,6 +43,7 @@ double broken_symmetry(const P& perception, const State<double>& z, const To& to
                        std::string_view zeros = {}) {
   Moving<P> automaton;
   automaton.perception = perception;
+  automaton.fire.rate = 1;
   auto theta = random_parameters<Moving<P>>(5);
   if (!zeros.empty()) std::ranges::fill(theta.leaf(zeros), 0.0);
   const State<double> u(z.shape.with_features(0));
@@ -64,7 +63,7 @@ double broken_symmetry(const P& perception, const State<double>& z, const To& to
 /// All that two steps with a random half of the cells and their gradients compute, on so many threads.
 template <class P>
 Vector<float> all_on(int count, const P& perception, const Shape& shape) {
-  using R = Rollout<Automaton<P, typename Moving<P>::Rule, RandomFire, Everywhere>>;
+  using R = Rollout<Moving<P>>;
   R rollout{.steps = 2};
   rollout.automaton.perception = perception;
   const auto theta = random_parameters<R, float>(1, 0.4);
@@ -80,6 +79,14 @@ Vector<float> all_on(int count, const P& perception, const Shape& shape) {
   Vector<float> all(3 * shape.size() + 2 * dtheta.vector().size());
   all << end.values, jt.values, dz.values, dtheta.vector(), alone.vector();
   return all;
+}
+
+/// The derivatives of two such steps, and that a sample gets in a batch what it gets alone.
+template <class P>
+void check_derivatives(const P& perception, const Shape& shape) {
+  Rollout<Moving<P>> rollout{.steps = 2};
+  rollout.automaton.perception = perception;
+  check_linearization(rollout, shape, {.tolerance = 2e-7, .theta_spread = 0.4});
 }
 
 /// That they are the same on 1, 2 and 3 threads.

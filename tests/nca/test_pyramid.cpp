@@ -2,10 +2,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "basin/layers/activation.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/pool.hpp"
-#include "basin/layers/sequential.hpp"
 #include "basin/nca/perceive.hpp"
 #include "support/layer_checks.hpp"
 
@@ -15,10 +13,8 @@ using namespace basin::test;
 namespace {
 
 /// Five features, of which the first two are the image, and stay.
-template <class Fire, class Tape = Recomputed>
-using Runs = Rollout<Automaton<Perceive<5, Zero, Centre, SobelX, SobelY>, Sequential<Dense<15, 4>, Tanh, Dense<4, 3>>,
-                               Fire, Everywhere, Keeping<FeatureRange<0, 2>>>,
-                     Tape>;
+using R = Rollout<Automaton<Perceive<5, Zero, Centre, SobelX, SobelY>, Dense<15, 3>, RandomFire, Everywhere,
+                            Keeping<FeatureRange<0, 2>>>>;
 
 template <class P>
 P with_steps(P pyramid) {
@@ -30,7 +26,6 @@ P with_steps(P pyramid) {
 
 TEST_CASE("a pyramid runs from coarse to fine, and each level begins with what the one before it left",
           "[unit][pyramid]") {
-  using R = Runs<RandomFire>;
   using P = Pyramid<R, 2, 3>;
   static_assert(P::param_count == 3 * R::param_count && P::in_features == 2 && P::out_features == 5);
   const P pyramid = with_steps(P{});
@@ -70,19 +65,18 @@ TEST_CASE("a pyramid runs from coarse to fine, and each level begins with what t
 }
 
 TEST_CASE("a pyramid has the right derivatives, in a batch as alone", "[gradient][pyramid]") {
-  check_linearization(with_steps(Pyramid<Runs<RandomFire>, 2, 3>{}), {2, {8, 4, 1}, 2}, {.theta_spread = 0.3});
-  using Shared = Pyramid<Runs<EveryCell, Checkpointed>, 2, 2, PyramidRules::shared, 1, 3>;
-  static_assert(Shared::param_count == Runs<EveryCell>::param_count);
-  check_linearization(with_steps(Shared{}), {2, {6, 2, 1}, 2}, {.theta_spread = 0.3});
-  check_linearization(with_steps(Pyramid<Runs<EveryCell>, 1, 1>{}), {1, {3, 2, 1}, 1}, {.theta_spread = 0.3});
+  check_linearization(with_steps(Pyramid<R, 2, 3>{}), {2, {8, 4, 1}, 2}, {.theta_spread = 0.3});
+  using Shared = Pyramid<R, 1, 2, PyramidRules::shared, 1, 3>;
+  static_assert(Shared::param_count == R::param_count);
+  check_linearization(with_steps(Shared{}), {1, {6, 2, 1}, 2}, {.theta_spread = 0.3});
 }
 
 TEST_CASE("leaves of a pyramid, and what it refuses", "[unit][pyramid]") {
-  const auto leaves = leaves_of<Pyramid<Runs<EveryCell>, 2, 3>>();
-  REQUIRE(leaves.size() == 12);
-  CHECK(leaves[4].name == "1.0.weight");
-  CHECK(leaves_of<Pyramid<Runs<EveryCell>, 2, 3, PyramidRules::shared>>().front().name == "0.weight");
-  Pyramid<Runs<EveryCell>, 2, 3> pyramid;
+  const auto leaves = leaves_of<Pyramid<R, 2, 3>>();
+  REQUIRE(leaves.size() == 6);
+  CHECK(leaves[2].name == "1.weight");
+  CHECK(leaves_of<Pyramid<R, 2, 3, PyramidRules::shared>>().front().name == "weight");
+  Pyramid<R, 2, 3> pyramid;
   CHECK(pyramid.out_shape({2, {8, 4, 1}, 3}) == Shape{5, {8, 4, 1}, 3});
   CHECK_THROWS_WITH(pyramid.out_shape({2, {8, 6, 1}, 3}),
                     "Pyramid: extent of an axis of space is 6, expected a multiple of 4");
