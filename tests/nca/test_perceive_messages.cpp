@@ -21,14 +21,14 @@ namespace {
 const std::vector<GraphEdge> edges{{1, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 2}, {0, 3}, {4, 3}, {5, 3}, {1, 5}};
 const Graph graph(6, edges);
 
-using Whole = PerceiveMessages<2, Sequential<Dense<4, 5>, Tanh, Dense<5, 3>>>;
-using WholeSum = PerceiveMessages<2, Sequential<Dense<4, 5>, Tanh, Dense<5, 3>>, GraphSum::sum>;
+using Whole = PerceiveMessages<2, Sequential<Dense<4, 3>, Tanh>>;
+using WholeSum = PerceiveMessages<2, Sequential<Dense<4, 3>, Tanh>, GraphSum::sum>;
 
 constexpr int D = 2, H = 3, M = 4;
-using Places = PerceiveEquivariant<D, H, Sequential<Dense<2 * H + 1, 6>, Tanh, Dense<6, M + 1>>>;
+using Places = PerceiveEquivariant<D, H, Sequential<Dense<2 * H + 1, M + 1>, Tanh>>;
 using Moves = Automaton<Places,
                         Concat<Split<Places::seen_features, H + M, H + M + D>,
-                               Sequential<Split<Places::seen_features, 0, H + M>, Dense<H + M, 5>, Tanh, Dense<5, H>>>,
+                               Sequential<Split<Places::seen_features, 0, H + M>, Dense<H + M, H>, Tanh>>,
                         EveryCell>;
 
 template <class P>
@@ -43,15 +43,12 @@ Matrix<double> seen_by(const P& perception, const Parameters<P, double>& theta, 
   return seen.view().matrix();
 }
 
-/// The layer of two dense ones on a column, by its matrices.
+/// The layer on a column, by its matrix.
 Vector<double> answer(const auto& theta, const Vector<double>& x) {
-  const auto matrix = [&](const char* name, Index rows, Index columns) {
-    return Matrix<double>(Eigen::Map<const Matrix<double>>(theta.leaf(name).data(), rows, columns));
-  };
-  const Index inner = std::ssize(theta.leaf("message.0.bias")), out = std::ssize(theta.leaf("message.2.bias"));
-  const Vector<double> h =
-      (matrix("message.0.weight", inner, x.size()) * x + matrix("message.0.bias", inner, 1)).array().tanh();
-  return matrix("message.2.weight", out, inner) * h + matrix("message.2.bias", out, 1);
+  const auto bias = theta.leaf("message.0.bias");
+  const Eigen::Map<const Vector<double>> b(bias.data(), std::ssize(bias));
+  const Eigen::Map<const Matrix<double>> weight(theta.leaf("message.0.weight").data(), b.size(), x.size());
+  return (weight * x + b).array().tanh();
 }
 
 }  // namespace
