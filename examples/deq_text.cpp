@@ -12,6 +12,7 @@
 #include "deq_text/settings.hpp"
 #include "deq_text/showing.hpp"
 #include "deq_text/trainer.hpp"
+#include "support/list_fingerprint.hpp"
 
 namespace deq_text {
 
@@ -22,11 +23,14 @@ int run(const Settings& settings, const Text& text, const std::string& from,
   basin::OrderedJson metrics;
   if (settings.model == "deq") metrics["step_memory"] = step_memory(settings, text);
   Trainer<M> trainer(settings, text.training);
-  basin::Training training({.iterations = settings.iterations,
-                            .minutes = settings.minutes,
-                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
-                            .checkpoint_minutes = settings.checkpoint_minutes,
-                            .label = {.program = command_line.program(), .settings = command_line.settings()}});
+  basin::Training training(
+      {.iterations = settings.iterations,
+       .minutes = settings.minutes,
+       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+       .checkpoint_minutes = settings.checkpoint_minutes,
+       .label = {.program = command_line.program(),
+                 .settings = command_line.settings(),
+                 .data = trains ? basin::examples::list_fingerprint("characters", text.training) : ""}});
   if (!from.empty()) trainer.resume(training, from);
   if (trains) {
     std::printf("%s: %zu characters; %zu parameters; %d threads\n", text.name.c_str(), text.training.size(),

@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <string>
+#include <type_traits>
 
 #include "nca_logic/settings.hpp"
 #include "nca_logic/showing.hpp"
@@ -29,16 +30,31 @@ inline void check_options(const Settings& settings) {
   basin::check_writable(path);
 }
 
+/// For the label of a checkpoint: the picture; the other tasks make what they learn from.
+template <class Task>
+std::string data_of(const Task& task) {
+  if constexpr (std::is_same_v<Task, Picture>) {
+    return basin::examples::fingerprint("picture", task.target);
+  } else {
+    return {};
+  }
+}
+
 template <class Task>
 int run_task(const Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from,
              const Task& task) {
   const bool trains = settings.evaluate.empty();
   Trainer<Task> trainer(settings, task);
-  basin::Training training({.iterations = trainer.iterations(),
-                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
-                            .checkpoint_minutes = settings.checkpoint_minutes,
-                            .label = {.program = command_line.program(), .settings = command_line.settings()}});
-  if (!from.empty()) trainer.resume(training, from);
+  basin::Training training(
+      {.iterations = trainer.iterations(),
+       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+       .checkpoint_minutes = settings.checkpoint_minutes,
+       .label = {.program = command_line.program(), .settings = command_line.settings(), .data = data_of(task)}});
+  if (!from.empty()) {
+    // The gates are wired by the seed.
+    basin::CheckpointReader(from, command_line.program()).expect_setting("seed", settings.seed);
+    trainer.resume(training, from);
+  }
   if (trains) {
     std::printf("%s: %d gates for what a cell sees, %d for what it becomes; %d threads\n", Task::name, Task::See::gates,
                 Task::Rule::gates, basin::threads());

@@ -24,6 +24,13 @@ for signal in TERM KILL; do
   all_told
 done
 
+# Nobody reads the line of its first epoch.
+"$program" $small --epochs 100000 --out piped 2>piped.log | head -n 1 >/dev/null
+written piped checkpoint.safetensors
+[ ! -e piped/metrics.json ] || fail "a run whose output nobody reads went on to its end"
+"$program" --resume piped --epochs 1 --out piped >piped.log
+grep -q '"end": "SIGPIPE"' piped/metrics.json || fail "metrics.json does not tell of the closed pipe"
+
 "$program" --evaluate one/checkpoint.safetensors --out evaluated >evaluated.log
 [ "$(value evaluated test_accuracy)" = "$(value one test_accuracy)" ] ||
   fail "evaluated: $(value evaluated test_accuracy), measured in the run: $(value one test_accuracy)"

@@ -80,6 +80,8 @@ refused 'expected --task picture' --target some.png
 refused 'no-such-file' --resume no-such-file
 refused 'one of them' --resume one --evaluate one
 refused "rate is 'nan'" --resume one --rate nan
+refused "setting 'seed' of the checkpoint is '3', expected '4'" --evaluate one --seed 4
+refused 'data set of the checkpoint' --resume picture --target one/run.png
 refused 'no-such.png' --task picture --target no-such.png
 printf '{}' >other.json
 refused 'no checkpoint of basin' --evaluate other.json
