@@ -16,6 +16,15 @@
 
 namespace deq_text {
 
+/// Before windows are drawn and states are made. A window takes its state, the gradient of that, and the numbers that a
+/// step keeps.
+inline void check_sizes(const Settings& settings) {
+  constexpr double character = (2.0 * width + 3 * width + gated) * sizeof(float);
+  basin::examples::check_memory(
+      "--batch " + std::to_string(settings.batch) + " and --context " + std::to_string(settings.context),
+      character * settings.batch * settings.context);
+}
+
 template <class M>
 int run(const Settings& settings, const Text& text, const std::string& from,
         const basin::examples::CommandLine& command_line) {
@@ -49,6 +58,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   fill_up(settings);
+  check_sizes(settings);
   basin::set_threads(settings.threads);
   basin::examples::prepare_outputs(
       settings.out, {"metrics.json", "text.txt", "evaluations.png", "evaluations.svg", "residual.png", "residual.svg",

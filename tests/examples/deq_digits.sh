@@ -42,6 +42,15 @@ grep -q 'broyden, phantom' set.log || fail "the command line does not win over t
 "$program" --images 256 --epochs 1 --solver picard --adjoint jacobian_free --out free >free.log
 "$program" --images 256 --epochs 1 --adjoint unrolled --out unrolled >unrolled.log
 
+# What cannot be written is known before the training, or told after it, and leaves nothing half-written.
+refused 'one/metrics.json: cannot make a folder of this name' --out one/metrics.json
+if (ulimit -f 8 && "$program" --images 256 --epochs 1 --out full >full.log 2>&1); then fail "took a full disk"; fi
+grep -q 'full/checkpoint.safetensors: cannot write: File too large' full.log ||
+  fail "does not say that the disk is full: $(cat full.log)"
+[ -z "$(ls full)" ] || fail "leaves $(ls full) on a full disk"
+digit_files 0
+refused 'training images is 0, expected at least 1' --data digits
+
 refused 'newton' --solver newton
 refused 'epochs' --epochs 0
 refused 'tolerance' --tolerance -1

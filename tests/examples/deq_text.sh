@@ -66,6 +66,7 @@ refused 'no-such-file' --data no-such-file
 printf 'caf\303\251' >accents.txt
 refused 'byte 3 of accents.txt is 195' --data accents.txt
 refused 'characters of words.txt' --data words.txt --context 64
+refused 'memory for --batch 65536 and --context 4096' --batch 65536 --context 4096
 refused 'byte 0 of --prompt' $small --prompt "$(printf '\t')"
 refused "rate is 'nan'" --resume one --rate nan
 refused 'data set of the checkpoint' --resume one --data words.txt
