@@ -94,7 +94,7 @@ class Trainer {
   static void visit(File& file, Self& self) {
     file("", self.theta_);
     self.moments_.each(file.under("optimizer"));
-    file("carried", self.carried_);
+    file("carried", self.carried_, basin::Finite{});
   }
 
   [[nodiscard]] double iterate(std::int64_t i, double share) {
