@@ -49,6 +49,7 @@ int watch(const Settings& settings, const Trainer<Task>& trainer) {
             z = BitGrid(cells);
           },
       .status = [&] { return std::to_string(circuit.gates.size()) + " gates a cell"; },
+      .pause_at = picture ? Picture::steps : 0,  // there it is right; what becomes of it then, it has not learned
   };
   if (!picture) {
     scene.keys.push_back({'n', "other noise",

@@ -88,7 +88,7 @@ class Live {
   void advance(double passed, double until) {
     const double speed = speeds[speed_];
     owed_ = std::isinf(speed) ? speed : owed_ + std::min(passed, 0.25) * speed;
-    while (owed_ >= 1) {
+    while (owed_ >= 1 && !paused_) {
       step();
       owed_ -= 1;
       if (watch_.seconds() < until) continue;
@@ -106,6 +106,7 @@ class Live {
     scene_.step(step_++);
     ++counted_;
     changed_ = true;
+    if (step_ == scene_.pause_at) paused_ = true;
   }
 
   void press(const Key& key) {

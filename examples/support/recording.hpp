@@ -81,10 +81,10 @@ class Recording {
   }
   [[nodiscard]] static std::string caption(const Moment& moment) { return "step " + std::to_string(moment.step); }
 
-  /// The last picture, about 300 pixels wide, for so many hundredths of a second.
+  /// The last picture, about 400 pixels wide, for so many hundredths of a second.
   void put(int delay) {
     const Image& from = last_.picture;
-    const Index scale = std::max<Index>(1, 300 / std::max(from.width, from.height));
+    const Index scale = std::max<Index>(1, 400 / std::max(from.width, from.height));
     Image large = blank(scale * from.width, scale * from.height);
     for (Index y = 0; y < from.height; ++y) {
       for (Index x = 0; x < from.width; ++x) {

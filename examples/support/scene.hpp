@@ -33,6 +33,7 @@ struct Scene {
   std::vector<LiveKey> keys{};
   std::function<std::string()> status{};  ///< what else is to be said, if anything
   std::vector<KeyEntry> legend{};         ///< what the colours mean, where they have names
+  Index pause_at = 0;                     ///< a step at which it pauses by itself; 0: none
   std::string damage_word = "erase";      ///< what damage does, for the line of keys
 };
 

@@ -115,16 +115,14 @@ class Terminal {
     return lost;
   }
 
-  /// A terminal that is gone counts as SIGHUP.
+  /// Waits until the terminal takes it, or something asks to end. A terminal that is gone counts as SIGHUP.
   void write(std::string_view bytes) {
-    while (!bytes.empty() && asked_ != SIGHUP) {
-      const ssize_t count = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+    while (!bytes.empty() && asked_ == 0) {
+      if (!takes_bytes(100)) continue;
+      const ssize_t count = ::write(STDOUT_FILENO, bytes.data(), std::min(bytes.size(), piece));
       if (count >= 0) {
         bytes.remove_prefix(static_cast<std::size_t>(count));
-      } else if (errno == EAGAIN) {
-        pollfd out{STDOUT_FILENO, POLLOUT, 0};
-        poll(&out, 1, 100);
-      } else if (errno != EINTR) {
+      } else if (errno != EINTR && errno != EAGAIN) {
         asked_ = SIGHUP;
       }
     }
@@ -146,7 +144,7 @@ class Terminal {
   // The mouse: presses and drags, as numbers of any size. Lines are not wrapped: the last column can be written.
   static constexpr std::string_view entering = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?1002h\x1b[?1006h\x1b[0m\x1b[2J",
                                     leaving = "\x1b[?2026l\x1b[?1006l\x1b[?1002l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
-  static constexpr std::size_t noted = 6;
+  static constexpr std::size_t noted = 6, piece = 1024;  // bytes that are written at a time, so that few wait
   static constexpr std::array<int, 12> signals{SIGINT,  SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH,
                                                SIGQUIT, SIGABRT, SIGBUS, SIGFPE,  SIGILL,  SIGSEGV};
   static inline volatile std::sig_atomic_t asked_ = 0, asked_at_ = 0, suspended_ = 0, resumed_ = 0, resized_ = 0,
@@ -174,10 +172,16 @@ class Terminal {
 
   // From here on nothing but what POSIX allows in a handler.
 
+  static bool takes_bytes(int milliseconds) {
+    pollfd out{STDOUT_FILENO, POLLOUT, 0};
+    return poll(&out, 1, milliseconds) > 0;
+  }
+
   static void give_back() {
     if (taken_ == 0) return;
     taken_ = 0;
-    for (std::string_view rest = leaving; !rest.empty();) {
+    // One that takes nothing, since a network is gone, is not waited for.
+    for (std::string_view rest = leaving; !rest.empty() && takes_bytes(1000);) {
       const ssize_t count = ::write(STDOUT_FILENO, rest.data(), rest.size());
       if (count < 0 && errno != EINTR) break;
       if (count > 0) rest.remove_prefix(static_cast<std::size_t>(count));

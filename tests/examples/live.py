@@ -196,7 +196,7 @@ def records(program):
     check("wrote way.gif and way.png" in session.screen.log, f"it does not say what it wrote: {session.screen.log}")
     sizes = frames_of(pathlib.Path("way.gif"))
     check(len(sizes) == seen and seen >= 2, f"{len(sizes)} frames are in the record, {seen} were shown")
-    check(sizes[0][0] == 300 and sizes[0][1] > 300, f"frames are {sizes[0]}: 20 pixels a cell, and what they mean")
+    check(sizes[0][0] == 390 and sizes[0][1] > 390, f"frames are {sizes[0]}: 26 pixels a cell, and what colours mean")
     check(pathlib.Path("way.png").read_bytes()[:4] == b"\x89PNG", "no PNG")
 
 

@@ -4,6 +4,7 @@ It understands what basin's programs write (examples/support/terminal.hpp, half_
 anything else.
 """
 
+import codecs
 import fcntl
 import os
 import pty
@@ -42,9 +43,10 @@ class Screen:
                 text = text[1:]
                 continue
             match = SEQUENCE.match(text)
+            if not match and "\x1b" in text[1:]:  # cut off by the next one, as where a frame is given up
+                text = text[text.index("\x1b", 1):]
+                continue
             if not match:
-                if len(text) > 40:
-                    raise ValueError(f"sequence {text[:40]!r} is not known")
                 self.rest = text
                 return
             self.sequence(*match.groups())
@@ -120,7 +122,7 @@ class Session:
             os.environ.update(TERM=term, COLORTERM=colours)
             os.execvp(arguments[0], arguments)
         self.before = termios.tcgetattr(self.terminal)
-        self.status = None
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.bytes = 0
 
     def take(self, seconds):
@@ -132,10 +134,7 @@ class Session:
         except OSError:  # the end of a pseudo-terminal
             data = b""
         self.bytes += len(data)
-        self.pending = getattr(self, "pending", b"") + data
-        text = self.pending.decode(errors="ignore")
-        self.pending = self.pending[len(text.encode()):] if len(self.pending) - len(text.encode()) < 4 else b""
-        self.screen.put(text)
+        self.screen.put(self.decoder.decode(data))
         return bool(data)
 
     def wait(self, holds, what, seconds=60):

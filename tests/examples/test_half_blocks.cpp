@@ -51,7 +51,7 @@ TEST_CASE("a picture is half blocks, with colours only where they change", "[uni
   odd.picture(image_with(1, {red, red}), 1, 1);
   odd.picture(image_with(2, {red, red, red, red}), -1, 3);
   CHECK(odd.since(Screen(2, 2, true)) ==
-        begin + "\x1b[1;2H\x1b[38;2;255;0;0m" + lower + "\x1b[2;1H" + lower + "\x1b[39;48;2;255;0;0m " + end);
+        begin + "\x1b[1;2H\x1b[38;2;255;0;0m" + lower + "\x1b[2;1H" + lower + upper + end);
 
   Screen bold(4, 1, true);
   bold.text(0, 0, "q", {.bold = true});
