@@ -24,7 +24,7 @@ inline constexpr float ink = 0.1f;  // a pixel above this is a cell
 using Sees = basin::PerceiveBox2<features, basin::Zero>;
 using Rule = basin::Sequential<basin::Dense<9 * features, 80>, basin::Relu, basin::Dense<80, 80>, basin::Relu,
                                basin::Dense<80, features - 1>>;
-using Voting = basin::Automaton<Sees, Rule, basin::RandomFire, basin::MaskedBy<0>, basin::Increment<1>>;
+using Voting = basin::Automaton<Sees, Rule, basin::RandomFire, basin::MaskedBy<0>, basin::Keeping<basin::Features<0>>>;
 using Model = basin::Rollout<Voting>;
 using Theta = basin::Parameters<Rule, float>;
 

@@ -2,30 +2,22 @@
 
 // The picture that nca_grow draws when none is given: a ladybird on a leaf, seen from above.
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "basin/io/image.hpp"
+#include "../support/inks.hpp"
 
 namespace nca_grow {
 
-namespace detail {
-
-struct Ink {
-  double red = 0, green = 0, blue = 0, alpha = 0;
-};
+using basin::examples::Ink;
 
 /// The colour at a point; x and y run from -1 to 1, y downwards.
 inline Ink ladybird(double x, double y) {
   const auto ellipse = [&](double cx, double cy, double rx, double ry) {
-    const double u = (x - cx) / rx, v = (y - cy) / ry;
-    return u * u + v * v < 1;
+    return basin::examples::in_ellipse(x, y, cx, cy, rx, ry);
   };
   const auto stroke = [&](double x0, double y0, double x1, double y1, double width) {
-    const double dx = x1 - x0, dy = y1 - y0;
-    const double along = std::clamp(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0.0, 1.0);
-    return std::hypot(x - x0 - along * dx, y - y0 - along * dy) < width;
+    return basin::examples::on_stroke(x, y, x0, y0, x1, y1, width);
   };
   constexpr Ink black{0.08, 0.07, 0.10, 1}, red{0.86, 0.12, 0.10, 1}, white{0.97, 0.96, 0.92, 1};
   const double side = std::abs(x);
@@ -51,32 +43,7 @@ inline Ink ladybird(double x, double y) {
   return {};
 }
 
-}  // namespace detail
-
 /// `pixels` x `pixels`, with alpha.
-inline basin::Image drawn_pattern(basin::Index pixels) {
-  constexpr int fine = 4;  // points along a side of a pixel
-  basin::Image image{pixels, pixels, 4, {}};
-  image.pixels.reserve(static_cast<std::size_t>(4 * pixels * pixels));
-  for (basin::Index j = 0; j < pixels; ++j) {
-    for (basin::Index i = 0; i < pixels; ++i) {
-      detail::Ink sum;
-      for (int k = 0; k < fine * fine; ++k) {
-        const auto at = [&](basin::Index pixel, int part) {
-          return 2 * (static_cast<double>(pixel) + (part + 0.5) / fine) / static_cast<double>(pixels) - 1;
-        };
-        const detail::Ink one = detail::ladybird(at(i, k % fine), at(j, k / fine));
-        sum = {sum.red + one.red * one.alpha, sum.green + one.green * one.alpha, sum.blue + one.blue * one.alpha,
-               sum.alpha + one.alpha};
-      }
-      const double covered = std::max(sum.alpha, 1e-9);
-      for (const double value :
-           {sum.red / covered, sum.green / covered, sum.blue / covered, sum.alpha / (fine * fine)}) {
-        image.pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * std::clamp(value, 0.0, 1.0))));
-      }
-    }
-  }
-  return image;
-}
+inline basin::Image drawn_pattern(basin::Index pixels) { return basin::examples::drawn(pixels, ladybird); }
 
 }  // namespace nca_grow

@@ -6,6 +6,6 @@
 #include "basin/nca/perceive.hpp"
 
 using See = basin::Perceive<16, basin::Zero, basin::Centre>;
-using Nca = basin::Automaton<See, basin::Dense<16, 16>, basin::RandomFire, basin::Everywhere, basin::Increment<1>>;
+using Nca = basin::Automaton<See, basin::Dense<16, 16>, basin::RandomFire, basin::Everywhere, basin::Keeping<basin::Features<0>>>;
 
 int main() { return Nca::state_features; }

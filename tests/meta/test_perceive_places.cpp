@@ -114,10 +114,10 @@ TEST_CASE("an automaton with places has the gradients of its equation", "[gradie
 // Without codes, squashing and other layers, it is the first dense layer of a rule that sees [q, q_f, q_b], split up.
 TEST_CASE("plain places are a dense layer over the perception of the abstract", "[gradient]") {
   using Plain = Automaton<PerceivePlaces<features, 0, 0, out, Shown::plain>, Sequential<Relu, Dense<out, features>>,
-                          RandomFire, Everywhere, Increment<>>;
+                          RandomFire, Everywhere, Increment>;
   using Whole =
       Automaton<PerceiveWeights<features, WithinMatrix, true>,
-                Sequential<Dense<3 * features, out>, Relu, Dense<out, features>>, RandomFire, Everywhere, Increment<>>;
+                Sequential<Dense<3 * features, out>, Relu, Dense<out, features>>, RandomFire, Everywhere, Increment>;
   for (const Network& network : {small(), Network({3, 4}, Bias::no)}) {
     CAPTURE(network.to_string());
     auto codes = std::make_shared<PlaceCodes>();

@@ -151,7 +151,7 @@ void check_architectures() {
 
 template <class P>
 using Rule = Sequential<Dense<P::seen_features, 4>, Tanh, Dense<4, P::state_features>>;
-template <class P, class Fire = RandomFire, class Update = Increment<>>
+template <class P, class Fire = RandomFire, class Update = Increment>
 using Meta = Automaton<P, Rule<P>, Fire, Everywhere, Update>;
 
 template <class P>

@@ -258,7 +258,7 @@ void check_grids(mpi::Communicator& world) {
   check_edge(Zero{});
   check_edge(Periodic{});
   using Noisy =
-      Automaton<Perceive<4, Reflect, Centre, Moore<3>, Laplacian<3>>, Rule, RandomFire, Everywhere, Increment<>>;
+      Automaton<Perceive<4, Reflect, Centre, Moore<3>, Laplacian<3>>, Rule, RandomFire, Everywhere, Increment>;
   Noisy noisy{.fire = fire};
   noisy.update.noise = 0.1;
   check_grid(world, {4, {3, 4, 9}, 1}, noisy, "three axes");

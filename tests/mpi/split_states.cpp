@@ -240,6 +240,9 @@ void check_split_states(mpi::Communicator& world) {
   using Torus = Injected<Sequential<Conv<2, 4, 3, 1, Periodic>, Tanh, Conv<4, 2, 3, 1, Periodic>, LayerNorm<2>>>;
   check_cell<Torus>(world, {2, {5, 23, 1}, 1}, "two on a torus");
   check_cell<Injected<Sequential<Conv3d<2, 2, 3>, Tanh>>>(world, {2, {3, 4, 9}, 1}, "three axes");
+  using Told = Automaton<Conditioned<Perceive<2, Zero, Centre, SobelX>, 3>, Sequential<Dense<7, 4>, Tanh, Dense<4, 2>>,
+                         MeanField, Everywhere, Relax>;
+  check_cell<Told>(world, {2, {6, 11, 1}, 2}, "an automaton whose cells are told something");
 
   check_unrolled(world);
   check_agreement(world);

@@ -32,7 +32,7 @@ static_assert(std::is_same_v<MeanFieldOf<Growing<Zero>>::type, Automaton<See<Zer
 
 /// A dense rule of one layer on what one cell sees.
 using SmallSee = Perceive<2, Zero, Centre, Laplacian<2>>;
-template <class Fire, class Alive = Everywhere, class Update = Increment<>>
+template <class Fire, class Alive = Everywhere, class Update = Increment>
 using Small = Automaton<SmallSee, Dense<4, Update::template answers<2>>, Fire, Alive, Update>;
 
 /// A rule that looks at all cells of its sample: the mean of the first feature.
@@ -154,7 +154,7 @@ TEST_CASE("an update is not rescaled by the rate of fire", "[unit][automaton]") 
 }
 
 TEST_CASE("cells that are masked stay as they are", "[unit][automaton]") {
-  using A = Small<EveryCell, MaskedBy<0>, Increment<1>>;
+  using A = Small<EveryCell, MaskedBy<0>, Keeping<Features<0>>>;
   const A automaton;
   const auto theta = random_parameters<A>(1);
   const auto z = random_state({2, {9, 8, 1}, 2}, 2);
@@ -173,19 +173,19 @@ TEST_CASE("cells that are masked stay as they are", "[unit][automaton]") {
 }
 
 TEST_CASE("noise is added to the answers of cells that fire", "[unit][automaton]") {
-  using A = Small<RandomFire, Everywhere, Increment<1>>;
+  using A = Small<RandomFire, Everywhere, Keeping<Features<0>>>;
   A quiet;
   quiet.fire.seed = 2;
   const Context context{.step = 7, .first_sample = 1};
   A noisy = quiet;
-  noisy.update = {.noise = 0.25, .seed = 5};
+  noisy.update.update = {.noise = 0.25, .seed = 5};
   const auto theta = random_parameters<A>(1);
   const auto z = random_state({2, {9, 8, 1}, 2}, 2);
   const State<double> without = stepped(quiet, theta, z, context), with = stepped(noisy, theta, z, context);
   const auto fires = fired(quiet.fire, 7, 1, z.shape);
   for (Index i = 0; i < z.shape.cells(); ++i) {
     double e = 0;
-    if (fires[static_cast<std::size_t>(i)]) noisy.update.add_noise<2>(context, i / 72, i % 72, &e);
+    if (fires[static_cast<std::size_t>(i)]) noisy.update.update.add_noise<1>(context, i / 72, i % 72, &e);
     if (std::abs(with.values[2 * i + 1] - without.values[2 * i + 1] - e) > 1e-15) FAIL("cell " << i);
     if (with.values[2 * i] != z.values[2 * i]) FAIL("first feature of cell " << i);
   }
@@ -204,7 +204,7 @@ TEST_CASE("samples of a batch are numbered from the first one", "[unit][automato
 
 TEST_CASE("half a grid fires as it does in the whole one", "[unit][automaton]") {
   // Cells see themselves alone, so that the halves are what they are together.
-  using A = Automaton<Perceive<2, Zero, Centre>, Dense<2, 2>, RandomFire, Everywhere, Increment<>>;
+  using A = Automaton<Perceive<2, Zero, Centre>, Dense<2, 2>, RandomFire, Everywhere, Increment>;
   A automaton;
   automaton.update.noise = 0.5;
   const auto theta = random_parameters<A>(1);

@@ -24,14 +24,14 @@ using Rule = Sequential<Dense<9, 4>, Tanh, Dense<4, Answers>>;
 template <Boundary Edge>
 using See = Perceive<3, Edge, Centre, SobelX, Laplacian<2>>;
 
-using Masked = Automaton<See<Zero>, Rule<2>, RandomFire, AliveMask<2>, Increment<1>>;
+using Masked = Automaton<See<Zero>, Rule<2>, RandomFire, AliveMask<2>, Keeping<Features<0>>>;
 
 /// Of random states, some cells are dead before a step, some die and some live on.
 Masked masked() {
   Masked automaton;
   automaton.fire = {.rate = 0.7, .seed = 1};
   automaton.alive.threshold = 0.6;
-  automaton.update = {.noise = 0.5, .seed = 2};
+  automaton.update = {.update = {.noise = 0.5, .seed = 2}};
   return automaton;
 }
 
@@ -116,6 +116,32 @@ TEST_CASE("the derivative of a step with random fire, noise and an alive mask", 
   check_cell(masked(), {0, {6, 5, 1}, 2}, {.float_tolerance = 1e-4});
   check_cell(masked(), {0, {11, 1, 1}, 2}, {.float_tolerance = 1e-4});
   check_cell(masked(), {0, {3, 4, 3}, 1}, {.float_tolerance = 1e-4});
+}
+
+TEST_CASE("the derivative of a step after which the dead keep some features", "[gradient][automaton]") {
+  Automaton<See<Zero>, Rule<2>, RandomFire, AliveMask<2, Features<0>>, Keeping<Features<0>>> stays;
+  stays.fire = masked().fire;
+  stays.alive.threshold = 0.6;
+  check_cell(stays, {0, {6, 5, 1}, 2}, {.float_tolerance = 1e-4});
+  // The update changes what death does not clear.
+  Automaton<See<Zero>, Rule<>, RandomFire, AliveMask<2, Features<1>>> changes;
+  changes.fire = masked().fire;
+  changes.alive.threshold = 0.6;
+  check_cell(changes, {0, {6, 5, 1}, 2}, {.float_tolerance = 1e-4});
+  const State<double> z = random_state({3, {6, 5, 1}, 2}, 2);
+  State<double> out(z.shape);
+  const auto theta = random_parameters<decltype(changes)>(1);
+  (void)changes.apply(theta, z.view(), View<const double>{}, out.view());
+  Index dead = 0, changed = 0;
+  for (Index i = 0; i < z.shape.cells(); ++i) {
+    const bool same = out.values[3 * i + 1] == z.values[3 * i + 1];
+    const bool cleared = out.values[3 * i] == 0 && out.values[3 * i + 2] == 0;
+    dead += cleared && same ? 1 : 0;
+    changed += same ? 0 : 1;
+    CHECK((!cleared || same));
+  }
+  CHECK(dead > 5);
+  CHECK(changed > 5);
 }
 
 TEST_CASE("the derivative of a step with other updates", "[gradient][automaton]") {

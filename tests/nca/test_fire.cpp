@@ -146,7 +146,7 @@ TEST_CASE("a lower rate fires a part of the cells of a higher one", "[unit][fire
 TEST_CASE("whether a cell fires says nothing of its noise", "[unit][fire]") {
   // The same seed for both: the first cell at many steps, its noise where it fires and where it does not.
   const RandomFire fire{.rate = 0.5, .seed = 3};
-  const Increment<> increment{.noise = 1, .seed = 3};
+  const Increment increment{.noise = 1, .seed = 3};
   double sum = 0;
   const int tries = 20000;
   for (int i = 0; i < tries; ++i) {

@@ -37,15 +37,28 @@ void check_derivatives(const Update& update, double factor, double spread) {
 
 }  // namespace
 
-TEST_CASE("an increment adds to the features from the first on", "[unit][update]") {
+TEST_CASE("an increment adds to all features", "[unit][update]") {
   const std::array<double, C> z{1, 2, 3, 4, 5};
   std::array<double, C> out{};
   const std::array<double, C> r{10, 20, 30, 40, 50};
-  Increment<>{}.next<C>(z.data(), r.data(), 0.5, out.data());
+  Increment{}.next<C>(z.data(), r.data(), 0.5, out.data());
   CHECK(out == std::array<double, C>{6, 12, 18, 24, 30});
-  static_assert(Increment<>::answers<C> == C && Increment<2>::answers<C> == 3);
-  Increment<2>{}.next<C>(z.data(), r.data(), 1.0, out.data());
+  static_assert(Increment::answers<C> == C);
+}
+
+TEST_CASE("an update may keep features of any place and number", "[unit][update]") {
+  const std::array<double, C> z{1, 2, 3, 4, 5};
+  std::array<double, C> out{};
+  const std::array<double, C> r{10, 20, 30, 40, 50};
+  static_assert(Keeping<FeatureRange<0, 2>>::answers<C> == 3 && Keeping<Features<>>::answers<C> == C);
+  Keeping<FeatureRange<0, 2>>{}.next<C>(z.data(), r.data(), 1.0, out.data());
   CHECK(out == std::array<double, C>{1, 2, 13, 24, 35});
+  Keeping<Features<4, 1>, Relax>{.update = {.rate = 0.5}}.next<C>(z.data(), r.data(), 1.0, out.data());
+  CHECK(out == std::array<double, C>{5.5, 2, 11.5, 17, 5});
+  Keeping<FeatureRange<0, C>, Replace>{}.next<C>(z.data(), r.data(), 1.0, out.data());
+  CHECK(out == z);
+  Keeping<Features<>, Replace>{}.next<C>(z.data(), r.data(), 1.0, out.data());
+  CHECK(out == r);
 }
 
 TEST_CASE("replacing, clipping and relaxing", "[unit][update]") {
@@ -73,8 +86,10 @@ TEST_CASE("clipping lets a number that is none through", "[unit][update]") {
 TEST_CASE("updates have the derivatives that they say", "[gradient][update]") {
   for (const double factor : {1.0, 0.3}) {
     CAPTURE(factor);
-    check_derivatives(Increment<>{}, factor, 1);
-    check_derivatives(Increment<2>{.noise = 0.5}, factor, 1);
+    check_derivatives(Increment{}, factor, 1);
+    check_derivatives(Keeping<Features<3, 0>>{.update = {.noise = 0.5}}, factor, 1);
+    check_derivatives(Keeping<Features<1>, ClippedIncrement>{.update = {.rate = 0.4}}, factor, 1);
+    check_derivatives(Keeping<FeatureRange<2, 3>, Relax>{}, factor, 1);
     check_derivatives(Replace{}, factor, 1);
     check_derivatives(ClippedIncrement{.rate = 0.4}, factor, 1);
     check_derivatives(Relax{}, factor, 1);
@@ -84,7 +99,7 @@ TEST_CASE("updates have the derivatives that they say", "[gradient][update]") {
 
 TEST_CASE("noise has mean 0, variance 1, and a bound", "[unit][update]") {
   const int cells = 20000, features = 7;
-  const Increment<> increment{.noise = 2, .seed = 9};
+  const Increment increment{.noise = 2, .seed = 9};
   Vector<double> all(cells * features);
   all.setOnes();
   for (Index i = 0; i < cells; ++i) increment.add_noise<features>({.step = 3}, 1, i, all.data() + i * features);
@@ -107,7 +122,7 @@ TEST_CASE("noise has mean 0, variance 1, and a bound", "[unit][update]") {
 TEST_CASE("noise is a function of seed, draw, step, sample and cell", "[unit][update]") {
   const auto noise = [](std::uint64_t seed, const Context& context, Index sample, Index cell) {
     Vector<double> r = Vector<double>::Zero(3);
-    Increment<1>{.noise = 1, .seed = seed}.add_noise<4>(context, sample, cell, r.data());
+    Increment{.noise = 1, .seed = seed}.add_noise<3>(context, sample, cell, r.data());
     return r;
   };
   const auto draw = [&](std::uint64_t seed, std::int64_t step, Index sample, Index cell) {
@@ -127,8 +142,8 @@ TEST_CASE("noise is a function of seed, draw, step, sample and cell", "[unit][up
 TEST_CASE("no two cells share noise, however many features they have", "[unit][update]") {
   constexpr int features = 100;
   Vector<double> here = Vector<double>::Zero(features), next = here;
-  Increment<>{.noise = 1}.add_noise<features>({}, 0, 0, here.data());
-  Increment<>{.noise = 1}.add_noise<features>({}, 0, 1, next.data());
+  Increment{.noise = 1}.add_noise<features>({}, 0, 0, here.data());
+  Increment{.noise = 1}.add_noise<features>({}, 0, 1, next.data());
   int shared = 0;
   for (const double a : here) shared += (next.array() == a).any() ? 1 : 0;
   CHECK(shared == 0);
@@ -141,7 +156,7 @@ TEST_CASE("noise of samples with large numbers is noise of their own", "[unit][u
     Vector<double> noise = Vector<double>::Zero(8000);
     const Context context{.draw = draw, .first_sample = static_cast<Index>(sample)};
     for (Index cell = 0; cell < 4000; ++cell) {
-      Increment<>{.noise = 1, .seed = 3}.add_noise<2>(context, 0, cell, noise.data() + 2 * cell);
+      Increment{.noise = 1, .seed = 3}.add_noise<2>(context, 0, cell, noise.data() + 2 * cell);
     }
     return noise;
   };

@@ -29,7 +29,7 @@ using Inner = Equilibrium<Injected<Sequential<Dense<1, 1>, Tanh>>, Picard>;
 using Linked = Injected<Sequential<Dense<1, 1>, Inner>>;
 using Outer = Equilibrium<Linked>;
 using Steps = Equilibrium<Linked, Picard, Unrolled>;
-using Alone = Automaton<Perceive<1, Zero, Centre>, Inner, EveryCell, Everywhere, Increment<>>;
+using Alone = Automaton<Perceive<1, Zero, Centre>, Inner, EveryCell, Everywhere, Increment>;
 
 constexpr Stop few{.tolerance = 1e-10, .max_evaluations = 20, .stall_window = 0};
 

@@ -227,7 +227,22 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(Communicator& world, const
   Digest settings = detail::digest_of(Rollout::param_count, start.shape(), options).add(rollout.steps);
   for (const LossStep& one : steps) settings.add(one.step).add(one.weight);
   const detail::Processes processes(world, settings, std::span<const S>(theta.span()));
-  return basin::detail::value_and_gradient_along_of(processes, rollout, theta, start, loss, steps, options);
+  return basin::detail::value_and_gradient_along_of(processes, rollout, theta, start, View<const S>{}, loss, steps,
+                                                    options);
+}
+
+/// The same of an automaton whose cells are told u, of the samples that this rank has.
+template <class Rollout, class Other, class S, class Loss>
+ValueAndGradient<Rollout, S> value_and_gradient_along(Communicator& world, const Rollout& rollout,
+                                                      const Parameters<Other, S>& theta,
+                                                      std::type_identity_t<View<const S>> start,
+                                                      std::type_identity_t<View<const S>> u, const Loss& loss,
+                                                      const std::vector<LossStep>& steps,
+                                                      const GradientOptions& options = {.samples_per_part = 1}) {
+  Digest settings = detail::digest_of(Rollout::param_count, start.shape(), options).add(rollout.steps);
+  for (const LossStep& one : steps) settings.add(one.step).add(one.weight);
+  const detail::Processes processes(world, settings, std::span<const S>(theta.span()));
+  return basin::detail::value_and_gradient_along_of(processes, rollout, theta, start, u, loss, steps, options);
 }
 
 /// basin::predict, likewise.

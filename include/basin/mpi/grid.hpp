@@ -31,7 +31,8 @@ namespace detail {
 
 template <class P, class R, class F, class A, class U>
 struct ReachOf<Automaton<P, R, F, A, U>> {
-  using See = basin::detail::PerceptionOf<P>;
+  using Told = basin::detail::Told<P>;
+  using See = basin::detail::PerceptionOf<typename Told::Grid>;
   static constexpr bool in_grid = See::has_edge && !See::whole_samples;
   static constexpr bool torus = [] {
     if constexpr (in_grid) return std::is_same_v<typename See::Edge, Periodic>;
@@ -41,14 +42,15 @@ struct ReachOf<Automaton<P, R, F, A, U>> {
 
   /// How many slices around a cell its next state depends on.
   [[nodiscard]] static Index along(const Automaton<P, R, F, A, U>& automaton, std::size_t axis) {
-    const Index reach = See::reach(automaton.perception)[axis];
+    const Index reach = See::reach(Told::grid(automaton.perception))[axis];
     return A::clears ? 1 + std::max<Index>(1, reach) : reach;
   }
 };
 
 }  // namespace detail
 
-/// An automaton whose perception is of cells around a cell in a grid.
+/// An automaton whose perception is of cells around a cell in a grid. What its cells are told (nca/conditioned.hpp) is
+/// an injection as other cells have it; a Rollout with one does not compile.
 template <class A>
 using Split = SplitCell<A>;
 

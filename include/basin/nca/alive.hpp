@@ -4,9 +4,10 @@
 //
 // Two states of a cell stand around a step: z before it and z~ after the update.
 //   Everywhere        all cells live.
-//   AliveMask<A>      z' = z~ where the largest value of feature A in the 3 x 3 cells around (3, or 27 in space) is
+//   AliveMask<A, F>   z' = z~ where the largest value of feature A in the 3 x 3 cells around (3, or 27 in space) is
 //                     above the threshold both in z and in z~, and 0 elsewhere (Mordvintsev et al. 2020, "living cell
-//                     masking"). Not differentiable, so gradients pass as if it were constant.
+//                     masking"), but for the features of the set F, which stay as they were in z: what a place is told
+//                     is not lost with its cell. Not differentiable, so gradients pass as if it were constant.
 //   MaskedBy<A>       cells whose own feature A is above the threshold update, others stay as they are (Randazzo et al.
 //                     2020, where A is the pixel of a digit).
 // Neighbours beyond the edge are those of the perception's boundary.
@@ -16,6 +17,7 @@
 #include <cstdint>
 
 #include "basin/core/scratch.hpp"
+#include "basin/nca/features.hpp"
 #include "basin/stencil/boundary.hpp"
 
 namespace basin {
@@ -98,9 +100,12 @@ void mark_around(const S* plane, const std::array<Index, 3>& space, Index first,
 
 }  // namespace detail
 
-template <int Feature = 3>
+template <int Feature = 3, FeatureSet OfKept = Features<>>
 struct AliveMask {
-  /// Cells that are dead before the step do not update; those that are dead before or after the update become zero.
+  static_assert(!OfKept::has(Feature), "AliveMask: the feature that decides about life cannot stay when a cell dies");
+  using Kept = OfKept;  ///< F, the features that a cell keeps when it is not alive
+  /// Cells that are dead before the step do not update; those that are dead before or after the update become zero, but
+  /// for what is Kept.
   static constexpr bool limits_updates = true, clears = true;
   static constexpr int feature = Feature;  ///< A, which decides, counted from 0
   double threshold = 0.1;                  ///< the largest value around a living cell is above it; NaN counts as above
@@ -125,6 +130,29 @@ inline constexpr bool has_feature = [] {
     return true;
   }
 }();
+
+/// Above all features that something says stay as they are (nca/features.hpp): 0 where it says of none.
+template <class T>
+inline constexpr int kept_features_end = [] {
+  if constexpr (requires { typename T::Kept; }) {
+    return T::Kept::end;
+  } else {
+    return 0;
+  }
+}();
+
+/// What a step makes of a cell that is not alive, where such cells are cleared: of C features z, zeros, but for those
+/// that it keeps. It is linear, and its own transpose.
+template <class Alive, int C, class S>
+void clear_cell(const S* z, S* out) {
+  if constexpr (requires { typename Alive::Kept; }) {
+    constexpr auto kept = features_that<typename Alive::Kept, C, true>;
+    std::fill_n(out, C, S(0));
+    for (const int c : kept) out[c] = z[c];
+  } else {
+    std::fill_n(out, C, S(0));
+  }
+}
 
 }  // namespace detail
 

@@ -80,7 +80,8 @@ class Life {
         const Index count = dead_around(band.sample, band.first + i, dead.data());
         if (count > 0 && rises(std::span<const Index>(dead.data(), static_cast<std::size_t>(count)))) continue;
         mark[i] = 0;
-        std::fill_n(out + (band.begin(cells_) + i) * C, C, S(0));
+        const Index at = (band.begin(cells_) + i) * C;
+        clear_cell<Alive, C>(z_.data() + at, out + at);
       }
     }
   }

@@ -5,14 +5,16 @@
 //   r = rule(perception(z)),   z~ = update(z, r) where a cell fires,   z' = alive(z, z~),
 //
 // after A. Mordvintsev, E. Randazzo, E. Niklasson, M. Levin, "Growing Neural Cellular Automata", Distill 2020. It is a
-// cell f(z, u) as the solvers and adjoints take it (core/layer.hpp); its u has no features and only says the space and
-// the samples. nca/gated.hpp adds an injection.
+// cell f(z, u) as the solvers and adjoints take it (core/layer.hpp). Its u is what cells are told beside what they see,
+// if the perception is a Conditioned one; else u has no features and only says the space and the samples. nca/gated.hpp
+// adds an injection to the state.
 //
-//   Perception   what a cell sees of the grid              nca/perception.hpp, nca/perceive.hpp
+//   Perception   what a cell sees of the grid              nca/perception.hpp, nca/perceive.hpp, nca/conditioned.hpp
 //   Rule         a layer on what one cell sees             any Layer, such as Sequential<Dense, Relu, Dense>
 //   Fire         which cells update                        nca/fire.hpp:   EveryCell, MeanField, RandomFire
 //   Alive        which cells live                          nca/alive.hpp:  Everywhere, AliveMask, MaskedBy
-//   Update       how the answer becomes the new state      nca/update.hpp: Increment, Replace, ClippedIncrement, Relax
+//   Update       how the answer becomes the new state      nca/update.hpp: Increment, Replace, ClippedIncrement, Relax,
+//                                                                          and Keeping, where features stay
 //
 // Random masks and noise are functions of the step, the sample and the cell that the context (core/context.hpp) says.
 //
@@ -31,6 +33,7 @@
 #include "basin/layers/join.hpp"
 #include "basin/nca/alive.hpp"
 #include "basin/nca/alive_marks.hpp"
+#include "basin/nca/conditioned.hpp"
 #include "basin/nca/fire.hpp"
 #include "basin/nca/perception.hpp"
 #include "basin/nca/sights.hpp"
@@ -40,20 +43,21 @@
 namespace basin {
 
 template <class OfPerception, class OfRule, class OfFire = RandomFire, class OfAlive = Everywhere,
-          class OfUpdate = Increment<>>
+          class OfUpdate = Increment>
 struct Automaton {
-  using Perception = OfPerception;  ///< what a cell sees of the grid (nca/perception.hpp)
+  using Perception = OfPerception;  ///< what a cell sees (nca/perception.hpp), and is told (nca/conditioned.hpp)
   using Rule = OfRule;              ///< a layer on what one cell sees (core/layer.hpp)
   using Fire = OfFire;              ///< which cells update at a step (nca/fire.hpp)
   using Alive = OfAlive;            ///< which cells live (nca/alive.hpp)
   using Update = OfUpdate;          ///< how the rule's answer becomes the new state (nca/update.hpp)
 
   static constexpr int state_features = Perception::state_features;
-  static constexpr int input_features = 0;
+  static constexpr int input_features = detail::Told<Perception>::features;
   static constexpr int seen_features = Perception::seen_features;
   static constexpr int answers = Update::template answers<state_features>;
+  /// Theta begins with those of the perception.
   static constexpr std::size_t seeing_params =
-      detail::PerceptionOf<Perception>::param_count;  ///< theta begins with them
+      detail::PerceptionOf<typename detail::Told<Perception>::Grid>::param_count;
   static constexpr std::size_t param_count = seeing_params + Rule::param_count;
   /// Its masks are others at each step, so that it has no fixed point. (Noise, which is there or not when the program
   /// runs, does not count: where the step stands still it is a constant.)
@@ -62,8 +66,11 @@ struct Automaton {
   static_assert(detail::Join<detail::features_after<Rule, seen_features>, answers>::fits);
   static_assert(detail::has_feature<Alive, state_features>,
                 "Automaton: the feature that decides about life is not one of the state's");
+  static_assert(detail::kept_features_end<Alive> <= state_features &&
+                    detail::kept_features_end<Update> <= state_features,
+                "Automaton: a feature that stays (of Keeping, or of an alive mask) is not one of the state's");
   static_assert(
-      !Alive::clears || detail::PerceptionOf<Perception>::has_edge,
+      !Alive::clears || detail::PerceptionOf<typename detail::Told<Perception>::Grid>::has_edge,
       "Automaton: an alive mask looks at the neighbours in a grid, which this perception has not: take Everywhere");
   static_assert(!(std::is_same_v<Fire, MeanField> && std::is_same_v<Update, Replace>),
                 "Automaton: Replace takes the rule's answer whole, so a mean field would not be the mean; take Relax");
@@ -83,26 +90,26 @@ struct Automaton {
   [[nodiscard]] Shape state_shape(const Shape& u) const {
     check_features("Automaton: injection", u.features, input_features);
     const Shape z = u.with_features(state_features);
-    perception.check_shape(z);
+    grid().check_shape(z);
     return z;
   }
 
   template <class S>
-  Report apply(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out, const Context& context = {}) const {
+  Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {}) const {
     Scratch scratch;
-    return step<S>(theta, z, out, scratch.take<std::uint8_t>(z.shape().cells()), context);
+    return step<S>(theta, z, u, out, scratch.take<std::uint8_t>(z.shape().cells()), context);
   }
 
   /// The same, and marks of all cells of all samples, which a lean linearization needs: nonzero if the cell is alive
   /// after the step, above 1 if it has updated.
   template <class S>
-  Report step(Theta<S, param_count> theta, In<S> z, View<S> out, std::uint8_t* marks,
+  Report step(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, std::uint8_t* marks,
               const Context& context = {}) const {
-    check_shapes(z.shape(), out.shape());
+    check_shapes(z.shape(), u, out.shape());
     const detail::Tasks tasks(z.shape(), forward_cells, slice_cells(z.shape(), 1));
     const auto with = [&](const Prepared<S>* prepared) {
       return run<S>(
-          theta, z, out, marks, context, tasks, forward_block,
+          theta, z, u, out, marks, context, tasks, forward_block,
           [&](Index, Index n, const Cells& cells, View<const S> seen, View<S> answer, detail::WorstRecords& solves) {
             return answer_cells<S>(theta, context, n, cells, seen, answer, prepared, solves);
           });
@@ -113,6 +120,12 @@ struct Automaton {
     } else {
       return with(nullptr);
     }
+  }
+  /// Of cells that are told nothing.
+  template <class S>
+  Report step(Theta<S, param_count> theta, In<S> z, View<S> out, std::uint8_t* marks, const Context& context = {}) const
+      requires(input_features == 0) {
+    return step<S>(theta, z, View<const S>{}, out, marks, context);
   }
 
   template <class S>
@@ -128,26 +141,37 @@ struct Automaton {
 
   /// Keeps what the rule needs of every cell that updates.
   template <class S>
-  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> /*u*/, View<S> out,
-                             const Context& context = {}, IfPrepared<Prepared<S>> prepared = {}) const {
-    check_shapes(z.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, out, context, prepared.get());
+  Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
+                             IfPrepared<Prepared<S>> prepared = {}) const {
+    check_shapes(z.shape(), u, out.shape());
+    return Linearization<S>(*this, theta, z, u, out, context, prepared.get());
   }
 
   /// The derivative of a step that `step` has made, from its marks: keeps nothing but references, and computes the
   /// rule's inner values anew, block by block, whenever it is used.
   template <class S>
-  Linearization<S> linearize_again(Theta<S, param_count> theta, In<S> z, const std::uint8_t* marks,
+  Linearization<S> linearize_again(Theta<S, param_count> theta, In<S> z, In<S> u, const std::uint8_t* marks,
                                    const Context& context, const Prepared<S>& prepared) const {
-    perception.check_shape(z.shape());
-    return Linearization<S>(*this, theta, z, marks, context, &prepared);
+    check_shapes(z.shape(), u, z.shape());
+    return Linearization<S>(*this, theta, z, u, marks, context, &prepared);
+  }
+  /// Of cells that are told nothing.
+  template <class S>
+  Linearization<S> linearize_again(Theta<S, param_count> theta, In<S> z, const std::uint8_t* marks,
+                                   const Context& context, const Prepared<S>& prepared) const
+      requires(input_features == 0) {
+    return linearize_again<S>(theta, z, View<const S>{}, marks, context, prepared);
   }
 
  private:
-  using See = detail::PerceptionOf<Perception>;
+  using Grid = typename detail::Told<Perception>::Grid;
+  using See = detail::PerceptionOf<Grid>;
+  static constexpr int grid_features = Grid::seen_features;  // what a cell sees of the grid
   using Cells = std::span<const Index>;
   template <class S>
   class Blocks;
+  template <class S>
+  class Backward;
   template <class S>
   using Life = detail::Life<Alive, Fire, typename See::Edge, state_features, S>;
 
@@ -156,8 +180,12 @@ struct Automaton {
   static constexpr Index forward_block = 56;     // cells that pass through the rule together: a block of a dense layer
   static constexpr Index backward_block = 448;   // more, since linearizing a layer has a cost of its own
 
-  void check_shapes(const Shape& z, const Shape& out) const {
-    perception.check_shape(z);
+  [[nodiscard]] const Grid& grid() const { return detail::Told<Perception>::grid(perception); }
+
+  template <class S>
+  void check_shapes(const Shape& z, View<const S> u, const Shape& out) const {
+    grid().check_shape(z);
+    if constexpr (input_features > 0) detail::check_told(u.shape(), z, input_features);
     check_shape("Automaton", "out", out, z);
   }
 
@@ -170,10 +198,23 @@ struct Automaton {
     return theta.template subspan<seeing_params>();
   }
 
-  /// What the cells of sample n see.
+  /// What the cells of sample n see of the grid.
   template <class S>
   [[nodiscard]] auto sight_of(std::span<const S, param_count> theta, View<const S> z, Index n, Scratch& scratch) const {
-    return typename See::template Sight<S>(perception, of_perception<S>(theta), View<const S>(z.sample(n)), scratch);
+    return typename See::template Sight<S>(grid(), of_perception<S>(theta), View<const S>(z.sample(n)), scratch);
+  }
+
+  /// What some cells of sample n see of the grid by `sight`, and are told: what the rule takes.
+  template <class S, class Sight>
+  static void look(Sight& sight, View<const S> u, Index n, const Index* cells, Index count, S* seen) {
+    if constexpr (input_features == 0) {
+      sight(cells, count, seen);
+    } else {
+      Scratch scratch;
+      S* of_grid = scratch.take<S>(count * grid_features);
+      sight(cells, count, of_grid);
+      detail::join_told<grid_features, input_features, S>(of_grid, u.sample(n), cells, count, seen);
+    }
   }
 
   /// Cells that updated, of one band.
@@ -227,21 +268,9 @@ struct Automaton {
     return whole ? std::max(least, z.space[0]) : least;
   }
 
-  /// A report for each task, in scratch memory.
-  static std::span<Report> reports_of(const detail::Tasks& tasks, Scratch& scratch) {
-    const std::span<Report> reports(scratch.take<Report>(tasks.count()), static_cast<std::size_t>(tasks.count()));
-    std::uninitialized_fill(reports.begin(), reports.end(), Report{});
-    return reports;
-  }
-  static Report total(std::span<const Report> reports) {
-    Report sum;
-    for (const Report& report : reports) sum += report;
-    return sum;
-  }
-
   /// One step. answer(task, sample, cells, seen, answers, solves) computes the rule on a block of cells.
   template <class S, class Answer>
-  Report run(std::span<const S, param_count> theta, View<const S> z, View<S> out, std::uint8_t* marks,
+  Report run(std::span<const S, param_count> theta, View<const S> z, View<const S> u, View<S> out, std::uint8_t* marks,
              const Context& context, const detail::Tasks& tasks, Index block, const Answer& answer) const;
 
   /// z~ of a cell of sample n that fires. The rule's answer takes the noise.
@@ -253,29 +282,12 @@ struct Automaton {
 
   /// Whether one of some cells of sample n, dead before the update, would be alive after it.
   template <class S>
-  bool rises(std::span<const S, param_count> theta, View<const S> z, const Context& context, const Life<S>& life,
-             Index n, const Cells& dead, Report& report, detail::WorstRecords& solves) const;
+  bool rises(std::span<const S, param_count> theta, View<const S> z, View<const S> u, const Context& context,
+             const Life<S>& life, Index n, const Cells& dead, Report& report, detail::WorstRecords& solves) const;
 };
-
-/// The automaton in which every cell fires with the mean of the random update: a map with fixed points.
-template <class A>
-struct MeanFieldOf;
-template <class P, class R, class A, class U>
-struct MeanFieldOf<Automaton<P, R, RandomFire, A, U>> {
-  using type = Automaton<P, R, MeanField, A, U>;
-};
-
-/// The mean field of an automaton with random fire. Noise, whose mean is zero, is left out.
-template <class P, class R, class A, class U>
-[[nodiscard]] Automaton<P, R, MeanField, A, U> mean_field(const Automaton<P, R, RandomFire, A, U>& automaton) {
-  return {automaton.perception,
-          automaton.rule,
-          {.rate = automaton.fire.rate},
-          automaton.alive,
-          detail::without_noise(automaton.update)};
-}
 
 }  // namespace basin
 
 #include "basin/nca/automaton_linearization.hpp"
 #include "basin/nca/automaton_step.hpp"
+#include "basin/nca/mean_field.hpp"

@@ -17,22 +17,22 @@
 
 namespace basin {
 
-/// Refers to theta, z and what was prepared, and, of a step that was made before, to its marks and the samples' numbers
-/// of the context; owns the rest, where it does not move.
+/// Refers to theta, z, u and what was prepared, and, of a step that was made before, to its marks and the samples'
+/// numbers of the context; owns the rest, where it does not move.
 template <class OfPerception, class OfRule, class OfFire, class OfAlive, class OfUpdate>
 template <class S>
 class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
  public:
   /// Makes the step.
-  Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<S> out,
-         const Context& context, const Prepared<S>* prepared)
-      : Blocks(automaton, theta, z, static_cast<const std::uint8_t*>(nullptr), context, prepared) {
+  Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<const S> u,
+         View<S> out, const Context& context, const Prepared<S>* prepared)
+      : Blocks(automaton, theta, z, u, static_cast<const std::uint8_t*>(nullptr), context, prepared) {
     context_ = with_own_samples(context, z.samples(), own_numbers_);
     own_marks_ = Buffer<std::uint8_t>(z.shape().cells());
     marks_ = own_marks_.data();
     kept_.resize(static_cast<std::size_t>(tasks_.count()));
     report_ = automaton_.template run<S>(
-        theta_, z, out, own_marks_.data(), context_, tasks_, backward_block,
+        theta_, z, u, out, own_marks_.data(), context_, tasks_, backward_block,
         [&](Index task, Index n, const Cells& cells, View<const S> seen, View<S> answer, detail::WorstRecords& solves) {
           auto& blocks = kept_[static_cast<std::size_t>(task)];
           Kept& block = *blocks.emplace_back(std::make_unique<Kept>(automaton_.rule, of_rule<S>(theta_), context_, n,
@@ -46,11 +46,12 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   }
 
   /// Of a step that was made before.
-  Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, const std::uint8_t* marks,
-         const Context& context, const Prepared<S>* prepared)
+  Blocks(const Automaton& automaton, std::span<const S, param_count> theta, View<const S> z, View<const S> u,
+         const std::uint8_t* marks, const Context& context, const Prepared<S>* prepared)
       : automaton_(automaton),
         theta_(theta),
         z_(z),
+        u_(u),
         marks_(marks),
         context_(context),
         prepared_(prepared),
@@ -65,6 +66,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   [[nodiscard]] auto perception_theta() const { return of_perception<S>(theta_); }
   [[nodiscard]] const Shape& shape() const { return z_.shape(); }
   [[nodiscard]] View<const S> z(Index n) const { return z_.sample(n); }
+  [[nodiscard]] const Shape& input_shape() const { return u_.shape(); }
   [[nodiscard]] const detail::Tasks& tasks() const { return tasks_; }
   /// Of the cells of sample n.
   [[nodiscard]] const std::uint8_t* marks(Index n) const { return marks_ + n * tasks_.cells; }
@@ -74,7 +76,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   /// What the solves of the forward pass did, if the rule solves anything.
   [[nodiscard]] Report report() const { return report_; }
 
-  /// Makes what the cells of a sample see.
+  /// Makes what the cells of a sample see of the grid.
   [[nodiscard]] auto sight_maker() const {
     return [this](Index n, Scratch& of) { return automaton_.template sight_of<S>(theta_, z_, n, of); };
   }
@@ -125,7 +127,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
     for (Index i = 0; i < count; i += backward_block) {
       const Index size = std::min(backward_block, count - i);
       const Cells here(cells + i, static_cast<std::size_t>(size));
-      sight(here.data(), size, seen);
+      look<S>(sight, u_, band.sample, here.data(), size, seen);
       const auto linear = detail::linearize_with<Rule, S>(
           automaton_.rule, of_rule<S>(theta_), prepared_, rule_context(context_, band.sample, here, numbers, log),
           View<const S>(seen, block_shape(seen_features, size)), View<S>(answer, block_shape(answers, size)));
@@ -158,12 +160,12 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   };
 
   static detail::Tasks tasks_of(const Automaton& automaton, const Shape& z) {
-    return detail::Tasks(z, backward_cells, slice_cells(z, See::band_cells(automaton.perception, z, 1)));
+    return detail::Tasks(z, backward_cells, slice_cells(z, See::band_cells(automaton.grid(), z, 1)));
   }
 
   Automaton automaton_;
   std::span<const S, param_count> theta_;
-  View<const S> z_;
+  View<const S> z_, u_;
   const std::uint8_t* marks_;
   Context context_;
   const Prepared<S>* prepared_;

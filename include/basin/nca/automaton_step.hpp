@@ -16,7 +16,7 @@ namespace basin {
 template <class OfPerception, class OfRule, class OfFire, class OfAlive, class OfUpdate>
 template <class S, class Answer>
 Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span<const S, param_count> theta,
-                                                                       View<const S> z, View<S> out,
+                                                                       View<const S> z, View<const S> u, View<S> out,
                                                                        std::uint8_t* marks, const Context& context,
                                                                        const detail::Tasks& tasks, Index block,
                                                                        const Answer& answer) const {
@@ -28,7 +28,7 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
   const Life<S> life(alive, fire, context, z, tasks, scratch);
   const auto make_sight = [&](Index n, Scratch& of) { return sight_of<S>(theta, z, n, of); };
   const detail::Sights<See::whole_samples, decltype(make_sight)> sights(tasks, make_sight, scratch);
-  const std::span<Report> reports = reports_of(tasks, scratch);
+  const std::span<Report> reports = detail::reports_of(tasks, scratch);
   detail::WorstRecords solves;
   tasks.each([&](Index task, const detail::Band& band) {
     Scratch own;
@@ -39,7 +39,7 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
     life.mark(band, marks);
     for (Index i = first; i < last; ++i) {
       if (Alive::clears && mark[i] == 0) {
-        std::fill_n(to + i * C, C, S(0));
+        detail::clear_cell<Alive, C>(from + i * C, to + i * C);
       } else {
         std::copy_n(from + i * C, C, to + i * C);
       }
@@ -51,7 +51,7 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
     auto sight = sights.of(n, own);
     for (Index i = 0; i < updated; i += block) {
       const Index count = std::min(block, updated - i);
-      sight(cells + i, count, seen);
+      look<S>(sight, u, n, cells + i, count, seen);
       reports[static_cast<std::size_t>(task)] += answer(task, n, Cells(cells + i, static_cast<std::size_t>(count)),
                                                         View<const S>(seen, block_shape(seen_features, count)),
                                                         View<S>(answered, block_shape(answers, count)), solves);
@@ -65,20 +65,20 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
   if constexpr (Alive::clears) {
     tasks.each([&](Index task, const detail::Band& band) {
       life.clear_dying(band, marks, out.data(), [&](const Cells& dead) {
-        return rises(theta, z, context, life, band.sample, dead, reports[static_cast<std::size_t>(task)], solves);
+        return rises(theta, z, u, context, life, band.sample, dead, reports[static_cast<std::size_t>(task)], solves);
       });
     });
   }
   solves.hand_on(context.log, 1);
-  return total(reports);
+  return detail::total(reports);
 }
 
 template <class OfPerception, class OfRule, class OfFire, class OfAlive, class OfUpdate>
 template <class S>
 bool Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::rises(std::span<const S, param_count> theta,
-                                                                       View<const S> z, const Context& context,
-                                                                       const Life<S>& life, Index n, const Cells& dead,
-                                                                       Report& report,
+                                                                       View<const S> z, View<const S> u,
+                                                                       const Context& context, const Life<S>& life,
+                                                                       Index n, const Cells& dead, Report& report,
                                                                        detail::WorstRecords& solves) const {
   constexpr int C = state_features;
   const Index count = static_cast<Index>(dead.size());
@@ -87,7 +87,8 @@ bool Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::rises(std::span
   S* seen = own.take<S>(count * seen_features);
   S* answered = own.take<S>(count * answers);
   S* next = own.take<S>(C);
-  sight_of<S>(theta, z, n, own)(dead.data(), count, seen);
+  auto sight = sight_of<S>(theta, z, n, own);
+  look<S>(sight, u, n, dead.data(), count, seen);
   report += answer_cells<S>(theta, context, n, dead, View<const S>(seen, block_shape(seen_features, count)),
                             View<S>(answered, block_shape(answers, count)), nullptr, solves);
   for (Index j = 0; j < count; ++j) {

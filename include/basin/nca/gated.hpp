@@ -72,6 +72,7 @@ void spread_mean(const S* mean, const std::array<Index, 3>& space, S* plane) {
 template <class A>
 struct Gated {
   static_assert(!A::Alive::clears, "Gated: the automaton has a mask of its own");
+  static_assert(A::input_features == 0, "Gated: the automaton must not take an injection of its own");
   static_assert(!changes_with_step<A>, "Gated: with a random mask there is no fixed point; take its mean field");
 
   static constexpr int state_features = A::state_features;

@@ -196,7 +196,7 @@ struct TimesFunction {
 
 /// States are (D, N, 1, 1, samples): N particles. Made by particle_lenia(options, dt).
 template <int D = 2>
-using ParticleLenia = Automaton<PerceiveParticles<D>, Activation<TimesFunction>, EveryCell, Everywhere, Increment<>>;
+using ParticleLenia = Automaton<PerceiveParticles<D>, Activation<TimesFunction>, EveryCell, Everywhere, Increment>;
 
 /// Throws std::invalid_argument for a width or a time step that is not positive.
 template <int D = 2>

@@ -45,7 +45,7 @@ enum PathFeature : int {
 using PathFinder =
     Automaton<Perceive<path_features, Zero, Centre, Shift<-1, 0>, Shift<1, 0>, Shift<0, -1>, Shift<0, 1>>,
               Sequential<Dense<5 * path_features, 9>, Relu, Dense<9, 5>>, EveryCell, Everywhere,
-              Increment<path_goal + 1>>;
+              Keeping<Features<path_open, path_start, path_goal>>>;
 
 /// The weights that find shortest ways.
 template <class S = float>

@@ -4,9 +4,14 @@
 // from the shape alone, never from the number of threads.
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
 
 #include "basin/core/parallel.hpp"
+#include "basin/core/scratch.hpp"
 #include "basin/core/state.hpp"
+#include "basin/core/status.hpp"
 
 namespace basin::detail {
 
@@ -72,5 +77,19 @@ struct Tasks {
     }
   }
 };
+
+/// A report for each task, in scratch memory.
+[[nodiscard]] inline std::span<Report> reports_of(const Tasks& tasks, Scratch& scratch) {
+  const std::span<Report> reports(scratch.take<Report>(tasks.count()), static_cast<std::size_t>(tasks.count()));
+  std::uninitialized_fill(reports.begin(), reports.end(), Report{});
+  return reports;
+}
+
+/// All of them as one.
+[[nodiscard]] inline Report total(std::span<const Report> reports) {
+  Report sum;
+  for (const Report& report : reports) sum += report;
+  return sum;
+}
 
 }  // namespace basin::detail

@@ -34,6 +34,7 @@ struct UnboundedOptions {
 template <class A, class S = float>
 class UnboundedPlane {
   static_assert(!changes_with_step<A>, "UnboundedPlane: the automaton must not have a random mask");
+  static_assert(A::input_features == 0, "UnboundedPlane: the automaton must not take an injection");
 
  public:
   /// The empty plane. theta: the rule's parameters, if it has any. Throws std::invalid_argument if the automaton makes

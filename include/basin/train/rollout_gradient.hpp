@@ -47,12 +47,15 @@ struct LossStep {
 
 namespace detail {
 
-/// value_and_gradient_along, of a batch of which `start` are the samples that this process has.
+/// value_and_gradient_along, of a batch of which `start`, and u if cells are told something, are the samples that this
+/// process has.
 template <class Processes, class Rollout, class Other, class S, class Loss>
 ValueAndGradient<Rollout, S> value_and_gradient_along_of(const Processes& processes, const Rollout& rollout,
                                                          const Parameters<Other, S>& theta, View<const S> start,
-                                                         const Loss& loss, const std::vector<LossStep>& steps,
+                                                         View<const S> u, const Loss& loss,
+                                                         const std::vector<LossStep>& steps,
                                                          const GradientOptions& options) {
+  constexpr bool told = requires { Rollout::input_features; };
   const auto parameters = theta_of<Rollout>(theta);
   for (const LossStep& one : steps) {
     check(one.step >= 0 && one.step <= rollout.steps, "step of a loss", one.step,
@@ -61,12 +64,24 @@ ValueAndGradient<Rollout, S> value_and_gradient_along_of(const Processes& proces
   const Index samples = processes.samples(start.samples(), options.samples_per_part);
   const Index begin = first_sample_of(processes, samples, options.samples_per_part);
   ValueAndGradient<Rollout, S> sum;
-  sum.output = State<S>(rollout.out_shape(start.shape().with_samples(samples)));
+  if constexpr (told) {
+    check(u.samples() == start.samples(), "samples of the injection of a rollout", u.samples(), start.samples());
+    sum.output = State<S>(start.shape().with_samples(samples));
+  } else {
+    sum.output = State<S>(rollout.out_shape(start.shape().with_samples(samples)));
+  }
   run_batch(
       processes, options, sum,
       [&](Index first, Index count, View<S> end, const Context& context, std::span<S, Rollout::param_count> into) {
         Run all;
-        const auto linear = rollout.linearize(parameters, start.samples(first - begin, count), end, context);
+        const auto linear = [&] {
+          const View<const S> from = start.samples(first - begin, count);
+          if constexpr (told) {
+            return rollout.linearize(parameters, from, u.samples(first - begin, count), end, context);
+          } else {
+            return rollout.linearize(parameters, from, end, context);
+          }
+        }();
         all.report += linear.report();
         Scratch scratch;
         const View<S> dz = scratch.state<S>(end.shape());
@@ -81,7 +96,11 @@ ValueAndGradient<Rollout, S> value_and_gradient_along_of(const Processes& proces
         const View<S> w = scratch.state<S>(end.shape());
         w.vector().setZero();
         add(rollout.steps, View<const S>(end), w);
-        all.report += linear.pullback_along(View<const S>(w), View<S>{}, into, add);
+        if constexpr (told) {
+          all.report += linear.pullback_along(View<const S>(w), View<S>{}, View<S>{}, into, add);
+        } else {
+          all.report += linear.pullback_along(View<const S>(w), View<S>{}, into, add);
+        }
         return all;
       });
   return sum;
@@ -96,7 +115,18 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, co
                                                       std::type_identity_t<View<const S>> start, const Loss& loss,
                                                       const std::vector<LossStep>& steps,
                                                       const GradientOptions& options = {.samples_per_part = 1}) {
-  return detail::value_and_gradient_along_of(detail::OneProcess{}, rollout, theta, start, loss, steps, options);
+  return detail::value_and_gradient_along_of(detail::OneProcess{}, rollout, theta, start, View<const S>{}, loss, steps,
+                                             options);
+}
+
+/// The same of an automaton whose cells are told u (nca/conditioned.hpp), of as many samples as `start`.
+template <class Rollout, class Other, class S, class Loss>
+ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, const Parameters<Other, S>& theta,
+                                                      std::type_identity_t<View<const S>> start,
+                                                      std::type_identity_t<View<const S>> u, const Loss& loss,
+                                                      const std::vector<LossStep>& steps,
+                                                      const GradientOptions& options = {.samples_per_part = 1}) {
+  return detail::value_and_gradient_along_of(detail::OneProcess{}, rollout, theta, start, u, loss, steps, options);
 }
 
 }  // namespace basin

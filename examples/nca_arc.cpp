@@ -1,0 +1,55 @@
+// nca_arc: a cellular automaton that does to a line of cells what three examples show.
+//
+//   nca_arc --help
+//
+// nca_arc/settings.hpp has the options, tasks.hpp the tasks, model.hpp the automaton, trainer.hpp the training,
+// showing.hpp what is measured and drawn.
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "nca_arc/settings.hpp"
+#include "nca_arc/showing.hpp"
+#include "nca_arc/trainer.hpp"
+
+namespace nca_arc {
+
+inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
+  const bool trains = settings.evaluate.empty();
+  const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
+  complete(settings);
+  basin::set_threads(settings.threads);
+  std::vector<Task> tasks =
+      settings.data.empty() ? drawn_tasks(settings.tasks, settings.width, settings.seed) : read_tasks(settings.data);
+  basin::examples::prepare_outputs(settings.out, {"metrics.json", "answers.png", "loss.png", "loss.svg"});
+  Trainer trainer(settings, std::move(tasks));
+  basin::Training training({.iterations = settings.iterations,
+                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+                            .checkpoint_minutes = settings.checkpoint_minutes,
+                            .label = {.program = command_line.program(), .settings = command_line.settings()}});
+  if (!from.empty()) trainer.resume(training, from);
+  if (trains) {
+    std::printf("%zu tasks; %zu parameters; %d threads\n", trainer.tasks().size(), Rule::param_count, basin::threads());
+    if (trainer.run(training) == basin::TrainingEnd::stopped) {
+      basin::examples::draw_loss(settings.out, training.losses(), loss_name);
+      return basin::examples::stopped(training, training.options().checkpoint);
+    }
+  }
+  for (const int times : {1, 2, 4}) {
+    const auto table = shares(trainer.tasks(), answered(trainer.tasks(), trainer.parameters(), times * settings.steps));
+    for (const auto& [family, share] : table) std::printf("%s %.2f  ", family.c_str(), share);
+    std::printf("\nsteps %d: %.4f\n", times * settings.steps, mean_of(table));
+  }
+  return 0;
+}
+
+}  // namespace nca_arc
+
+int main(int argc, char** argv) {
+  nca_arc::Settings settings;
+  basin::examples::CommandLine command_line("nca_arc", nca_arc::description, nca_arc::footer);
+  nca_arc::describe(settings, command_line);
+  return basin::examples::main_of(command_line, argc, argv, [&] { return nca_arc::run(settings, command_line); });
+}
