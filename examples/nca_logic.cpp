@@ -4,7 +4,7 @@
 //   nca_logic --help
 //
 // nca_logic/settings.hpp has the options, tasks.hpp what can be learned, trainer.hpp the training, showing.hpp what is
-// measured and drawn.
+// measured and drawn, watching.hpp what is seen in the terminal.
 
 #include <cstdio>
 #include <string>
@@ -13,6 +13,7 @@
 #include "nca_logic/settings.hpp"
 #include "nca_logic/showing.hpp"
 #include "nca_logic/trainer.hpp"
+#include "nca_logic/watching.hpp"
 
 namespace nca_logic {
 
@@ -43,11 +44,11 @@ std::string data_of(const Task& task) {
 template <class Task>
 int run_task(const Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from,
              const Task& task) {
-  const bool trains = settings.evaluate.empty();
+  const bool trains = settings.evaluate.empty(), only_watched = settings.live.on && !from.empty();
   Trainer<Task> trainer(settings, task);
   basin::Training training(
       {.iterations = trainer.iterations(),
-       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+       .checkpoint = trains && !only_watched ? settings.out + "/checkpoint.safetensors" : "",
        .checkpoint_minutes = settings.checkpoint_minutes,
        .label = {.program = command_line.program(), .settings = command_line.settings(), .data = data_of(task)}});
   if (!from.empty()) {
@@ -55,6 +56,7 @@ int run_task(const Settings& settings, const basin::examples::CommandLine& comma
     basin::CheckpointReader(from, command_line.program()).expect_setting("seed", settings.seed);
     trainer.resume(training, from);
   }
+  if (only_watched) return watch(settings, trainer);
   if (trains) {
     std::printf("%s: %d gates for what a cell sees, %d for what it becomes; %d threads\n", Task::name, Task::See::gates,
                 Task::Rule::gates, basin::threads());
@@ -64,16 +66,18 @@ int run_task(const Settings& settings, const basin::examples::CommandLine& comma
     }
   }
   show(settings, trainer, training);
-  return 0;
+  return settings.live.on ? watch(settings, trainer) : 0;
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const bool trains = settings.evaluate.empty();
   basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
+  basin::examples::check_live(settings.live, command_line);
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);
   check_options(settings);
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "run.gif", "run.png", "loss.png", "loss.svg"});
+  if (!settings.live.on || from.empty())
+    basin::examples::prepare_outputs(settings.out, {"metrics.json", "run.gif", "run.png", "loss.png", "loss.svg"});
   if (settings.task == "checkerboard") return run_task(settings, command_line, from, Checkerboard{settings.seed});
   if (settings.task == "picture") return run_task(settings, command_line, from, Picture::of(settings.target));
   return run_task(settings, command_line, from, Life{settings.seed});

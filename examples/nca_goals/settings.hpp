@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
 #include "model.hpp"
 
 namespace nca_goals {
@@ -33,6 +34,7 @@ struct Settings {
   std::uint64_t seed = 1;
   int threads = 0;
   double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
 };
 
 inline constexpr const char* description =
@@ -51,6 +53,7 @@ Examples:
   nca_goals --goals folder --full            the PNG files of a folder in the order of their names, then drawn ones
   nca_goals --evaluate nca_goals_out         measure and draw what was trained
   nca_goals --resume nca_goals_out
+  nca_goals --live --evaluate nca_goals_out  watch it in this terminal, and tell the cells other goals
 
 In the output folder: metrics.json, checkpoint.safetensors, goals.png (each goal and what grows), changes.png (from each
 picture to the next), life.gif (one life through all goals) and loss.png. Charts are written as .svg too. Ctrl-C, or a
@@ -80,6 +83,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("keep-steps", s.keep_steps, "And once more after so many", {1, 1000000}).of_this_run();
   options.add_seed(s.seed);
   options.add_threads(s.threads);
+  basin::examples::describe_live(
+      s.live, options, "the automaton of --evaluate or --resume, which is not trained then; else what was trained");
 }
 
 /// Fills in what follows from --full.

@@ -23,6 +23,7 @@ done
 "$program" --evaluate one/checkpoint.safetensors --test-images 20 --out evaluated >evaluated.log
 [ "$(value evaluated cell_accuracy_at_200)" = "$(value one cell_accuracy_at_200)" ] ||
   fail "evaluated: $(value evaluated cell_accuracy_at_200), in the run: $(value one cell_accuracy_at_200)"
+watched --evaluate one
 
 refused 'iterations' --iterations 0
 refused 'no-such-folder' --data no-such-folder

@@ -31,6 +31,9 @@ for kind in safetensors json; do
   [ "$(value "run_$kind" final_loss)" = null ] || fail "a model that is only run has a loss"
 done
 if grep -q 'error after\|healed' run.log; then fail "a model without a picture has an error: $(cat run.log)"; fi
+watched --resume one
+watched --model . --size 10 --padding 4
+watched $small --iterations 2 --out afterwards
 
 # A rule that has not learnt to keep its picture does not heal it either, whatever is less afterwards.
 "$program" $small --regime growing --rate 0.1 --final-rate 0.1 --steps 400 --damage circle --out lost >lost.log

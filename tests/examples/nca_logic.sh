@@ -22,6 +22,7 @@ for signal in TERM HUP KILL; do
 done
 "$program" --evaluate one $measuring --out evaluated --export cell.v >evaluated.log
 [ "$(value evaluated table)" = "$(value one table)" ] || fail "evaluated, the circuit has another table"
+watched --evaluate one
 
 cat >table.cpp <<'END'
 #include <cstdio>
