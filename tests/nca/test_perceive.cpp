@@ -135,20 +135,24 @@ TEST_CASE("sight and spread are transposed to each other", "[gradient][perceive]
   CHECK(seen.values.dot(g.values) == Approx(dz.values.dot(z.values)).epsilon(1e-13));
 }
 
-TEST_CASE("the box of nine and a dense layer are a convolution with the same theta", "[unit][perceive]") {
-  using See = PerceiveBox2<3, Replicate>;
-  const Dense<27, 5> dense;
-  const Conv<3, 5, 3, 1, Replicate> conv;
-  const auto theta = random_parameters<Conv<3, 5, 3, 1, Replicate>>(1);
-  const auto z = random_state({3, {6, 4, 1}, 1}, 2);
-  State<double> expected(conv.out_shape(z.shape)), found(expected.shape), seen(z.shape.with_features(27));
-  conv.apply(theta, z.view(), expected.view());
-  Scratch scratch;
-  std::vector<Index> all(24);
-  std::iota(all.begin(), all.end(), Index{0});
-  See::Sight<double>(See{}, {}, z.view(), scratch)(all.data(), 24, seen.values.data());
-  dense.apply(theta.span(), seen.view(), found.view());
-  CHECK(relative_error(found.values, expected.values) < 1e-14);
+TEST_CASE("a box of cells and a dense layer are a convolution with the same theta", "[unit][perceive]") {
+  const auto check = []<int K, class See>() {
+    static_assert(See::seen_features == 3 * K * K);
+    const Dense<3 * K * K, 5> dense;
+    const Conv<3, 5, K, 1, Replicate> conv;
+    const auto theta = random_parameters<Conv<3, 5, K, 1, Replicate>>(1);
+    const auto z = random_state({3, {6, 4, 1}, 1}, 2);
+    State<double> expected(conv.out_shape(z.shape)), found(expected.shape), seen(z.shape.with_features(3 * K * K));
+    conv.apply(theta, z.view(), expected.view());
+    Scratch scratch;
+    std::vector<Index> all(24);
+    std::iota(all.begin(), all.end(), Index{0});
+    typename See::template Sight<double>(See{}, {}, z.view(), scratch)(all.data(), 24, seen.values.data());
+    dense.apply(theta.span(), seen.view(), found.view());
+    CHECK(relative_error(found.values, expected.values) < 1e-14);
+  };
+  check.operator()<3, PerceiveBox2<3, Replicate>>();
+  check.operator()<5, PerceiveEach<3, Replicate, BoxMean<2, 2>>>();
 }
 
 TEST_CASE("bands of a perception are whole slices, wide enough to stay apart", "[unit][perceive]") {

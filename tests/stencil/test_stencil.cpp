@@ -129,3 +129,32 @@ TEST_CASE("a shift reads one cell, the centre the cell itself, and Times scales"
   CHECK(on<Times<SobelX, 8>>(1) == 8);
   CHECK(on<Times<Gaussian<2>, -3, 4>>(0) == -0.75);
 }
+
+TEST_CASE("neighbourhoods of any radius", "[unit][stencil]") {
+  CHECK(Moore<2, 2>::taps.size() == 24);
+  CHECK(Moore<3, 2>::taps.size() == 124);
+  CHECK(Moore<1, 5>::taps.size() == 10);
+  CHECK(VonNeumann<2, 2>::taps.size() == 12);
+  CHECK(VonNeumann<3, 2>::taps.size() == 24);
+  CHECK(BoxMean<2, 2>::taps.size() == 25);
+  CHECK(BallMean<2, 1>::taps.size() == 5);
+  CHECK(BallMean<2, 3>::taps.size() == 29);  // Gauss's circle problem: 1, 5, 13, 29, 49
+  CHECK(BallMean<2, 4>::taps.size() == 49);
+  CHECK(BallMean<3, 2>::taps.size() == 33);
+  for (int y = -3; y <= 3; ++y) {
+    for (int x = -3; x <= 3; ++x) {
+      const int along = std::max(std::abs(x), std::abs(y)), steps = std::abs(x) + std::abs(y);
+      CHECK(detail::weight_at<Moore<2, 2>>(x, y, 0) == (along == 1 || along == 2 ? 1 : 0));
+      CHECK(detail::weight_at<VonNeumann<2, 2>>(x, y, 0) == (steps == 1 || steps == 2 ? 1 : 0));
+      CHECK(detail::weight_at<BoxMean<2, 2>>(x, y, 0) == (along <= 2 ? 1 / 25.0 : 0));
+      CHECK(detail::weight_at<BallMean<2, 2>>(x, y, 0) == (std::hypot(x, y) <= 2 ? 1 / 13.0 : 0));
+    }
+  }
+  // (1 4 6 4 1) / 16, the square of (1 2 1) / 4.
+  CHECK(detail::weight_at<Gaussian<1, 2>>(0, 0, 0) == 0.375);
+  CHECK(detail::weight_at<Gaussian<1, 2>>(-1, 0, 0) == 0.25);
+  CHECK(detail::weight_at<Gaussian<2, 2>>(2, 1, 0) == 1 / 64.0);
+  CHECK(on<Gaussian<2, 3>>(0) == 1);
+  CHECK(on<Gaussian<2, 3>>(2) == 1.5);
+  CHECK(on<Gaussian<3, 2>>(0, 0, 2) == 1);
+}

@@ -9,7 +9,10 @@
 //
 // It is a perception as nca/perception.hpp describes them, without parameters.
 
+#include <algorithm>
 #include <array>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "basin/nca/perception.hpp"
@@ -17,6 +20,48 @@
 #include "basin/stencil/stencil.hpp"
 
 namespace basin {
+
+namespace detail {
+
+/// Throws std::invalid_argument unless z has C features, and axes on which a cell can see so far.
+template <int C, Boundary Edge>
+void check_grid(std::string_view name, const Shape& z, const std::array<int, 3>& reach) {
+  check_features(name, z.features, C);
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    if (z.space[axis] <= 0) {  // before the message takes memory: this is on hot paths
+      check(false, std::string(name) + ": extent of an axis of space", z.space[axis], "at least 1");
+    }
+    if (reach[axis] > 0) Edge::check_border(reach[axis], z.space[axis]);
+  }
+}
+
+/// Bands of so many cells each (the last may be shorter), at least `least`, can spread side by side if no two of them
+/// are neighbours. They are whole lines, or planes, of the sample.
+inline Index grid_band_cells(const Shape& z, Index least, const std::array<int, 3>& reach) {
+  const std::size_t axis = z.space[2] > 1 ? 2 : z.space[1] > 1 ? 1 : 0;
+  Index slice = 1;
+  for (std::size_t below = 0; below < axis; ++below) slice *= z.space[below];
+  return slice * std::max<Index>({1, 2 * reach[axis], (least + slice - 1) / slice});
+}
+
+/// A line of zeros, for what stands beyond a Zero edge.
+template <int C, class S>
+const S* line_of_zeros(const Shape& z, Scratch& scratch) {
+  const Index count = z.space[0] * C;
+  S* line = scratch.take<S>(count);
+  std::fill_n(line, count, S(0));
+  return line;
+}
+
+/// to += from, for C numbers that do not overlap, which the compiler need not find out.
+template <int C, class S>
+void add_features(const S* from, S* to) {
+  S value[C];
+  for (int c = 0; c < C; ++c) value[c] = to[c] + from[c];
+  for (int c = 0; c < C; ++c) to[c] = value[c];
+}
+
+}  // namespace detail
 
 template <int C, Boundary OfEdge, Stencil... Stencils>
 struct Perceive {
@@ -36,28 +81,15 @@ struct Perceive {
     return most;
   }();
 
-  void check_shape(const Shape& z) const {
-    check_features("Perceive", z.features, C);
-    for (std::size_t axis = 0; axis < 3; ++axis) {
-      check(z.space[axis] > 0, "Perceive: extent of an axis of space", z.space[axis], "at least 1");
-      if (reach[axis] > 0) Edge::check_border(reach[axis], z.space[axis]);
-    }
-  }
+  void check_shape(const Shape& z) const { detail::check_grid<C, Edge>("Perceive", z, reach); }
 
-  /// Bands of so many cells each (the last may be shorter), at least `least`, can spread side by side if no two of them
-  /// are neighbours. They are whole lines, or planes, of the sample.
-  [[nodiscard]] Index band_cells(const Shape& z, Index least) const {
-    const std::size_t axis = z.space[2] > 1 ? 2 : z.space[1] > 1 ? 1 : 0;
-    Index slice = 1;
-    for (std::size_t below = 0; below < axis; ++below) slice *= z.space[below];
-    return slice * std::max<Index>({1, 2 * reach[axis], (least + slice - 1) / slice});
-  }
+  [[nodiscard]] Index band_cells(const Shape& z, Index least) const { return detail::grid_band_cells(z, least, reach); }
 
   template <class S>
   class Sight {
    public:
     Sight(const Perceive&, Theta<S, 0>, View<const S> z, Scratch& scratch)
-        : lines_(z.data(), z.shape().space, zeros(z, scratch)) {}
+        : lines_(z.data(), z.shape().space, detail::line_of_zeros<C, S>(z.shape(), scratch)) {}
 
     /// seen: count columns of seen_features.
     void operator()(const Index* cells, Index count, S* seen) {
@@ -72,13 +104,6 @@ struct Perceive {
     }
 
    private:
-    static const S* zeros(View<const S> z, Scratch& scratch) {
-      const Index count = z.shape().space[0] * C;
-      S* line = scratch.take<S>(count);
-      std::fill_n(line, count, S(0));
-      return line;
-    }
-
     template <bool inside, std::size_t... k>
     void look(S* seen, std::index_sequence<k...>) const {
       (filter<inside, Stencils>(seen + k * C, std::make_index_sequence<Stencils::taps.size()>{}), ...);
@@ -151,12 +176,27 @@ struct Perceive {
   };
 };
 
-/// The cell and the two that are beside it on a line; the nine of the box around it in the plane: followed by a dense
-/// layer, a learned convolution with a kernel of 3 along each axis.
+namespace detail {
+
+template <int C, class Edge, class Cells, class Indices>
+struct EachOf;
+template <int C, class Edge, class Cells, std::size_t... i>
+struct EachOf<C, Edge, Cells, std::index_sequence<i...>> {
+  using type = Perceive<C, Edge, Shift<Cells::taps[i].x, Cells::taps[i].y, Cells::taps[i].z>...>;
+};
+
+}  // namespace detail
+
+/// The cells that a stencil reads, each by itself, in the order of its taps and whatever their weights: followed by a
+/// dense layer, a learned kernel. Of a BoxMean it is a convolution, with the theta of a Conv. The code grows with the
+/// square of the number of cells, so that more than about 50 take long to compile.
+template <int C, Boundary Edge, Stencil Cells>
+using PerceiveEach = typename detail::EachOf<C, Edge, Cells, std::make_index_sequence<Cells::taps.size()>>::type;
+
+/// The cell and the two that are beside it on a line; the nine of the box around it in the plane.
 template <int C, Boundary Edge>
-using PerceiveBox1 = Perceive<C, Edge, Shift<-1>, Shift<0>, Shift<1>>;
+using PerceiveBox1 = PerceiveEach<C, Edge, BoxMean<1>>;
 template <int C, Boundary Edge>
-using PerceiveBox2 = Perceive<C, Edge, Shift<-1, -1>, Shift<0, -1>, Shift<1, -1>, Shift<-1, 0>, Shift<0, 0>,
-                              Shift<1, 0>, Shift<-1, 1>, Shift<0, 1>, Shift<1, 1>>;
+using PerceiveBox2 = PerceiveEach<C, Edge, BoxMean<2>>;
 
 }  // namespace basin

@@ -71,78 +71,103 @@ struct Gradient {
 
 namespace detail {
 
-constexpr std::size_t power_of_3(int exponent) { return exponent == 0 ? 1 : 3 * power_of_3(exponent - 1); }
-
-/// Calls visit(x, y, z) for the cells of the 3^Axes box around a cell, x fastest.
-template <int Axes, class Visit>
+/// Calls visit(x, y, z) for the cells of the (2 Radius + 1)^Axes box around a cell, x fastest.
+template <int Axes, int Radius, class Visit>
 constexpr void each_of_box(const Visit& visit) {
   static_assert(Axes >= 1 && Axes <= 3, "a stencil has 1, 2 or 3 axes");
-  for (int z = Axes > 2 ? -1 : 0; z <= (Axes > 2 ? 1 : 0); ++z) {
-    for (int y = Axes > 1 ? -1 : 0; y <= (Axes > 1 ? 1 : 0); ++y) {
-      for (int x = -1; x <= 1; ++x) visit(x, y, z);
+  static_assert(Radius >= 1, "the radius of a stencil must be 1 or more");
+  constexpr int depth = Axes > 2 ? Radius : 0, height = Axes > 1 ? Radius : 0;
+  for (int z = -depth; z <= depth; ++z) {
+    for (int y = -height; y <= height; ++y) {
+      for (int x = -Radius; x <= Radius; ++x) visit(x, y, z);
     }
   }
 }
 
+/// The taps of the cells of that box whose weight(x, y, z) is not 0. Weight is a lambda without captures.
+template <int Axes, int Radius, class Weight>
+constexpr auto taps_in_box(Weight weight) {
+  constexpr std::size_t count = [] {
+    std::size_t cells = 0;
+    each_of_box<Axes, Radius>([&](int x, int y, int z) { cells += Weight{}(x, y, z) != 0 ? 1 : 0; });
+    return cells;
+  }();
+  std::array<Tap, count> all{};
+  std::size_t i = 0;
+  each_of_box<Axes, Radius>([&](int x, int y, int z) {
+    const double w = weight(x, y, z);
+    if (w != 0) all[i++] = {x, y, z, w};
+  });
+  return all;
+}
+
+/// The same taps with weights that sum to 1, where those that are given are equal.
+template <std::size_t count>
+constexpr std::array<Tap, count> mean_of(std::array<Tap, count> taps) {
+  for (Tap& tap : taps) tap.weight = 1.0 / static_cast<double>(count);
+  return taps;
+}
+
+/// The binomial coefficient n over k.
+constexpr double binomial(int n, int k) { return k == 0 ? 1.0 : binomial(n, k - 1) * (n - k + 1) / k; }
+
 }  // namespace detail
 
-/// The sum over the 3^Axes - 1 cells that touch a cell (Moore's neighbourhood), without the cell.
-template <int Axes = 2>
+/// The sum over the (2 Radius + 1)^Axes - 1 cells of a box around a cell, without the cell: with a radius of 1 those
+/// that touch it (Moore's neighbourhood).
+template <int Axes = 2, int Radius = 1>
 struct Moore {
-  static constexpr std::array<Tap, detail::power_of_3(Axes) - 1> taps = [] {
-    std::array<Tap, detail::power_of_3(Axes) - 1> all{};
-    std::size_t i = 0;
-    detail::each_of_box<Axes>([&](int x, int y, int z) {
-      if (x != 0 || y != 0 || z != 0) all[i++] = {x, y, z, 1};
-    });
-    return all;
-  }();
+  static constexpr auto taps =
+      detail::taps_in_box<Axes, Radius>([](int x, int y, int z) { return x != 0 || y != 0 || z != 0 ? 1.0 : 0.0; });
 };
 
-/// The sum over the 2 Axes cells that share a face with a cell (von Neumann's neighbourhood), without the cell.
-template <int Axes = 2>
+/// The sum over the cells that are at most Radius steps along the axes away, without the cell: with a radius of 1 the
+/// 2 Axes that share a face with it (von Neumann's neighbourhood).
+template <int Axes = 2, int Radius = 1>
 struct VonNeumann {
-  static constexpr std::array<Tap, std::size_t{2}* Axes> taps = [] {
-    std::array<Tap, std::size_t{2} * Axes> all{};
-    std::size_t i = 0;
-    detail::each_of_box<Axes>([&](int x, int y, int z) {
-      if (x * x + y * y + z * z == 1) all[i++] = {x, y, z, 1};
-    });
-    return all;
-  }();
+  static constexpr auto taps = detail::taps_in_box<Axes, Radius>([](int x, int y, int z) {
+    const int steps = (x < 0 ? -x : x) + (y < 0 ? -y : y) + (z < 0 ? -z : z);
+    return steps > 0 && steps <= Radius ? 1.0 : 0.0;
+  });
 };
 
-/// (1 2 1) / 4 along each axis: a blur that keeps the mean.
-template <int Axes = 2>
+/// The mean over the (2 Radius + 1)^Axes cells of the box around a cell, itself among them.
+template <int Axes = 2, int Radius = 1>
+struct BoxMean {
+  static constexpr auto taps = detail::mean_of(detail::taps_in_box<Axes, Radius>([](int, int, int) { return 1.0; }));
+};
+
+/// The mean over the cells whose centres are at most Radius away, itself among them: a disc in the plane.
+template <int Axes = 2, int Radius = 1>
+struct BallMean {
+  static constexpr auto taps = detail::mean_of(detail::taps_in_box<Axes, Radius>(
+      [](int x, int y, int z) { return x * x + y * y + z * z <= Radius * Radius ? 1.0 : 0.0; }));
+};
+
+/// (1 2 1) / 4 along each axis, Radius times: a blur that keeps the mean, and spreads with a variance of Radius / 2
+/// along each axis. Its weights are binomial, (2 Radius over Radius + x) / 4^Radius.
+template <int Axes = 2, int Radius = 1>
 struct Gaussian {
-  static constexpr std::array<Tap, detail::power_of_3(Axes)> taps = [] {
-    std::array<Tap, detail::power_of_3(Axes)> all{};
-    std::size_t i = 0;
-    detail::each_of_box<Axes>([&](int x, int y, int z) {
-      double weight = 1;
-      for (int axis = 0; axis < Axes; ++axis) weight *= (axis == 0 ? x : axis == 1 ? y : z) == 0 ? 0.5 : 0.25;
-      all[i++] = {x, y, z, weight};
-    });
-    return all;
-  }();
+  static constexpr auto taps = detail::taps_in_box<Axes, Radius>([](int x, int y, int z) {
+    double weight = 1;
+    for (int axis = 0; axis < Axes; ++axis) {
+      weight *= detail::binomial(2 * Radius, Radius + (axis == 0 ? x : axis == 1 ? y : z));
+      for (int i = 0; i < Radius; ++i) weight /= 4;
+    }
+    return weight;
+  });
 };
 
 /// Second differences: (1 -2 1) on a line, (1 2 1; 2 -12 2; 1 2 1) / 4 in the plane, the seven-point star in space.
 /// Of x^2 it is 2 in each.
 template <int Axes = 2>
 struct Laplacian {
-  static constexpr auto taps = [] {
-    constexpr std::size_t count = Axes == 3 ? 7 : detail::power_of_3(Axes);
-    std::array<Tap, count> all{};
-    std::size_t i = 0;
-    detail::each_of_box<Axes>([&](int x, int y, int z) {
-      const int away = x * x + y * y + z * z;
-      if (Axes == 1) all[i++] = {x, y, z, away == 0 ? -2.0 : 1.0};
-      if (Axes == 2) all[i++] = {x, y, z, away == 0 ? -3.0 : away == 1 ? 0.5 : 0.25};
-      if (Axes == 3 && away < 2) all[i++] = {x, y, z, away == 0 ? -6.0 : 1.0};
-    });
-    return all;
-  }();
+  static constexpr auto taps = detail::taps_in_box<Axes, 1>([](int x, int y, int z) {
+    const int away = x * x + y * y + z * z;
+    if (Axes == 1) return away == 0 ? -2.0 : 1.0;
+    if (Axes == 2) return away == 0 ? -3.0 : away == 1 ? 0.5 : 0.25;
+    return away == 0 ? -6.0 : away == 1 ? 1.0 : 0.0;
+  });
 };
 
 /// A stencil with all weights times Numerator / Denominator, as Times<SobelX, 8> for the one that is not scaled.
