@@ -23,9 +23,9 @@ struct Settings {
   int padding = 4;
   int batch = 8;
   int pool = 256;
-  int min_steps = 48;
-  int max_steps = 80;
-  double change = 0.25;
+  int min_steps = 56;
+  int max_steps = 96;
+  double change = 0.375;
   double damage = 0.125;
   double rate = 2e-3;
   double final_rate = 5e-5;
@@ -67,7 +67,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/nca_goals.md shows, where other options are not given");
   options.add("count", s.count, "Goals; 0: 4, or 8 with --full", {0, most_goals});
-  options.add("iterations", s.iterations, "Of training; 0: 1,200, or 8,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 1,200, or 16,000 with --full", {0, 100000000});
   options.add("size", s.size, "Cells along the longer side of a picture; 0: 16, or 24 with --full", {0, 1024});
   options.add("padding", s.padding, "Empty cells on each side of it", {0, 1024});
   options.add("batch", s.batch, "Samples an iteration", {1, 4096});
@@ -90,7 +90,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
   if (s.count == 0) s.count = s.full ? 8 : 4;
-  if (s.iterations == 0) s.iterations = s.full ? 8000 : 1200;
+  if (s.iterations == 0) s.iterations = s.full ? 16000 : 1200;
   if (s.size == 0) s.size = s.full ? 24 : 16;
   basin::examples::check_option(s.count >= 2, "--count", s.count, "0, or 2 or more");
 }
