@@ -5,11 +5,12 @@
 //
 // automata/settings.hpp has the options, patterns.hpp what a run starts from, watching.hpp what is measured and drawn,
 // course.hpp how a run is stopped and resumed, running.hpp the runs; systems.hpp and run_systems.hpp the same for
-// systems that have no patterns of others, mazes.hpp the mazes.
+// systems that have no patterns of others, mazes.hpp the mazes; live.hpp and worlds.hpp what is seen in the terminal.
 
 #include <cstdio>
 #include <string>
 
+#include "automata/live.hpp"
 #include "automata/run_systems.hpp"
 #include "automata/running.hpp"
 #include "automata/settings.hpp"
@@ -43,10 +44,16 @@ inline void check_used(const Settings& settings, const Chosen& chosen) {
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  basin::examples::check_live(settings.live, command_line);
+  if (settings.live.on && !(settings.resume.empty() && settings.save.empty())) {
+    throw basin::examples::UsageError(
+        "--live is given with --" + std::string(settings.save.empty() ? "resume" : "save") + ", expected one of them");
+  }
   const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   const Chosen chosen = choose(settings);
   check_used(settings, chosen);
   basin::set_threads(settings.threads > 0 ? settings.threads : worthwhile_threads(chosen));
+  if (settings.live.on) return watch_family(settings, chosen);
   basin::examples::prepare_outputs(
       settings.out, {"metrics.json", "automata.png", "automata.gif", "strip.png", "population.png", "population.svg"});
   if (!settings.save.empty()) basin::check_writable(settings.save);

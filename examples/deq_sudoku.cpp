@@ -15,6 +15,7 @@
 #include "deq_sudoku/settings.hpp"
 #include "deq_sudoku/showing.hpp"
 #include "deq_sudoku/trainer.hpp"
+#include "support/list_fingerprint.hpp"
 
 namespace deq_sudoku {
 
@@ -41,12 +42,16 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::prepare_outputs(settings.out, {"metrics.json", "solved.png", "solved.svg", "settling.gif",
                                                   "residual.png", "residual.svg", "loss.png", "loss.svg"});
   Data data = load(settings);
+  const std::string puzzles =
+      data.training.empty() ? "drawn puzzles" : basin::examples::list_fingerprint("puzzles", data.training);
   Trainer trainer(settings, std::move(data.training));
-  basin::Training training({.iterations = settings.iterations,
-                            .minutes = settings.minutes,
-                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
-                            .checkpoint_minutes = settings.checkpoint_minutes,
-                            .label = {.program = command_line.program(), .settings = command_line.settings()}});
+  basin::Training training(
+      {.iterations = settings.iterations,
+       .minutes = settings.minutes,
+       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+       .checkpoint_minutes = settings.checkpoint_minutes,
+       .label = {
+           .program = command_line.program(), .settings = command_line.settings(), .data = trains ? puzzles : ""}});
   if (!from.empty()) trainer.resume(training, from);
   if (trains) {
     std::printf("%s; %zu parameters; %d threads\n", trainer.puzzles_in_words().c_str(), Settled::param_count,

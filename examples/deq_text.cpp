@@ -12,8 +12,18 @@
 #include "deq_text/settings.hpp"
 #include "deq_text/showing.hpp"
 #include "deq_text/trainer.hpp"
+#include "support/list_fingerprint.hpp"
 
 namespace deq_text {
+
+/// Before windows are drawn and states are made. A window takes its state, the gradient of that, and the numbers that a
+/// step keeps.
+inline void check_sizes(const Settings& settings) {
+  constexpr double character = (2.0 * width + 3 * width + gated) * sizeof(float);
+  basin::examples::check_memory(
+      "--batch " + std::to_string(settings.batch) + " and --context " + std::to_string(settings.context),
+      character * settings.batch * settings.context);
+}
 
 template <class M>
 int run(const Settings& settings, const Text& text, const std::string& from,
@@ -22,11 +32,14 @@ int run(const Settings& settings, const Text& text, const std::string& from,
   basin::OrderedJson metrics;
   if (settings.model == "deq") metrics["step_memory"] = step_memory(settings, text);
   Trainer<M> trainer(settings, text.training);
-  basin::Training training({.iterations = settings.iterations,
-                            .minutes = settings.minutes,
-                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
-                            .checkpoint_minutes = settings.checkpoint_minutes,
-                            .label = {.program = command_line.program(), .settings = command_line.settings()}});
+  basin::Training training(
+      {.iterations = settings.iterations,
+       .minutes = settings.minutes,
+       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+       .checkpoint_minutes = settings.checkpoint_minutes,
+       .label = {.program = command_line.program(),
+                 .settings = command_line.settings(),
+                 .data = trains ? basin::examples::list_fingerprint("characters", text.training) : ""}});
   if (!from.empty()) trainer.resume(training, from);
   if (trains) {
     std::printf("%s: %zu characters; %zu parameters; %d threads\n", text.name.c_str(), text.training.size(),
@@ -45,6 +58,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   fill_up(settings);
+  check_sizes(settings);
   basin::set_threads(settings.threads);
   basin::examples::prepare_outputs(
       settings.out, {"metrics.json", "text.txt", "evaluations.png", "evaluations.svg", "residual.png", "residual.svg",

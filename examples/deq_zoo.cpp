@@ -99,21 +99,37 @@ int train(Settings& settings, const basin::examples::CommandLine& command_line, 
   return 0;
 }
 
-inline void compare(Settings settings) {
+inline int compare(Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from) {
   for (const auto& [name, value] :
        {std::pair<const char*, std::string>{"adjoint", settings.adjoint}, {"schedule", settings.schedule}}) {
     if (!value.empty()) throw basin::examples::UsageError("--" + std::string(name) + " needs a --model");
   }
   if (settings.distort > 0) throw basin::examples::UsageError("--distort needs a --model");
+  fill_up(settings);  // before a checkpoint takes note of them
   basin::examples::prepare_outputs(
       settings.out, {"metrics.json", "zoo.csv", "convergence.png", "convergence.svg", "gradient.png", "gradient.svg"});
-  if (settings.images == 0) settings.images = 2000;
   const basin::examples::DigitSets data = chosen(settings);
   Comparison comparison(settings, data.train, data.test);
+  basin::Json kept = command_line.settings();
+  for (const char* const of_a_model : {"adjoint", "schedule", "distort"}) kept.erase(of_a_model);
+  basin::Training training({.iterations = comparison.iterations(),
+                            .checkpoint = settings.out + "/checkpoint.safetensors",
+                            .checkpoint_minutes = settings.checkpoint_minutes,
+                            .label = {.program = command_line.program(),
+                                      .settings = kept,
+                                      .data = basin::examples::fingerprint(data.name, data.train.images)}});
+  if (!from.empty()) {
+    const basin::CheckpointReader file(from, command_line.program());
+    for (const auto& [key, value] : kept.items()) file.expect_setting(key, value);  // all rows are of one kind
+    comparison.resume(training, from);
+  }
   std::printf("%s: %td training and %td other images; %zu parameters; %d threads\n", data.name.c_str(),
               data.train.images.shape.samples, data.test.images.shape.samples, Comparison::parameters,
               basin::threads());
-  const std::vector<Row>& rows = comparison.run();
+  if (comparison.run(training) == basin::TrainingEnd::stopped) {
+    return basin::examples::stopped(training, training.options().checkpoint);
+  }
+  const std::vector<Row>& rows = comparison.rows();
   const std::string out = settings.out + "/";
   comparison.draw_convergence(out + "convergence.png");
   comparison.draw_gradients(out + "gradient.png");
@@ -137,31 +153,27 @@ inline void compare(Settings settings) {
                      {"megabytes", row.megabytes}});
   }
   basin::write_file(out + "zoo.csv", csv);
-  const Settings& used = comparison.settings();
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
   metrics["images"] = settings.images;
-  metrics["epochs"] = used.epochs;
-  metrics["batch"] = used.batch;
-  metrics["rate"] = used.rate;
-  metrics["tolerance"] = used.tolerance;
-  metrics["adjoint_tolerance"] = used.adjoint_tolerance;
+  metrics["epochs"] = settings.epochs;
+  metrics["batch"] = settings.batch;
+  metrics["rate"] = settings.rate;
+  metrics["tolerance"] = settings.tolerance;
+  metrics["adjoint_tolerance"] = settings.adjoint_tolerance;
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
   metrics["rows"] = table;
+  metrics["training"] = training.described();
   basin::write_json(out + "metrics.json", metrics);
   std::printf("wrote %s\n", settings.out.c_str());
+  return 0;
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
-  if (settings.model == "zoo" && settings.resume.empty()) {
-    basin::set_threads(settings.threads);
-    compare(settings);
-    return 0;
-  }
   const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   basin::set_threads(settings.threads);
-  if (settings.model == "zoo") throw basin::examples::UsageError("--resume needs another --model than zoo");
+  if (settings.model == "zoo") return compare(settings, command_line, from);
   if (settings.model == "mondeq-fc") return train<MondeqFc>(settings, command_line, from);
   if (settings.model == "mondeq-conv") return train<MondeqConv>(settings, command_line, from);
   return train<Jfb>(settings, command_line, from);

@@ -4,7 +4,7 @@
 //   nca_digits --help
 //
 // nca_digits/settings.hpp has the options, model.hpp the automaton, trainer.hpp the training, showing.hpp what is
-// measured and drawn.
+// measured and drawn, watching.hpp what is seen in the terminal.
 
 #include <cstdio>
 #include <string>
@@ -12,6 +12,7 @@
 #include "nca_digits/settings.hpp"
 #include "nca_digits/showing.hpp"
 #include "nca_digits/trainer.hpp"
+#include "nca_digits/watching.hpp"
 
 namespace nca_digits {
 
@@ -27,22 +28,26 @@ inline void check_sizes(const Settings& settings) {
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
+  basin::examples::check_live(settings.live, command_line);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);
   check_sizes(settings);
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "digits.gif", "digits.png", "accuracy.png",
-                                                  "accuracy.svg", "loss.png", "loss.svg"});
+  const bool only_watched = settings.live.on && !from.empty();
+  if (!only_watched)
+    basin::examples::prepare_outputs(settings.out, {"metrics.json", "digits.gif", "digits.png", "accuracy.png",
+                                                    "accuracy.svg", "loss.png", "loss.svg"});
   const basin::examples::DigitSets data = basin::examples::load_digits(settings.data);
   Trainer trainer(settings, data);
   basin::Training training(
       {.iterations = settings.iterations,
-       .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+       .checkpoint = trains && !only_watched ? settings.out + "/checkpoint.safetensors" : "",
        .checkpoint_minutes = settings.checkpoint_minutes,
        .label = {.program = command_line.program(),
                  .settings = command_line.settings(),
                  .data = trains ? basin::examples::fingerprint(data.name, data.train.images) : ""}});
   if (!from.empty()) trainer.resume(training, from);
+  if (only_watched) return watch(settings, data.test, trainer.parameters());
   if (trains) {
     std::printf("%s: %td training and %td test images; %zu parameters; %d threads\n", data.name.c_str(),
                 data.train.images.shape.samples, data.test.images.shape.samples, Rule::param_count, basin::threads());
@@ -53,7 +58,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     }
   }
   show(settings, data, trainer, training);
-  return 0;
+  return settings.live.on ? watch(settings, data.test, trainer.parameters()) : 0;
 }
 
 }  // namespace nca_digits

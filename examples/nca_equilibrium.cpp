@@ -5,7 +5,7 @@
 //
 // nca_equilibrium/settings.hpp has the options, contracting.hpp the automaton that is trained through its equilibrium,
 // settling.hpp what is measured of it, reach.hpp how far a seed's influence goes, calming.hpp the published automaton,
-// stages.hpp how one training follows another.
+// stages.hpp how one training follows another, watching.hpp what is seen in the terminal.
 
 #include <cstdio>
 #include <string>
@@ -15,6 +15,7 @@
 #include "nca_equilibrium/settings.hpp"
 #include "nca_equilibrium/settling.hpp"
 #include "nca_equilibrium/stages.hpp"
+#include "nca_equilibrium/watching.hpp"
 
 namespace nca_equilibrium {
 
@@ -45,10 +46,13 @@ inline void check_outputs(const Settings& settings) {
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
+  basin::examples::check_live(settings.live, command_line);
   const std::string from = take_folder(settings.resume, command_line);
   if (settings.iterations < 0) settings.iterations = settings.model.empty() ? 2000 : 1200;
   basin::set_threads(settings.threads);
   check_sizes(settings);
+  if (settings.live.on && (!from.empty() || !settings.model.empty()))
+    return watch(settings, from, command_line.program());
   check_outputs(settings);
   Stages stages(settings, command_line, from);
   basin::OrderedJson metrics;
@@ -68,6 +72,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
   std::printf("wrote %s\n", settings.out.c_str());
+  if (settings.live.on) {
+    return watch_settling(settings, basin::load_parameters<Implicit, float>(settings.out + "/settling.safetensors"));
+  }
   return 0;
 }
 

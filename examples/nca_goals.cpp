@@ -4,7 +4,7 @@
 //   nca_goals --help
 //
 // nca_goals/settings.hpp has the options, pictures.hpp the goals, model.hpp the automaton, trainer.hpp the training,
-// showing.hpp what is measured and drawn.
+// showing.hpp what is measured and drawn, watching.hpp what is seen in the terminal.
 
 #include <cstdio>
 #include <string>
@@ -13,6 +13,7 @@
 #include "nca_goals/settings.hpp"
 #include "nca_goals/showing.hpp"
 #include "nca_goals/trainer.hpp"
+#include "nca_goals/watching.hpp"
 
 namespace nca_goals {
 
@@ -28,6 +29,7 @@ inline void check_sizes(const Settings& settings) {
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_one_of("resume", settings.resume, "evaluate", settings.evaluate);
+  basin::examples::check_live(settings.live, command_line);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   complete(settings);
@@ -35,16 +37,19 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   check_sizes(settings);
   const std::vector<Goal> goals = load_goals(settings.goals, settings.count, 8 * settings.size);
   const State<float> targets = targets_of(goals, {.size = settings.size, .padding = settings.padding});
-  basin::examples::prepare_outputs(settings.out,
-                                   {"metrics.json", "goals.png", "changes.png", "life.gif", "loss.png", "loss.svg"});
+  const bool only_watched = settings.live.on && !from.empty();
+  if (!only_watched)
+    basin::examples::prepare_outputs(settings.out,
+                                     {"metrics.json", "goals.png", "changes.png", "life.gif", "loss.png", "loss.svg"});
   Trainer trainer(settings, targets);
   basin::Training training({.iterations = settings.iterations,
-                            .checkpoint = trains ? settings.out + "/checkpoint.safetensors" : "",
+                            .checkpoint = trains && !only_watched ? settings.out + "/checkpoint.safetensors" : "",
                             .checkpoint_minutes = settings.checkpoint_minutes,
                             .label = {.program = command_line.program(),
                                       .settings = command_line.settings(),
                                       .data = basin::examples::fingerprint("goals", targets)}});
   if (!from.empty()) trainer.resume(training, from);
+  if (only_watched) return watch(settings, trainer, goals);
   if (trains) {
     std::printf("%d goals on %td x %td cells; %zu parameters; %d threads\n", settings.count, targets.shape.space[0],
                 targets.shape.space[1], Rule::param_count, basin::threads());
@@ -54,7 +59,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
     }
   }
   show(settings, trainer, goals, training);
-  return 0;
+  return settings.live.on ? watch(settings, trainer, goals) : 0;
 }
 
 }  // namespace nca_goals

@@ -4,7 +4,7 @@
 //   nca_grow --help
 //
 // nca_grow/settings.hpp has the options, pattern.hpp the picture drawn by the program, trainer.hpp the training,
-// showing.hpp what is measured and drawn.
+// showing.hpp what is measured and drawn, watching.hpp what is seen in the terminal.
 
 #include <cmath>
 #include <cstdio>
@@ -13,6 +13,7 @@
 #include "nca_grow/settings.hpp"
 #include "nca_grow/showing.hpp"
 #include "nca_grow/trainer.hpp"
+#include "nca_grow/watching.hpp"
 
 namespace nca_grow {
 
@@ -30,12 +31,19 @@ inline void check_sizes(const Settings& settings) {
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line, basin::examples::Processes& processes) {
   basin::examples::check_one_of("resume", settings.resume, "model", settings.model);
+  basin::examples::check_live(settings.live, command_line);
+  if (settings.live.on && processes.several()) {
+    throw basin::examples::UsageError("--live is given to several processes, expected one");
+  }
   const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   basin::set_threads(processes.threads(settings.threads));
   // A model without a picture is run as it is; with one, it is trained on.
   const bool only_run = !settings.model.empty() && settings.target.empty() && !command_line.given("iterations");
   if (only_run) settings.iterations = 0;
-  if (processes.writes()) {
+  check_sizes(settings);
+  if (settings.live.on && only_run) return watch(settings, models_at(settings.model));
+  const bool only_watched = settings.live.on && !from.empty();
+  if (processes.writes() && !only_watched) {
     basin::examples::prepare_outputs(settings.out, {"metrics.json", "growth.gif", "growth.png", "healing.gif",
                                                     "healing.png", "loss.png", "loss.svg"});
   }
@@ -43,13 +51,12 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line, b
     basin::check_writable(settings.export_to + ".safetensors");
     basin::check_writable(settings.export_to + ".json");
   }
-  check_sizes(settings);
   const State<float> target = only_run ? State<float>() : load_target(settings);
   Trainer trainer(settings, target, processes);
   basin::Training training(
       {.iterations = settings.iterations,
        .minutes = settings.minutes,
-       .checkpoint = only_run || !processes.writes() ? "" : settings.out + "/checkpoint.safetensors",
+       .checkpoint = only_run || only_watched || !processes.writes() ? "" : settings.out + "/checkpoint.safetensors",
        .checkpoint_minutes = settings.checkpoint_minutes,
        .label = {.program = command_line.program(),
                  .settings = command_line.settings(),
@@ -58,6 +65,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line, b
        .agree = [&](int reason) { return processes.agree(reason); }});
   if (!settings.model.empty()) trainer.take(load_model(settings.model));
   if (!from.empty()) trainer.resume(training, from);
+  if (only_watched)
+    return watch(settings, {{settings.target.empty() ? "drawn" : settings.target, trainer.parameters()}});
   if (!only_run) {
     if (processes.writes()) {
       if (processes.several()) std::printf("%d processes of MPI\n", processes.size());
@@ -78,6 +87,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line, b
     basin::write_growing_model(settings.export_to + ".json", trainer.parameters());
   }
   show(settings, trainer, training);
+  if (settings.live.on) return watch(settings, {{"trained", trainer.parameters()}});
   return 0;
 }
 

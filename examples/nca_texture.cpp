@@ -4,7 +4,8 @@
 //   nca_texture --help
 //
 // nca_texture/settings.hpp has the options, model.hpp and micro.hpp the two automata, pattern.hpp the texture drawn by
-// the program, trainer.hpp the training, showing.hpp what is measured and drawn.
+// the program, trainer.hpp the training, showing.hpp what is measured and drawn, watching.hpp what is seen in the
+// terminal.
 
 #include <cstdio>
 #include <string>
@@ -12,6 +13,7 @@
 #include "nca_texture/settings.hpp"
 #include "nca_texture/showing.hpp"
 #include "nca_texture/trainer.hpp"
+#include "nca_texture/watching.hpp"
 
 namespace nca_texture {
 
@@ -31,13 +33,21 @@ inline void check_sizes(const Settings& settings, bool only_run) {
                                 trained);
 }
 
+/// Nothing is trained or measured, and nothing written but a record.
+inline bool only_watched(const Settings& settings, bool only_run) {
+  return settings.live.on && (only_run || !settings.resume.empty());
+}
+
 template <class Kind>
 int run_kind(Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from,
              bool only_run) {
   Trainer<Kind> trainer(settings, only_run ? Target{} : load_texture(settings));
-  basin::Training training(trainer.options(command_line));
+  const bool watched = only_watched(settings, only_run);
+  basin::Training training(watched ? basin::TrainingOptions{.label = trainer.options(command_line).label}
+                                   : trainer.options(command_line));
   if (!settings.model.empty()) trainer.take(basin::load_parameters<typename Kind::Rule, float>(settings.model));
   if (!from.empty()) trainer.resume(training, from);
+  if (watched) return watch(settings, trainer);
   if (!only_run) {
     std::printf("%s: %s rule, %zu parameters, %d x %d cells, %d threads\n",
                 settings.texture.empty() ? "drawn texture" : settings.texture.c_str(), Kind::name,
@@ -50,18 +60,20 @@ int run_kind(Settings& settings, const basin::examples::CommandLine& command_lin
   }
   if (!settings.export_to.empty()) basin::save_parameters(settings.export_to, trainer.parameters());
   show(settings, trainer, training);
-  return 0;
+  return settings.live.on ? watch(settings, trainer) : 0;
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_one_of("resume", settings.resume, "model", settings.model);
+  basin::examples::check_live(settings.live, command_line);
   const std::string from = basin::examples::take_checkpoint(command_line, settings.resume);
   basin::set_threads(settings.threads);
   // A model without a texture is run as it is; with one, it is trained on.
   const bool only_run = !settings.model.empty() && settings.texture.empty() && !command_line.given("iterations");
   check_sizes(settings, only_run);
-  basin::examples::prepare_outputs(settings.out, {"metrics.json", "forming.gif", "forming.png", "healing.png",
-                                                  "texture.png", "target.png", "loss.png", "loss.svg"});
+  if (!only_watched(settings, only_run))
+    basin::examples::prepare_outputs(settings.out, {"metrics.json", "forming.gif", "forming.png", "healing.png",
+                                                    "texture.png", "target.png", "loss.png", "loss.svg"});
   if (!settings.export_to.empty()) basin::check_writable(settings.export_to);
   return settings.rule == "micro" ? run_kind<Micro>(settings, command_line, from, only_run)
                                   : run_kind<Large>(settings, command_line, from, only_run);

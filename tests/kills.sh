@@ -77,10 +77,17 @@ kill_and_resume checkpoint.safetensors deq_mazes --iterations 60 --pixels 400 --
   --max-evaluations 60
 kill_and_resume checkpoint.safetensors deq_text --iterations 10 --batch 4 --context 16 --windows 4 --length 2
 kill_and_resume checkpoint.safetensors deq_sudoku --iterations 60 --batch 4 --count 2 --max-evaluations 20
+kill_and_resume checkpoint.safetensors deq_segment --iterations 12 --batch 4 --test-images 2
+kill_and_resume checkpoint.safetensors deq_zoo --images 100 --test-images 10
+kill_and_resume checkpoint.safetensors deq_zoo --model mondeq-conv --images 128 --test-images 10 --epochs 2 --batch 32
 kill_and_resume checkpoint.safetensors nca_grow --size 10 --padding 4 --iterations 200 --batch 4 --pool 16 \
   --min-steps 10 --max-steps 16 --steps 30 --regime regenerating
 kill_and_resume checkpoint.safetensors nca_texture --size 16 --iterations 60 --batch 2 --pool 8 --min-steps 4 \
   --max-steps 8 --steps 4 --run-size 16
+kill_and_resume checkpoint.safetensors nca_arc --tasks 5 --width 12 --iterations 60 --batch 4 --min-steps 4 --max-steps 8
+kill_and_resume checkpoint.safetensors nca_goals --count 3 --size 8 --padding 2 --iterations 60 --batch 4 --pool 8 \
+  --min-steps 4 --max-steps 8 --steps 8 --keep-steps 8
+kill_and_resume checkpoint.safetensors nca_logic --iterations 60 --check-every 20 --soups 1 --soup-size 10 --soup-steps 5
 kill_and_resume checkpoint.safetensors nca_digits --iterations 60 --steps 4 --batch 4 --pool 8 --test-images 4
 kill_and_resume 'checkpoint_seed1_with_pool.safetensors checkpoint_seed1_without_pool.safetensors' metanca_iris \
   --seeds 1 --iterations 60 --pool-iterations 60 --networks 2 --samples 1 --updates 2 --horizon 4

@@ -28,6 +28,9 @@ stage() {
 "
 }
 
+# As many tests run at a time as there are processors, and some have several threads: those that wait must not spin.
+export OMP_WAIT_POLICY=passive
+
 # check <preset> [<tests at a time>]: builds and tests it. A preset that does not build counts as one failure, and the next
 # has its turn.
 check() {

@@ -30,6 +30,7 @@ struct Chosen {
   basin::LifeLike life{};
   std::string pattern{};  ///< its name
   Index size = 0;
+  bool sized = false;  ///< by the file of the pattern
   Index steps = 0;
   bool unbounded = false;
   Quantity quantity{};

@@ -152,6 +152,7 @@ inline void check_sizes(const Settings& settings, const Chosen& chosen) {
   const bool line = chosen.family == Family::elementary, soft = chosen.family == Family::lenia;
   chosen.unbounded = settings.boundary == "unbounded";
   const bool worldly = file.world != basin::LifeWorld::endless;
+  chosen.sized = worldly;
   chosen.size = settings.size > 0 ? settings.size : worldly ? file.width : line ? 401 : 128;
   chosen.steps = settings.steps > 0 ? settings.steps : line ? 200 : soft ? 300 : 450;
   if (chosen.pattern.empty()) {

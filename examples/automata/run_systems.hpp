@@ -179,6 +179,13 @@ struct MazePicture {
     }
   }
 
+  /// Between two steps cells were made to forget.
+  void damaged(const State<float>& z) {
+    for (std::size_t p = 0; p < reached.size(); ++p) {
+      if (!is_reached(z.values.data() + static_cast<Index>(p) * basin::path_features)) reached[p] = -1;
+    }
+  }
+
   [[nodiscard]] static bool is_reached(const float* cell) {
     float sum = cell[basin::path_goal];
     for (int k = basin::path_to_west; k < basin::path_found; ++k) sum += cell[k];

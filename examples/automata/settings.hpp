@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
 
 namespace automata {
 
@@ -32,6 +33,7 @@ struct Settings {
   std::uint64_t seed = 1;
   int threads = 0;
   double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
 };
 
 inline constexpr const char* description =
@@ -54,6 +56,7 @@ Examples:
   automata --rule flow-lenia --seed 3                 matter that moves and keeps its mass
   automata --rule particle-lenia --total              200 particles, whose energy falls with each step
   automata --rule path --size 61 --loops 0            a maze, and then 1,000 mazes against breadth-first search
+  automata --live --rule B3/S23                       watch it in this terminal, with keys
   automata --pattern my.rle --save end.rle            a pattern file, with the rule that it names
 
 In the output folder: automata.png (the end; of elementary automata all of time), automata.gif (not of elementary
@@ -107,6 +110,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_out(s.out);
   options.add_seed(s.seed, "Random patterns follow from it");
   options.add_threads(s.threads, "At most so many threads; 0: all, on large grids. Results do not depend on it");
+  basin::examples::describe_live(s.live, options, "it from its start; --steps does not end it");
 }
 
 }  // namespace automata

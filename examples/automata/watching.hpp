@@ -86,6 +86,13 @@ class Embers {
     }
   }
 
+  /// Cells that were taken away between two steps leave no trace.
+  void damaged(const float* plane) {
+    for (std::size_t i = 0; i < light_.size(); ++i) {
+      if (plane[i] <= 0.5f && light_[i] >= still) light_[i] = 0;
+    }
+  }
+
   [[nodiscard]] const float* light() const { return light_.data(); }
 
   /// What the lights mean.

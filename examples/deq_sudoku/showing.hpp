@@ -3,7 +3,6 @@
 // What deq_sudoku writes: metrics.json and its pictures.
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -234,10 +233,8 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);
   draw(settings, trainer, training, tested);
-  const double of_processors = trainer.processor_seconds();  // of this run alone
-  std::printf("%zu parameters; trained %.0f s%s\nwrote %s\n", Settled::param_count, training.seconds(),
-              of_processors > 0 ? (", of processors " + std::to_string(std::lround(of_processors)) + " s").c_str() : "",
-              settings.out.c_str());
+  std::printf("%zu parameters; trained %.0f s, of processors %.0f s\nwrote %s\n", Settled::param_count,
+              training.seconds(), trainer.processor_seconds(), settings.out.c_str());
 }
 
 }  // namespace deq_sudoku

@@ -13,12 +13,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <ctime>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../support/process.hpp"
 #include "../support/settling.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
@@ -55,7 +55,7 @@ class Trainer {
 
   /// The mean of the last of the training.
   [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
-  /// Of all threads, in this session's training.
+  /// Of all threads, in the training.
   [[nodiscard]] double processor_seconds() const { return processor_seconds_; }
   [[nodiscard]] std::string puzzles_in_words() const {
     return puzzles_.empty() ? "drawn puzzles" : std::to_string(puzzles_.size()) + " puzzles";
@@ -94,11 +94,14 @@ class Trainer {
     file("", self.theta_);
     self.moments_.each(file.under("optimizer"));
     self.average_.each(file.under("average"));
-    file("states", self.states_);
-    file("numbers", self.numbers_);
-    file("ages", self.ages_);
-    file("solved_for", self.solved_for_);
-    file("next", self.next_);
+    constexpr std::int64_t many = std::int64_t{1} << 48;  // more than any training draws
+    const basin::Length slots{self.numbers_.size()};
+    file("states", self.states_, basin::Length{self.states_.size()}, basin::Finite{});
+    file("numbers", self.numbers_, slots, basin::Within{std::int64_t{0}, many});
+    file("ages", self.ages_, slots, basin::Within{0, 1 << 20});
+    file("solved_for", self.solved_for_, slots, basin::Within{0, 1 << 20});
+    file("next", self.next_, basin::Within{std::int64_t{0}, many});
+    file("processor_seconds", self.processor_seconds_, basin::Within{0.0, 1e300});
   }
 
   /// Puzzle number k of the training: in each pass through all, another order.
@@ -179,7 +182,7 @@ class Trainer {
 
   /// `share`, from 0 to 1, is how far the training is.
   [[nodiscard]] double iterate(std::int64_t i, double share) {
-    const std::clock_t before = std::clock();
+    const double before = basin::examples::cpu_seconds();
     const auto range = static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps);
     const int steps = settings_.min_steps + static_cast<int>(random(steps_stream, i).below(0, range));
     std::vector<One> each(numbers_.size());
@@ -200,7 +203,7 @@ class Trainer {
       solved_for_[slot] = each[slot].right ? solved_for_[slot] + 1 : 0;
       if (++ages_[slot] >= segments(share) || solved_for_[slot] >= settings_.stays) renew(slot);
     }
-    processor_seconds_ += static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+    processor_seconds_ += basin::examples::cpu_seconds() - before;
     return loss;
   }
 

@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "../support/chart.hpp"
 #include "../support/process.hpp"
 #include "../support/training_parts.hpp"
+#include "basin/io/atomic_file.hpp"
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "measuring.hpp"
@@ -123,9 +124,7 @@ inline void draw_written(const std::string& path, const Written& written) {
 }
 
 inline void write_text_file(const std::string& path, const std::vector<Token>& tokens) {
-  std::ofstream file(path);
-  file << text_of(tokens) << '\n';
-  basin::check_file(file.good(), path, "writing", "failed", "success");
+  basin::write_file(path, std::string_view(text_of(tokens) + '\n'));
 }
 
 inline std::vector<Token> prompt_of(const Settings& settings, const Text& text) {
@@ -210,7 +209,7 @@ void show(const Settings& settings, const Trainer<M>& trainer, const basin::Trai
     write_text_file(settings.out + "/text.txt", write_plainly(settings, theta, prompt_of(settings, text)));
   }
   metrics["train_seconds"] = training.seconds();
-  metrics["train_cpu_seconds"] = trainer.cpu_seconds();
+  metrics["train_processor_seconds"] = trainer.processor_seconds();
   metrics["training_nonconverged_fraction"] = trainer.solves().forward.nonconverged_fraction();
   metrics["training"] = training.described();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();

@@ -36,15 +36,12 @@ class Trainer {
 
   /// The mean over the last steps.
   [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
-  [[nodiscard]] const basin::Report& solves() const { return solves_; }  ///< of the training of this process
-  [[nodiscard]] double cpu_seconds() const { return cpu_seconds_; }      ///< likewise, of all threads
+  [[nodiscard]] const basin::Report& solves() const { return solves_; }          ///< of the training
+  [[nodiscard]] double processor_seconds() const { return processor_seconds_; }  ///< likewise, of all threads
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    const double before = basin::examples::cpu_seconds();
-    const auto end =
-        training.run([this](auto& file) { visit(file, *this); }, [&](std::int64_t i) { return iterate(i, training); });
-    cpu_seconds_ = basin::examples::cpu_seconds() - before;
-    return end;
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate(i, training); });
   }
 
   /// Takes up what a training kept.
@@ -90,9 +87,12 @@ class Trainer {
     self.average_.each(file.under("average"));
     self.matrices_.each(file.under("muon"));
     self.tables_.each(file.under("adam"));
+    self.solves_.forward.each(file.under("solves"));
+    file("processor_seconds", self.processor_seconds_, basin::Within{0.0, 1e300});
   }
 
   [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
+    const double before = basin::examples::cpu_seconds();
     const auto iteration = static_cast<std::uint64_t>(i);
     const auto random = [&](Stream stream) { return basin::Random{settings_.seed, stream}; };
     const Windows windows = random_windows(text_, settings_.context, settings_.batch,
@@ -108,6 +108,7 @@ class Trainer {
     move(step.gradient, rate_scale(training.share()));
     average_.take(theta_);
     solves_ += step.report;
+    processor_seconds_ += basin::examples::cpu_seconds() - before;
     return step.loss;
   }
 
@@ -148,7 +149,7 @@ class Trainer {
   basin::MuonState<M, float> matrices_;
   basin::AdamState<M, float> tables_;
   basin::Report solves_;
-  double cpu_seconds_ = 0;
+  double processor_seconds_ = 0;
 };
 
 }  // namespace deq_text

@@ -5,9 +5,10 @@
 //   28 x 28 pixels -> Conv 5x5, stride 4 -> 7 x 7 cells of 16 channels -> z = relu(Conv 3x3 (z) + u) -> Dense
 //
 // Each row trains it from the same start on the same images; the weights into each channel of the cell are kept to a
-// norm of 0.7, without which no solver would find every equilibrium. The gradient's error is measured at parameters
-// that all rows share, against a solve in double to 1e-10, forward and back; the memory is that of one step of training
-// on 50 images, in a process of its own.
+// norm of 0.7, without which no solver would find every equilibrium. The gradient's error is measured at the parameters
+// of the first row, against a solve in double to 1e-10, forward and back; the memory is that of one step of training
+// on 50 images, in a process of its own. All rows are one training to basin/io/training.hpp, batch after batch, so that
+// the comparison can be stopped anywhere and goes on to the same table.
 
 #include <algorithm>
 #include <array>
@@ -63,17 +64,16 @@ class Comparison {
  public:
   static constexpr std::size_t parameters = ZooModel<basin::Equilibrium<ZooCell, ZooSolver, ZooAdjoint>>::param_count;
 
-  Comparison(const Settings& given, const LabelledImages& train, const LabelledImages& test)
-      : settings_(given), train_(train), test_(test) {
-    if (settings_.epochs == 0) settings_.epochs = 1;
-    if (settings_.batch == 0) settings_.batch = 50;
-    if (settings_.rate == 0) settings_.rate = 3e-3;
-    if (settings_.tolerance == 0) settings_.tolerance = 1e-3;
-    if (settings_.adjoint_tolerance == 0) settings_.adjoint_tolerance = 1e-2;
-  }
-
-  /// All rows; says of each how it went.
-  [[nodiscard]] const std::vector<Row>& run() {
+  /// Measures the memory of a step of each row.
+  Comparison(const Settings& settings, const LabelledImages& train, const LabelledImages& test)
+      : settings_(settings),
+        train_(train),
+        test_(test),
+        batches_(
+            {.samples = train.images.shape.samples, .batch = settings.batch, .random = {settings.seed, order_stream}}),
+        theta_(start()),
+        common_(theta_),
+        moments_(adam().init(theta_)) {
     std::vector<std::pair<std::string, std::string>> pairs;
     for (const std::string_view solver : ZooSolver::names()) pairs.emplace_back(solver, "implicit");
     for (const std::string_view adjoint : ZooAdjoint::names()) {
@@ -108,20 +108,27 @@ class Comparison {
       const std::int64_t bytes = basin::examples::peak_rss_of(works_[i].step);
       rows_[i].megabytes = static_cast<double>(bytes - none) / (1 << 20);
     }
-    common_ = start();
-    train_model(chosen("anderson", "implicit"), common_, nullptr);
-    exact_ = exact_gradient();
+  }
+
+  /// Batches of all rows.
+  [[nodiscard]] std::int64_t iterations() const { return std::ssize(rows_) * a_row(); }
+  /// Whole when the training has finished.
+  [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+
+  /// Says of each row how it went.
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
     std::printf("%-18s %-24s %9s %7s %8s %8s %8s %10s %8s\n", "solver", "adjoint", "accuracy", "evals", "adjoint",
                 "failed", "seconds", "grad error", "memory");
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      works_[i].measure(rows_[i]);
-      const Row& row = rows_[i];
-      std::printf("%-18s %-24s %8.2f%% %7.1f %8.1f %7.2f%% %8.2f %10.2e %6.1fMB\n", row.solver.c_str(),
-                  row.adjoint.c_str(), 100 * row.accuracy, row.evaluations, row.adjoint_evaluations, 100 * row.failed,
-                  row.seconds, row.gradient_error, row.megabytes);
-      std::fflush(stdout);
-    }
-    return rows_;
+    for (std::size_t r = 0; r < done_; ++r) std::printf("%s\n", in_words(rows_[r]).c_str());
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate(i, training); });
+  }
+
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
+    done_ = static_cast<std::size_t>(training.iteration() / a_row());
+    if (done_ > 0) exact_ = exact_gradient();
   }
 
   /// The geometric mean of the residuals of some images after each evaluation, for six solvers.
@@ -190,14 +197,72 @@ class Comparison {
                      .y = {.label = "relative error of the gradient", .scale = basin::examples::Scale::logarithmic}}));
   }
 
-  [[nodiscard]] const Settings& settings() const { return settings_; }
-
  private:
   using Chosen = basin::Equilibrium<ZooCell, ZooSolver, ZooAdjoint>;
   struct Work {
-    std::function<void()> step;         // of training, on one batch
-    std::function<void(Row&)> measure;  // all but the memory
+    std::function<void()> step;                 // of training, on one batch
+    std::function<double(std::int64_t)> train;  // on batch i; the loss
+    std::function<void(Row&)> measure;          // what has been trained, at the end
   };
+
+  /// Of training.
+  [[nodiscard]] std::int64_t a_row() const { return settings_.epochs * batches_.an_epoch(); }
+  [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    file("common", self.common_);
+    self.moments_.each(file.under("optimizer"));
+    self.solves_.forward.each(file.under("solves.forward"));
+    self.solves_.adjoint.each(file.under("solves.adjoint"));
+    constexpr basin::Within amount{0.0, 1e300};
+    file("seconds", self.seconds_, amount);
+    for (std::size_t r = 0; r < self.rows_.size(); ++r) {
+      auto& row = self.rows_[r];
+      const auto of_row = file.under("row." + std::to_string(r));
+      of_row("accuracy", row.accuracy, amount);
+      of_row("evaluations", row.evaluations, amount);
+      of_row("adjoint_evaluations", row.adjoint_evaluations, amount);
+      of_row("failed", row.failed, amount);
+      of_row("seconds", row.seconds, amount);
+      of_row("gradient_error", row.gradient_error);
+    }
+  }
+
+  [[nodiscard]] double iterate(std::int64_t i, basin::Training& training) {
+    const auto r = static_cast<std::size_t>(i / a_row());
+    const std::int64_t of_row = i % a_row();
+    if (of_row == 0) {
+      theta_ = start();
+      moments_ = adam().init(theta_);
+      solves_ = {};
+      seconds_ = 0;
+    }
+    const basin::examples::Stopwatch watch;
+    const double loss = works_[r].train(of_row);
+    seconds_ += watch.seconds();
+    if (of_row + 1 == a_row()) {
+      if (r == 0) {
+        common_ = theta_;
+        exact_ = exact_gradient();
+      }
+      works_[r].measure(rows_[r]);
+      training.say(in_words(rows_[r]));
+      training.save_after_this();
+    }
+    training.detail(rows_[r].solver + ", " + rows_[r].adjoint);
+    return loss;
+  }
+
+  [[nodiscard]] static std::string in_words(const Row& row) {
+    std::array<char, 200> line{};
+    std::snprintf(line.data(), line.size(), "%-18s %-24s %8.2f%% %7.1f %8.1f %7.2f%% %8.2f %10.2e %6.1fMB",
+                  row.solver.c_str(), row.adjoint.c_str(), 100 * row.accuracy, row.evaluations, row.adjoint_evaluations,
+                  100 * row.failed, row.seconds, row.gradient_error, row.megabytes);
+    return line.data();
+  }
 
   [[nodiscard]] basin::Stop stop() const { return {.tolerance = settings_.tolerance, .max_evaluations = 100}; }
 
@@ -219,15 +284,9 @@ class Comparison {
   template <class Layer>
   void plan(std::string solver, std::string adjoint, const Layer& layer) {
     rows_.push_back({.solver = std::move(solver), .adjoint = std::move(adjoint)});
-    works_.push_back({[this, layer] {
-                        ZooTheta theta = start();
-                        (void)gradient_of(layer, theta, 0);
-                      },
-                      [this, layer](Row& row) {
-                        ZooTheta theta = start();
-                        train_model(layer, theta, &row);
-                        row.gradient_error = error_of(layer, nullptr);
-                      }});
+    works_.push_back({[this, layer] { (void)gradient_of(layer, start(), 0); },
+                      [this, layer](std::int64_t i) { return train(layer, i); },
+                      [this, layer](Row& row) { measure(layer, row); }});
   }
 
   template <class Layer>
@@ -239,15 +298,10 @@ class Comparison {
 
   [[nodiscard]] ZooTheta start() const { return basin::initial_parameters<float>(ZooModel<Chosen>{}, settings_.seed); }
 
-  [[nodiscard]] basin::Batches batches() const {
-    return basin::Batches(
-        {.samples = train_.images.shape.samples, .batch = settings_.batch, .random = {settings_.seed, order_stream}});
-  }
-
   /// The gradient of the mean loss over batch i.
   template <class Layer>
   [[nodiscard]] auto gradient_of(const Layer& layer, const ZooTheta& theta, std::int64_t i) const {
-    basin::Batches all = batches();
+    basin::Batches all = batches_;
     const auto of = all.of(i);
     const State<float> x = basin::samples_at(train_.images.view(), of);
     basin::CrossEntropy loss;
@@ -256,27 +310,25 @@ class Comparison {
   }
 
   template <class Layer>
-  void train_model(const Layer& layer, ZooTheta& theta, Row* row) const {
-    const basin::Adam adam{.rate = settings_.rate};
-    auto moments = adam.init(theta);
-    basin::Report report;
-    const basin::examples::Stopwatch watch;
-    const std::int64_t iterations = settings_.epochs * batches().an_epoch();
-    for (std::int64_t i = 0; i < iterations; ++i) {
-      auto step = gradient_of(layer, theta, i);
-      report += step.report;
-      basin::examples::check_gradient(basin::clip_by_global_norm(step.gradient, 1.0), i);
-      adam.step(theta, step.gradient.template as<ZooModel<Chosen>>(), moments,
-                basin::OneCycle{.total = iterations, .warm_fraction = 0.1}(i));
-      basin::limit_output_norms(theta, "1.cell.0.weight", 0.7);
-    }
-    if (row == nullptr) return;
-    row->seconds = watch.seconds();
-    row->evaluations = report.forward.mean_evaluations();
-    row->adjoint_evaluations = report.adjoint.mean_evaluations();
-    row->failed = report.forward.nonconverged_fraction();
-    const auto read = basin::predict(model_of(layer), theta.template as<ZooModel<Layer>>(), test_.images);
-    row->accuracy = basin::accuracy(read.output.view(), std::vector<int>(test_.labels.begin(), test_.labels.end()));
+  [[nodiscard]] double train(const Layer& layer, std::int64_t i) {
+    auto step = gradient_of(layer, theta_, i);
+    basin::examples::check_gradient(basin::clip_by_global_norm(step.gradient, 1.0), i);
+    adam().step(theta_, step.gradient.template as<ZooModel<Chosen>>(), moments_,
+                basin::OneCycle{.total = a_row(), .warm_fraction = 0.1}(i));
+    basin::limit_output_norms(theta_, "1.cell.0.weight", 0.7);
+    solves_ += step.report;
+    return step.value;
+  }
+
+  template <class Layer>
+  void measure(const Layer& layer, Row& row) const {
+    row.seconds = seconds_;
+    row.evaluations = solves_.forward.mean_evaluations();
+    row.adjoint_evaluations = solves_.adjoint.mean_evaluations();
+    row.failed = solves_.forward.nonconverged_fraction();
+    const auto read = basin::predict(model_of(layer), theta_.template as<ZooModel<Layer>>(), test_.images);
+    row.accuracy = basin::accuracy(read.output.view(), std::vector<int>(test_.labels.begin(), test_.labels.end()));
+    row.gradient_error = error_of(layer, nullptr);
   }
 
   /// |g - exact| / |exact| of the first batch at the common parameters.
@@ -295,7 +347,7 @@ class Comparison {
     layer.adjoint = {.tolerance = 1e-10, .max_evaluations = 2000};
     Parameters<ZooModel<Exact>, double> theta;
     theta.vector() = common_.vector().cast<double>();
-    basin::Batches all = batches();
+    basin::Batches all = batches_;
     const auto of = all.of(0);
     State<double> x(train_.images.shape.with_samples(std::ssize(of)));
     basin::CrossEntropy loss;
@@ -318,9 +370,15 @@ class Comparison {
 
   Settings settings_;
   const LabelledImages &train_, &test_;
+  basin::Batches batches_;
   std::vector<Row> rows_;
   std::vector<Work> works_;
-  ZooTheta common_;
+  std::size_t done_ = 0;  // rows, when it begins
+  ZooTheta theta_;        // of the row at hand
+  ZooTheta common_;       // of the first row
+  basin::AdamState<ZooModel<Chosen>, float> moments_;
+  basin::Report solves_;  // of the row at hand
+  double seconds_ = 0;    // likewise
   basin::Vector<double> exact_;
 };
 

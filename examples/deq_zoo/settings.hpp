@@ -53,9 +53,9 @@ Examples:
   deq_zoo --model mondeq-conv --data mnist --epochs 1    a network of the literature
   deq_zoo --model jfb --adjoint implicit --data mnist    with the exact gradient instead of the Jacobian-free one
 
-In the output folder: metrics.json; of the comparison zoo.csv, convergence.png (the residual of each solver) and
-gradient.png (what each adjoint's error costs); of a model checkpoint.safetensors and loss.png. Charts are written as
-.svg too. A training is ended by Ctrl-C with a checkpoint to resume from.)";
+In the output folder: metrics.json and checkpoint.safetensors; of the comparison zoo.csv, convergence.png (the residual
+of each solver) and gradient.png (what each adjoint's error costs); of a model loss.png. Charts are written as .svg too.
+Ctrl-C, or a closed terminal, ends a training, or the comparison, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("model", s.model, "zoo (the comparison), mondeq-fc, mondeq-conv or jfb",

@@ -51,6 +51,16 @@ inline void fill_up(Settings& settings, const Recipe& recipe) {
   if (settings.distort < 0) settings.distort = recipe.distort;
 }
 
+/// Those of the comparison.
+inline void fill_up(Settings& settings) {
+  if (settings.images == 0) settings.images = 2000;
+  if (settings.epochs == 0) settings.epochs = 1;
+  if (settings.batch == 0) settings.batch = 50;
+  if (settings.rate == 0) settings.rate = 3e-3;
+  if (settings.tolerance == 0) settings.tolerance = 1e-3;
+  if (settings.adjoint_tolerance == 0) settings.adjoint_tolerance = 1e-2;
+}
+
 template <class Network>
 class Trainer {
  public:

@@ -19,6 +19,7 @@ struct Settings {
   int tasks = 100;
   int width = 14;
   int batch = 16;
+  int segments = 0;
   int min_steps = 0;
   int max_steps = 0;
   double rate = 2e-3;
@@ -49,16 +50,19 @@ step to step) and loss.png. Charts are written as .svg too. Ctrl-C, or a closed 
 iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("data", s.data, "File of tasks (lines of JSON); none: drawn");
+  options.add("data", s.data, "File of tasks (lines of JSON); none: drawn").of_this_run();
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/nca_arc.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 1,500, or 20,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 1,500, or 14,000 with --full", {0, 100000000});
   options.add("tasks", s.tasks, "Drawn tasks of each kind", {1, 100000});
   options.add("width", s.width, "Cells of the longest drawn line", {12, 1000});
   options.add("batch", s.batch, "Questions an iteration", {1, 4096});
+  options.add("segments", s.segments,
+              "Iterations that stay with a batch, each going on from where the last one ended; 0: 2, or 1 with --full",
+              {0, 1000});
   options.add("min-steps", s.min_steps, "Fewest steps in training; 0: 16, or 32 with --full", {0, 100000});
   options.add("max-steps", s.max_steps, "One more than the most; 0: 24, or 48 with --full", {0, 100000});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
@@ -70,7 +74,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 20000 : 1500;
+  if (s.iterations == 0) s.iterations = s.full ? 14000 : 1500;
+  if (s.segments == 0) s.segments = s.full ? 1 : 2;
   if (s.min_steps == 0) s.min_steps = s.full ? 32 : 16;
   if (s.max_steps == 0) s.max_steps = s.full ? 48 : 24;
   if (s.steps == 0) s.steps = s.max_steps;

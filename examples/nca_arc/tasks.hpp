@@ -103,6 +103,22 @@ inline std::vector<Task> read_tasks(const std::string& path) {
   return tasks;
 }
 
+/// All numbers of some tasks, by which one set of tasks is told from another.
+inline std::vector<std::uint8_t> numbers_of(const std::vector<Task>& tasks) {
+  std::vector<std::uint8_t> all;
+  const auto add = [&](const Pair& pair) {
+    for (const Line* line : {&pair.input, &pair.output}) {
+      all.insert(all.end(), line->begin(), line->end());
+      all.push_back(colours);  // the end of a line
+    }
+  };
+  for (const Task& task : tasks) {
+    for (const Pair& pair : task.examples) add(pair);
+    add(task.test);
+  }
+  return all;
+}
+
 // Drawn.
 
 /// A line of `width` cells with one block from `at` on.

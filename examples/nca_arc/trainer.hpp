@@ -1,8 +1,9 @@
 #pragma once
 
 // Training of nca_arc: a task's own examples are its questions, one of them asked and the two others shown, in other
-// colours each time. Everything random is a function of the seed and the iteration, so a run resumes bit for bit
-// (basin/io/training.hpp).
+// colours each time. The first of some iterations begins with zeros, the others go on from where the one before ended,
+// so that an answer is learned that stays. Everything random is a function of the seed and the iteration, so a run
+// resumes bit for bit (basin/io/training.hpp).
 
 #include <algorithm>
 #include <cmath>
@@ -93,11 +94,15 @@ class Trainer {
   static void visit(File& file, Self& self) {
     file("", self.theta_);
     self.moments_.each(file.under("optimizer"));
+    file("carried", self.carried_, basin::Finite{});
   }
 
   [[nodiscard]] double iterate(std::int64_t i, double share) {
     const auto iteration = static_cast<std::uint64_t>(i);
-    const Batch batch = batch_of(draw(iteration));
+    const auto segments = static_cast<std::uint64_t>(settings_.segments);
+    Batch batch = batch_of(draw(iteration / segments));
+    const bool goes_on = iteration % segments > 0 && static_cast<Index>(carried_.size()) == batch.start.values.size();
+    if (goes_on) std::copy(carried_.begin(), carried_.end(), batch.start.values.begin());
     Model model;
     const auto range = static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps);
     model.steps = settings_.min_steps + static_cast<Index>(random(steps_stream).below(iteration, range));
@@ -109,17 +114,18 @@ class Trainer {
     adam().step(theta_, gradient, moments_,
                 std::min(1.0, static_cast<double>(i + 1) / warm_up) *
                     basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+    carried_.assign(result.output.values.begin(), result.output.values.end());
     return result.value;
   }
 
-  /// The questions of an iteration.
-  [[nodiscard]] std::vector<Question> draw(std::uint64_t iteration) const {
-    const bool are_long = random(width_stream).below(iteration, tasks_.size()) < long_.size();
+  /// The questions of a batch.
+  [[nodiscard]] std::vector<Question> draw(std::uint64_t number) const {
+    const bool are_long = random(width_stream).below(number, tasks_.size()) < long_.size();
     const std::vector<std::size_t>& from = are_long ? long_ : short_;
     const int count = are_long ? std::max(1, settings_.batch / 2) : settings_.batch;
     std::vector<Question> questions;
     for (int k = 0; k < count; ++k) {
-      basin::examples::Dice dice(settings_.seed, draw_stream, iteration * 4096 + static_cast<std::uint64_t>(k));
+      basin::examples::Dice dice(settings_.seed, draw_stream, number * 4096 + static_cast<std::uint64_t>(k));
       const Task& task = tasks_[from[dice.below(from.size())]];
       const std::size_t hidden_one = dice.below(shown);
       Question question{.examples = {}, .asked = &task.examples[hidden_one]};
@@ -137,6 +143,7 @@ class Trainer {
   std::vector<std::size_t> short_, long_;  // numbers of tasks
   Theta theta_;
   basin::AdamState<Rule, float> moments_;
+  std::vector<float> carried_;  // where the last iteration ended
 };
 
 }  // namespace nca_arc

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
 
 namespace nca_digits {
 
@@ -25,6 +26,7 @@ struct Settings {
   std::uint64_t seed = 1;
   int threads = 0;
   double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
 };
 
 inline constexpr const char* description = R"(Trains the cells of handwritten digits to agree on what they are part of.
@@ -39,6 +41,7 @@ Examples:
   nca_digits --data mnist --iterations 100000    MNIST, from its four IDX files in the folder mnist
   nca_digits --evaluate nca_digits_out/checkpoint.safetensors --data mnist
   nca_digits --resume nca_digits_out/checkpoint.safetensors --data mnist
+  nca_digits --live --evaluate nca_digits_out    watch test digits in this terminal
 
 In the output folder: metrics.json, checkpoint.safetensors, digits.gif and digits.png (digits that are redrawn while
 the cells change their minds; a colour a class), accuracy.png (of cells, and agreement, against steps) and loss.png.
@@ -61,6 +64,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_test_images(s.test_images);
   options.add_seed(s.seed);
   options.add_threads(s.threads);
+  basin::examples::describe_live(
+      s.live, options, "the automaton of --evaluate or --resume, which is not trained then; else what was trained");
 }
 
 }  // namespace nca_digits

@@ -98,7 +98,7 @@ class Trainer {
     Model model;
     model.steps = settings_.steps;
     model.automaton.fire.seed = random(fire_stream).bits(iteration);
-    model.automaton.update = {.noise = settings_.noise, .seed = random(noise_stream).bits(iteration)};
+    model.automaton.update.update = {.noise = settings_.noise, .seed = random(noise_stream).bits(iteration)};
     const auto result =
         basin::value_and_gradient(model, theta_.as<Model>(), batch.view(), loss, {.samples_per_part = 1});
     auto gradient = result.gradient.as<Rule>();

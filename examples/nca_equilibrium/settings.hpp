@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
 
 namespace nca_equilibrium {
 
@@ -24,6 +25,7 @@ struct Settings {
   std::uint64_t seed = 1;
   int threads = 0;
   double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
 };
 
 inline constexpr const char* description = R"(Automata that settle.
@@ -43,6 +45,7 @@ Examples:
   nca_equilibrium --model ex3_eye.json --iterations 0         only look at its attractor
   nca_equilibrium --model ex3_eye.json --target eye.png       train it until it rests
   nca_equilibrium --resume nca_equilibrium_out                go on where a run was stopped
+  nca_equilibrium --live --resume nca_equilibrium_out         watch it settle in this terminal
 
 In the output folder: metrics.json, loss.png, and equilibrium.png, reach.png, settling.safetensors; with --model
 calm.png and calm.safetensors. Each of the trainings of a run, which come one after another, has a checkpoint of its
@@ -70,6 +73,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("rate", s.rate, "Highest rate of Adam; 0: 1e-2, or 2e-5 with --model", {0.0, 1.0});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
+  basin::examples::describe_live(
+      s.live, options,
+      "the mean field of --model, or what --resume has, which is not trained then; else what was trained");
 }
 
 }  // namespace nca_equilibrium

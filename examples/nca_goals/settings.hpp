@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
 #include "model.hpp"
 
 namespace nca_goals {
@@ -22,9 +23,9 @@ struct Settings {
   int padding = 4;
   int batch = 8;
   int pool = 256;
-  int min_steps = 48;
-  int max_steps = 80;
-  double change = 0.25;
+  int min_steps = 56;
+  int max_steps = 96;
+  double change = 0.375;
   double damage = 0.125;
   double rate = 2e-3;
   double final_rate = 5e-5;
@@ -33,6 +34,7 @@ struct Settings {
   std::uint64_t seed = 1;
   int threads = 0;
   double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
 };
 
 inline constexpr const char* description =
@@ -51,6 +53,7 @@ Examples:
   nca_goals --goals folder --full            the PNG files of a folder in the order of their names, then drawn ones
   nca_goals --evaluate nca_goals_out         measure and draw what was trained
   nca_goals --resume nca_goals_out
+  nca_goals --live --evaluate nca_goals_out  watch it in this terminal, and tell the cells other goals
 
 In the output folder: metrics.json, checkpoint.safetensors, goals.png (each goal and what grows), changes.png (from each
 picture to the next), life.gif (one life through all goals) and loss.png. Charts are written as .svg too. Ctrl-C, or a
@@ -64,7 +67,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/nca_goals.md shows, where other options are not given");
   options.add("count", s.count, "Goals; 0: 4, or 8 with --full", {0, most_goals});
-  options.add("iterations", s.iterations, "Of training; 0: 1,200, or 8,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 1,200, or 16,000 with --full", {0, 100000000});
   options.add("size", s.size, "Cells along the longer side of a picture; 0: 16, or 24 with --full", {0, 1024});
   options.add("padding", s.padding, "Empty cells on each side of it", {0, 1024});
   options.add("batch", s.batch, "Samples an iteration", {1, 4096});
@@ -80,12 +83,14 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("keep-steps", s.keep_steps, "And once more after so many", {1, 1000000}).of_this_run();
   options.add_seed(s.seed);
   options.add_threads(s.threads);
+  basin::examples::describe_live(
+      s.live, options, "the automaton of --evaluate or --resume, which is not trained then; else what was trained");
 }
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
   if (s.count == 0) s.count = s.full ? 8 : 4;
-  if (s.iterations == 0) s.iterations = s.full ? 8000 : 1200;
+  if (s.iterations == 0) s.iterations = s.full ? 16000 : 1200;
   if (s.size == 0) s.size = s.full ? 24 : 16;
   basin::examples::check_option(s.count >= 2, "--count", s.count, "0, or 2 or more");
 }

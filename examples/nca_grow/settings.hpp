@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
 
 namespace nca_grow {
 
@@ -36,6 +37,7 @@ struct Settings {
   std::uint64_t seed = 1;
   int threads = 0;
   double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
 };
 
 inline constexpr const char* description =
@@ -54,6 +56,7 @@ Examples:
   nca_grow --model ex3_lizard.json --steps 2000          run a trained automaton (uint8 JSON, or safetensors)
   nca_grow --model my.safetensors --target new.png       train it on, to another picture
   nca_grow --resume nca_grow_out/checkpoint.safetensors  go on where a run was stopped
+  nca_grow --live --model ex3_lizard.json                watch it in this terminal, erase parts, see them heal
   mpirun -n 4 nca_grow --threads 1                       a batch over four processes, where MPI was found for the build
 
 In the output folder: metrics.json, checkpoint.safetensors, growth.gif and growth.png, healing.gif and healing.png, and
@@ -102,6 +105,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
               {"kept", "recomputed", "checkpointed"});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
+  basin::examples::describe_live(s.live, options,
+                                 "the automaton of --model (a folder: all of its models) or --resume, which is not "
+                                 "trained then; else what was trained");
 }
 
 }  // namespace nca_grow

@@ -90,7 +90,7 @@ class Trainer {
   static void visit(File& file, Self& self) {
     file("", self.theta_);
     self.moments_.each(file.under("optimizer"));
-    file("cell_steps", self.cell_steps_);
+    file("cell_steps", self.cell_steps_, basin::Within{0.0, 1e300});
     if (self.pooled()) self.pool_.each(file.under("pool"));
   }
 

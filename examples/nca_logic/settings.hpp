@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
 
 namespace nca_logic {
 
@@ -28,6 +29,7 @@ struct Settings {
   std::uint64_t seed = 3;
   int threads = 0;
   double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
 };
 
 inline constexpr const char* description =
@@ -46,6 +48,7 @@ Examples:
   nca_logic --export life.v                              the circuit as a module of Verilog; life.hpp: as C++
   nca_logic --evaluate nca_logic_out --soups 1000        run what was trained on more soups
   nca_logic --resume nca_logic_out/checkpoint.safetensors
+  nca_logic --live --evaluate nca_logic_out              watch the circuit at work in this terminal
 
 In the output folder: metrics.json, checkpoint.safetensors, loss.png, and the circuit at work: run.gif and run.png.
 Training ends when the circuit makes no mistake. Charts are written as .svg too. Ctrl-C ends it after the iteration at
@@ -71,6 +74,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("soup-steps", s.soup_steps, "Generations", {0, 1000000}).of_this_run();
   options.add_seed(s.seed);
   options.add_threads(s.threads);
+  basin::examples::describe_live(
+      s.live, options, "the circuit of --evaluate or --resume, which is not trained then; else what was trained");
 }
 
 }  // namespace nca_logic

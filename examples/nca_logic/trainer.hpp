@@ -117,7 +117,8 @@ class Trainer {
   /// Makes all gates hard, and counts mistakes.
   void look(basin::Training& training) {
     const Index wrong = task_.wrong(hard(circuit_of(theta_)));
-    if (best_.offer(static_cast<double>(wrong), theta_) && wrong == 0) training.stop_after_this();
+    if (best_.offer(static_cast<double>(wrong), theta_)) training.save_after_this();
+    if (wrong == 0) training.stop_after_this();
     training.detail("hard: " + std::to_string(wrong) + " " + Task::mistakes);
   }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
 
 namespace nca_texture {
 
@@ -36,6 +37,7 @@ struct Settings {
   std::uint64_t seed = 1;
   int threads = 0;
   double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
 };
 
 inline constexpr const char* description =
@@ -54,6 +56,7 @@ Examples:
   nca_texture --rule micro --size 64 --iterations 2000   588 parameters instead of 5,856
   nca_texture --model my.safetensors --run-size 256      run a trained automaton on a larger torus
   nca_texture --resume nca_texture_out/checkpoint.safetensors
+  nca_texture --live --resume nca_texture_out            watch it in this terminal
 
 In the output folder: metrics.json, checkpoint.safetensors, forming.gif (the texture forms, gets a hole, and heals),
 texture.png (made), target.png (wanted), forming.png, healing.png and loss.png. Charts are written as .svg too. Ctrl-C,
@@ -90,6 +93,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine", {0.0, 1.0});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
+  basin::examples::describe_live(
+      s.live, options, "the automaton of --model or --resume, which is not trained then; else what was trained");
 }
 
 }  // namespace nca_texture

@@ -24,6 +24,13 @@ for signal in TERM KILL; do
   all_told
 done
 
+# Nobody reads the line of its first epoch.
+"$program" $small --epochs 100000 --out piped 2>piped.log | head -n 1 >/dev/null
+written piped checkpoint.safetensors
+[ ! -e piped/metrics.json ] || fail "a run whose output nobody reads went on to its end"
+"$program" --resume piped --epochs 1 --out piped >piped.log
+grep -q '"end": "SIGPIPE"' piped/metrics.json || fail "metrics.json does not tell of the closed pipe"
+
 "$program" --evaluate one/checkpoint.safetensors --out evaluated >evaluated.log
 [ "$(value evaluated test_accuracy)" = "$(value one test_accuracy)" ] ||
   fail "evaluated: $(value evaluated test_accuracy), measured in the run: $(value one test_accuracy)"
@@ -34,6 +41,15 @@ grep -q 'broyden, phantom' set.log || fail "the command line does not win over t
 [ "$(value set epochs)" = 1 ] || fail "the settings file is not heeded"
 "$program" --images 256 --epochs 1 --solver picard --adjoint jacobian_free --out free >free.log
 "$program" --images 256 --epochs 1 --adjoint unrolled --out unrolled >unrolled.log
+
+# What cannot be written is known before the training, or told after it, and leaves nothing half-written.
+refused 'one/metrics.json: cannot make a folder of this name' --out one/metrics.json
+if (ulimit -f 8 && "$program" --images 256 --epochs 1 --out full >full.log 2>&1); then fail "took a full disk"; fi
+grep -q 'full/checkpoint.safetensors: cannot write: File too large' full.log ||
+  fail "does not say that the disk is full: $(cat full.log)"
+[ -z "$(ls full)" ] || fail "leaves $(ls full) on a full disk"
+digit_files 0
+refused 'training images is 0, expected at least 1' --data digits
 
 refused 'newton' --solver newton
 refused 'epochs' --epochs 0

@@ -12,7 +12,8 @@ tested="--windows 20 --length 12"
 "$program" $small $tested --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors text.txt evaluations.png residual.png thinking.png settling.gif loss.png
 measured one parameters iterations context validation_windows validation_loss validation_loss_late \
-  nonconverged_fraction evaluations_mean warm_evaluations_mean cold_evaluations_mean train_seconds peak_rss_bytes
+  nonconverged_fraction evaluations_mean warm_evaluations_mean cold_evaluations_mean train_seconds \
+  train_processor_seconds training_nonconverged_fraction peak_rss_bytes
 [ "$(value one parameters)" = 188672 ] || fail "$(value one parameters) parameters"
 [ "$(tr -d '\n' <one/text.txt | wc -c)" -gt 12 ] || fail "wrote too little: $(cat one/text.txt)"
 "$program" $small $tested --threads 2 --out two >two.log
@@ -21,7 +22,8 @@ measuring=$tested
 for signal in TERM KILL; do
   stopped_and_resumed $signal $small $tested
   same one stopped
-  measured stopped train_seconds
+  [ "$(value one training_nonconverged_fraction)" = "$(value stopped training_nonconverged_fraction)" ] ||
+    fail "the metrics of a resumed run leave out solves"
   all_told
 done
 "$program" --evaluate one $tested --out evaluated >evaluated.log
@@ -64,8 +66,10 @@ refused 'no-such-file' --data no-such-file
 printf 'caf\303\251' >accents.txt
 refused 'byte 3 of accents.txt is 195' --data accents.txt
 refused 'characters of words.txt' --data words.txt --context 64
+refused 'memory for --batch 65536 and --context 4096' --batch 65536 --context 4096
 refused 'byte 0 of --prompt' $small --prompt "$(printf '\t')"
 refused "rate is 'nan'" --resume one --rate nan
+refused 'data set of the checkpoint' --resume one --data words.txt
 refused 'one of them' --resume one --evaluate one
 printf '{}' >other.json
 refused 'no checkpoint of basin' --evaluate other.json

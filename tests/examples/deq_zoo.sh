@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a user of deq_zoo relies on: sh deq_zoo.sh <program> <folder to work in>
-# The comparison has a row for every solver and adjoint, whose exact ones agree; a published network trains, goes on after
-# a stop to the same bits, and settles; and what is wrong is refused with a message that says so.
+# The comparison has a row for every solver and adjoint, whose exact ones agree; a published network trains and settles;
+# both go on after a stop to the same bits; and what is wrong is refused with a message that says so.
 . "$(dirname "$0")/expect.sh"
 
 "$program" --images 150 --test-images 100 --out zoo >zoo.log
@@ -18,8 +18,14 @@ awk -F , '
   $1 == "anderson" && $2 == "jacobian_free" { free = $8 }
   END { exit !(exact > 0 && exact < 0.5 * free) }' zoo/zoo.csv || fail "errors of gradients: $(cat zoo/zoo.csv)"
 
-small="--model mondeq-conv --images 256 --test-images 100 --epochs 2 --batch 32 --seed 3"
 measuring="--test-images 100"  # which no checkpoint keeps
+stopped_and_resumed TERM --images 150 $measuring
+same zoo stopped
+all_told
+[ "$(wc -l <stopped/zoo.csv)" = 21 ] || fail "resumed, zoo.csv has $(wc -l <stopped/zoo.csv) lines, expected 21"
+refused "setting 'epochs' of the checkpoint" --resume zoo --epochs 2
+
+small="--model mondeq-conv --images 256 --test-images 100 --epochs 2 --batch 32 --seed 3"
 "$program" $small --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors loss.png
 measured one parameters epochs accuracy forward_evaluations_mean adjoint_evaluations_mean train_seconds

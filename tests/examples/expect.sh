@@ -3,6 +3,7 @@
 
 set -eu
 
+here=$(cd "$(dirname "$0")" && pwd)
 program=$1
 work=$2
 name=$(basename "$program")
@@ -47,6 +48,15 @@ refused() {
   [ "$status" -ne 0 ] || fail "took $*"
   [ "$status" -le 2 ] || fail "$* ended with status $status"
   grep -q -- "$wanted" refused.log || fail "$* was refused without '$wanted': $(cat refused.log)"
+}
+
+# watched <arguments>: with --live and these, the program shows its system in a terminal
+watched() {
+  if command -v python3 >/dev/null 2>&1; then
+    python3 "$here/live.py" look "$program" --live "$@" >watched.log 2>&1 || fail "--live $*: $(cat watched.log)"
+  else
+    echo "no python3 here: --live is not tried"
+  fi
 }
 
 # digit_files <count>: a folder digits with four files as MNIST has them, of so many blank images, all of them zeros; at

@@ -46,6 +46,9 @@ refused 'leaves that the model has and the checkpoint lacks' --resume wrong
 digit_files 64
 wrong one/checkpoint_settled.safetensors
 refused 'data set of the checkpoint' --resume wrong --data digits --repetitions 0
+rm -r digits
+digit_files 0
+refused 'training images is 0, expected at least 1' --data digits
 refused "rate is 'nan'" --rate nan
 refused 'no-such-folder' --data no-such-folder
 refused 'iterations' --iterations 0

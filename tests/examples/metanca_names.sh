@@ -45,4 +45,7 @@ refused 'data set of the checkpoint' --resume few --task digits
 refused 'expected only with --task digits' --data mnist
 refused 'at most --horizon' --horizon 10
 refused 'no-such-folder' --task digits --data no-such-folder
+rm -r digits
+digit_files 0
+refused 'training images is 0, expected at least 1' --task digits --data digits
 printf 'metanca_names: all as expected\n'

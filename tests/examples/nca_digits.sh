@@ -23,6 +23,7 @@ done
 "$program" --evaluate one/checkpoint.safetensors --test-images 20 --out evaluated >evaluated.log
 [ "$(value evaluated cell_accuracy_at_200)" = "$(value one cell_accuracy_at_200)" ] ||
   fail "evaluated: $(value evaluated cell_accuracy_at_200), in the run: $(value one cell_accuracy_at_200)"
+watched --evaluate one
 
 refused 'iterations' --iterations 0
 refused 'no-such-folder' --data no-such-folder
@@ -31,6 +32,8 @@ refused 'batch is 30, expected at most --pool, 24' --batch 30 --pool 24
 refused "rate is 'nan'" --resume one --rate nan
 refused "length of 'labels' is 24, expected 25" --resume one --pool 25
 refused 'one of them' --resume one --evaluate one
+digit_files 0
+refused 'training images is 0, expected at least 1' --data digits
 printf '{}' >other.json
 refused 'no checkpoint of basin' --evaluate other.json
 printf 'nca_digits: all as expected\n'

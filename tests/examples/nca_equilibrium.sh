@@ -59,6 +59,8 @@ grep -q '"rests": ' calm/metrics.json || fail "metrics.json does not say whether
 "$program" --resume calm --out calm_on >calm_on.log
 same calm calm_on checkpoint_calm.safetensors
 cmp calm/calm.safetensors calm_on/calm.safetensors || fail "a training that was finished changes when it is resumed"
+watched --resume few
+watched --resume calm
 
 refused "rate is 'nan'" --resume one --rate nan
 refused 'data set of the checkpoint' --resume one --size 9

@@ -37,6 +37,7 @@ cp learnt/goals.png pictures/sheet.png
 "$program" $small --goals pictures --iterations 1 --out own >own.log
 grep -q '"sheet"' own/metrics.json || fail "metrics.json does not name the picture"
 grep -q '"heart"' own/metrics.json || fail "metrics.json does not name the drawn picture"
+watched --evaluate one
 
 refused "count is '9'" --count 9
 refused 'count is 1, expected 0, or 2 or more' --count 1

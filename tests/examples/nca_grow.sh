@@ -31,6 +31,9 @@ for kind in safetensors json; do
   [ "$(value "run_$kind" final_loss)" = null ] || fail "a model that is only run has a loss"
 done
 if grep -q 'error after\|healed' run.log; then fail "a model without a picture has an error: $(cat run.log)"; fi
+watched --resume one
+watched --model . --size 10 --padding 4
+watched $small --iterations 2 --out afterwards
 
 # A rule that has not learnt to keep its picture does not heal it either, whatever is less afterwards.
 "$program" $small --regime growing --rate 0.1 --final-rate 0.1 --steps 400 --damage circle --out lost >lost.log
@@ -40,7 +43,19 @@ if grep -q 'healed' lost.log; then fail "a lost picture is said to be healed: $(
 "$program" --model model.safetensors $small --regime persistent --loss along --tape kept --iterations 3 --out on >on.log
 "$program" $small --iterations 2 --loss random --overflow 1 --damage none --boundary torus --out random >random.log
 
+# One that is stopped leaves a picture of how far it came.
+begun "$program" $small --iterations 1000000 --out cut
+kill -TERM $!
+wait $! && fail "it was not stopped"
+exec 3<&-
+written cut checkpoint.safetensors growth.gif growth.png loss.png
+
 refused 'shrinking' --regime shrinking
+refused 'data set of the checkpoint' --resume one --size 12
+refused 'states of a saved pool is 16, expected 17' --resume one --pool 17
+refused 'memory for --size 4096, --padding 4096' --size 4096 --padding 4096
+refused 'no-such-folder' --export no-such-folder/model
+refused 'no checkpoint of basin' --model one/growth.png
 refused 'no-such-file' --target no-such-file.png
 refused 'no-such-file' --model no-such-file.json
 refused 'one of them' --model model.json --resume one/checkpoint.safetensors

@@ -22,6 +22,7 @@ for signal in TERM HUP KILL; do
 done
 "$program" --evaluate one $measuring --out evaluated --export cell.v >evaluated.log
 [ "$(value evaluated table)" = "$(value one table)" ] || fail "evaluated, the circuit has another table"
+watched --evaluate one
 
 cat >table.cpp <<'END'
 #include <cstdio>
@@ -80,6 +81,8 @@ refused 'expected --task picture' --target some.png
 refused 'no-such-file' --resume no-such-file
 refused 'one of them' --resume one --evaluate one
 refused "rate is 'nan'" --resume one --rate nan
+refused "setting 'seed' of the checkpoint is '3', expected '4'" --evaluate one --seed 4
+refused 'data set of the checkpoint' --resume picture --target one/run.png
 refused 'no-such.png' --task picture --target no-such.png
 printf '{}' >other.json
 refused 'no checkpoint of basin' --evaluate other.json

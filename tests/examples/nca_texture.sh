@@ -28,6 +28,8 @@ for rule in large micro; do
 done
 [ "$(value large parameters)" = 5856 ] || fail "$(value large parameters) parameters"
 [ "$(value micro parameters)" = 588 ] || fail "$(value micro parameters) parameters"
+watched --resume large
+watched --rule micro --model micro.safetensors --run-size 40
 
 # It learns: in some seconds it is far nearer to the texture than grey is.
 "$program" --size 16 --run-size 32 --iterations 200 --rate 5e-3 --batch 2 --pool 8 --min-steps 16 --max-steps 32 --steps 40 \

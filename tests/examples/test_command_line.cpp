@@ -3,7 +3,10 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <filesystem>
+#include <iostream>
 #include <limits>
+#include <new>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -18,6 +21,7 @@ struct Chosen {
   int iterations = 10, unset = 0;
   double rate = 0.5;
   std::uint64_t seed = 1;
+  int threads = 0;
   std::string out = "out", tape = "kept";
   bool full = false;
 };
@@ -34,6 +38,7 @@ struct Parsed {
     line.add("tape", chosen.tape, "What is kept", {"kept", "recomputed"});
     line.add_flag("full", chosen.full, "All of it");
     line.add_seed(chosen.seed);
+    line.add_threads(chosen.threads);
     line.add_out(chosen.out);
     parse(words);
   }
@@ -74,6 +79,9 @@ TEST_CASE("numbers of a command line are decimal, whole, finite and in their ran
   CHECK(refusal({"--seed", "18446744073709551616"}) ==
         "--seed is '18446744073709551616', expected a whole number from 0 to 18446744073709551615");
 
+  CHECK_THAT(refusal({"--threads", "4096"}),
+             Catch::StartsWith("--threads is '4096', expected a whole number from 0 to "));
+
   const Parsed parsed({"--iterations", "+7", "--rate", "1e-3", "--seed", "18446744073709551615", "--iterations", "8"});
   CHECK(parsed.chosen.iterations == 8);  // the last one counts
   CHECK(parsed.chosen.rate == 1e-3);
@@ -81,6 +89,40 @@ TEST_CASE("numbers of a command line are decimal, whole, finite and in their ran
   CHECK(parsed.line.given("seed"));
   CHECK_FALSE(parsed.line.given("out"));
   CHECK(parsed.line.numbers_given() == " --iterations 8 --rate 1e-3 --seed 18446744073709551615");
+}
+
+TEST_CASE("a program says its version, and what is wrong under its own name", "[unit]") {
+  std::string said;
+  const auto status_of = [&](std::vector<std::string> words, const auto& run) {
+    words.insert(words.begin(), "toy");
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    Parsed parsed;
+    std::ostringstream out;
+    std::streambuf* const before = std::cout.rdbuf(out.rdbuf());
+    const int status = main_of(parsed.line, static_cast<int>(arguments.size()), arguments.data(), run,
+                               [&](int number, const std::string& message) {
+                                 out << message;
+                                 return number;
+                               });
+    std::cout.rdbuf(before);
+    said = out.str();
+    return status;
+  };
+  const auto well = [] { return 0; };
+  CHECK(status_of({}, well) == 0);
+  CHECK(said.empty());
+  CHECK(status_of({"--version"}, well) == 0);
+  CHECK(said == "toy, basin " + std::string(version_text) + "\n");
+  CHECK(status_of({"--help"}, well) == 0);
+  CHECK_THAT(said, Catch::Contains("Of training (0 to 1000; default: 10)") && Catch::Contains("Of Adam (1e-09 to 1;"));
+  CHECK(status_of({"--iterations", "010"}, well) == 2);
+  CHECK(said == "--iterations is '010', expected a whole number from 0 to 1000; toy --help says what there is");
+  CHECK(status_of({"--rate", "0.25", "--iterations", "8"}, [&]() -> int { throw std::bad_alloc(); }) == 1);
+  CHECK(said == "the memory does not suffice for --iterations 8 --rate 0.25");
+  CHECK(status_of({}, [&]() -> int { throw FileError("data", "is missing"); }) == 1);
+  CHECK(said == "data: is missing");
+  CHECK(status_of({}, [&] { return 143; }) == 143);
 }
 
 TEST_CASE("an option without its value does not take the next option for it", "[unit]") {
@@ -130,8 +172,9 @@ TEST_CASE("settings files are checked as the command line is, which wins", "[uni
                     path + ": iterations is '-1', expected a whole number from 0 to 1000");
   CHECK_THROWS_WITH(with(R"({"iterations": true})"),
                     path + ": value of 'iterations' is boolean, expected a number or a string");
-  CHECK_THROWS_WITH(with(R"({"iteration": 3})"), Catch::Contains("key in settings is 'iteration', expected one of: "
-                                                                 "iterations, epochs, rate, tape, full, seed, out"));
+  CHECK_THROWS_WITH(with(R"({"iteration": 3})"),
+                    Catch::Contains("key in settings is 'iteration', expected one of: "
+                                    "iterations, epochs, rate, tape, full, seed, threads, out"));
   CHECK_THROWS_WITH(with("[1]"), path + ": settings is array, expected an object");
 }
 

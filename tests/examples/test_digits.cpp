@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "../io/hostile.hpp"
+#include "basin/io/idx.hpp"
 #include "basin/layers/pool.hpp"
 
 using namespace basin;
@@ -25,6 +27,23 @@ TEST_CASE("drawn digits depend on seed and index alone", "[repeatable][digits]")
   CHECK_THROWS_WITH(examples::drawn_digits(-1, 7), "number of digits is -1, expected 0 or more");
   float pixels[784];
   CHECK_THROWS_WITH(examples::draw_digit(10, 7, 0, pixels), "digit is 10, expected 0 to 9");
+}
+
+TEST_CASE("a folder of digits without images is refused, whichever set has none", "[io]") {
+  const test::TemporaryFolder folder;
+  const auto write_set = [&](const std::string& name, std::uint8_t count) {
+    write_idx(folder.file(name + "-images-idx3-ubyte"),
+              {IdxType::u8, {count, 28, 28}, test::Bytes(std::size_t{784} * count)});
+    write_idx(folder.file(name + "-labels-idx1-ubyte"), {IdxType::u8, {count}, test::Bytes(count)});
+  };
+  const std::string path = folder.file(".");
+  write_set("train", 0);
+  write_set("t10k", 2);
+  CHECK_THROWS_WITH(examples::load_digits(path), path + ": training images is 0, expected at least 1");
+  write_set("train", 3);
+  CHECK(examples::load_digits(path).train.labels.size() == 3);
+  write_set("t10k", 0);
+  CHECK_THROWS_WITH(examples::load_digits(path), path + ": test images is 0, expected at least 1");
 }
 
 TEST_CASE("drawn digits look like MNIST's to a ruler: centred, inside, ink from 0 to 1", "[exam][digits]") {

@@ -111,6 +111,9 @@ TEST_CASE("simplified circuits are as short as they are known to be", "[unit][lo
                                 {gate_xor, 0, 0},
                                 {gate_and, 0, 1}},
                       .outputs = {5, 6, 0}};
+  CHECK(twice.active_gates() == 6);
+  CHECK(Circuit{.inputs = 2, .gates = {{gate_first, 0, 1}, {gate_second, 0, 1}, {gate_true, 0, 1}, {gate_false, 0, 1}}}
+            .active_gates() == 0);
   const Circuit less = simplified(twice);
   CHECK(less.gates == std::vector<Gate>{{gate_or, 0, 1}, {gate_false, 0, 0}});
   CHECK(less.outputs == std::vector<std::int32_t>{2, 3, 0});
@@ -139,6 +142,8 @@ TEST_CASE("a program runs 2048 bits of each value at once, as one by one", "[uni
   for (const Circuit& circuit :
        {random_circuit(inputs, 50, outputs, 3), simplified(random_circuit(inputs, 50, outputs, 3))}) {
     const CircuitProgram program(circuit);
+    CHECK(program.inputs() == inputs);
+    CHECK(program.outputs() == outputs);
     const Random random{5, 5};
     std::vector<Word> in(inputs * width), out(outputs * width);
     for (std::size_t i = 0; i < in.size(); ++i) in[i] = random.bits(i);

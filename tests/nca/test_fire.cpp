@@ -112,6 +112,10 @@ TEST_CASE("a mask follows the numbers of samples and cells that the context says
     // The cells of a grid's second half.
     const Marks half(whole.begin() + 501, whole.end());
     CHECK(part({.step = 2, .samples = left.data(), .first_cell = 501}, i, 0, 499) == half);
+    // Its last 300 cells and then its first 200, as where a part of a torus of 1000 reaches over the seam.
+    Marks around(whole.begin() + 700, whole.end());
+    around.insert(around.end(), whole.begin(), whole.begin() + 200);
+    CHECK(part({.step = 2, .samples = left.data(), .first_cell = 700, .cells_around = 1000}, i, 0, 500) == around);
   }
 }
 
