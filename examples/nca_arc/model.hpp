@@ -70,10 +70,12 @@ struct Question {
   }
 };
 
-/// That of a task.
-inline Question test_of(const Task& task) {
-  Question question{.examples = {}, .asked = &task.test};
-  for (const Pair& pair : task.examples) question.examples.push_back(&pair);
+/// A pair of a task is asked, and all its examples are shown but one, as many as in training.
+inline Question question_of(const Task& task, const Pair& asked, std::size_t hidden_one) {
+  Question question{.examples = {}, .asked = &asked};
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (i != hidden_one) question.examples.push_back(&task.examples[i]);
+  }
   return question;
 }
 

@@ -128,10 +128,7 @@ class Trainer {
       basin::examples::Dice dice(settings_.seed, draw_stream, number * 4096 + static_cast<std::uint64_t>(k));
       const Task& task = tasks_[from[dice.below(from.size())]];
       const std::size_t hidden_one = dice.below(shown);
-      Question question{.examples = {}, .asked = &task.examples[hidden_one]};
-      for (std::size_t e = 0; e < shown; ++e) {
-        if (e != hidden_one) question.examples.push_back(&task.examples[e]);
-      }
+      Question question = question_of(task, task.examples[hidden_one], hidden_one);
       for (std::size_t c = colours - 1; c > 1; --c) std::swap(question.as[c], question.as[1 + dice.below(c)]);
       questions.push_back(std::move(question));
     }

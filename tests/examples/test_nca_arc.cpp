@@ -73,7 +73,7 @@ TEST_CASE("drawn tasks follow the rule of their family", "[unit]") {
 TEST_CASE("cells are told the examples, and not what is asked", "[unit]") {
   Task task{.family = "one", .examples = {}, .test = {{0, 3, 3}, {0, 3, 0}}};
   task.examples[0] = {{1, 0}, {0, 1}};
-  Question question = test_of(task);
+  Question question = question_of(task, task.test, 2);
   question.examples.resize(1);
   question.as = {0, 2, 1, 4, 3, 5, 6, 7, 8, 9};
   const Batch batch = batch_of({question, question});
@@ -95,7 +95,7 @@ TEST_CASE("cells are told the examples, and not what is asked", "[unit]") {
   CHECK(told(3, 1) == std::vector<int>{4, asked});
   CHECK(told(3, 3) == std::vector<int>{outside});
   // The order of the examples does not matter to the automaton.
-  Question other = test_of(task), swapped = other;
+  Question other = question_of(task, task.test, 2), swapped = other;
   task.examples[1] = {{5, 5, 0}, {0, 5, 5}};
   std::swap(swapped.examples[0], swapped.examples[1]);
   const Batch both = batch_of({other, swapped});
