@@ -71,8 +71,8 @@ struct Question {
 };
 
 /// A pair of a task is asked, and all its examples are shown but one, as many as in training.
-inline Question question_of(const Task& task, const Pair& asked, std::size_t hidden_one) {
-  Question question{.examples = {}, .asked = &asked};
+inline Question question_of(const Task& task, const Pair& pair, std::size_t hidden_one) {
+  Question question{.examples = {}, .asked = &pair};
   for (std::size_t i = 0; i < shown; ++i) {
     if (i != hidden_one) question.examples.push_back(&task.examples[i]);
   }
