@@ -50,10 +50,11 @@ refused() {
   grep -q -- "$wanted" refused.log || fail "$* was refused without '$wanted': $(cat refused.log)"
 }
 
-# watched <arguments>: with --live and these, the program shows its system in a terminal
+# watched <arguments>: with --live and these, the program shows its system in a terminal; $at_rest may be "rest", for one
+# that need not change
 watched() {
   if command -v python3 >/dev/null 2>&1; then
-    python3 "$here/live.py" look "$program" --live "$@" >watched.log 2>&1 || fail "--live $*: $(cat watched.log)"
+    python3 "$here/live.py" "${at_rest:-look}" "$program" --live "$@" >watched.log 2>&1 || fail "--live $*: $(cat watched.log)"
   else
     echo "no python3 here: --live is not tried"
   fi

@@ -60,7 +60,7 @@ grep -q '"rests": ' calm/metrics.json || fail "metrics.json does not say whether
 same calm calm_on checkpoint_calm.safetensors
 cmp calm/calm.safetensors calm_on/calm.safetensors || fail "a training that was finished changes when it is resumed"
 watched --resume few
-watched --resume calm
+at_rest=rest watched --resume calm
 
 refused "rate is 'nan'" --resume one --rate nan
 refused 'data set of the checkpoint' --resume one --size 9

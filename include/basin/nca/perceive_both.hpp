@@ -97,6 +97,7 @@ struct PerceiveBoth {
   template <class S, class OneA, class OneB, class... States>
   class Pair {
    public:
+    /// Of the states that both are made of: z, and for a change t.
     Pair(const PerceiveBoth& perception, Theta<S, param_count> theta, States... states, Scratch& scratch)
         : a_(perception.first, of_a<S>(theta), states..., scratch),
           b_(perception.second, of_b<S>(theta), states..., scratch) {}

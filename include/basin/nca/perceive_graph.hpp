@@ -136,6 +136,7 @@ struct PerceiveGraph {
       S *dz_, *for_sums_;
     };
 
+    /// Of any cells: it is made for the sample.
     Part part(Index /*first*/, Index /*last*/, S* /*dtheta*/, Scratch& /*scratch*/) const {
       return Part(graph_, dz_, for_sums_);
     }

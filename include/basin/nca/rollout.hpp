@@ -64,6 +64,8 @@ struct Rollout {
 /// there each cell is told something of its own.
 template <class A, class Tape>
 requires(A::input_features > 0) struct Rollout<A, Tape> {
+  static_assert(detail::ToldAtSteps<A>,
+                "Rollout: what takes an injection must be an automaton whose cells are told it (Conditioned)");
   static constexpr int state_features = A::state_features;
   static constexpr int input_features = A::input_features;
   static constexpr std::size_t param_count = A::param_count;

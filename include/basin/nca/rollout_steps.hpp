@@ -20,12 +20,16 @@ Report step_of(const A& automaton, std::span<const S, A::param_count> theta, Vie
   if constexpr (A::input_features == 0) {
     return automaton.template step<S>(theta, z, next, marks, context);
   } else {
-    static_assert(
-        requires { automaton.template step<S>(theta, z, u, next, marks, context); },
-        "Rollout: the automaton takes an injection, but has no steps with one (as mpi::Split has none)");
     return automaton.template step<S>(theta, z, u, next, marks, context);
   }
 }
+
+/// Whether an automaton's cells can be told something at a step; not so of mpi::Split, or of a cell that is none.
+template <class A>
+concept ToldAtSteps = requires(const A& automaton, std::span<const float, A::param_count> theta, View<const float> z,
+                               View<float> next, std::uint8_t* marks) {
+  automaton.template step<float>(theta, z, z, next, marks, Context{});
+};
 
 /// `steps` of an automaton from `start` to `end`; observe(t, z_t) sees every state.
 template <class A, class S, class Observer>
