@@ -39,7 +39,7 @@ it has to find out from the examples what is to be done, and to do it.)";
 
 inline constexpr const char* footer = R"(
 Examples:
-  nca_arc                                    four kinds of drawn tasks, in about two minutes
+  nca_arc                                    four kinds of drawn tasks, in some minutes
   nca_arc --data tasks.jsonl --full          the 18 kinds of 1D-ARC, as docs/nca_arc.md shows
   nca_arc --evaluate nca_arc_out             measure and draw what was trained
   nca_arc --resume nca_arc_out

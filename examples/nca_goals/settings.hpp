@@ -48,7 +48,7 @@ Without --goals the program draws the pictures itself.)";
 
 inline constexpr const char* footer = R"(
 Examples:
-  nca_goals                                  four drawn pictures of 16 x 16 cells, in about two minutes
+  nca_goals                                  four drawn pictures of 16 x 16 cells, in some minutes
   nca_goals --full                           eight pictures of 24 x 24 cells, as docs/nca_goals.md shows
   nca_goals --goals folder --full            the PNG files of a folder in the order of their names, then drawn ones
   nca_goals --evaluate nca_goals_out         measure and draw what was trained
