@@ -95,6 +95,24 @@ void check_any() {
   }
 }
 
+// What See and a dense layer give is what a convolution of K x K cells with the same theta gives.
+template <int K, class See>
+void check_box_is_convolution() {
+  static_assert(See::seen_features == 3 * K * K);
+  const Dense<3 * K * K, 5> dense;
+  const Conv<3, 5, K, 1, Replicate> conv;
+  const auto theta = random_parameters<Conv<3, 5, K, 1, Replicate>>(1);
+  const auto z = random_state({3, {6, 4, 1}, 1}, 2);
+  State<double> expected(conv.out_shape(z.shape)), found(expected.shape), seen(z.shape.with_features(3 * K * K));
+  conv.apply(theta, z.view(), expected.view());
+  Scratch scratch;
+  std::vector<Index> all(24);
+  std::iota(all.begin(), all.end(), Index{0});
+  typename See::template Sight<double>(See{}, {}, z.view(), scratch)(all.data(), 24, seen.values.data());
+  dense.apply(theta.span(), seen.view(), found.view());
+  CHECK(relative_error(found.values, expected.values) < 1e-14);
+}
+
 }  // namespace
 
 TEST_CASE("what a cell sees is the sum over the taps, and the transpose spreads it", "[unit][perceive]") {
@@ -136,23 +154,8 @@ TEST_CASE("sight and spread are transposed to each other", "[gradient][perceive]
 }
 
 TEST_CASE("a box of cells and a dense layer are a convolution with the same theta", "[unit][perceive]") {
-  const auto check = []<int K, class See>() {
-    static_assert(See::seen_features == 3 * K * K);
-    const Dense<3 * K * K, 5> dense;
-    const Conv<3, 5, K, 1, Replicate> conv;
-    const auto theta = random_parameters<Conv<3, 5, K, 1, Replicate>>(1);
-    const auto z = random_state({3, {6, 4, 1}, 1}, 2);
-    State<double> expected(conv.out_shape(z.shape)), found(expected.shape), seen(z.shape.with_features(3 * K * K));
-    conv.apply(theta, z.view(), expected.view());
-    Scratch scratch;
-    std::vector<Index> all(24);
-    std::iota(all.begin(), all.end(), Index{0});
-    typename See::template Sight<double>(See{}, {}, z.view(), scratch)(all.data(), 24, seen.values.data());
-    dense.apply(theta.span(), seen.view(), found.view());
-    CHECK(relative_error(found.values, expected.values) < 1e-14);
-  };
-  check.operator()<3, PerceiveBox2<3, Replicate>>();
-  check.operator()<5, PerceiveEach<3, Replicate, BoxMean<2, 2>>>();
+  check_box_is_convolution<3, PerceiveBox2<3, Replicate>>();
+  check_box_is_convolution<5, PerceiveEach<3, Replicate, BoxMean<2, 2>>>();
 }
 
 TEST_CASE("bands of a perception are whole slices, wide enough to stay apart", "[unit][perceive]") {

@@ -68,6 +68,25 @@ void check_seen(Index cells) {
   CHECK((seen.view().matrix() - expected).cwiseAbs().maxCoeff() < 1e-13);
 }
 
+// What a graph of the edges of a grid sees is what a stencil sees.
+template <Boundary Edge, Stencil Cells>
+void check_edges_of_grid(const Shape& shape) {
+  CAPTURE(Edge::label, shape.to_string());
+  const auto z = random_state(shape, 1);
+  const auto seen = [&](const auto& perception) {
+    using P = std::remove_cvref_t<decltype(perception)>;
+    State<double> all(shape.with_features(P::seen_features));
+    std::vector<Index> cells(static_cast<std::size_t>(shape.cells()));
+    std::iota(cells.begin(), cells.end(), Index{0});
+    Scratch scratch;
+    typename P::template Sight<double>(perception, {}, z.view(), scratch)(cells.data(), shape.cells(),
+                                                                          all.values.data());
+    return all;
+  };
+  const PerceiveGraph<2, GraphSum::sum> on{Graph(shape.cells(), grid_edges<Cells, Edge>(shape.space))};
+  CHECK(relative_error(seen(on).values, seen(Perceive<2, Edge, Centre, Cells>{}).values) < 1e-14);
+}
+
 }  // namespace
 
 TEST_CASE("a cell of a graph sees sums over its edges", "[unit][perceive]") {
@@ -77,25 +96,9 @@ TEST_CASE("a cell of a graph sees sums over its edges", "[unit][perceive]") {
 }
 
 TEST_CASE("the edges of a grid make a graph that a stencil sees as well", "[unit][perceive]") {
-  const auto check = []<Boundary Edge, Stencil Cells>(const Shape& shape) {
-    CAPTURE(Edge::label, shape.to_string());
-    const auto z = random_state(shape, 1);
-    const auto seen = [&](const auto& perception) {
-      using P = std::remove_cvref_t<decltype(perception)>;
-      State<double> all(shape.with_features(P::seen_features));
-      std::vector<Index> cells(static_cast<std::size_t>(shape.cells()));
-      std::iota(cells.begin(), cells.end(), Index{0});
-      Scratch scratch;
-      typename P::template Sight<double>(perception, {}, z.view(), scratch)(cells.data(), shape.cells(),
-                                                                            all.values.data());
-      return all;
-    };
-    const PerceiveGraph<2, GraphSum::sum> on{Graph(shape.cells(), grid_edges<Cells, Edge>(shape.space))};
-    CHECK(relative_error(seen(on).values, seen(Perceive<2, Edge, Centre, Cells>{}).values) < 1e-14);
-  };
-  check.operator()<Zero, Moore<2>>({2, {5, 3, 1}, 1});
-  check.operator()<Periodic, Moore<2, 2>>({2, {4, 3, 1}, 1});
-  check.operator()<Reflect, VonNeumann<3>>({2, {2, 3, 2}, 1});
+  check_edges_of_grid<Zero, Moore<2>>({2, {5, 3, 1}, 1});
+  check_edges_of_grid<Periodic, Moore<2, 2>>({2, {4, 3, 1}, 1});
+  check_edges_of_grid<Reflect, VonNeumann<3>>({2, {2, 3, 2}, 1});
 }
 
 TEST_CASE("an automaton on a graph has the right derivatives, in a batch as alone", "[gradient][perceive]") {

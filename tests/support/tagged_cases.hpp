@@ -18,6 +18,8 @@ consteval bool is_tagged(std::string_view /*name*/, std::string_view tags = "") 
 }  // namespace basin::test
 
 // A case's body is that of a template with a parameter to no purpose, which only what registers the case instantiates.
+// So a lambda in it is of a dependent type: what needs template arguments that are written out (f.operator()<3>()) is a
+// function of the file instead.
 #undef INTERNAL_CATCH_TESTCASE2
 #define INTERNAL_CATCH_TESTCASE2(name, ...)                                                                  \
   template <bool>                                                                                            \
