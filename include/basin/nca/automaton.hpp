@@ -72,7 +72,7 @@ struct Automaton {
   static_assert(
       !Alive::clears || detail::PerceptionOf<typename detail::Told<Perception>::Grid>::has_edge,
       "Automaton: an alive mask looks at the neighbours in a grid, which this perception has not: take Everywhere");
-  static_assert(!(std::is_same_v<Fire, MeanField> && std::is_same_v<Update, Replace>),
+  static_assert(!(std::is_same_v<Fire, MeanField> && detail::replaces<Update>),
                 "Automaton: Replace takes the rule's answer whole, so a mean field would not be the mean; take Relax");
 
   Perception perception{};  ///< what a cell sees; its parameters, if it has any, stand first in theta
