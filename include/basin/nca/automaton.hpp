@@ -185,7 +185,11 @@ struct Automaton {
   template <class S>
   void check_shapes(const Shape& z, View<const S> u, const Shape& out) const {
     grid().check_shape(z);
-    if constexpr (input_features > 0) detail::check_told(u.shape(), z, input_features);
+    if constexpr (input_features > 0) {
+      detail::check_told(u.shape(), z, input_features);
+    } else {
+      check_features("Automaton: injection", u.shape().features, 0);
+    }
     check_shape("Automaton", "out", out, z);
   }
 
