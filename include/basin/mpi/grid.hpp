@@ -24,7 +24,6 @@
 #include "basin/mpi/split_cell.hpp"
 #include "basin/nca/automaton.hpp"
 #include "basin/nca/perceive_both.hpp"
-#include "basin/nca/perceive_through.hpp"
 #include "basin/nca/rollout.hpp"
 
 namespace basin::mpi {
@@ -42,9 +41,6 @@ struct EdgesOf<PerceiveBoth<A, B>> {
   static constexpr bool periodic = EdgesOf<A>::periodic || EdgesOf<B>::periodic;
   static constexpr bool ends = EdgesOf<A>::ends || EdgesOf<B>::ends;
 };
-
-template <class P, class F>
-struct EdgesOf<PerceiveThrough<P, F>> : EdgesOf<P> {};
 
 template <class P, class R, class F, class A, class U>
 struct ReachOf<Automaton<P, R, F, A, U>> {
