@@ -57,7 +57,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/nca_arc.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 1,500, or 12,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 1,500, or 6,000 with --full", {0, 100000000});
   options.add("tasks", s.tasks, "Drawn tasks of each kind", {1, 100000});
   options.add("width", s.width, "Cells of the longest drawn line", {12, 1000});
   options.add("batch", s.batch, "Questions an iteration", {1, 4096});
@@ -74,7 +74,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 12000 : 1500;
+  if (s.iterations == 0) s.iterations = s.full ? 6000 : 1500;
   if (s.min_steps == 0) s.min_steps = s.full ? 32 : 16;
   if (s.max_steps == 0) s.max_steps = s.full ? 48 : 24;
   if (s.steps == 0) s.steps = s.max_steps;
