@@ -61,7 +61,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/nca_diffuse.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 1,000, or 4,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 2,000, or 2,500 with --full", {0, 100000000});
   options.add("size", s.size, "Cells along the longer side of the picture; 0: 16, or 24 with --full", {0, 1024});
   options.add("padding", s.padding, "Empty cells on each side of it", {0, 1024});
   options.add("batch", s.batch, "Samples an iteration", {1, 4096});
@@ -80,7 +80,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 4000 : 1000;
+  if (s.iterations == 0) s.iterations = s.full ? 2500 : 2000;
   if (s.size == 0) s.size = s.full ? 24 : 16;
 }
 

@@ -35,7 +35,7 @@ watched --evaluate one
 refused 'no-such-folder' --data no-such-folder
 refused 'no-such-file' --resume no-such-file
 refused "perception is 'none'" --perception none
-refused 'perception' --resume one --perception stencils
+refused 'expected (80, 68)' --resume one --perception stencils
 refused 'batch is 30, expected at most --pool, 24' --batch 30 --pool 24
 refused 'min-steps is 40, expected less than --max-steps, 33' --min-steps 40
 refused 'least-hidden is 0.8' --least-hidden 0.8
