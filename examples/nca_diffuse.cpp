@@ -30,7 +30,6 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_live(settings.live, command_line);
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
-  complete(settings);
   basin::set_threads(settings.threads);
   check_sizes(settings);
   const bool only_watched = settings.live.on && !from.empty();

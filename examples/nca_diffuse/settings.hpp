@@ -15,9 +15,8 @@ struct Settings {
   std::string resume;
   std::string evaluate;
   std::string out = "nca_diffuse_out";
-  bool full = false;
-  int iterations = 0;
-  int size = 0;
+  int iterations = 1000;
+  int size = 16;
   int padding = 4;
   int batch = 8;
   int steps = 64;
@@ -44,7 +43,7 @@ Without --target the program draws the picture itself.)";
 inline constexpr const char* footer = R"(
 Examples:
   nca_diffuse                                   a drawn picture of 16 x 16 cells, in some minutes
-  nca_diffuse --target lizard.png --full        any PNG, 24 x 24, as docs/nca_diffuse.md shows
+  nca_diffuse --target lizard.png --size 24     any PNG
   nca_diffuse --keep 0                          every state of the training is fresh, as published
   nca_diffuse --evaluate nca_diffuse_out        measure and draw what was trained
   nca_diffuse --resume nca_diffuse_out
@@ -60,9 +59,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
-  options.add_flag("full", s.full, "Trains as long as docs/nca_diffuse.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 2,000, or 2,500 with --full", {0, 100000000});
-  options.add("size", s.size, "Cells along the longer side of the picture; 0: 16, or 24 with --full", {0, 1024});
+  options.add("iterations", s.iterations, "Of training", {1, 100000000});
+  options.add("size", s.size, "Cells along the longer side of the picture", {1, 1024});
   options.add("padding", s.padding, "Empty cells on each side of it", {0, 1024});
   options.add("batch", s.batch, "Samples an iteration", {1, 4096});
   options.add("steps", s.steps, "Of a rollout in training; the picture is measured after as many", {4, 100000});
@@ -76,12 +74,6 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_threads(s.threads);
   basin::examples::describe_live(
       s.live, options, "the automaton of --evaluate or --resume, which is not trained then; else what was trained");
-}
-
-/// Fills in what follows from --full.
-inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 2500 : 2000;
-  if (s.size == 0) s.size = s.full ? 24 : 16;
 }
 
 }  // namespace nca_diffuse
