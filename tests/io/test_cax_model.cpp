@@ -30,8 +30,8 @@ using Rule = Sequential<Dense<Inputs, H>, Relu, Dense<H, C>>;
 using AsThere = Automaton<Perceive<C, Zero, Centre, SobelY, SobelX>, Rule<K * C>, RandomFire, AliveMask<C - 1>>;
 /// As here: red, green, blue, alpha, the others; and another order of the stencils.
 using AsHere = Automaton<Perceive<C, Zero, Centre, SobelX, SobelY>, Rule<K * C>, RandomFire, AliveMask<3>>;
-using Told = Automaton<Conditioned<Perceive<C, Zero, Centre, SobelX, SobelY>, U>, Rule<K * C + U>, RandomFire,
-                       AliveMask<3>>;
+using Told =
+    Automaton<Conditioned<Perceive<C, Zero, Centre, SobelX, SobelY>, U>, Rule<K * C + U>, RandomFire, AliveMask<3>>;
 
 /// The parameters as CAX has them, each row-major with the shape that the file says.
 struct Cax {
@@ -241,8 +241,9 @@ TEST_CASE("any other file than a growing automaton of CAX is refused", "[io]") {
   // One tap of one channel that is not Sobel's.
   Cax trained;
   trained.kernel[5 * K + 2] += 1e-3;
-  refused(trained.file(), "stencil 1 of the model is no kernel of 'perceive.conv.kernel', expected one of them on every "
-                          "channel, to 1e-6");
+  refused(trained.file(),
+          "stencil 1 of the model is no kernel of 'perceive.conv.kernel', expected one of them on every "
+          "channel, to 1e-6");
   write_file(path, test::bytes_of("[]"));
   CHECK_THROWS_AS(read_cax_model<AsHere>(path), FileError);
 }

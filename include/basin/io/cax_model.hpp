@@ -124,10 +124,10 @@ template <class Stencils>
 }  // namespace detail
 
 /// The parameters of a growing automaton A of CAX, A = Automaton<Perceive<C, Edge, Stencils...>, Sequential<Dense<...>,
-/// Relu, Dense<...>>, Fire, AliveMask<C - 1> or AliveMask<3>>, with any number of dense layers with biases. The stencils
-/// may stand in any order, but have to be those of the file: CAX's identity and gradients are Centre, SobelY and SobelX.
-/// Of a Conditioned perception, what cells are told stands behind what they see, as in CAX.
-/// Throws FileError if the file is no safetensors file, or has other arrays, shapes, types or stencils than A.
+/// Relu, Dense<...>>, Fire, AliveMask<C - 1> or AliveMask<3>>, with any number of dense layers with biases. The
+/// stencils may stand in any order, but have to be those of the file: CAX's identity and gradients are Centre, SobelY
+/// and SobelX. Of a Conditioned perception, what cells are told stands behind what they see, as in CAX. Throws
+/// FileError if the file is no safetensors file, or has other arrays, shapes, types or stencils than A.
 template <class A>
 [[nodiscard]] Parameters<A, float> read_cax_model(const std::string& path) {
   using Rule = typename A::Rule;
@@ -136,11 +136,12 @@ template <class A>
   constexpr bool alpha_last = A::Alive::feature == C - 1;
   static_assert(alpha_last || A::Alive::feature == 3, "read_cax_model: cells live by AliveMask<C - 1> or AliveMask<3>");
   static_assert(std::is_same_v<typename A::Update, Increment>, "read_cax_model: the update has to be Increment");
-  const auto channel_of = [](Index feature) { return alpha_last ? feature : feature < 4 ? C - 4 + feature : feature - 4; };
+  const auto channel_of = [](Index feature) {
+    return alpha_last ? feature : feature < 4 ? C - 4 + feature : feature - 4;
+  };
 
   detail::CaxArrays arrays(path);
-  const std::vector<float> kernel =
-      arrays.take(detail::cax_kernel_name, {3, 3, 1, static_cast<std::uint64_t>(K * C)});
+  const std::vector<float> kernel = arrays.take(detail::cax_kernel_name, {3, 3, 1, static_cast<std::uint64_t>(K * C)});
   const std::vector<Index> places = detail::cax_kernels<Stencils>(kernel, C, path);
   const auto row_of = [&](Index seen) {
     return seen < K * C ? channel_of(seen % C) * K + places[static_cast<std::size_t>(seen / C)] : seen;

@@ -43,8 +43,8 @@ class LogicAutomaton {
   /// How many features its grids have: as many as the circuit has outputs; 0 without a circuit.
   [[nodiscard]] Index features() const { return features_; }
 
-  /// One step. Throws std::invalid_argument for grids of other features, or of two shapes, if they are the same, and for
-  /// a fire that rescales.
+  /// One step. Throws std::invalid_argument for grids of other features, or of two shapes, if they are the same, and
+  /// for a fire that rescales.
   void step(const BitGrid& z, BitGrid& out, const Context& context = {}) const {
     check_features("LogicAutomaton", z.shape().features, static_cast<int>(features_));
     check_shape("LogicAutomaton", "out", out.shape(), z.shape());
