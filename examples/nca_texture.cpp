@@ -4,8 +4,8 @@
 //   nca_texture --help
 //
 // nca_texture/settings.hpp has the options, model.hpp and micro.hpp the two automata, pattern.hpp the texture drawn by
-// the program, trainer.hpp the training, showing.hpp what is measured and drawn, watching.hpp what is seen in the
-// terminal.
+// the program, trainer.hpp the training, showing.hpp what is measured and drawn, refining.hpp other steps and cells,
+// watching.hpp what is seen in the terminal.
 
 #include <cstdio>
 #include <string>
@@ -21,7 +21,9 @@ namespace nca_texture {
 inline void check_sizes(const Settings& settings, bool only_run) {
   const auto state_of = [](double side) { return side * side * features * sizeof(float); };
   // Shown: the state twice, frames of 2 x 2 pixels a cell, and four pictures of each strip.
-  const double shown = 2 * state_of(settings.run_size) + 16 * 12.0 * settings.run_size * settings.run_size;
+  const double cells = 1.0 * settings.run_size * settings.run_size;
+  const double shown =
+      2 * state_of(settings.run_size) + 16 * 12.0 * cells + (settings.refined ? 8 : 0) * state_of(settings.run_size);
   // The pool, a batch and what becomes of it, and all states of a rollout on each thread.
   const double trained =
       state_of(settings.size) * (settings.pool + 4.0 * settings.batch + 1.0 * basin::threads() * settings.max_steps);
@@ -72,8 +74,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const bool only_run = !settings.model.empty() && settings.texture.empty() && !command_line.given("iterations");
   check_sizes(settings, only_run);
   if (!only_watched(settings, only_run))
-    basin::examples::prepare_outputs(settings.out, {"metrics.json", "forming.gif", "forming.png", "healing.png",
-                                                    "texture.png", "target.png", "loss.png", "loss.svg"});
+    basin::examples::prepare_outputs(
+        settings.out, {"metrics.json", "forming.gif", "forming.png", "healing.png", "texture.png", "target.png",
+                       "loss.png", "loss.svg", "refined.png"});
   if (!settings.export_to.empty()) basin::check_writable(settings.export_to);
   return settings.rule == "micro" ? run_kind<Micro>(settings, command_line, from, only_run)
                                   : run_kind<Large>(settings, command_line, from, only_run);

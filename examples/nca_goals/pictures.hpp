@@ -126,7 +126,8 @@ inline std::vector<Goal> load_goals(const std::string& folder, int count, Index 
                                                     {"flower", flower},
                                                     {"tree", tree}}};
   for (const Drawn& one : drawings) {
-    if (static_cast<int>(goals.size()) < count) {
+    const auto is_there = [&](const Goal& goal) { return goal.name == one.name; };  // names tell goals apart
+    if (static_cast<int>(goals.size()) < count && std::none_of(goals.begin(), goals.end(), is_there)) {
       goals.push_back({one.name, basin::examples::drawn(pixels, one.ink_at)});
     }
   }

@@ -13,6 +13,7 @@ namespace nca_texture {
 struct Settings {
   std::string texture;
   std::string rule = "large";
+  std::string start = "own";
   std::string model;
   std::string export_to;
   std::string resume;
@@ -28,6 +29,7 @@ struct Settings {
   int min_steps = 32;
   int max_steps = 96;
   double fire = 0.5;
+  bool refined = false;
   int levels = 5;
   int directions = 16;
   double mean_weight = 1;
@@ -56,15 +58,20 @@ Examples:
   nca_texture --rule micro --size 64 --iterations 2000   588 parameters instead of 5,856
   nca_texture --model my.safetensors --run-size 256      run a trained automaton on a larger torus
   nca_texture --resume nca_texture_out/checkpoint.safetensors
+  nca_texture --start noise --refined                    does it make the same texture in smaller steps?
   nca_texture --live --resume nca_texture_out            watch it in this terminal
 
 In the output folder: metrics.json, checkpoint.safetensors, forming.gif (the texture forms, gets a hole, and heals),
-texture.png (made), target.png (wanted), forming.png, healing.png and loss.png. Charts are written as .svg too. Ctrl-C,
+texture.png (made), target.png (wanted), forming.png, healing.png and loss.png; refined.png with
+--refined. Charts are written as .svg too. Ctrl-C,
 or a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("texture", s.texture, "Texture to make (PNG, any size; of a picture that is not square, the middle)");
   options.add("rule", s.rule, "large (5,856 parameters) or micro (588)", {"large", "micro"});
+  options.add("start", s.start,
+              "What a texture forms from: zeros, noise, or the rule's own (large: zeros, micro: noise)",
+              {"own", "zeros", "noise"});
   options.add("model", s.model, "Start from a trained automaton, .safetensors as --export writes it; needs its --rule")
       .of_this_run();
   options.add("export", s.export_to, "Write the automaton's parameters to this file, .safetensors").of_this_run();
@@ -78,6 +85,11 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("size", s.size, "Cells along a side of the torus in training", {8, 4096});
   options.add("run-size", s.run_size, "Cells along a side of the torus that is shown", {8, 4096}).of_this_run();
   options.add("steps", s.steps, "Steps of the run that is shown, before and after the hole", {1, 1000000})
+      .of_this_run();
+  options
+      .add_flag("refined", s.refined,
+                "Also measures, and draws, what forms with steps of 1 to 1/8 of those of the training, of which every "
+                "cell makes the mean, and with cells of half the size")
       .of_this_run();
   options.add("batch", s.batch, "Samples an iteration", {1, 4096});
   options.add("pool", s.pool, "States in the pool that training goes on from", {1, 1000000});

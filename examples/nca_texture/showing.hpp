@@ -15,31 +15,16 @@
 #include "basin/io/json.hpp"
 #include "basin/io/png.hpp"
 #include "basin/nca/damage.hpp"
+#include "refining.hpp"
 #include "trainer.hpp"
 
 namespace nca_texture {
-
-/// The first features, plus one half, as a picture; a cell is scale x scale pixels.
-inline basin::Image picture_of(View<const float> z, Index scale = 1) {
-  State<float> small(z.shape().with_features(colours));
-  small.view().matrix() = (z.matrix().topRows(colours).array() + 0.5f).matrix();
-  const basin::Image cells = basin::to_image(small);
-  basin::Image image{scale * cells.width, scale * cells.height, colours, {}};
-  image.pixels.resize(static_cast<std::size_t>(image.width * image.height * colours));
-  for (Index y = 0; y < image.height; ++y) {
-    for (Index x = 0; x < image.width; ++x) std::copy_n(cells.at(x / scale, y / scale), colours, image.at(x, y));
-  }
-  return image;
-}
 
 inline basin::examples::Drawing strip_of(const std::vector<std::pair<Index, basin::Image>>& pictures) {
   basin::examples::SheetOptions options{.scale = 1};
   std::vector<basin::Image> images;
   for (const auto& [step, picture] : pictures) {
-    // 24 shades of each colour: what is lost is not seen, and the file is half as large.
-    for (std::uint8_t& value : images.emplace_back(picture).pixels) {
-      value = static_cast<std::uint8_t>(std::lround(value * 23 / 255.0) * 255 / 23);
-    }
+    images.push_back(with_few_shades(picture));
     options.captions.push_back("step " + std::to_string(step));
   }
   return basin::examples::sheet(std::move(images), std::move(options));
@@ -51,7 +36,7 @@ class Show {
   Show(const Settings& settings, const Trainer<Kind>& trainer)
       : settings_(settings),
         trainer_(trainer),
-        z_(Kind::start({features, {settings.run_size, settings.run_size, 1}, 1}, random(), 0)) {}
+        z_(start_of<Kind>(settings.start, {features, {settings.run_size, settings.run_size, 1}, 1}, random(), 0)) {}
 
   /// Runs on for `steps`, and films it unless film is nullptr. Frames become rarer as less happens; some are kept for
   /// a strip.
@@ -178,6 +163,7 @@ void show(const Settings& settings, const Trainer<Kind>& trainer, const basin::T
   metrics["final_loss"] = formed;
   metrics["loss_damaged"] = damaged;
   metrics["loss_healed"] = healed;
+  if (settings.refined) metrics["refined"] = refined(settings, trainer, show.random());
   metrics["loss_of_the_texture_itself"] = nullptr;
   metrics["loss_of_its_mean_colour"] = nullptr;
   if (trainer.has_target()) {

@@ -133,7 +133,7 @@ class Trainer {
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
   [[nodiscard]] State<float> start(std::uint64_t which) const {
-    return Kind::start(grid_, random(start_stream), which);
+    return start_of<Kind>(settings_.start, grid_, random(start_stream), which);
   }
 
   /// What a checkpoint keeps, for reading and writing alike.

@@ -21,7 +21,7 @@ int watch(const Settings& settings, const Trainer<Kind>& trainer) {
   basin::examples::Scene scene{
       .name = "nca_texture",
       .cells = static_cast<double>(grid.cells()),
-      .restart = [&] { z = Kind::start(grid, random, 0); },
+      .restart = [&] { z = start_of<Kind>(settings.start, grid, random, 0); },
       .step =
           [&](Index t) {
             (void)model.apply(theta.span(), z.view(), next.view(), {.step = t});

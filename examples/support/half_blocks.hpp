@@ -66,13 +66,14 @@ class Screen {
   [[nodiscard]] int rows() const { return rows_; }
   [[nodiscard]] const Glyph& at(int column, int row) const { return glyphs_[place(column, row)]; }
 
-  /// ASCII from a place on, in the style of a glyph; what does not fit is left out.
+  /// ASCII from a place on, in the style of a glyph; what does not fit is left out. Each byte of anything else, as
+  /// names of files may have, is a question mark: what stands behind it stays in its column.
   void text(int column, int row, std::string_view text, Glyph style = {}) {
     style.ink = style.ink ? std::optional(shown_as(*style.ink)) : std::nullopt;
     style.paper = style.paper ? std::optional(shown_as(*style.paper)) : std::nullopt;
     for (const char letter : text) {
       if (column >= columns_ || row >= rows_) return;
-      style.letter = letter;
+      style.letter = letter >= ' ' && letter <= '~' ? letter : '?';
       glyphs_[place(column++, row)] = style;
     }
   }

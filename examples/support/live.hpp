@@ -51,7 +51,8 @@ class Live {
   int run() {
     const int signal = watch();
     std::printf("%s: watched to step %td", scene_.name.c_str(), step_);
-    if (recording_) std::printf("; wrote %s", recording_->finish().c_str());
+    const std::string wrote = recording_ ? recording_->finish() : "";
+    if (!wrote.empty()) std::printf("; wrote %s", wrote.c_str());
     std::printf("\n");
     return signal == 0 ? 0 : 128 + signal;
   }

@@ -50,8 +50,10 @@ class Recording {
   [[nodiscard]] std::size_t frames() const { return seen_; }
   [[nodiscard]] bool full() const { return seen_ >= most; }
 
-  /// Writes both, and returns what they are called.
+  /// Writes both, and returns what they are called; nothing, and an empty string, if nothing was seen, as where a
+  /// signal comes first.
   std::string finish() {
+    if (seen_ == 0) return {};
     put(100);
     gif_.finish();
     if (sheet_.back().step != last_.step) sheet_.push_back(last_);

@@ -22,7 +22,9 @@ for rule in large micro; do
     measured stopped train_seconds
     all_told
   done
-  "$program" --rule $rule --model $rule.safetensors --run-size 40 --steps 10 --out run >run.log
+  "$program" --rule $rule --model $rule.safetensors --run-size 40 --steps 10 --refined --out run >run.log
+  written run refined.png
+  grep -q '"step": 0.125' run/metrics.json || fail "smaller steps are not measured"
   [ "$(value run final_loss)" = null ] || fail "a model that is only run has a loss"
   [ "$(value run run_size)" = 40 ] || fail "a model runs on a torus of another size"
 done
@@ -52,6 +54,12 @@ kill -TERM $!
 wait $! && fail "it was not stopped"
 written cut checkpoint.safetensors loss.png forming.png
 grep -q -- '--resume cut/checkpoint.safetensors' cut.log || fail "a run that was stopped does not say how to go on"
+
+# From noise, and with smaller steps, which know the texture too.
+"$program" $small --start noise --refined --out noise >noise.log
+written noise refined.png
+refused "setting start of the checkpoint" --resume noise --start zeros
+refused 'ones' --start ones
 
 refused 'tiny' --rule tiny
 refused "rate is 'nan'" --resume large --rate nan

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "../../examples/support/raster.hpp"
+#include "../../examples/support/recording.hpp"
 #include "../../examples/support/sheet.hpp"
 #include "io/hostile.hpp"
 
@@ -267,4 +268,15 @@ TEST_CASE("figures are written as PNG and SVG, or there is a sentence", "[unit]"
   CHECK_THROWS_WITH(write_png_and_svg(folder.file("taken.png"), chart),
                     Catch::Matchers::Contains("taken.svg: cannot write: it is a folder"));
   CHECK(std::filesystem::is_directory(folder.file("taken.svg")));
+}
+
+TEST_CASE("a record of nothing is none", "[unit]") {
+  const test::TemporaryFolder folder;
+  Recording nothing_seen(folder.file("none"), {});
+  CHECK(nothing_seen.finish().empty());
+  CHECK_FALSE(std::filesystem::exists(folder.file("none.gif")));
+  Recording one(folder.file("one.gif"), {});
+  one.add(blank(4, 2), 3, 0);
+  CHECK(one.finish() == folder.file("one.gif") + " and " + folder.file("one.png"));
+  CHECK(std::filesystem::exists(folder.file("one.gif")));
 }

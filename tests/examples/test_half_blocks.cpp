@@ -57,6 +57,10 @@ TEST_CASE("a picture is half blocks, with colours only where they change", "[uni
   bold.text(0, 0, "q", {.bold = true});
   bold.text(2, 0, "quit");
   CHECK(bold.since(none) == begin + "\x1b[1;1H\x1b[1mq \x1b[22mqu" + end);
+
+  Screen named(5, 1, true);
+  named.text(0, 0, "\u00e4\x1b|\x7f");
+  CHECK(named.since(none) == begin + "\x1b[1;1H???|?" + end);
 }
 
 TEST_CASE("without 24-bit colours the nearest of the 256 are taken, and equal ones are not written again", "[unit]") {

@@ -43,6 +43,41 @@ TEST_CASE("the micro rule sees each feature through the stencil of its group", "
   }
 }
 
+TEST_CASE("a refined rule steps as its differential equation does", "[unit]") {
+  const auto check_kind = [](auto kind) {
+    using Kind = decltype(kind);
+    using Sees = typename Kind::Sees;
+    const auto theta = basin::test::random_parameters<typename Kind::Rule, float>(3, 0.02f);
+    // By the definition: the first derivatives that a cell sees divided by the size of a cell, the second by its
+    // square, and the mean part of the answer added.
+    State<float> z(Shape{features, {5, 4, 1}, 1});
+    z.values = random_state(z.shape, 4).values.cast<float>();
+    basin::Scratch scratch;
+    typename Sees::template Sight<float> sight(Sees{}, {}, z.view(), scratch);
+    Refined<Kind> model;
+    model.steps = 1;
+    model.automaton.fire.rate = 0.25;
+    State<float> next(z.shape), seen(Shape{Sees::seen_features, {1, 1, 1}, 1}), answer(Shape{features, {1, 1, 1}, 1});
+    const auto of_cells = refined_theta<Kind>(theta, 0.5);
+    const auto refined = of_cells.template as<Refined<Kind>>();
+    (void)model.apply(refined.span(), z.view(), next.view());
+    const Index cell = 7;
+    sight(&cell, 1, seen.values.data());
+    for (Index k = 0; k < Sees::seen_features; ++k) {
+      const bool first = std::is_same_v<Kind, Large> ? k >= 12 && k < 36 : k >= 16;
+      const bool second = std::is_same_v<Kind, Large> ? k >= 36 : k >= 12 && k < 16;
+      seen.values[k] *= first ? 2.0f : second ? 4.0f : 1.0f;
+    }
+    (void)typename Kind::Rule{}.template apply<float>(theta.span(), seen.view(), answer.view());
+    for (Index c = 0; c < features; ++c) {
+      CHECK(next.view().matrix()(c, cell) ==
+            Approx(z.view().matrix()(c, cell) + 0.25 * answer.values[c]).epsilon(1e-5));
+    }
+  };
+  check_kind(Micro{});
+  check_kind(Large{});
+}
+
 TEST_CASE("both rules have the right gradients over some steps", "[gradient]") {
   // Small parameters: the stencils are not scaled, and a few steps must not run away.
   const auto check_kind = [](auto kind) {

@@ -132,6 +132,26 @@ void check_batches_along(mpi::Communicator& world) {
   const mpi::Samples mine = mpi::samples_of(world, batch, 1);
   const View<const float> here = View<const float>(start.view()).samples(mine.first, mine.count);
   expect_same_result(mpi::value_and_gradient_along(world, rollout, theta, here, loss, steps), alone, "rollouts");
+
+  // The same of cells that are told something.
+  using See = Conditioned<Perceive<3, Zero, Centre, SobelX>, 2>;
+  using Told = Rollout<Automaton<See, Sequential<Dense<8, 4>, Relu, Dense<4, 3>>, RandomFire>>;
+  const Told told{.steps = 6};
+  Parameters<Told, float> weights;
+  numbers.resize(weights.vector().size());
+  fill(numbers, 16, 0.5);
+  weights.vector() = numbers;
+  State<float> u(Shape{2, {1, 1, 1}, batch}), each(Shape{2, {5, 5, 1}, mine.count});
+  fill(u.values, 17, 1);
+  const View<const float> u_here = View<const float>(u.view()).samples(mine.first, mine.count);
+  expect_same_result(mpi::value_and_gradient_along(world, told, weights, here, u_here, loss, steps),
+                     value_and_gradient_along(told, weights, start.view(), u.view(), loss, steps), "told rollouts");
+  const int last = world.size() - 1;
+  if (last == 0) return;
+  const View<const float> other = world.rank() == last ? View<const float>(each.view()) : u_here;
+  expect_message(
+      message_of([&] { (void)mpi::value_and_gradient_along(world, told, weights, here, other, loss, steps); }),
+      "model or options of a batch of rank " + std::to_string(last) + " is another than that of rank 0");
 }
 
 /// A training that stops on all ranks but the last, and goes on with that one too: the parameters of one that nobody

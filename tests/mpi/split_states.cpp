@@ -26,6 +26,7 @@
 #include "basin/mpi/grid.hpp"
 #include "basin/mpi/split_cell.hpp"
 #include "basin/nca/perceive.hpp"
+#include "basin/nca/perceive_both.hpp"
 #include "over_processes.hpp"
 
 namespace test {
@@ -243,6 +244,10 @@ void check_split_states(mpi::Communicator& world) {
   using Told = Automaton<Conditioned<Perceive<2, Zero, Centre, SobelX>, 3>, Sequential<Dense<7, 4>, Tanh, Dense<4, 2>>,
                          MeanField, Everywhere, Relax>;
   check_cell<Told>(world, {2, {6, 11, 1}, 2}, "an automaton whose cells are told something");
+  // Beyond the edge the one sees the other end, the other nothing: no grid of this kind can be cut.
+  using Torn = PerceiveBoth<Perceive<2, Zero, SobelX>, Perceive<2, Periodic, SobelY>>;
+  constexpr mpi::Reach torn = mpi::reach_of<Automaton<Torn, Dense<4, 2>>>;
+  static_assert(torn.periodic && torn.ends);
 
   check_unrolled(world);
   check_agreement(world);

@@ -335,7 +335,7 @@ TEST_CASE("a step allocates nothing after the first", "[allocation][automaton]")
   set_threads(1);
   const auto pass = [&] {
     (void)automaton.step<float>(theta.span(), z.view(), out.view(), marks.data());
-    (void)automaton.apply(theta, z.view(), z.view(), out.view());
+    (void)automaton.apply(theta, z.view(), View<const float>{}, out.view());
   };
   pass();
   const basin_test::AllocationCount later;
@@ -354,6 +354,14 @@ TEST_CASE("an automaton refuses what it cannot take", "[unit][automaton]") {
   CHECK_THROWS_WITH(attempt(automaton, {3, {4, 3, 1}, 1}), "Perceive: number of features is 3, expected 2");
   CHECK_THROWS_WITH(attempt(automaton, {2, {0, 3, 1}, 1}),
                     "Perceive: extent of an axis of space is 0, expected at least 1");
+  const State<double> z(Shape{2, {4, 3, 1}, 2});
+  State<double> out(z.shape), du(z.shape);
+  CHECK_THROWS_WITH((void)automaton.apply(theta, z.view(), z.view(), out.view()),
+                    "Automaton: injection: number of features is 2, expected 0");
+  const auto j = automaton.linearize(theta, z.view(), View<const double>{}, out.view());
+  CHECK_THROWS_WITH((void)j.vjp_input(z.view(), du.view()), Catch::Matchers::Contains("du of vjp_input: number of"));
+  CHECK_THROWS_WITH((void)j.vjp(z.view(), out.view(), du.view(), nullptr),
+                    "Automaton: du: number of features is 2, expected 0");
   Small<MeanField> hasty;
   hasty.fire.rate = 2;
   CHECK_THROWS_WITH(attempt(hasty, {2, {4, 3, 1}, 1}), "MeanField: rate is 2, expected 0 to 1");

@@ -82,7 +82,7 @@ TEST_CASE("a gated step is the gate times the step, and the injection", "[unit][
   const auto z = random_state(shape, 2), u = random_state(shape, 3);
   State<double> found(shape), step(shape);
   static_cast<void>(cell.apply(theta, z.view(), u.view(), found.view()));
-  static_cast<void>(cell.automaton.apply(theta.span(), z.view(), u.view(), step.view()));
+  static_cast<void>(cell.automaton.apply(theta.span(), z.view(), View<const double>{}, step.view()));
   for (Index i = 0; i < shape.cells(); ++i) {
     double mean = 0;
     for (int y = -1; y <= 1; ++y) {

@@ -31,6 +31,17 @@ using Moves = Automaton<Places,
                                Sequential<Split<Places::seen_features, 0, H + M>, Dense<H + M, H>, Tanh>>,
                         EveryCell>;
 
+/// Says whether what solves may keep states by the numbers of samples.
+struct MayKeep {
+  static constexpr int in_features = 4, out_features = 1;
+  static constexpr std::size_t param_count = 0;
+
+  template <class S>
+  void apply(Theta<S, 0>, In<S>, View<S> y, const Context& context) const {
+    y.vector().setConstant(context.keeps ? S(1) : S(-1));
+  }
+};
+
 template <class P>
 Matrix<double> seen_by(const P& perception, const Parameters<P, double>& theta, const State<double>& z) {
   State<double> seen(z.shape.with_features(P::seen_features));
@@ -136,6 +147,11 @@ TEST_CASE("places that are turned, mirrored and moved have the turned, mirrored 
 
 TEST_CASE("an automaton with messages is the same on any number of threads", "[repeatable][perceive]") {
   check_threads(WholeSum{Graph(9000, random_edges(9000, 2, 1))}, {2, {9000, 1, 1}, 2});
+}
+
+TEST_CASE("no state is kept by the number of an edge, which is another in each block", "[unit][perceive]") {
+  const PerceiveMessages<2, MayKeep> keeping{graph, {}};
+  CHECK(seen_by(keeping, {}, State<double>({2, {6, 1, 1}, 1})).row(2).head(4) == Matrix<double>::Constant(1, 4, -1));
 }
 
 TEST_CASE("messages refuse a graph of other cells", "[unit][perceive]") {

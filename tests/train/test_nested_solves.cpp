@@ -208,7 +208,7 @@ TEST_CASE("an equilibrium in a rule begins where its cell does, and keeps nothin
   CHECK(evaluations() < from_zero);
   automaton.rule.keep = begin;
   const std::string refused =
-      "Equilibrium: keep is given, expected none in the rule of an automaton, whose cells are computed more than once";
+      "Equilibrium: keep is given, expected none in an automaton, whose cells are computed more than once";
   CHECK_THROWS_WITH(evaluations(), refused);
   CHECK_THROWS_WITH(automaton.linearize(theta, z.view(), {}, out.view()), refused);
 }

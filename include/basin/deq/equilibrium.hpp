@@ -70,7 +70,7 @@ struct Equilibrium {
   Starts start{};
   /// Takes the equilibria that apply and linearize find, but those of solves that end as non_finite. The same memory as
   /// `start`: a warm start, each solve from what the sample's last one found. Context::overwritten takes what was
-  /// there. Not in the rule of an automaton.
+  /// there. Not in an automaton, in its rule or its messages.
   Ends keep{};
 
   static void leaves(LeafList& list) { list.nested<C>("cell"); }
@@ -147,7 +147,7 @@ struct Equilibrium {
   template <class S>
   void begin(View<S> z, const Context& context) const {
     check(!keep || context.keeps, "Equilibrium: keep", "given",
-          "none in the rule of an automaton, whose cells are computed more than once");
+          "none in an automaton, whose cells are computed more than once");
     expect_same_options(z.samples());
     z.vector().setZero();
     if (!start) return;

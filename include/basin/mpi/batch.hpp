@@ -227,8 +227,8 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(Communicator& world, const
   Digest settings = detail::digest_of(Rollout::param_count, start.shape(), options).add(rollout.steps);
   for (const LossStep& one : steps) settings.add(one.step).add(one.weight);
   const detail::Processes processes(world, settings, std::span<const S>(theta.span()));
-  return basin::detail::value_and_gradient_along_of(processes, rollout, theta, start, View<const S>{}, loss, steps,
-                                                    options);
+  return basin::detail::value_and_gradient_along_of(processes, rollout, theta, start, basin::detail::NoInjection{},
+                                                    loss, steps, options);
 }
 
 /// The same of an automaton whose cells are told u, of the samples that this rank has.
@@ -241,6 +241,7 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(Communicator& world, const
                                                       const GradientOptions& options = {.samples_per_part = 1}) {
   Digest settings = detail::digest_of(Rollout::param_count, start.shape(), options).add(rollout.steps);
   for (const LossStep& one : steps) settings.add(one.step).add(one.weight);
+  settings.add(u.shape().with_samples(u.samples() - start.samples()));  // a rank must not throw alone
   const detail::Processes processes(world, settings, std::span<const S>(theta.span()));
   return basin::detail::value_and_gradient_along_of(processes, rollout, theta, start, u, loss, steps, options);
 }

@@ -23,22 +23,34 @@
 
 #include "basin/mpi/split_cell.hpp"
 #include "basin/nca/automaton.hpp"
+#include "basin/nca/perceive_both.hpp"
 #include "basin/nca/rollout.hpp"
 
 namespace basin::mpi {
 
 namespace detail {
 
+/// How what a perception sees goes on beyond the edges of its grid.
+template <class P>
+struct EdgesOf {
+  static constexpr bool periodic = std::is_same_v<typename basin::detail::EdgeOf<P>::type, Periodic>;
+  static constexpr bool ends = !periodic;
+};
+template <class A, class B>
+struct EdgesOf<PerceiveBoth<A, B>> {
+  static constexpr bool periodic = EdgesOf<A>::periodic || EdgesOf<B>::periodic;
+  static constexpr bool ends = EdgesOf<A>::ends || EdgesOf<B>::ends;
+};
+
 template <class P, class R, class F, class A, class U>
 struct ReachOf<Automaton<P, R, F, A, U>> {
   using Told = basin::detail::Told<P>;
   using See = basin::detail::PerceptionOf<typename Told::Grid>;
-  static constexpr bool in_grid = See::has_edge && !See::whole_samples;
-  static constexpr bool torus = [] {
-    if constexpr (in_grid) return std::is_same_v<typename See::Edge, Periodic>;
-    return false;
-  }();
-  static constexpr Reach value{.cells = Reach::by_options, .periodic = torus, .ends = !torus, .known = in_grid};
+  using Edges = EdgesOf<typename Told::Grid>;
+  static constexpr Reach value{.cells = Reach::by_options,
+                               .periodic = Edges::periodic,
+                               .ends = Edges::ends,
+                               .known = See::has_edge && !See::whole_samples};
 
   /// How many slices around a cell its next state depends on.
   [[nodiscard]] static Index along(const Automaton<P, R, F, A, U>& automaton, std::size_t axis) {

@@ -44,7 +44,8 @@ struct SplitCell {
   static_assert(reach.known,
                 "mpi::SplitCell: how far a layer sees is not known, or it sees all cells, as GroupNorm does (LayerNorm "
                 "does not). For a layer of yours say it: SplitCell<Cell, Reach{.cells = 2, .ends = true}>");
-  static_assert(!(reach.periodic && reach.ends), "mpi::SplitCell: some layers are periodic and others are not");
+  static_assert(!(reach.periodic && reach.ends),
+                "mpi::SplitCell: some layers, or perceptions, are periodic and others are not");
 
   static constexpr int state_features = C::state_features;
   static constexpr int input_features = C::input_features;

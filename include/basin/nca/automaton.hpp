@@ -72,7 +72,7 @@ struct Automaton {
   static_assert(
       !Alive::clears || detail::PerceptionOf<typename detail::Told<Perception>::Grid>::has_edge,
       "Automaton: an alive mask looks at the neighbours in a grid, which this perception has not: take Everywhere");
-  static_assert(!(std::is_same_v<Fire, MeanField> && std::is_same_v<Update, Replace>),
+  static_assert(!(std::is_same_v<Fire, MeanField> && detail::replaces<Update>),
                 "Automaton: Replace takes the rule's answer whole, so a mean field would not be the mean; take Relax");
 
   Perception perception{};  ///< what a cell sees; its parameters, if it has any, stand first in theta
@@ -185,7 +185,11 @@ struct Automaton {
   template <class S>
   void check_shapes(const Shape& z, View<const S> u, const Shape& out) const {
     grid().check_shape(z);
-    if constexpr (input_features > 0) detail::check_told(u.shape(), z, input_features);
+    if constexpr (input_features > 0) {
+      detail::check_told(u.shape(), z, input_features);
+    } else {
+      check_features("Automaton: injection", u.shape().features, 0);
+    }
     check_shape("Automaton", "out", out, z);
   }
 

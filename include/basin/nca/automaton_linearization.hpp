@@ -78,6 +78,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   Report vjp_input(View<const S> w, View<S> du, SolveLog* log) const {
     check_shape("Automaton", "w", w.shape(), blocks_.shape());
     if constexpr (input_features == 0) {
+      check_features("Automaton: du of vjp_input", du.shape().features, 0);
       return {};
     } else {
       check_shape("Automaton", "du of vjp_input", du.shape(), blocks_.input_shape());
@@ -169,6 +170,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
   Report pull(View<const S> w, View<S> dz, View<S> du, S* dtheta, SolveLog* log) const {
     check_pullback<S>("Automaton", blocks_.shape(), blocks_.shape(), w, dz);
     if constexpr (input_features == 0) {
+      check_features("Automaton: du", du.shape().features, 0);
       du = {};
     } else if (du) {
       check_shape("Automaton", "du", du.shape(), blocks_.input_shape());

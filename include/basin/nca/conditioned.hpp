@@ -11,6 +11,8 @@
 //   (U, X, Y, Z, N)   each cell is told something of its own, on the state's grid
 //   (U, 1, 1, 1, N)   all cells of a sample are told the same
 //
+// (What finds the space of the state in u, as equilibria and attractors do, needs the first.)
+//
 // It stands for the perception of an Automaton: Automaton<Conditioned<Perceive<16, Zero, Centre, SobelX, SobelY>, 8>,
 // Rule, ...>, where the rule takes 48 + 8 features. The automaton is then a cell (core/layer.hpp) with an injection,
 // and a Rollout of it is too (nca/rollout.hpp).

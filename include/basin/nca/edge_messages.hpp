@@ -55,6 +55,8 @@ struct EdgeMessages {
  private:
   static constexpr int C = state_features, pairs = W::pair_features, answers = W::answers, told = W::told;
   static constexpr Index block = 256;  // edges at a time, as linearizing a layer has a cost of its own
+  /// Of the layer: to it each edge is a sample. Nothing can be kept by their numbers, which are those in a block.
+  static constexpr Context of_edges{.keeps = false};
 
   static Shape edges_shape(int features, Index edges) { return {features, {1, 1, 1}, edges}; }
 
@@ -113,7 +115,7 @@ class EdgeMessages<W, L, Of>::Sight {
     begin(z_, cells, count, seen);
     each_block(perception_.graph, cells, count, [&](const GraphEdge* edges, Index here) {
       pair_up(z_, cells, edges, here, x);
-      static_cast<void>(apply_with<L, S>(perception_.message, theta_, nullptr, Context{},
+      static_cast<void>(apply_with<L, S>(perception_.message, theta_, nullptr, of_edges,
                                          View<const S>(x, edges_shape(pairs, here)),
                                          View<S>(y, edges_shape(answers, here))));
       for (Index e = 0; e < here; ++e) {
@@ -153,7 +155,7 @@ class EdgeMessages<W, L, Of>::Change {
       }
       const View<const S> x(x_numbers, edges_shape(pairs, here)), tx(tx_numbers, x.shape());
       const View<S> y(y_numbers, edges_shape(answers, here)), ty(ty_numbers, y.shape());
-      static_cast<void>(linearize_with<L, S>(perception_.message, theta_, nullptr, Context{}, x, y).jvp(tx, ty));
+      static_cast<void>(linearize_with<L, S>(perception_.message, theta_, nullptr, of_edges, x, y).jvp(tx, ty));
       for (Index e = 0; e < here; ++e) {
         const Index to = edges[e].to, i = cells[to] * C, j = edges[e].from * C;
         S change[told];
@@ -200,7 +202,7 @@ class EdgeMessages<W, L, Of>::SpreadAtOnce {
       pair_up(z_, cells, edges, here, x_);
       const View<const S> x(x_, edges_shape(pairs, here)), gy(gy_, edges_shape(answers, here));
       const View<S> y(y_, gy.shape()), gx(gx_, x.shape());
-      const auto linear = linearize_with<L, S>(perception_.message, theta_, nullptr, Context{}, x, y);
+      const auto linear = linearize_with<L, S>(perception_.message, theta_, nullptr, of_edges, x, y);
       for (Index e = 0; e < here; ++e) {
         const Index to = edges[e].to, i = cells[to], j = edges[e].from;
         const S factor = share<S>(perception_.graph, i);

@@ -73,6 +73,8 @@ template <class A>
 struct Gated {
   static_assert(!A::Alive::clears, "Gated: the automaton has a mask of its own");
   static_assert(A::input_features == 0, "Gated: the automaton must not take an injection of its own");
+  static_assert(detail::PerceptionOf<typename A::Perception>::has_edge,
+                "Gated: the gate looks at the neighbours in a grid, which the automaton's perception has not");
   static_assert(!changes_with_step<A>, "Gated: with a random mask there is no fixed point; take its mean field");
 
   static constexpr int state_features = A::state_features;
@@ -128,7 +130,7 @@ struct Gated {
   }
 
  private:
-  using Edge = typename A::Perception::Edge;
+  using Edge = typename detail::PerceptionOf<typename A::Perception>::Edge;
 
   void check_shapes(const Shape& z, const Shape& u, const Shape& out) const {
     check_shape("Gated", "z", z, state_shape(u));

@@ -6,10 +6,10 @@
 //
 // 3 C numbers for C features: first z, then the Laplacians, then the lengths. An automaton that sees nothing else does
 // the same to a state that is turned by 90 degrees or mirrored (in three axes, about any of them; among hexagons, by 60
-// degrees), if what else it has, fire and boundary, does not break that. After A. Mordvintsev, E. Randazzo, C. Fouts,
-// "Growing isotropic neural cellular automata", 2022 (arXiv 2205.01681), and the variant with lengths of their code.
-// Their rule without lengths sees Perceive<C, Edge, Centre, Laplacian<2>>; their filters are Times<Laplacian<2>, 4> and
-// Times<SobelX, 8>.
+// degrees), if what else it has, fire, life and boundary, does not break that; among hexagons an alive mask does. After
+// A. Mordvintsev, E. Randazzo, C. Fouts, "Growing isotropic neural cellular automata", 2022 (arXiv 2205.01681), and the
+// variant with lengths of their code. Their rule without lengths sees Perceive<C, Edge, Centre, Laplacian<2>>; their
+// filters are Times<Laplacian<2>, 4> and Times<SobelX, 8>.
 //
 // It is a perception as nca/perception.hpp describes them, without parameters.
 

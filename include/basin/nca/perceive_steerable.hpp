@@ -13,9 +13,10 @@
 //                            feature and its Laplacian, but not its slopes: 2 C + 2 (C - 1) numbers.
 //
 // An automaton that sees nothing else does the same to a state that is turned by 90 degrees (among hexagons by 60),
-// with the turn added to all angles, if fire and boundary do not break that. To a mirrored state it does not: it can
-// tell left from right. E. Randazzo, A. Mordvintsev, C. Fouts, "Growing steerable neural cellular automata", 2023
-// (arXiv 2302.10197), angle-based and gradient-based; their filters are Times<Laplacian<2>, 4> and Times<SobelX, 8>.
+// with the turn added to all angles, if fire, life and boundary do not break that, as the angle 0 of cells that were
+// dead does. To a mirrored state it does not: it can tell left from right. E. Randazzo, A. Mordvintsev, C. Fouts,
+// "Growing steerable neural cellular automata", 2023 (arXiv 2302.10197), angle-based and gradient-based; their filters
+// are Times<Laplacian<2>, 4> and Times<SobelX, 8>.
 //
 // It is a perception as nca/perception.hpp describes them, without parameters.
 

@@ -12,9 +12,9 @@
 // image has one cell of each block, and not their mean.
 //
 // x is (I, X, Y, Z, N), y is (C, X, Y, Z, N) with all features of the automaton, the image first. The automaton keeps
-// the image if its update does: Keeping<FeatureRange<0, I>> of nca/update.hpp. theta is that of one rollout for each
-// level, the coarsest first, with leaves "0.", "1.", ...; or of one for all. Random masks are those of as many steps
-// one after another: level l begins with the step after the last of level l - 1.
+// the image if its update does, Keeping<FeatureRange<0, I>> of nca/update.hpp, and its alive mask, if it has one. theta
+// is that of one rollout for each level, the coarsest first, with leaves "0.", "1.", ...; or of one for all. Random
+// masks are those of as many steps one after another: level l begins with the step after the last of level l - 1.
 //
 // Backward, with g at z_l and ds = J_l^T g: features 0 ... I - 1 of ds come for i_l, the others by up^T for z_{l-1};
 // and what comes for i_l comes for the cells of its blocks.

@@ -23,6 +23,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "basin/core/check.hpp"
 #include "basin/core/context.hpp"
@@ -157,8 +158,17 @@ struct Relax {
   }
 };
 
+namespace detail {
+
+template <class Update>
+inline constexpr bool keeps_some = false;
+
+}  // namespace detail
+
 template <FeatureSet F, class OfUpdate = Increment>
 struct Keeping {
+  static_assert(!detail::keeps_some<OfUpdate>,
+                "Keeping: the update of the other features keeps some as well: name all that stay in one set");
   using Kept = F;  ///< the features that stay
   /// How many of C features change, and which, in ascending order.
   template <int C>
@@ -217,10 +227,14 @@ struct Keeping {
 
 namespace detail {
 
-template <class Update>
-inline constexpr bool keeps_some = false;
 template <class F, class Update>
 inline constexpr bool keeps_some<Keeping<F, Update>> = true;
+
+/// Whether an update takes the rule's answer whole, where it changes features.
+template <class Update>
+inline constexpr bool replaces = std::is_same_v<Update, Replace>;
+template <class F, class Update>
+inline constexpr bool replaces<Keeping<F, Update>> = replaces<Update>;
 
 /// Sigma of an update's noise: 0 of one that has none.
 template <class Update>

@@ -10,6 +10,8 @@
 // step alone, value_and_gradient with samples_per_part = 1 does the same.
 
 #include <algorithm>
+#include <string>
+#include <type_traits>
 #include <vector>
 
 #include "basin/core/random.hpp"
@@ -47,15 +49,21 @@ struct LossStep {
 
 namespace detail {
 
-/// value_and_gradient_along, of a batch of which `start`, and u if cells are told something, are the samples that this
-/// process has.
-template <class Processes, class Rollout, class Other, class S, class Loss>
+/// In place of u, where none is given.
+struct NoInjection {};
+
+/// value_and_gradient_along, of a batch of which `start`, and u if it is given, are the samples that this process has.
+template <class Processes, class Rollout, class Other, class S, class U, class Loss>
 ValueAndGradient<Rollout, S> value_and_gradient_along_of(const Processes& processes, const Rollout& rollout,
                                                          const Parameters<Other, S>& theta, View<const S> start,
-                                                         View<const S> u, const Loss& loss,
+                                                         const U& u, const Loss& loss,
                                                          const std::vector<LossStep>& steps,
                                                          const GradientOptions& options) {
   constexpr bool told = requires { Rollout::input_features; };
+  static_assert(
+      told == !std::is_same_v<U, NoInjection>,
+      "value_and_gradient_along: u must be given if the cells of the rollout are told something (Conditioned), "
+      "and only then");
   const auto parameters = theta_of<Rollout>(theta);
   for (const LossStep& one : steps) {
     check(one.step >= 0 && one.step <= rollout.steps, "step of a loss", one.step,
@@ -115,8 +123,8 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(const Rollout& rollout, co
                                                       std::type_identity_t<View<const S>> start, const Loss& loss,
                                                       const std::vector<LossStep>& steps,
                                                       const GradientOptions& options = {.samples_per_part = 1}) {
-  return detail::value_and_gradient_along_of(detail::OneProcess{}, rollout, theta, start, View<const S>{}, loss, steps,
-                                             options);
+  return detail::value_and_gradient_along_of(detail::OneProcess{}, rollout, theta, start, detail::NoInjection{}, loss,
+                                             steps, options);
 }
 
 /// The same of an automaton whose cells are told u (nca/conditioned.hpp), of as many samples as `start`.
