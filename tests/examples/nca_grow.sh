@@ -77,8 +77,8 @@ else
   echo "no python3 here: rules of CAX are not tried"
 fi
 
-# The default regime does not explode when it is run on, however short the training was: the same with growing comes to
-# errors of 1e4 to 1e12.
+# The default regime does not explode when it is run on, though this training is too short to keep the picture: the same
+# with growing comes to errors of 1e4 to 1e12.
 "$program" --size 5 --padding 3 --channels 12 --hidden 64 --iterations 160 --batch 4 --pool 8 --min-steps 48 --max-steps 72 \
   --warm-up 10 --steps 2000 --damage none --out default >default.log
 grep -q '^drawn pattern: persistent' default.log || fail "another regime is the default: $(cat default.log)"
