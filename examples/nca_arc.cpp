@@ -21,7 +21,7 @@ namespace nca_arc {
 inline void check_sizes(const Settings& settings, const std::vector<Task>& tasks) {
   Index width = 0;
   for (const Task& task : tasks) width = std::max(width, task.width() + 1);
-  const double state = 1.0 * rows * static_cast<double>(width) * sizeof(float);
+  const double state = 1.0 * rows * colours * static_cast<double>(width) * sizeof(float);
   basin::examples::check_memory(
       "--batch " + std::to_string(settings.batch) + " and --max-steps " + std::to_string(settings.max_steps) +
           " for lines of " + std::to_string(width - 1) + " cells",

@@ -19,7 +19,7 @@ struct Settings {
   int tasks = 100;
   int width = 14;
   int batch = 16;
-  int segments = 0;
+  int segments = 2;
   int min_steps = 0;
   int max_steps = 0;
   double rate = 2e-3;
@@ -33,9 +33,10 @@ struct Settings {
 inline constexpr const char* description =
     R"(Learns to do to a line of cells what three examples show, as the tasks of 1D-ARC ask.
 
-An automaton of four rows: three examples, each a line and what becomes of it, and a line that is asked about. Every cell
-sees its neighbours in the row and the mean of its column. One rule for all tasks, which is told nothing of their kind:
-it has to find out from the examples what is to be done, and to do it.)";
+An automaton of three rows: two examples, each a line and what becomes of it, and a line that is asked about. A place has
+a cell for each colour. Every cell sees those of its colour beside it, the mean of its column and the sum over the colours
+of its place. One rule for all tasks and all colours, which is told nothing of their kind: it has to find out from the
+examples what is to be done, and to do it.)";
 
 inline constexpr const char* footer = R"(
 Examples:
@@ -56,13 +57,12 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/nca_arc.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 1,500, or 14,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 1,500, or 6,000 with --full", {0, 100000000});
   options.add("tasks", s.tasks, "Drawn tasks of each kind", {1, 100000});
   options.add("width", s.width, "Cells of the longest drawn line", {12, 1000});
   options.add("batch", s.batch, "Questions an iteration", {1, 4096});
-  options.add("segments", s.segments,
-              "Iterations that stay with a batch, each going on from where the last one ended; 0: 2, or 1 with --full",
-              {0, 1000});
+  options.add("segments", s.segments, "Iterations that stay with a batch, each going on from where the last one ended",
+              {1, 1000});
   options.add("min-steps", s.min_steps, "Fewest steps in training; 0: 16, or 32 with --full", {0, 100000});
   options.add("max-steps", s.max_steps, "One more than the most; 0: 24, or 48 with --full", {0, 100000});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
@@ -74,8 +74,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 14000 : 1500;
-  if (s.segments == 0) s.segments = s.full ? 1 : 2;
+  if (s.iterations == 0) s.iterations = s.full ? 6000 : 1500;
   if (s.min_steps == 0) s.min_steps = s.full ? 32 : 16;
   if (s.max_steps == 0) s.max_steps = s.full ? 48 : 24;
   if (s.steps == 0) s.steps = s.max_steps;

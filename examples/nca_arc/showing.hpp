@@ -22,17 +22,29 @@ namespace nca_arc {
 
 inline constexpr const char* loss_name = "cross-entropy";
 
-/// Adds softmax of what a cell answers to the votes for its colour.
-inline void add_votes(const float* cell, std::array<double, colours>& votes) {
-  const double most = *std::max_element(cell, cell + colours);
-  std::array<double, colours> parts{};
-  double total = 0;
-  for (std::size_t k = 0; k < colours; ++k) total += parts[k] = std::exp(cell[k] - most);
-  for (std::size_t k = 0; k < colours; ++k) votes[k] += parts[k] / total;
+/// A test is asked three times, with two of the three examples each, as in training.
+inline std::vector<Question> asked_with_each_two(const Task& task) {
+  std::vector<Question> questions;
+  for (std::size_t k = 0; k < shown; ++k) questions.push_back(question_of(task, task.test, k));
+  return questions;
 }
 
-/// Whether each task's test is answered without a wrong cell, after so many steps. It is asked three times, with two of
-/// the three examples as in training, and each cell takes the colour that has the most of the three answers.
+/// The answer to `shown` samples that ask for a line of `length` cells: each cell has the colour that has the most of
+/// the softmax of its answers.
+inline Line voted(View<const float> samples, std::size_t length) {
+  Line line;
+  for (std::size_t x = 0; x < length; ++x) {
+    std::array<double, colours> votes{};
+    for (Index n = 0; n < samples.samples(); ++n) {
+      const auto logs = log_softmax(answers_at(samples.sample(n), static_cast<Index>(x)));
+      for (std::size_t k = 0; k < colours; ++k) votes[k] += std::exp(logs[k]);
+    }
+    line.push_back(static_cast<std::uint8_t>(std::max_element(votes.begin(), votes.end()) - votes.begin()));
+  }
+  return line;
+}
+
+/// Whether each task's test is answered without a wrong cell, after so many steps.
 inline std::vector<bool> answered(const std::vector<Task>& tasks, const Theta& parameters, Index steps) {
   constexpr std::size_t at_once = 20;
   const auto theta = parameters.as<Model>();
@@ -43,23 +55,16 @@ inline std::vector<bool> answered(const std::vector<Task>& tasks, const Theta& p
     const std::size_t last = std::min(tasks.size(), first + at_once);
     std::vector<Question> questions;
     for (std::size_t i = first; i < last; ++i) {
-      for (std::size_t k = 0; k < shown; ++k) questions.push_back(question_of(tasks[i], tasks[i].test, k));
+      for (const Question& question : asked_with_each_two(tasks[i])) questions.push_back(question);
     }
     const Batch batch = batch_of(questions);
     State<float> end(batch.start.shape);
     (void)model.apply(theta.span(), batch.start.view(), batch.told.view(), end.view());
     for (std::size_t i = first; i < last; ++i) {
+      const auto n = static_cast<Index>((i - first) * shown);
       const Line& wanted = tasks[i].test.output;
-      bool all = true;
-      for (std::size_t x = 0; x < wanted.size(); ++x) {
-        std::array<double, colours> votes{};
-        for (std::size_t k = 0; k < shown; ++k) {
-          const auto n = static_cast<Index>((i - first) * shown + k);
-          add_votes(answer_at(View<const float>(end.view().sample(n)), static_cast<Index>(x)), votes);
-        }
-        all = all && std::max_element(votes.begin(), votes.end()) - votes.begin() == wanted[x];
-      }
-      right.push_back(all);
+      right.push_back(voted(View<const float>(end.view()).samples(n, static_cast<Index>(shown)), wanted.size()) ==
+                      wanted);
     }
   }
   return right;
@@ -98,8 +103,7 @@ inline basin::examples::Colour shown_as(std::uint8_t colour) {
   return all[colour];
 }
 
-/// A task: its examples, the line that is asked about, what the cells answer from step to step where the first two of
-/// the examples are shown, and what is right.
+/// A task: its examples, the line that is asked about, what the cells answer from step to step, and what is right.
 inline basin::Image picture_of(const Task& task, const Theta& parameters, Index steps) {
   constexpr Index cell = 6, gap = 3, per_step = 2;
   const Index width = task.width(), pair_height = 2 * cell + 1;
@@ -121,14 +125,14 @@ inline basin::Image picture_of(const Task& task, const Theta& parameters, Index 
   y += gap;
   draw(task.test.input, cell);
   y += gap;
-  const Batch batch = batch_of({question_of(task, task.test, shown - 1)});
+  const Batch batch = batch_of(asked_with_each_two(task));
   State<float> end(batch.start.shape);
   const auto theta = parameters.as<Model>();
   Model model;
   model.steps = steps;
   (void)model.run<float>(theta.span(), batch.start.view(), batch.told.view(), end.view(),
                          [&](Index t, View<const float> z) {
-                           if (t > 0) draw(answer_of(z.sample(0), task.test.output.size()), per_step);
+                           if (t > 0) draw(voted(z, task.test.output.size()), per_step);
                          });
   y += gap;
   draw(task.test.output, cell);

@@ -24,7 +24,7 @@ using basin::Index;
 inline constexpr int colours = 10, shown = 3;
 
 /// The streams of random numbers, one a use.
-enum Stream : std::uint64_t { task_stream = 1, width_stream, draw_stream, steps_stream };
+enum Stream : std::uint64_t { task_stream = 1, draw_stream, steps_stream };
 
 using Line = std::vector<std::uint8_t>;
 

@@ -1,9 +1,9 @@
 #pragma once
 
-// Training of nca_arc: a task's own examples are its questions, one of them asked and the two others shown, in other
-// colours each time. The first of some iterations begins with zeros, the others go on from where the one before ended,
-// so that an answer is learned that stays. Everything random is a function of the seed and the iteration, so a run
-// resumes bit for bit (basin/io/training.hpp).
+// Training of nca_arc: a task's own examples are its questions, one of them asked and the two others shown, at other
+// places each time. The first of some iterations begins with zeros, the others go on from where
+// the one before ended, so that an answer is learned that stays. Everything random is a function of the seed and the
+// iteration, so a run resumes bit for bit (basin/io/training.hpp).
 
 #include <algorithm>
 #include <cmath>
@@ -24,9 +24,10 @@
 
 namespace nca_arc {
 
-/// Cross-entropy of what the cells answer: the mean over the cells of each line, and over lines.
+/// Cross-entropy of what the cells of the places answer: the weighted mean over each line, and the mean over lines.
 struct AnswerLoss {
   const std::vector<Line>& answers;
+  const std::vector<std::vector<double>>& weights;  // of each line, of sum 1
 
   template <class S>
   double value_and_gradient(std::type_identity_t<View<const S>> y, Index first_sample, Index batch_size,
@@ -35,17 +36,15 @@ struct AnswerLoss {
     double sum = 0;
     for (Index n = 0; n < y.samples(); ++n) {
       const Line& right = answers[static_cast<std::size_t>(first_sample + n)];
-      const double part = 1 / static_cast<double>(right.size()) / static_cast<double>(batch_size);
+      const std::vector<double>& weight = weights[static_cast<std::size_t>(first_sample + n)];
       for (std::size_t x = 0; x < right.size(); ++x) {
-        const S* cell = answer_at(y.sample(n), static_cast<Index>(x));
-        const double most = *std::max_element(cell, cell + colours);
-        double total = 0;
-        for (int k = 0; k < colours; ++k) total += std::exp(cell[k] - most);
-        sum += part * (std::log(total) + most - cell[right[x]]);
+        const double part = weight[x] / static_cast<double>(batch_size);
+        const auto logs = log_softmax(answers_at(y.sample(n), static_cast<Index>(x)));
+        sum -= part * logs[right[x]];
         if (!dy) continue;
-        S* slope = answer_at(dy.sample(n), static_cast<Index>(x));
         for (int k = 0; k < colours; ++k) {
-          slope[k] = static_cast<S>(part * (std::exp(cell[k] - most) / total - (k == right[x] ? 1 : 0)));
+          answer_at(dy.sample(n), static_cast<Index>(x), k) =
+              static_cast<S>(part * (std::exp(logs[static_cast<std::size_t>(k)]) - (k == right[x] ? 1 : 0)));
         }
       }
     }
@@ -61,13 +60,6 @@ class Trainer {
         theta_(initial_theta(settings.seed)),
         moments_(adam().init(theta_)) {
     basin::examples::check_steps(settings.min_steps, settings.max_steps);
-    // Long lines have batches of their own, so that the others are not made as long.
-    std::vector<Index> widths;
-    for (const Task& task : tasks_) widths.push_back(task.width());
-    std::sort(widths.begin(), widths.end());
-    const Index usual = widths[widths.size() * 4 / 5];
-    for (std::size_t i = 0; i < tasks_.size(); ++i)
-      (tasks_[i].width() > usual + usual / 4 ? long_ : short_).push_back(i);
   }
 
   [[nodiscard]] const std::vector<Task>& tasks() const { return tasks_; }
@@ -106,9 +98,9 @@ class Trainer {
     Model model;
     const auto range = static_cast<std::uint64_t>(settings_.max_steps - settings_.min_steps);
     model.steps = settings_.min_steps + static_cast<Index>(random(steps_stream).below(iteration, range));
-    const auto result =
-        basin::value_and_gradient_along(model, theta_.as<Model>(), batch.start.view(), batch.told.view(),
-                                        AnswerLoss{batch.answers}, {{model.steps, 0.5}, {model.steps * 3 / 4, 0.5}});
+    const auto result = basin::value_and_gradient_along(model, theta_.as<Model>(), batch.start.view(),
+                                                        batch.told.view(), AnswerLoss{batch.answers, batch.weights},
+                                                        {{model.steps, 0.5}, {model.steps * 3 / 4, 0.5}});
     auto gradient = result.gradient.template as<Rule>();
     basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 1.0), i);
     adam().step(theta_, gradient, moments_,
@@ -120,24 +112,28 @@ class Trainer {
 
   /// The questions of a batch.
   [[nodiscard]] std::vector<Question> draw(std::uint64_t number) const {
-    const bool are_long = random(width_stream).below(number, tasks_.size()) < long_.size();
-    const std::vector<std::size_t>& from = are_long ? long_ : short_;
-    const int count = are_long ? std::max(1, settings_.batch / 2) : settings_.batch;
     std::vector<Question> questions;
-    for (int k = 0; k < count; ++k) {
+    for (int k = 0; k < settings_.batch; ++k) {
       basin::examples::Dice dice(settings_.seed, draw_stream, number * 4096 + static_cast<std::uint64_t>(k));
-      const Task& task = tasks_[from[dice.below(from.size())]];
+      const Task& task = tasks_[dice.below(tasks_.size())];
       const std::size_t hidden_one = dice.below(shown);
       Question question = question_of(task, task.examples[hidden_one], hidden_one);
-      for (std::size_t c = colours - 1; c > 1; --c) std::swap(question.as[c], question.as[1 + dice.below(c)]);
+      place(question.asked, dice);
+      for (Placed& example : question.examples) place(example, dice);
       questions.push_back(std::move(question));
     }
     return questions;
   }
 
+  /// Carries a pair to where its coloured cells have room.
+  static void place(Placed& placed, basin::examples::Dice& dice) {
+    const Room room = room_of(*placed.pair);
+    if (room.left >= placed.size()) return;
+    placed.by = (dice.below(room.left + room.right + 1) + placed.size() - room.left) % placed.size();
+  }
+
   Settings settings_;
   std::vector<Task> tasks_;
-  std::vector<std::size_t> short_, long_;  // numbers of tasks
   Theta theta_;
   basin::AdamState<Rule, float> moments_;
   std::vector<float> carried_;  // where the last iteration ended

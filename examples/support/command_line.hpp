@@ -164,7 +164,7 @@ class CommandLine {
     Option& option = options_.emplace_back();
     option.name_ = name;
     option.value_ = [&value] { return Json(value); };
-    option.as_given_ = app_.add_flag("--" + name, help);
+    option.as_given_ = app_.add_flag("--" + name, help)->disable_flag_override();  // no --name=value
     option.flag_ = true;
     option.set_ = [&value](const std::string& text, const std::string&) { value = text != "false"; };
     return option;

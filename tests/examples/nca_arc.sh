@@ -9,7 +9,7 @@ small="--tasks 5 --width 12 --iterations 21 --batch 4 --min-steps 4 --max-steps 
 "$program" $small --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors answers.png loss.png
 measured one mean_of_families mean_of_families_in_twice_the_steps parameters iterations train_seconds peak_rss_bytes
-[ "$(value one parameters)" = 23456 ] || fail "$(value one parameters) parameters"
+[ "$(value one parameters)" = 7955 ] || fail "$(value one parameters) parameters"
 "$program" $small --threads 2 --out two >two.log
 same one two
 for signal in TERM KILL; do

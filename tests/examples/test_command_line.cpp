@@ -153,6 +153,21 @@ TEST_CASE("a word is one of those that there are", "[unit]") {
   CHECK(refusal({"--tape", "a\x1b[2J\n"}) == "--tape is 'a\\x1b[2J\\n', expected one of kept, recomputed");
 }
 
+TEST_CASE("a flag is there or not, and has no value", "[unit]") {
+  CHECK(Parsed({"--full"}).chosen.full);
+  CHECK_FALSE(Parsed().chosen.full);
+  for (const char* const given : {"--full=maybe", "--full=false", "--full=1"}) {
+    INFO(given);
+    CHECK(refusal({given}) == "full was given a disallowed flag override");
+  }
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("settings.json");
+  write_file(path, R"({"full": true})");
+  CHECK(Parsed({"--settings", path}).chosen.full);
+  write_file(path, R"({"full": false})");
+  CHECK_FALSE(Parsed({"--settings", path}).chosen.full);
+}
+
 TEST_CASE("settings files are checked as the command line is, which wins", "[unit]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("settings.json");

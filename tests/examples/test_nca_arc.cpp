@@ -21,6 +21,13 @@ std::pair<std::size_t, std::size_t> block_of(const Line& line) {
           static_cast<std::size_t>(std::count_if(line.begin(), line.end(), filled))};
 }
 
+/// The examples have two, three and three places, what is asked has four. The third example alone has a 7.
+Task small_task() {
+  Task task{.family = "small", .examples = {}, .test = {{0, 3, 3, 0}, {0, 3, 0, 0}}};
+  task.examples = {{{{1, 0}, {0, 1}}, {{5, 5, 0}, {0, 5, 5}}, {{7, 1, 0}, {0, 7, 1}}}};
+  return task;
+}
+
 std::string message_of(const std::string& text) {
   const basin::test::TemporaryFolder folder;
   const std::string path = folder.file("tasks.jsonl");
@@ -71,58 +78,96 @@ TEST_CASE("drawn tasks follow the rule of their family", "[unit]") {
 }
 
 TEST_CASE("cells are told the examples, and not what is asked", "[unit]") {
-  Task task{.family = "one", .examples = {}, .test = {{0, 3, 3}, {0, 3, 0}}};
-  task.examples[0] = {{1, 0}, {0, 1}};
-  Question question = question_of(task, task.test, 2);
-  question.examples.resize(1);
-  question.as = {0, 2, 1, 4, 3, 5, 6, 7, 8, 9};
-  const Batch batch = batch_of({question, question});
-  REQUIRE(batch.told.shape == Shape{told_features, {4, rows, 1}, 2});
-  CHECK(batch.answers[1] == Line{0, 4, 0});
-  const auto told = [&](Index row, Index x) {
-    std::vector<int> all;
-    const auto cell = batch.told.view().sample(1).matrix().col(row * 4 + x);
-    for (int k = 0; k < told_features; ++k) {
-      if (cell[k] != 0) all.push_back(k);
-    }
+  const Task task = small_task();
+  const Batch batch = batch_of({question_of(task, task.test, 2), question_of(task, task.test, 0)});
+  REQUIRE(batch.told.shape == Shape{told_features, {5, rows, colours}, 2});
+  REQUIRE(batch.start.shape == Shape{features, {5, rows, colours}, 2});
+  CHECK(batch.answers[0] == Line{0, 3, 0, 0});
+  CHECK(batch.weights[0] == std::vector<double>{0.5 / 3, 0.5 / 3, 0.5, 0.5 / 3});
+  // A place of the first question, in the plane of a colour.
+  const auto told = [&](Index row, Index x, Index colour) {
+    const auto cell = batch.told.view().sample(0).matrix().col((colour * rows + row) * 5 + x);
+    return std::vector<float>(cell.begin(), cell.end());
+  };
+  const auto part = [&](Index row, Index x, Index colour) {
+    return batch.start.view().sample(0).matrix()(takes_part, (colour * rows + row) * 5 + x);
+  };
+  CHECK(told(0, 0, 1) == std::vector<float>{1, 0, 0, 0});
+  CHECK(told(0, 1, 1) == std::vector<float>{0, 1, 0, 0});
+  CHECK(told(0, 1, 0) == std::vector<float>{1, 0, 0, 1});
+  CHECK(told(0, 0, 5) == std::vector<float>{0, 0, 0, 0});
+  CHECK(told(2, 2, 3) == std::vector<float>{1, 0, 1, 0});
+  CHECK(told(2, 0, 0) == std::vector<float>{1, 0, 1, 1});
+  CHECK(told(2, 1, 5) == std::vector<float>{0, 0, 1, 0});
+  CHECK(part(0, 1, 5) == 1);
+  CHECK(part(0, 2, 1) == 0);  // the first example has two places
+  CHECK(told(0, 2, 1) == std::vector<float>(4, 0));
+  CHECK(part(2, 4, 3) == 0);  // no line has that place
+  for (const Index absent : {2, 4, 6, 7, 8, 9}) CHECK(part(2, 0, absent) == 0);
+  CHECK(batch.start.values.sum() == Approx(4 * (2 + 3 + 4) + 5 * (3 + 3 + 4)));  // four colours, and five with 7
+}
+
+TEST_CASE("a pair is carried around as far as its coloured cells have room", "[unit]") {
+  const Pair pair{{0, 0, 3, 3, 0}, {0, 3, 3, 0, 0}};
+  const Room room = room_of(pair);
+  CHECK(room.left == 1);
+  CHECK(room.right == 1);
+  const auto line = [](const Placed& placed) {
+    Line all;
+    for (std::size_t x = 0; x < placed.size(); ++x) all.push_back(placed.input(x));
     return all;
   };
-  CHECK(told(0, 0) == std::vector<int>{2, colours});
-  CHECK(told(0, 1) == std::vector<int>{0, colours + 2});
-  CHECK(told(0, 2) == std::vector<int>{outside});
-  CHECK(told(1, 0) == std::vector<int>{outside});  // no second example
-  CHECK(told(3, 0) == std::vector<int>{0, asked});
-  CHECK(told(3, 1) == std::vector<int>{4, asked});
-  CHECK(told(3, 3) == std::vector<int>{outside});
-  // The order of the examples does not matter to the automaton.
-  Question other = question_of(task, task.test, 2), swapped = other;
-  task.examples[1] = {{5, 5, 0}, {0, 5, 5}};
-  std::swap(swapped.examples[0], swapped.examples[1]);
-  const Batch both = batch_of({other, swapped});
+  CHECK(line({&pair, 1}) == Line{0, 0, 0, 3, 3});
+  CHECK(line({&pair, 4}) == Line{0, 3, 3, 0, 0});  // by one to the left
+}
+
+TEST_CASE("answers depend on no order of examples, no name of a colour and no width of the grid", "[unit]") {
+  const Task task = small_task();
   const auto theta = basin::test::random_parameters<Model, float>(1, 0.1);
-  State<float> end(both.start.shape);
-  (void)Model{.steps = 6}.apply(theta.span(), both.start.view(), both.told.view(), end.view());
-  double apart = 0;
-  for (Index x = 0; x < 3; ++x) {
-    for (int k = 0; k < features; ++k) {
-      apart = std::max(apart, std::abs(static_cast<double>(answer_at(end.view().sample(0), x)[k]) -
-                                       answer_at(end.view().sample(1), x)[k]));
+  const auto answers = [&](const std::vector<Question>& questions) {
+    const Batch batch = batch_of(questions);
+    State<float> end(batch.start.shape);
+    (void)Model{.steps = 6}.apply(theta.span(), batch.start.view(), batch.told.view(), end.view());
+    std::vector<std::array<double, colours>> all;
+    for (Index x = 0; x < 4; ++x) all.push_back(answers_at(View<const float>(end.view().sample(0)), x));
+    return all;
+  };
+  const Question question = question_of(task, task.test, 2);
+  const auto expected = answers({question});
+  CHECK(std::abs(expected[1][3]) > 0.01);
+  // A wider line in the same batch.
+  Task wide = task;
+  wide.test = {Line(17, 1), Line(17, 1)};
+  CHECK(answers({question, question_of(wide, wide.test, 2)}) == expected);
+  Question swapped = question;
+  std::swap(swapped.examples[0], swapped.examples[1]);
+  // 3 and 8 change places, of which the question has no 8.
+  Task renamed = task;
+  for (Pair* pair : {&renamed.examples[0], &renamed.examples[1], &renamed.test}) {
+    for (Line* line : {&pair->input, &pair->output}) std::replace(line->begin(), line->end(), 3, 8);
+  }
+  const auto of_swapped = answers({swapped}), of_renamed = answers({question_of(renamed, renamed.test, 2)});
+  for (std::size_t x = 0; x < 4; ++x) {
+    for (std::size_t k = 0; k < colours; ++k) {
+      CAPTURE(x, k);
+      CHECK(of_swapped[x][k] == Approx(expected[x][k]).margin(1e-5));
+      CHECK(of_renamed[x][k == 3 ? 8 : k == 8 ? 3 : k] == Approx(expected[x][k]).margin(1e-5));
     }
   }
-  CHECK(end.values.cwiseAbs().maxCoeff() > 0.1f);
-  CHECK(apart < 1e-4);
 }
 
 TEST_CASE("the loss of answers has the gradient that it says", "[gradient]") {
   const std::vector<Line> answers{{1, 0, 3}, {9}};
-  const State<double> y = basin::test::random_state({features, {4, rows, 1}, 2}, 1);
+  const std::vector<std::vector<double>> weights{{0.5, 0.25, 0.25}, {1}};
+  const State<double> y = basin::test::random_state({features, {4, rows, colours}, 2}, 1);
   State<double> dy(y.shape);
-  const AnswerLoss loss{answers};
+  const AnswerLoss loss{answers, weights};
   const double value = loss.value_and_gradient<double>(y.view(), 0, 2, dy.view());
   CHECK(value > 1);
   State<double> at = y;
-  for (const Index i : {12 * features + 1, 12 * features + 5, 14 * features + 3, 28 * features + 9, 29 * features}) {
-    CAPTURE(i);
+  for (const auto [n, x, colour] : {std::array{0, 0, 1}, {0, 2, 5}, {0, 1, 0}, {1, 0, 9}, {1, 0, 4}, {1, 1, 4}}) {
+    CAPTURE(n, x, colour);
+    const Index i = &answer_at(y.view().sample(n), x, colour) - y.values.data();
     const double h = 1e-6;
     at.values[i] = y.values[i] + h;
     const double above = loss.value_and_gradient<double>(at.view(), 0, 2, View<double>{});
@@ -130,7 +175,9 @@ TEST_CASE("the loss of answers has the gradient that it says", "[gradient]") {
     const double below = loss.value_and_gradient<double>(at.view(), 0, 2, View<double>{});
     at.values[i] = y.values[i];
     CHECK(dy.values[i] == Approx((above - below) / (2 * h)).margin(1e-9));
+    CHECK((dy.values[i] == 0) == (x == 1 && n == 1));  // behind the end of the second line
   }
+  CHECK(dy.values.sum() == Approx(0).margin(1e-12));
   // Parts of a batch add up.
   const View<const double> one = y.view().sample(0), two = y.view().sample(1);
   CHECK(loss.value_and_gradient<double>(one, 0, 2, View<double>{}) +

@@ -99,6 +99,7 @@ struct NaiveGrowing {
   Index features = 16, hidden = 128;
   Source source = naive_source<Zero>;
   double threshold = 0.1;
+  bool hexagons = false;  ///< cells (x - 1, y - 1) and (x + 1, y + 1) are no neighbours that keep (x, y) alive
 
   struct Step {
     State<double> z;
@@ -174,6 +175,7 @@ struct NaiveGrowing {
       double most = -std::numeric_limits<double>::infinity();
       for (int y = -1; y <= 1; ++y) {
         for (int x = -1; x <= 1; ++x) {
+          if (hexagons && x * y == 1) continue;
           const Index from = neighbour(z.shape, source, i % cells, {x, y, 0, 1});
           if (from >= 0) most = std::max(most, z.values[(i / cells * cells + from) * features + 3]);
         }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "basin/stencil/hexagonal.hpp"
 #include "nca/naive_automaton.hpp"
 #include "support/layer_checks.hpp"
 
@@ -15,7 +16,7 @@ using namespace basin::test;
 namespace {
 
 /// Marks of all lines in parts of a few lines, against the definition.
-template <Boundary Edge>
+template <Boundary Edge, class Around = BoxAround>
 void check_marks(const std::array<Index, 3>& space, Index lines_at_once) {
   CAPTURE(Edge::label, space[0], space[1], space[2], lines_at_once);
   const Shape shape{1, space, 1};
@@ -25,8 +26,13 @@ void check_marks(const std::array<Index, 3>& space, Index lines_at_once) {
   const float threshold = 1.4f;
   std::vector<std::uint8_t> marks(static_cast<std::size_t>(cells), 99);
   for (Index first = 0; first < lines; first += lines_at_once) {
-    detail::mark_around<Edge>(plane.values.data(), space, first, std::min(lines, first + lines_at_once), threshold,
-                              marks.data() + first * space[0]);
+    const Index last = std::min(lines, first + lines_at_once);
+    std::uint8_t* const mark = marks.data() + first * space[0];
+    if constexpr (Stencil<Around>) {
+      detail::mark_around<Edge, Around>(plane.values.data(), space, first, last, threshold, mark);
+    } else {
+      detail::mark_around<Edge>(plane.values.data(), space, first, last, threshold, mark);
+    }
   }
   bool right = true;
   for (Index i = 0; i < cells; ++i) {
@@ -35,6 +41,7 @@ void check_marks(const std::array<Index, 3>& space, Index lines_at_once) {
     for (int z = -reach_z; z <= reach_z; ++z) {
       for (int y = -reach_y; y <= reach_y; ++y) {
         for (int x = -reach_x; x <= reach_x; ++x) {
+          if (std::is_same_v<Around, HexMean<1>> && x * y == 1) continue;
           const Index from = neighbour(shape, naive_source<Edge>, i, {x, y, z, 1});
           above = above || (from >= 0 && plane.values[from] > threshold);
         }
@@ -55,6 +62,8 @@ void check_everywhere() {
   check_marks<Edge>({11, 9, 1}, 2);
   check_marks<Edge>({4, 3, 5}, 3);
   check_marks<Edge>({5, 1, 4}, 2);
+  check_marks<Edge, HexMean<1>>({11, 9, 1}, 4);
+  check_marks<Edge, HexMean<1>>({2, 2, 1}, 1);
 }
 
 }  // namespace

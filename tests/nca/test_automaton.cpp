@@ -12,6 +12,7 @@
 #include "basin/layers/dense.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/nca/perceive.hpp"
+#include "basin/stencil/hexagonal.hpp"
 #include "nca/naive_automaton.hpp"
 #include "support/counting_allocator.hpp"
 #include "support/layer_checks.hpp"
@@ -24,8 +25,8 @@ namespace {
 template <Boundary Edge>
 using See = Perceive<16, Edge, Centre, SobelX, SobelY>;
 using Rule = Sequential<Dense<48, 128>, Relu, Dense<128, 16>>;
-template <Boundary Edge>
-using Growing = Automaton<See<Edge>, Rule, RandomFire, AliveMask<3>>;
+template <Boundary Edge, class Around = BoxAround>
+using Growing = Automaton<See<Edge>, Rule, RandomFire, AliveMask<3, Features<>, Around>>;
 static_assert(Cell<Growing<Zero>> && Cell<Growing<Periodic>, double> && !Layer<Growing<Zero>>);
 static_assert(Growing<Zero>::param_count == 8336);
 static_assert(std::is_same_v<MeanFieldOf<Growing<Zero>>::type, Automaton<See<Zero>, Rule, MeanField, AliveMask<3>>>);
@@ -81,15 +82,16 @@ struct Tally {
 };
 
 /// A step of the growing automaton with random weights.
-template <Boundary Edge>
+template <Boundary Edge, class Around = BoxAround>
 void check_growing(const Shape& shape, double share, std::uint64_t seed, Tally& tally) {
-  using A = Growing<Edge>;
+  using A = Growing<Edge, Around>;
   A automaton;
   automaton.fire.seed = seed;
   const Context context{.step = 5, .first_sample = 3};
   const auto theta = random_parameters<A>(seed, 0.1);
   NaiveGrowing naive;
   naive.source = naive_source<Edge>;
+  naive.hexagons = std::is_same_v<Around, HexMean<1>>;
   State<double> z = spots(shape, seed, share);
   const auto step = naive.step(theta.vector(), z, fired(automaton.fire, 5, 3, shape));
   CAPTURE(Edge::label, shape.to_string(), share, seed, step.cells_before, step.cells_after);
@@ -115,6 +117,18 @@ TEST_CASE("a step of the growing automaton is the published one", "[unit][automa
   check_growing<Periodic>({16, {72, 72, 1}, 1}, 0.1, 4, tally);  // in several bands
   CHECK(tally.died > 100);
   // A cell lives on if a dead neighbour's update is above the threshold, though that neighbour is cleared.
+  CHECK(tally.held_by_dead > 2);
+}
+
+TEST_CASE("a step on hexagons keeps alive by seven cells", "[unit][automaton]") {
+  Tally tally;
+  for (const std::uint64_t seed : {1u, 2u, 3u, 4u, 5u, 6u}) {
+    for (const double share : {0.1, 0.6, 0.9}) {
+      check_growing<Periodic, HexMean<1>>({16, {15, 11, 1}, 2}, share, seed, tally);
+    }
+  }
+  check_growing<Periodic, HexMean<1>>({16, {72, 72, 1}, 1}, 0.1, 4, tally);  // in several bands
+  CHECK(tally.died > 100);
   CHECK(tally.held_by_dead > 2);
 }
 

@@ -7,7 +7,9 @@
 //   AliveMask<A, F>   z' = z~ where the largest value of feature A in the 3 x 3 cells around (3, or 27 in space) is
 //                     above the threshold both in z and in z~, and 0 elsewhere (Mordvintsev et al. 2020, "living cell
 //                     masking"), but for the features of the set F, which stay as they were in z: what a place is told
-//                     is not lost with its cell. Not differentiable, so gradients pass as if it were constant.
+//                     is not lost with its cell. Not differentiable, so gradients pass as if it were constant. Where
+//                     cells are no squares, the cells around are those that a stencil reads: AliveMask<A, F,
+//                     HexMean<1>> looks at a hexagon and its six neighbours.
 //   MaskedBy<A>       cells whose own feature A is above the threshold update, others stay as they are (Randazzo et al.
 //                     2020, where A is the pixel of a digit).
 // Neighbours beyond the edge are those of the perception's boundary.
@@ -15,10 +17,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <type_traits>
 
 #include "basin/core/scratch.hpp"
 #include "basin/nca/features.hpp"
 #include "basin/stencil/boundary.hpp"
+#include "basin/stencil/stencil.hpp"
 
 namespace basin {
 
@@ -98,12 +102,62 @@ void mark_around(const S* plane, const std::array<Index, 3>& space, Index first,
   });
 }
 
+template <class Around>
+inline constexpr bool within_box = true;
+template <Stencil Around>
+inline constexpr bool within_box<Around> = [] {
+  for (const int reach : reach_of<Around>) {
+    if (reach > 1) return false;
+  }
+  return true;
+}();
+
+/// The same, around a cell meaning those that a stencil reads from there, whatever its weights.
+template <Boundary Edge, Stencil Around, class S>
+void mark_around(const S* plane, const std::array<Index, 3>& space, Index first, Index last, S threshold,
+                 std::uint8_t* marks) {
+  const Index width = space[0];
+  for (Index number = first; number < last; ++number, marks += width) {
+    std::fill_n(marks, width, std::uint8_t{0});
+    for (const Tap& tap : Around::taps) {
+      const Index y = Edge::source(number % space[1] + tap.y, space[1]);
+      const Index z = Edge::source(number / space[1] + tap.z, space[2]);
+      if (y == nothing || z == nothing) continue;
+      const S* from = plane + (z * space[1] + y) * width;
+      for (Index x = 0; x < width; ++x) {
+        const Index column = Edge::source(x + tap.x, width);
+        if (column != nothing && !(from[column] <= threshold)) marks[x] = 1;
+      }
+    }
+  }
+}
+
+/// Calls visit(cell) for the cells that a stencil reads from a cell, those that the boundary shows.
+template <Boundary Edge, Stencil Around, class Visit>
+void each_around(const std::array<Index, 3>& space, Index cell, const Visit& visit) {
+  const Index width = space[0], line = cell / width;
+  for (const Tap& tap : Around::taps) {
+    const Index x = Edge::source(cell % width + tap.x, width);
+    const Index y = Edge::source(line % space[1] + tap.y, space[1]);
+    const Index z = Edge::source(line / space[1] + tap.z, space[2]);
+    if (x != nothing && y != nothing && z != nothing) visit((z * space[1] + y) * width + x);
+  }
+}
+
 }  // namespace detail
 
-template <int Feature = 3, FeatureSet OfKept = Features<>>
+/// The cells around a cell of an alive mask: the box of 3 cells along each axis, itself too.
+struct BoxAround {};
+
+template <int Feature = 3, FeatureSet OfKept = Features<>, class OfAround = BoxAround>
 struct AliveMask {
+  static_assert(std::is_same_v<OfAround, BoxAround> || Stencil<OfAround>,
+                "AliveMask: what is around a cell is BoxAround, or a stencil such as HexMean<1>");
+  static_assert(detail::within_box<OfAround>,
+                "AliveMask: the cells around must be within the box of 3 along each axis");
   static_assert(!OfKept::has(Feature), "AliveMask: the feature that decides about life cannot stay when a cell dies");
-  using Kept = OfKept;  ///< F, the features that a cell keeps when it is not alive
+  using Kept = OfKept;      ///< F, the features that a cell keeps when it is not alive
+  using Around = OfAround;  ///< which cells keep a cell alive, itself among them if it is one of these
   /// Cells that are dead before the step do not update; those that are dead before or after the update become zero, but
   /// for what is Kept.
   static constexpr bool limits_updates = true, clears = true;

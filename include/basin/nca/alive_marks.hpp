@@ -100,8 +100,23 @@ class Life {
   /// marks of a band's cells, from the deciding feature of all cells.
   void mark_band(const S* planes, const Band& band, std::uint8_t* marks) const {
     const std::array<Index, 3>& space = z_.shape().space;
-    mark_around<Edge>(planes + band.sample * cells_, space, band.first / space[0], band.last / space[0], threshold(),
-                      marks);
+    const S* plane = planes + band.sample * cells_;
+    const Index first = band.first / space[0], last = band.last / space[0];
+    if constexpr (Stencil<typename Alive::Around>) {
+      mark_around<Edge, typename Alive::Around>(plane, space, first, last, threshold(), marks);
+    } else {
+      mark_around<Edge>(plane, space, first, last, threshold(), marks);
+    }
+  }
+
+  /// Calls visit(i) for the cells that may keep one alive.
+  template <class Visit>
+  static void each_neighbour(const std::array<Index, 3>& space, Index cell, const Visit& visit) {
+    if constexpr (Stencil<typename Alive::Around>) {
+      each_around<Edge, typename Alive::Around>(space, cell, visit);
+    } else {
+      each_around<Edge>(space, cell, visit);
+    }
   }
 
   /// The cells around one of sample n that are dead before the update and fire.
@@ -109,9 +124,9 @@ class Life {
     const std::array<Index, 3>& space = z_.shape().space;
     const S* before = before_ + n * cells_;
     Index count = 0;
-    each_around<Edge>(space, cell, [&](Index neighbour) {
+    each_neighbour(space, cell, [&](Index neighbour) {
       bool kept = false;
-      each_around<Edge>(space, neighbour, [&](Index i) { kept = kept || lives(before[i]); });
+      each_neighbour(space, neighbour, [&](Index i) { kept = kept || lives(before[i]); });
       if (kept) return;
       std::uint8_t fires = 1;
       fire_.clear_idle(context_, n, neighbour, std::span(&fires, 1));

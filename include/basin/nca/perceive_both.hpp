@@ -19,6 +19,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "basin/nca/conditioned.hpp"
 #include "basin/nca/kept_spread.hpp"
 #include "basin/nca/perception.hpp"
 
@@ -59,6 +60,9 @@ class OneOfBoth {
 
 template <class A, class B>
 struct PerceiveBoth {
+  static_assert(detail::Told<A>::features == 0 && detail::Told<B>::features == 0,
+                "PerceiveBoth: what cells are told is put around both of what they see, Conditioned<PerceiveBoth<A, "
+                "B>, U>");
   static_assert(A::state_features == B::state_features,
                 "PerceiveBoth: both perceptions must be of states with the same number of features");
 

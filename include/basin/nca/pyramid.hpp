@@ -40,6 +40,8 @@ enum class PyramidRules {
 /// R: a Rollout that is a layer. I: features of the image.
 template <class R, int I, int Levels, PyramidRules Rules = PyramidRules::separate, int Axes = 2, int Factor = 2>
 struct Pyramid {
+  static_assert(Layer<R>,
+                "Pyramid: the levels must be rollouts whose cells are told nothing but their image (no Conditioned)");
   static_assert(Levels > 0 && Factor > 0,
                 "Pyramid: the numbers of levels and the factor between them must be positive");
   static_assert(I > 0 && I <= R::in_features,

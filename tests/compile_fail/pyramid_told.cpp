@@ -1,0 +1,12 @@
+// expect: Pyramid: the levels must be rollouts whose cells are told nothing but their image
+// A pyramid hands no injection to its levels.
+
+#include "basin/layers/dense.hpp"
+#include "basin/nca/conditioned.hpp"
+#include "basin/nca/perceive.hpp"
+#include "basin/nca/pyramid.hpp"
+
+using Sees = basin::Conditioned<basin::Perceive<4, basin::Zero, basin::Centre>, 2>;
+using Nca = basin::Automaton<Sees, basin::Dense<6, 4>, basin::EveryCell>;
+
+int main() { return basin::Pyramid<basin::Rollout<Nca>, 1, 2>::in_features; }
