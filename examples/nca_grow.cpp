@@ -32,8 +32,8 @@ inline void check_sizes(const Settings& settings) {
                                 state * settings.batch * kept + 4 * std::pow(8.0 * settings.size, 2));
 }
 
-/// Throws FileError if the options that say what is trained are given otherwise than the checkpoint has them; one that
-/// is older than these options says nothing.
+/// Throws FileError if the options that say which automaton it is are given otherwise than the checkpoint has them; one
+/// that is older than these options says nothing of them.
 inline void check_automaton_of(const std::string& checkpoint, const basin::Json& settings) {
   const basin::CheckpointReader reader(checkpoint);
   const basin::Json then = reader.label().settings;
@@ -53,8 +53,8 @@ inline void export_automaton(const Settings& settings, const Automaton& automato
     automaton.save_as_published(name + ".json");
   } else {
     std::printf(
-        "%s.json is not written: who reads it takes it for the published automaton, %s, whose fire-rate is 0.5 "
-        "and whose conventions are distill\n",
+        "%s.json is not written: that format is only for the published automaton (%s, with a fire rate of 0.5 and the "
+        "conventions distill)\n",
         name.c_str(), Published::text().c_str());
   }
 }

@@ -49,8 +49,8 @@ void visit_rollout(basin::CheckpointReader& reader, int steps, const Body& body,
   body(theta.template as<Rollout>(), options + "made.steps = " + std::to_string(steps) + ";");
 }
 
-/// The same for nca_grow with the kind of automaton, the fire rate and the conventions of the settings, of which an
-/// older checkpoint has none.
+/// The same for nca_grow, with the kind of automaton, the fire rate and the conventions that the settings say. Those of
+/// an older checkpoint do not say them: it is of the published automaton.
 template <class Body>
 void visit_grown(basin::CheckpointReader& reader, const std::string& path, const basin::Json& settings, int steps,
                  const Body& body) {

@@ -34,27 +34,32 @@ inline State<float> seed_of(const Settings& settings) {
   return seed;
 }
 
+/// What an iteration of training consists of.
 struct Iteration {
   std::int64_t number;
-  Index steps;
+  Index steps;  // of each rollout
   basin::RandomFire fire;
-  View<const float> batch;
+  View<const float> batch;  // the states at which the rollouts start
   basin::SumOf<basin::LeadingFeaturesError<float>, basin::Overflow> loss;
-  std::vector<basin::LossStep> looks;
-  double rate_scale;
+  std::vector<basin::LossStep> looks;  // the steps at which the loss looks
+  double rate_scale;                   // of the optimizer
 };
 
+/// An automaton, its parameters and the state of their optimizer.
 class Automaton {
  public:
   virtual ~Automaton() = default;
   [[nodiscard]] virtual std::size_t param_count() const = 0;
+  /// Takes the parameters of a model's file. Throws FileError if it is of another kind.
   virtual void load(const std::string& path) = 0;
+  /// Writes the parameters as a safetensors file.
   virtual void save(const std::string& path, const basin::CheckpointLabel& label) const = 0;
-  /// In the form of the published models.
+  /// The same in the form of the published models.
   virtual void save_as_published(const std::string& path) const = 0;
+  /// What a checkpoint keeps.
   virtual void visit(basin::CheckpointWriter& file) = 0;
   virtual void visit(basin::CheckpointReader& file) = 0;
-  /// Step t.
+  /// Step t, from z to next.
   virtual void step(bool torus, const basin::RandomFire& fire, Index t, View<const float> z,
                     View<float> next) const = 0;
   /// An iteration of training; returns the loss, and the last states in `end`.
@@ -127,7 +132,7 @@ class AutomatonOf final : public Automaton {
   basin::AdamState<Rule, float> moments_;
 };
 
-/// With initial parameters. Throws UsageError if it is none of the kinds that are compiled.
+/// With initial parameters. Throws UsageError if the settings are of no kind that is compiled.
 inline std::unique_ptr<Automaton> make_automaton(const Settings& settings) {
   std::unique_ptr<Automaton> made;
   const bool is = visit_kind(settings.channels, settings.hidden, settings.filters,

@@ -1,12 +1,12 @@
 #pragma once
 
 // The automata of nca_grow: features of a cell, RGB and alpha first; a cell sees itself and its slopes, and a small
-// network answers. The published one has 16 features, 128 hidden ones and 8,336 parameters; there are some others, each
-// of which is compiled.
+// network answers. The published one has 16 features, 128 hidden ones and 8,336 parameters. It and some others are
+// compiled, and the files of models say which they are of.
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <tuple>
@@ -29,19 +29,26 @@ using basin::Shape;
 using basin::State;
 using basin::View;
 
-/// How a cell sees each feature: the value and its slopes.
+/// What a cell sees of each feature: the value and its slopes.
 struct Sobel {
   static constexpr const char* name = "sobel";
   template <int C, class Edge>
   using Sees = basin::Perceive<C, Edge, basin::Centre, basin::SobelX, basin::SobelY>;
 };
-/// And its second differences.
+/// The sum of the second differences along both axes, over 8 as in CAX, where it is called grad2: as with Sobel's
+/// filters, the magnitudes of the weights add up to 1.
+struct SecondDifferences {
+  static constexpr std::array<basin::Tap, 5> taps{
+      {{0, -1, 0, 0.125}, {-1, 0, 0, 0.125}, {0, 0, 0, -0.5}, {1, 0, 0, 0.125}, {0, 1, 0, 0.125}}};
+};
+/// The value, its slopes and that.
 struct SobelLaplacian {
   static constexpr const char* name = "sobel_laplacian";
   template <int C, class Edge>
-  using Sees = basin::Perceive<C, Edge, basin::Centre, basin::SobelX, basin::SobelY, basin::Laplacian<2>>;
+  using Sees = basin::Perceive<C, Edge, basin::Centre, basin::SobelX, basin::SobelY, SecondDifferences>;
 };
 
+/// An automaton of so many features and hidden features.
 template <int Channels, int Hidden, class Filters = Sobel>
 struct Kind {
   static constexpr int features = Channels, hidden = Hidden;
@@ -62,7 +69,8 @@ struct Kind {
 };
 
 using Published = Kind<16, 128>;
-using Kinds = std::tuple<Kind<12, 64>, Published, Kind<16, 128, SobelLaplacian>, Kind<32, 256>>;
+/// Those that are compiled.
+using Kinds = std::tuple<Kind<12, 64>, Published, Kind<16, 128, SobelLaplacian>>;
 
 /// Calls visit(Kind) for the kind of these settings; returns whether there is one.
 template <class Visit>
@@ -75,7 +83,7 @@ bool visit_kind(int channels, int hidden, const std::string& filters, const Visi
   return std::apply([&](const auto&... kinds) { return (one(kinds) || ...); }, Kinds{});
 }
 
-/// What there is, in words: channels, hidden features and filters of each.
+/// The kinds in words: channels, hidden features and filters of each.
 inline std::string kinds_text() {
   const auto join = [](const auto& first, const auto&... rest) { return (first.text() + ... + (", " + rest.text())); };
   return std::apply(join, Kinds{});
@@ -99,7 +107,7 @@ inline bool is_of_cax(const std::string& path) {
 /// The options that say which automaton it is.
 inline constexpr std::array automaton_settings{"channels", "hidden", "filters", "fire-rate", "conventions"};
 
-/// The settings of a model: those that its file says, and for all others those of the published automaton.
+/// The settings of a model: what its file says of them, and for the others those of the published automaton.
 inline basin::Json settings_of_model(const std::string& path) {
   basin::Json settings{{"channels", Published::features},
                        {"hidden", Published::hidden},
@@ -126,6 +134,7 @@ inline basin::Json settings_of_model(const std::string& path) {
   return settings;
 }
 
+/// Throws FileError if the file is none of a model of this kind.
 template <class K>
 typename K::Theta load_model(const std::string& path) {
   using Rule = typename K::Rule;

@@ -56,7 +56,8 @@ class Trainer {
   [[nodiscard]] const State<float>& seed() const { return seed_; }
   [[nodiscard]] bool has_target() const { return target_.shape.features > 0; }
   [[nodiscard]] basin::LeadingFeaturesError<float> error() const { return {target_}; }
-  [[nodiscard]] Automaton& automaton() const { return *automaton_; }
+  [[nodiscard]] Automaton& automaton() { return *automaton_; }
+  [[nodiscard]] const Automaton& automaton() const { return *automaton_; }
   [[nodiscard]] double cell_steps() const { return cell_steps_; }
   /// To be watched, when nothing is trained any more.
   [[nodiscard]] std::unique_ptr<Automaton> take_automaton() { return std::move(automaton_); }

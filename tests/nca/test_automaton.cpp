@@ -182,7 +182,7 @@ TEST_CASE("an update that is rescaled is divided by the rate of fire", "[unit][a
   rescaled.fire.rate = 0;
   CHECK_THROWS_WITH(stepped(rescaled, theta, z),
                     "RandomFire: rate is 0, expected above 0 and at most 1, as updates are divided by it");
-  Small<RandomFire, Everywhere, Replace> replaces;
+  Small<RandomFire, Everywhere, Keeping<Features<>, Replace>> replaces;
   replaces.fire.rescaled = true;
   CHECK_THROWS_WITH(stepped(replaces, theta.as<decltype(replaces)>(), z),
                     "Automaton: factor of an update that is Replace is 2, expected 1: the answer is taken whole");

@@ -44,7 +44,7 @@ class LogicAutomaton {
   [[nodiscard]] Index features() const { return features_; }
 
   /// One step. Throws std::invalid_argument for grids of other features, or of two shapes, if they are the same, and
-  /// for a fire that rescales.
+  /// for a fire that is rescaled.
   void step(const BitGrid& z, BitGrid& out, const Context& context = {}) const {
     check_features("LogicAutomaton", z.shape().features, static_cast<int>(features_));
     check_shape("LogicAutomaton", "out", out.shape(), z.shape());
