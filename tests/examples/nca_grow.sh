@@ -93,8 +93,9 @@ if [ -e lost/healing.gif ]; then fail "a lost picture is filmed as it heals"; fi
 "$program" --model model.safetensors $small --regime persistent --loss along --tape kept --iterations 3 --out on >on.log
 "$program" $small --iterations 2 --loss random --overflow 1 --damage none --boundary torus --out random >random.log
 
-# One that is stopped leaves a picture of how far it came.
-begun "$program" $small --iterations 1000000 --out cut
+# One that is stopped leaves a picture of how far it came; before its first iteration there is nothing to draw.
+begun "$program" $small --iterations 1000000 --checkpoint-minutes 1e-9 --out cut
+until_written cut
 kill -TERM $!
 wait $! && fail "it was not stopped"
 exec 3<&-
