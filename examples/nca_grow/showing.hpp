@@ -135,8 +135,8 @@ inline double number_in(const basin::OrderedJson& json) {
   return json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// Whether the picture is still there in the end: its error is finite, and at most four times what it was when grown. A
-/// run without a picture, or one that is too short to have grown it, has lost nothing.
+/// Whether the picture is still there in the end, and in its place: its error is finite, and at most four times what it
+/// was when grown. A run without a picture, or one that is too short to have grown it, has lost nothing.
 inline bool is_kept(const basin::OrderedJson& grown, const basin::OrderedJson& at_end) {
   if (grown.is_null()) return at_end.is_null() || std::isfinite(number_in(at_end));
   return number_in(at_end) <= 4 * number_in(grown);
@@ -157,9 +157,9 @@ inline std::string verdict(const Settings& settings, const basin::OrderedJson& g
   }
   all += "after " + std::to_string(settings.steps) + text(" steps %.2g", after);
   if (!is_kept(grown, at_end)) {
-    all +=
-        " (the picture is lost: the regime " + settings.regime +
-        (settings.regime == "growing" ? " does not train a rule to keep it)" : " has not trained the rule to keep it)");
+    all += settings.regime == "growing" ? " (the picture is lost: the regime growing does not train a rule to keep it)"
+                                        : " (the picture is lost or has moved: the regime " + settings.regime +
+                                              " has not trained the rule to keep it in place)";
   }
   if (!healed.is_null()) {
     const double last = number_in(healed);

@@ -238,6 +238,10 @@ TEST_CASE("any other file than a growing automaton of CAX is refused", "[io]") {
   const float infinity = std::numeric_limits<float>::infinity();
   std::memcpy(file.tensors["update.layers.1.bias"].bytes.data() + sizeof infinity, &infinity, sizeof infinity);
   refused(file, "number 1 of 'update.layers.1.bias' is inf, expected a finite one");
+  file = good;
+  file.tensors["more"] = {.shape = {1 << 14}, .bytes = std::vector<std::uint8_t>(1 << 16)};
+  write_safetensors(path, file);
+  CHECK_THROWS_WITH(read_cax_model<AsHere>(path), Catch::Contains("is") && Catch::Contains("at most 68608"));
   // One tap of one channel that is not Sobel's.
   Cax trained;
   trained.kernel[5 * K + 2] += 1e-3;

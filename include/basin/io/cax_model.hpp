@@ -40,7 +40,7 @@ namespace detail {
 
 inline constexpr const char* cax_kernel_name = "perceive.conv.kernel";
 
-/// The stencils of a perception of a plane, as nine weights each, x fastest.
+/// The stencils with which cells of a plane see, as nine weights each, x fastest.
 template <class P>
 struct StencilsOfPlane;
 template <int C, Boundary Edge, Stencil... Stencils>
@@ -64,7 +64,8 @@ struct StencilsOfPlane<Perceive<C, Edge, Stencils...>> {
 /// Arrays of a file of CAX.
 class CaxArrays {
  public:
-  explicit CaxArrays(const std::string& path) : path_(path), file_(read_safetensors(path)) {}
+  /// Of a file of at most so many bytes.
+  CaxArrays(const std::string& path, std::uint64_t max_bytes) : path_(path), file_(read_safetensors(path, max_bytes)) {}
 
   /// The numbers of an array, row-major. Throws FileError if it is not there, or of another shape or type, or if one of
   /// them is not finite.
@@ -127,7 +128,8 @@ template <class Stencils>
 /// Relu, Dense<...>>, Fire, AliveMask<C - 1> or AliveMask<3>>, with any number of dense layers with biases. The
 /// stencils may stand in any order, but have to be those of the file: CAX's identity and gradients are Centre, SobelY
 /// and SobelX. Of a Conditioned perception, what cells are told stands behind what they see, as in CAX. Throws
-/// FileError if the file is no safetensors file, or has other arrays, shapes, types or stencils than A.
+/// FileError if the file is no safetensors file, has other arrays, shapes, types or stencils than A, or numbers that
+/// are not finite, and if it is longer than its numbers and 64 KiB. Memory: as read_safetensors.
 template <class A>
 [[nodiscard]] Parameters<A, float> read_cax_model(const std::string& path) {
   using Rule = typename A::Rule;
@@ -140,7 +142,10 @@ template <class A>
     return alpha_last ? feature : feature < 4 ? C - 4 + feature : feature - 4;
   };
 
-  detail::CaxArrays arrays(path);
+  const std::vector<DenseSize> sizes = detail::dense_sizes<Rule>();
+  std::size_t numbers = static_cast<std::size_t>(9 * K * C);
+  for (const DenseSize& size : sizes) numbers += size.params();
+  detail::CaxArrays arrays(path, numbers * sizeof(float) + (1 << 16));
   const std::vector<float> kernel = arrays.take(detail::cax_kernel_name, {3, 3, 1, static_cast<std::uint64_t>(K * C)});
   const std::vector<Index> places = detail::cax_kernels<Stencils>(kernel, C, path);
   const auto row_of = [&](Index seen) {
@@ -149,7 +154,6 @@ template <class A>
 
   Parameters<A, float> theta;
   std::size_t to = 0;
-  const std::vector<DenseSize> sizes = detail::dense_sizes<Rule>();
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto [inputs, outputs] = sizes[i];
     const bool first = i == 0, last = i + 1 == sizes.size();
