@@ -76,11 +76,10 @@ template <class S>
   return scales;
 }
 
-namespace detail {
-
-/// The activations of one network at one batch. Matrices are column-major, in memory of scratch.
+/// The activations of one network at one batch. Matrices are column-major. Refers to the network, and has its memory of
+/// scratch.
 template <class S>
-class Activations {
+class NetworkActivations {
  public:
   using Map = Eigen::Map<Matrix<S>>;
   using ConstMap = Eigen::Map<const Matrix<S>>;
@@ -91,9 +90,10 @@ class Activations {
     S* z = nullptr;        ///< (outputs, B)
   };
 
-  /// q: the state of the network, C numbers for each cell.
-  Activations(const Network& of, const LearningData& data, double negative_slope, const S* q, Index C,
-              const Context& context, Scratch& scratch)
+  /// q: the state of the network, C numbers for each cell; context: which step, and which network of the batch. Throws
+  /// std::invalid_argument if there are no data for it. That the data fit is checked elsewhere (check_for).
+  NetworkActivations(const Network& of, const LearningData& data, double negative_slope, const S* q, Index C,
+                     const Context& context, Scratch& scratch)
       : network(of),
         batch(data.batch_size()),
         classes(data.outputs == Outputs::classes),
@@ -194,7 +194,5 @@ class Activations {
   S slope_;
   Layer* layers_;
 };
-
-}  // namespace detail
 
 }  // namespace basin

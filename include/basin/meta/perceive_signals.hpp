@@ -100,9 +100,9 @@ struct PerceiveSignals {
   template <class S>
   using Params = std::span<const S, param_count>;
   template <class S>
-  using Map = typename detail::Activations<S>::Map;
+  using Map = typename NetworkActivations<S>::Map;
   template <class S>
-  using ConstMap = typename detail::Activations<S>::ConstMap;
+  using ConstMap = typename NetworkActivations<S>::ConstMap;
 
   static constexpr double size_factor = 0.2, error_factor = 0.3;  // of logarithms, so that they are of size one
 
