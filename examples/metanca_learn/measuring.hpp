@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "../support/metanca.hpp"
 #include "basin/core/parallel.hpp"
 #include "optimisers.hpp"
 #include "trainer.hpp"
@@ -127,7 +126,7 @@ inline Optimiser tuned(const Trial& choice, Optimiser optimiser, Index tasks, In
   return chosen;
 }
 
-/// Of classes: how many batches a network takes that has lost a layer, and three of ten of its other cells, until it is
+/// Of classes: how many batches a network takes that has lost a layer, and a share of its other weights, until it is
 /// within two hundredths of what it was; and a new one, until it is as good.
 struct Repair {
   double lost = 0;                ///< mean accuracy right after the loss
@@ -135,7 +134,7 @@ struct Repair {
   double repaired = 0, anew = 0;  ///< medians of batches; those that never get there count as one more than were tried
 };
 
-inline Repair repair(const Trial& trial, const Theta& theta, Index tasks) {
+inline Repair repair(const Trial& trial, const Theta& theta, Index tasks, double others) {
   const Index batches = trial.settings.batches;
   const basin::Network network = trial.network();
   struct One {
@@ -151,8 +150,8 @@ inline Repair repair(const Trial& trial, const Theta& theta, Index tasks) {
       first.push_back(trial.measured(network, test, z));
       end.values = z.vector();
     });
-    basin::examples::zero_out(end.view(), network, static_cast<std::size_t>(n) % network.layers().size(), true,
-                              {trial.seed, damage_stream + (static_cast<std::uint64_t>(n) << 8)});
+    lose_layer(end.view(), network, static_cast<std::size_t>(n) % network.layers().size(), others,
+               {trial.seed, damage_stream + (static_cast<std::uint64_t>(n) << 8)});
     const Batches more(trial.task(n), trial.settings.batch, batches, trial.seed,
                        (std::uint64_t{1} << 40) + Trial::number(n));
     Curve again;

@@ -2,7 +2,9 @@
 
 // The rule of metanca_learn, and networks to begin with.
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -66,6 +68,17 @@ inline basin::Network network_for(const Family& family, const std::vector<Index>
   widths.insert(widths.end(), hidden_widths.begin(), hidden_widths.end());
   widths.push_back(family.outputs);
   return basin::Network(widths);
+}
+
+/// What a network loses: all numbers of the cells of one layer, and of a share of the others.
+inline void lose_layer(View<float> one, const basin::Network& network, std::size_t layer, double others,
+                       const basin::Random& random) {
+  const basin::Network::Layer& lost = network.layers()[layer];
+  for (Index cell = 0; cell < network.cells(); ++cell) {
+    const bool inside = cell >= lost.first && cell < lost.first + lost.cells();
+    if (!inside && random.uniform(static_cast<std::uint64_t>(cell)) >= others) continue;
+    std::fill_n(one.data() + cell * features, features, 0.0f);
+  }
 }
 
 /// An automaton whose network learns from these data, which outlive it, in so many steps.

@@ -83,37 +83,32 @@ inline void draw_shape(const Trial& trial, const Theta& theta) {
   gif.finish();
 }
 
-inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training,
-                 const basin::LabelledImages* test_digits) {
-  const Theta& theta = trainer.parameters();
-  const Trial trial = Trial::of_new(settings, trainer.family(), test_digits),
-              choice = Trial::of_choice(settings, trainer.family(), trainer.digits());
-  const Index batches = settings.batches, tasks = settings.tasks, chosen_by = std::max<Index>(1, tasks / 3);
-  basin::OrderedJson metrics;
-  metrics["family"] = settings.family;
-  metrics["parameters"] = Life::param_count;
-  metrics["tasks"] = tasks;
-  metrics["batch"] = settings.batch;
-  metrics["network"] = trial.network().to_string();
-  metrics["measure"] = trial.classes() ? "accuracy" : "mean squared error";
-
-  std::vector<basin::examples::Series> curves;
+/// Batches after which is told how well tasks are learned.
+inline std::vector<Index> told_after(Index batches) {
   std::vector<Index> told;
   for (const Index t : {1, 2, 5, 10, 20, 50, 100, 200}) {
-    if (t <= batches) told.push_back(t);
+    if (t < batches) told.push_back(t);
   }
-  if (told.empty() || told.back() != batches) told.push_back(batches);
+  told.push_back(batches);
+  return told;
+}
+
+/// New tasks of a family, by the rule and by each optimiser at its best rate: prints them, and returns their curves.
+inline std::vector<basin::examples::Series> compare(const Trial& trial, const Trial& choice, const Theta& theta,
+                                                    basin::OrderedJson& json) {
+  const Index batches = trial.settings.batches, tasks = trial.settings.tasks;
+  std::vector<basin::examples::Series> curves;
   const auto tell = [&](const std::string& name, const Curve& curve, double rate) {
     basin::OrderedJson one;
     std::printf("%-18s", name.c_str());
-    for (const Index t : told) {
+    for (const Index t : told_after(batches)) {
       const double value = curve[static_cast<std::size_t>(t)];
       one["after " + std::to_string(t)] = value;
       std::printf(trial.classes() ? "  %td: %.3f" : "  %td: %.4f", t, value);
     }
     if (rate > 0) one["rate"] = rate;
     std::printf(rate > 0 ? "  (rate %g)\n" : "\n", rate);
-    metrics["learned"][name] = one;
+    json[name] = one;
     basin::examples::Series series{name, {}, {}};
     for (std::size_t t = 0; t < curve.size(); ++t) {
       series.x.push_back(static_cast<double>(t));
@@ -121,12 +116,30 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
     }
     curves.push_back(series);
   };
-  std::printf("%s on %td new tasks, by batches:\n", trial.classes() ? "accuracy" : "mean squared error", tasks);
+  std::printf("%s, %s on %td new tasks, by batches:\n", trial.family.name.c_str(),
+              trial.classes() ? "accuracy" : "mean squared error", tasks);
   tell("the rule", by_rule(trial, theta, tasks, batches), 0);
   for (const Optimiser& one : optimisers()) {
-    const Optimiser best = tuned(choice, one, chosen_by, batches);
+    const Optimiser best = tuned(choice, one, std::max<Index>(1, tasks / 3), batches);
     tell(one.name, by_optimiser(trial, best, tasks, batches), best.rate);
   }
+  return curves;
+}
+
+inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training,
+                 const basin::LabelledImages* test_digits) {
+  const Theta& theta = trainer.parameters();
+  const Trial trial = Trial::of_new(settings, trainer.family(), test_digits),
+              choice = Trial::of_choice(settings, trainer.family(), trainer.digits());
+  const Index batches = settings.batches, tasks = settings.tasks;
+  basin::OrderedJson metrics;
+  metrics["family"] = settings.family;
+  metrics["parameters"] = Life::param_count;
+  metrics["tasks"] = tasks;
+  metrics["batch"] = settings.batch;
+  metrics["network"] = trial.network().to_string();
+  metrics["measure"] = trial.classes() ? "accuracy" : "mean squared error";
+  const std::vector<basin::examples::Series> curves = compare(trial, choice, theta, metrics["learned"]);
   basin::examples::write_png_and_svg(
       settings.out + "/learning.png",
       basin::examples::line_chart(
@@ -135,6 +148,13 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
            .x = {.label = "batches of " + std::to_string(settings.batch), .whole = true},
            .y = {.label = metrics["measure"].get<std::string>(),
                  .scale = trial.classes() ? basin::examples::Scale::linear : basin::examples::Scale::logarithmic}}));
+  if (settings.family == "planar") {
+    for (const char* name : planar_families) {
+      Trial one = trial, one_choice = choice;
+      one.family = one_choice.family = Family::named(name);
+      (void)compare(one, one_choice, theta, metrics["of each family"][name]);
+    }
+  }
 
   // Widths, and depths, of which the training had none.
   const std::vector<Index> deeper =
@@ -151,14 +171,16 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
   metrics["after ten times the batches"] = longer.back();
   std::printf(trial.classes() ? "after ten times the batches: %.3f\n" : "after ten times the batches: %.4f\n",
               longer.back());
-  if (trial.classes()) {
-    const Repair of = repair(trial, theta, tasks);
-    metrics["repair"] = {{"accuracy before", of.before},
-                         {"accuracy after a layer and three of ten weights are lost", of.lost},
-                         {"batches until repaired, median", of.repaired},
-                         {"batches until a new network is as good, median", of.anew}};
-    std::printf("a layer lost: %.3f, was %.3f; repaired after %g batches, a new network takes %g\n", of.lost, of.before,
-                of.repaired, of.anew);
+  for (const double others : {0.0, 0.3}) {
+    if (!trial.classes()) break;
+    const Repair of = repair(trial, theta, tasks, others);
+    const std::string lost = others > 0 ? "a layer and three of ten other weights" : "a layer";
+    metrics["repair"][lost] = {{"accuracy before", of.before},
+                               {"accuracy after the loss", of.lost},
+                               {"batches until repaired, median", of.repaired},
+                               {"batches until a new network is as good, median", of.anew}};
+    std::printf("%s lost: %.3f, was %.3f; repaired after %g batches, a new network takes %g\n", lost.c_str(), of.lost,
+                of.before, of.repaired, of.anew);
   }
   draw_shape(trial, theta);
   basin::examples::draw_loss(settings.out, training.losses(), loss_name);

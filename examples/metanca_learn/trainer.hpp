@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "../support/metanca.hpp"
 #include "../support/process.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
@@ -91,10 +90,9 @@ class Trainer {
     for (std::size_t k = 0; k < self.slots_.size(); ++k) {
       auto& slot = self.slots_[k];
       const std::string name = "network." + std::to_string(k) + ".";
+      const std::int64_t was = slot.number;
       file(name + "number", slot.number, basin::Within{std::int64_t{0}, std::int64_t{1} << 40});
-      if constexpr (!std::is_const_v<std::remove_reference_t<Self>>) {
-        slot = self.born(static_cast<std::uint64_t>(slot.number));
-      }
+      if (slot.number != was) slot = self.born(static_cast<std::uint64_t>(slot.number));  // it is read
       file(name + "age", slot.age, basin::Within{std::int64_t{0}, static_cast<std::int64_t>(slot.life)});
       file(name + "state", slot.state, basin::Length{slot.network.cells() * features}, basin::Finite{});
     }
@@ -152,8 +150,9 @@ class Trainer {
     State<float> end = result.output;
     Dice dice(settings_.seed, damage_stream, number);
     if (dice.uniform(0, 1) < settings_.damage) {
-      basin::examples::zero_out(end.view(), slot.network, dice.below(slot.network.layers().size()), true,
-                                {settings_.seed, damage_stream + (number << 8)});
+      const std::size_t layer = dice.below(slot.network.layers().size());
+      lose_layer(end.view(), slot.network, layer, 0.3 * static_cast<double>(dice.below(2)),
+                 {settings_.seed, damage_stream + (number << 8)});
     }
     slot.state.assign(end.values.begin(), end.values.end());
     return job;
