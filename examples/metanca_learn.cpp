@@ -42,7 +42,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   std::optional<basin::examples::DigitSets> digits;
   if (settings.family == "digits") digits = basin::examples::load_digits(settings.data);
   basin::examples::prepare_outputs(
-      settings.out, {"metrics.json", "learning.png", "learning.svg", "shape.gif", "loss.png", "loss.svg"});
+      settings.out, {"metrics.json", "learning.png", "learning.svg", "shape.png", "shape.gif", "loss.png", "loss.svg"});
   Trainer trainer(settings, digits ? &digits->train : nullptr);
   basin::Training training(
       {.iterations = settings.iterations,

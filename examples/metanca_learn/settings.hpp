@@ -48,7 +48,7 @@ Examples:
   metanca_learn --resume metanca_learn_out   go on where a run was stopped
 
 In the output folder: metrics.json, checkpoint.safetensors, learning.png (the new tasks, batch by batch, by each way to
-learn), shape.gif (a network that takes shape; not of digits) and loss.png. Charts are written as .svg too. Ctrl-C, or a
+learn), shape.png and shape.gif (a network that takes shape; not of digits) and loss.png. Charts are written as .svg too. Ctrl-C, or a
 closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
@@ -59,7 +59,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
-  options.add("iterations", s.iterations, "Of training; 0: 30,000 of sinusoids, 3,000 of digits, else 20,000", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 30,000 of sinusoids, 3,000 of digits, else 20,000",
+              {0, 100000000});
   options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit",
               {0.0, 1e6});
   options.add("networks", s.networks, "That learn in an iteration, each a task of its own", {1, 64});

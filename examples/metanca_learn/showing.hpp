@@ -2,6 +2,7 @@
 
 // What metanca_learn writes: what was measured, curves, and a network that takes shape.
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -68,21 +69,6 @@ inline basin::Image shape_of(const Trial& trial, const basin::Network& network, 
   return image;
 }
 
-/// The first new task, batch by batch.
-inline void draw_shape(const Trial& trial, const Theta& theta) {
-  if (trial.family.of_digits()) return;
-  const basin::Network network = trial.network();
-  const Index batches = trial.settings.batches;
-  const Batches shown = trial.shown(0, batches);
-  basin::GifWriter gif(trial.settings.out + "/shape.gif");
-  learn_task(trial, theta, 0, batches, [&](Index t, View<const float> z) {
-    gif.add(basin::examples::captioned(shape_of(trial, network, z, shown, t * trial.settings.batch),
-                                       "after " + std::to_string(t) + (t == 1 ? " batch" : " batches")),
-            t == 0 || t == batches ? 150 : 25);
-  });
-  gif.finish();
-}
-
 /// Batches after which is told how well tasks are learned.
 inline std::vector<Index> told_after(Index batches) {
   std::vector<Index> told;
@@ -91,6 +77,31 @@ inline std::vector<Index> told_after(Index batches) {
   }
   told.push_back(batches);
   return told;
+}
+
+/// The first new task, batch by batch.
+inline void draw_shape(const Trial& trial, const Theta& theta) {
+  if (trial.family.of_digits()) return;
+  const basin::Network network = trial.network();
+  const Index batches = trial.settings.batches;
+  const Batches shown = trial.shown(0, batches);
+  const std::vector<Index> in_sheet = told_after(batches);
+  basin::GifWriter gif(trial.settings.out + "/shape.gif");
+  std::vector<basin::Image> pictures;
+  std::vector<std::string> captions;
+  learn_task(trial, theta, 0, batches, [&](Index t, View<const float> z) {
+    const basin::Image picture = shape_of(trial, network, z, shown, t * trial.settings.batch);
+    const std::string caption = "after " + std::to_string(t) + (t == 1 ? " batch" : " batches");
+    gif.add(basin::examples::captioned(picture, caption), t == 0 || t == batches ? 150 : 25);
+    if (std::find(in_sheet.begin(), in_sheet.end(), t) == in_sheet.end()) return;
+    pictures.push_back(picture);
+    captions.push_back(caption);
+  });
+  gif.finish();
+  basin::examples::write_png(
+      trial.settings.out + "/shape.png",
+      basin::examples::sheet(
+          pictures, {.title = "A network that learns: " + trial.family.name, .captions = captions, .framed = true}));
 }
 
 /// New tasks of a family, by the rule and by each optimiser at its best rate: prints them, and returns their curves.

@@ -8,7 +8,7 @@
 small="--family planar --iterations 24 --networks 2 --batch 8 --segment 3 --life 12 --damage 0.5 --tasks 3 --batches 6"
 
 "$program" $small --threads 1 --out one >one.log
-written one metrics.json checkpoint.safetensors learning.png shape.gif loss.png
+written one metrics.json checkpoint.safetensors learning.png shape.png shape.gif loss.png
 measured one parameters train_seconds peak_rss_bytes
 [ "$(value one parameters)" = 688 ] || fail "$(value one parameters) parameters"
 for key in 'after 6' rate 'gradient descent' 'feedback alignment' 'other networks' 'after ten times the batches' repair; do
