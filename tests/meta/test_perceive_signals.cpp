@@ -14,6 +14,7 @@
 #include "basin/nca/perceive_both.hpp"
 #include "basin/nca/rollout.hpp"
 #include "basin/train/network_loss.hpp"
+#include "support/counting_allocator.hpp"
 #include "support/layer_checks.hpp"
 
 namespace {
@@ -381,6 +382,22 @@ TEST_CASE("networks that learn are the same on any number of threads, and alone 
   from.values = z.view().sample(1).vector();
   (void)rollout.apply(theta.span(), from.view(), alone.view(), Context{.first_sample = 1});
   CHECK(alone.values == one.segment(alone.values.size(), alone.values.size()));
+}
+
+TEST_CASE("a step of learning allocates nothing after the first", "[allocation]") {
+  if (!basin_test::counts_allocations()) return;
+  const Data data(small(), 4, 2, 1, Outputs::classes);
+  const Learner<RandomFire> cell{.perception = {small(), data.view()}};
+  const auto theta = test::random_parameters<Learner<RandomFire>>(1);
+  const State<double> z = test::random_state(small().shape(features, 3), 2);
+  State<double> next(z.shape);
+  const State<double> u(z.shape.with_features(0));
+  set_threads(1);
+  (void)cell.apply(theta.span(), z.view(), u.view(), next.view());
+  const basin_test::AllocationCount later;
+  (void)cell.apply(theta.span(), z.view(), u.view(), next.view(), Context{.step = 1});
+  CHECK(later.allocations() == 0);
+  set_threads(0);
 }
 
 TEST_CASE("signals need data that fit the network", "[unit]") {

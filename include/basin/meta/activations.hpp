@@ -52,18 +52,21 @@ struct LearningData {
   }
 
   /// Throws std::invalid_argument unless they fit a network with layers. `who` begins the message.
-  void check_for(const std::string& who, const Network& network) const {
+  void check_for(const char* who, const Network& network) const {
     const Shape &x = inputs.shape(), &y = targets.shape();
-    check(x.features == network.widths().front(), who + ": numbers of an input", x.features, network.widths().front());
-    check(y.features == network.widths().back(), who + ": numbers of a target", y.features, network.widths().back());
-    check(outputs == Outputs::numbers || y.features >= 2, who + ": number of outputs for classes", y.features,
-          "at least 2");
-    check(x.cells_per_sample() >= 1 && x.space[2] == 1, who + ": space of the inputs (data, batches, 1)", x,
-          "1 or more data and batches");
-    if (x.space != y.space || x.samples != y.samples) {
-      check(false, who + ": shape of the targets", y, x.with_features(y.features));
+    const Index first = network.widths().front(), last = network.widths().back();
+    if (y == x.with_features(last) && x.features == first && x.cells_per_sample() >= 1 && x.space[2] == 1 &&
+        x.samples >= 1 && (outputs == Outputs::numbers || last >= 2)) {
+      return;  // takes no memory
     }
-    check(x.samples >= 1, who + ": number of networks that the data are for", x.samples,
+    const std::string of = who;
+    check(x.features == first, of + ": numbers of an input", x.features, first);
+    check(y.features == last, of + ": numbers of a target", y.features, last);
+    check(outputs == Outputs::numbers || last >= 2, of + ": number of outputs for classes", last, "at least 2");
+    check(x.cells_per_sample() >= 1 && x.space[2] == 1, of + ": space of the inputs (data, batches, 1)", x,
+          "1 or more data and batches");
+    check(y == x.with_features(last), of + ": shape of the targets", y, x.with_features(last));
+    check(x.samples >= 1, of + ": number of networks that the data are for", x.samples,
           "1 for all alike, or one for each network of the batch");
   }
 };
@@ -76,11 +79,10 @@ template <class S>
   return scales;
 }
 
-namespace detail {
-
-/// The activations of one network at one batch. Matrices are column-major, in memory of scratch.
+/// The activations of one network at one batch. Matrices are column-major. Refers to the network, and has its memory of
+/// scratch.
 template <class S>
-class Activations {
+class NetworkActivations {
  public:
   using Map = Eigen::Map<Matrix<S>>;
   using ConstMap = Eigen::Map<const Matrix<S>>;
@@ -91,9 +93,10 @@ class Activations {
     S* z = nullptr;        ///< (outputs, B)
   };
 
-  /// q: the state of the network, C numbers for each cell.
-  Activations(const Network& of, const LearningData& data, double negative_slope, const S* q, Index C,
-              const Context& context, Scratch& scratch)
+  /// q: the state of the network, C numbers for each cell; context: which step, and which network of the batch. Throws
+  /// std::invalid_argument if there are no data for it. That the data fit is checked elsewhere (check_for).
+  NetworkActivations(const Network& of, const LearningData& data, double negative_slope, const S* q, Index C,
+                     const Context& context, Scratch& scratch)
       : network(of),
         batch(data.batch_size()),
         classes(data.outputs == Outputs::classes),
@@ -194,7 +197,5 @@ class Activations {
   S slope_;
   Layer* layers_;
 };
-
-}  // namespace detail
 
 }  // namespace basin

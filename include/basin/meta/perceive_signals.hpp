@@ -77,11 +77,7 @@ struct PerceiveSignals {
 
   /// Throws std::invalid_argument unless z is (C, cells, 1, 1, N) and the data fit the network.
   void check_shape(const Shape& z) const {
-    check_features("PerceiveSignals", z.features, C);
-    check(network.cells() > 0, "PerceiveSignals: number of cells of the network", network.cells(), "at least 1");
-    check(z.space[0] == network.cells(), "PerceiveSignals: number of cells of a sample", z.space[0], network.cells());
-    check(z.space[1] == 1 && z.space[2] == 1, "PerceiveSignals: extents of a sample beyond its one line",
-          z.space[1] * z.space[2], 1);
+    detail::check_cells_of(network, z, C, "PerceiveSignals");
     check(slope >= 0, "PerceiveSignals: slope of the leaky ReLU", slope, "0 or more");
     check(floor > 0, "PerceiveSignals: floor", floor, "above 0");
     data.check_for("PerceiveSignals", network);
@@ -100,9 +96,9 @@ struct PerceiveSignals {
   template <class S>
   using Params = std::span<const S, param_count>;
   template <class S>
-  using Map = typename detail::Activations<S>::Map;
+  using Map = typename NetworkActivations<S>::Map;
   template <class S>
-  using ConstMap = typename detail::Activations<S>::ConstMap;
+  using ConstMap = typename NetworkActivations<S>::ConstMap;
 
   static constexpr double size_factor = 0.2, error_factor = 0.3;  // of logarithms, so that they are of size one
 

@@ -63,7 +63,7 @@ class PerceiveSignals<C, M, OfNeurons>::Signals {
     }
   }
 
-  detail::Activations<S> up;
+  NetworkActivations<S> up;
   Index batch, last;  ///< `last`: the last layer
   Layer* layers;
   S error_size = 0;  ///< the root of the mean of e^2

@@ -23,6 +23,9 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
   constexpr int C = state_features;
   const Index per_sample = z.shape().cells_per_sample();
   const S factor = static_cast<S>(fire.factor());
+  if constexpr (detail::replaces<Update>) {
+    check(factor == S(1), "Automaton: factor of an update that is Replace", factor, "1: the answer is taken whole");
+  }
   static_cast<void>(detail::noise_of(update));  // throws if it is negative
   Scratch scratch;
   const Life<S> life(alive, fire, context, z, tasks, scratch);

@@ -80,7 +80,7 @@ struct LearningLoss {
   [[nodiscard]] Result pass(View<const S> q, Index number, Index batch_size, View<S> dy) const {
     Scratch scratch;
     const Index C = q.shape().features;
-    const detail::Activations<S> at(network, data, slope, q.data(), C, Context{.first_sample = number}, scratch);
+    const NetworkActivations<S> at(network, data, slope, q.data(), C, Context{.first_sample = number}, scratch);
     const Index outputs = network.widths().back(), last = at.count() - 1;
     const float* y = LearningData::of(data.targets, Context{.first_sample = number});
     Result result;
