@@ -73,11 +73,11 @@ inline void draw_shapes(const ShapeScene& scene, std::uint64_t seed, std::uint64
   for (std::size_t k = 0; k < 3 * areas; ++k) {  // thin lines across everything
     const double at_x = dice.uniform(0, static_cast<double>(side)), at_y = dice.uniform(0, static_cast<double>(side));
     const double turn = dice.uniform(0, std::numbers::pi), half = scale * dice.uniform(4, 16);
-    const auto ink = static_cast<float>(dice.uniform(0, 1));
+    const auto brightness = static_cast<float>(dice.uniform(0, 1));
     each_pixel([&](double x, double y, Index i) {
       const double along = (x - at_x) * std::cos(turn) + (y - at_y) * std::sin(turn);
       const double across = (y - at_y) * std::cos(turn) - (x - at_x) * std::sin(turn);
-      if (std::abs(along) < half && std::abs(across) < 0.5 * scale) pixel[i] = ink;
+      if (std::abs(along) < half && std::abs(across) < 0.5 * scale) pixel[i] = brightness;
     });
   }
   const Random noise{seed, scene.layout_stream + 1};

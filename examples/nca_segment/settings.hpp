@@ -1,0 +1,87 @@
+#pragma once
+
+// What the user of nca_segment can choose.
+
+#include <cstdint>
+#include <string>
+
+#include "../support/command_line.hpp"
+#include "../support/live_settings.hpp"
+
+namespace nca_segment {
+
+struct Settings {
+  std::string levels = "4";
+  std::string steps;
+  std::string resume;
+  std::string evaluate;
+  std::string out = "nca_segment_out";
+  bool full = false;
+  int iterations = 0;
+  int batch = 8;
+  double rate = 4e-3;
+  double final_rate = 4e-5;
+  int test_images = 200;
+  bool held_back = false;
+  int memory_side = 1024;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  double checkpoint_minutes = 2;
+  basin::examples::LiveSettings live;
+};
+
+inline constexpr const char* description =
+    R"(Trains a cellular automaton that finds discs, squares and triangles in clutter, from coarse to fine.
+
+Inside of a shape no pixel tells which shape it is: cells have to hear it from the outline, many cells away. The automaton
+runs on a coarse version of the image first, and goes on from what it found there on finer ones (after Lemke and others,
+"OctreeNCA", 2025). With --levels 1 one rule of them runs on the image alone, with as many steps. The program draws the
+images itself.)";
+
+inline constexpr const char* footer = R"(
+Examples:
+  nca_segment                                    in some minutes
+  nca_segment --full                             as long as docs/nca_segment.md shows
+  nca_segment --levels 1                         without coarse grids
+  nca_segment --evaluate nca_segment_out         measure and draw what was trained
+  nca_segment --resume nca_segment_out
+  nca_segment --live --evaluate nca_segment_out  watch it in this terminal
+
+In the output folder: metrics.json, checkpoint.safetensors, levels.png (test images, and what is said of them on each
+grid), large.png (an image of 16 times as many pixels) and loss.png. Charts are written as .svg too. Ctrl-C, or a closed
+terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
+
+inline void describe(Settings& s, basin::examples::CommandLine& options) {
+  options.add("levels", s.levels, "Grids: the image, and those that are 2, 4 and 8 times as coarse; or the image alone",
+              {"4", "1"});
+  options.add("steps", s.steps, "Steps on each grid, the coarsest first, with commas; none: 10,16,12,4, or 42");
+  options.add_resume(s.resume);
+  options.add_evaluate(s.evaluate);
+  options.add_checkpoint_minutes(s.checkpoint_minutes);
+  options.add_out(s.out);
+  options.add_flag("full", s.full, "Trains as long as docs/nca_segment.md shows, where other options are not given");
+  options.add("iterations", s.iterations, "Of training; 0: 2,500, or 8,000 with --full", {0, 100000000});
+  options.add("batch", s.batch, "Images an iteration", {1, 4096});
+  options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
+  options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine", {0.0, 1.0});
+  options.add("test-images", s.test_images, "To measure; fewer of larger ones", {1, 100000}).of_this_run();
+  options
+      .add_flag("held-back", s.held_back, "Measure on images that are there to choose settings by, not on test images")
+      .of_this_run();
+  options
+      .add("memory-side", s.memory_side, "Measure the memory for images of 64 to so many pixels a side; 0: not",
+           {0, 8192})
+      .of_this_run();
+  options.add_seed(s.seed);
+  options.add_threads(s.threads);
+  basin::examples::describe_live(
+      s.live, options, "the automaton of --evaluate or --resume, which is not trained then; else what was trained");
+}
+
+/// Fills in what follows from other options.
+inline void complete(Settings& s) {
+  if (s.iterations == 0) s.iterations = s.full ? 8000 : 2500;
+  if (s.steps.empty()) s.steps = s.levels == "4" ? "10,16,12,4" : "42";
+}
+
+}  // namespace nca_segment
