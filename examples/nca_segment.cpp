@@ -9,10 +9,14 @@
 #include <cstdio>
 #include <string>
 
+#include "basin/io/checkpoint.hpp"
+#include "basin/io/training.hpp"
 #include "nca_segment/settings.hpp"
 #include "nca_segment/showing.hpp"
 #include "nca_segment/trainer.hpp"
 #include "nca_segment/watching.hpp"
+#include "support/process.hpp"
+#include "support/training_parts.hpp"
 
 namespace nca_segment {
 
@@ -70,6 +74,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_live(settings.live, command_line);
   const std::string from =
       basin::examples::take_checkpoint(command_line, settings.evaluate.empty() ? settings.resume : settings.evaluate);
+  if (!from.empty()) {
+    basin::CheckpointReader(from, command_line.program()).expect_setting("levels", settings.levels);
+  }
   complete(settings);
   basin::set_threads(settings.threads);
   if (settings.levels == "1") return run<1>(settings, command_line, from);

@@ -60,7 +60,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add_flag("full", s.full, "Trains as long as docs/nca_segment.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 2,500, or 8,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 2,500, or 5,000 with --full", {0, 100000000});
   options.add("batch", s.batch, "Images an iteration", {1, 4096});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
   options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine", {0.0, 1.0});
@@ -80,7 +80,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from other options.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 8000 : 2500;
+  if (s.iterations == 0) s.iterations = s.full ? 5000 : 2500;
   if (s.steps.empty()) s.steps = s.levels == "4" ? "10,16,12,4" : "42";
 }
 
