@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <string>
 
-#include "basin/io/checkpoint.hpp"
 #include "basin/io/training.hpp"
 #include "nca_segment/settings.hpp"
 #include "nca_segment/showing.hpp"
@@ -21,8 +20,7 @@
 namespace nca_segment {
 
 /// Before states are made.
-template <int Levels>
-void check_sizes(const Settings& settings, const Model<Levels>& model) {
+inline void check_sizes(const Settings& settings, const Model& model) {
   double cells = 0, share = 1;
   for (std::size_t l = model.levels.size(); l-- > 0; share /= 4)
     cells += share * static_cast<double>(model.levels[l].steps + 3);
@@ -39,10 +37,9 @@ void check_sizes(const Settings& settings, const Model<Levels>& model) {
                                 2.0 * pixels * sizeof(float) * settings.test_images);
 }
 
-template <int Levels>
-int run(const Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from) {
+inline int run(const Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from) {
   const bool trains = settings.evaluate.empty(), only_watched = settings.live.on && !from.empty();
-  Trainer<Levels> trainer(settings);
+  Trainer trainer(settings);
   check_sizes(settings, trainer.model());
   if (!only_watched) {
     basin::examples::prepare_outputs(settings.out, {"metrics.json", "levels.png", "large.png", "loss.png", "loss.svg"});
@@ -58,8 +55,7 @@ int run(const Settings& settings, const basin::examples::CommandLine& command_li
   // Before the process has memory of which a measurement could take a part.
   const basin::OrderedJson memory = measured_memory(settings, trainer);
   if (trains) {
-    std::printf("%d grid%s; %zu parameters; %d threads\n", Levels, Levels == 1 ? "" : "s", Model<Levels>::param_count,
-                basin::threads());
+    std::printf("%zu parameters; %d threads\n", Model::param_count, basin::threads());
     if (trainer.run(training) == basin::TrainingEnd::stopped) {
       basin::examples::draw_loss(settings.out, training.losses(), loss_name);
       return basin::examples::stopped(training, training.options().checkpoint);
@@ -74,13 +70,9 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_live(settings.live, command_line);
   const std::string from =
       basin::examples::take_checkpoint(command_line, settings.evaluate.empty() ? settings.resume : settings.evaluate);
-  if (!from.empty()) {
-    basin::CheckpointReader(from, command_line.program()).expect_setting("levels", settings.levels);
-  }
   complete(settings);
   basin::set_threads(settings.threads);
-  if (settings.levels == "1") return run<1>(settings, command_line, from);
-  return run<4>(settings, command_line, from);
+  return run(settings, command_line, from);
 }
 
 }  // namespace nca_segment

@@ -15,12 +15,10 @@
 
 namespace nca_segment {
 
-template <int Levels>
 class Climb {
  public:
   /// From zeros, of one image.
-  Climb(const Model<Levels>& model, const Theta<Levels>& theta, View<const float> image)
-      : model_(model), theta_(theta) {
+  Climb(const Model& model, const Theta& theta, View<const float> image) : model_(model), theta_(theta) {
     images_[last] = State<float>(image);
     for (std::size_t l = last; l-- > 0;) {
       images_[l] = State<float>(basin::AveragePool<2>{}.out_shape(images_[l + 1].shape));
@@ -63,7 +61,7 @@ class Climb {
   }
 
  private:
-  static constexpr auto last = static_cast<std::size_t>(Levels) - 1;
+  static constexpr std::size_t last = levels - 1;
 
   void rise() {
     while (level_done() && level_ < last) {
@@ -79,9 +77,9 @@ class Climb {
     return std::span<const float, Nca::param_count>(theta_.span().data() + level_ * Nca::param_count, Nca::param_count);
   }
 
-  const Model<Levels>& model_;
-  const Theta<Levels>& theta_;
-  std::array<State<float>, static_cast<std::size_t>(Levels)> images_;
+  const Model& model_;
+  const Theta& theta_;
+  std::array<State<float>, levels> images_;
   State<float> state_;
   std::size_t level_ = 0;
   Index steps_ = 0;

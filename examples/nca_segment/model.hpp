@@ -24,46 +24,42 @@ using basin::Shape;
 using basin::State;
 using basin::View;
 
-inline constexpr int classes = basin::examples::shape_classes, features = 16, hidden = 32;
+inline constexpr int classes = basin::examples::shape_classes, features = 16, hidden = 32, levels = 4;
 
 using Sees =
     basin::Conditioned<basin::Perceive<features, basin::Reflect, basin::Centre, basin::SobelX, basin::SobelY>, 1>;
 using Rule = basin::Sequential<basin::Dense<Sees::seen_features, hidden>, basin::Relu, basin::Dense<hidden, features>>;
 using Nca = basin::Automaton<Sees, Rule, basin::EveryCell>;
-template <int Levels>
-using Model = basin::Pyramid<basin::Rollout<Nca>, 1, Levels>;
-template <int Levels>
-using Theta = basin::Parameters<Model<Levels>, float>;
+using Model = basin::Pyramid<basin::Rollout<Nca>, 1, levels>;
+using Theta = basin::Parameters<Model, float>;
 
 /// The steps on each grid, of numbers with commas. Throws basin::examples::UsageError for others.
-template <int Levels>
-[[nodiscard]] Model<Levels> model_of(const std::string& steps) {
-  Model<Levels> model;
+[[nodiscard]] inline Model model_of(const std::string& steps) {
+  Model model;
   std::size_t begin = 0, level = 0;
   for (; begin <= steps.size(); ++level) {
     const std::size_t end = std::min(steps.find(',', begin), steps.size());
     const Index count =
         basin::examples::number_of<Index>(steps.substr(begin, end - begin), "a number of --steps", {0, 100000});
-    if (level < Levels) model.levels[level].steps = count;
+    if (level < model.levels.size()) model.levels[level].steps = count;
     begin = end + 1;
   }
-  basin::examples::check_option(level == Levels, "number of grids of --steps", level, std::to_string(Levels));
+  basin::examples::check_option(level == model.levels.size(), "number of grids of --steps", level,
+                                std::to_string(levels));
   return model;
 }
 
 /// Glorot's, with a tenth of it in the last layers, so that at first little changes.
-template <int Levels>
-[[nodiscard]] Theta<Levels> initial_theta(std::uint64_t seed) {
-  auto theta = basin::initial_parameters<float>(Model<Levels>{}, seed);
-  for (int l = 0; l < Levels; ++l) {
+[[nodiscard]] inline Theta initial_theta(std::uint64_t seed) {
+  Theta theta = basin::initial_parameters<float>(Model{}, seed);
+  for (int l = 0; l < levels; ++l) {
     for (float& weight : theta.leaf(std::to_string(l) + ".2.weight")) weight *= 0.1f;
   }
   return theta;
 }
 
 /// What cells say of some images (1, X, Y, 1, N), from zeros: all features.
-template <int Levels>
-[[nodiscard]] State<float> answers(const Model<Levels>& model, const Theta<Levels>& theta, View<const float> images) {
+[[nodiscard]] inline State<float> answers(const Model& model, const Theta& theta, View<const float> images) {
   const State<float> start(model.start_shape(images.shape()));
   State<float> end(model.end_shape(start.shape));
   static_cast<void>(model.apply(theta.span(), start.view(), images, end.view()));

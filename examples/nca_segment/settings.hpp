@@ -11,8 +11,7 @@
 namespace nca_segment {
 
 struct Settings {
-  std::string levels = "4";
-  std::string steps;
+  std::string steps = "10,16,12,4";
   std::string resume;
   std::string evaluate;
   std::string out = "nca_segment_out";
@@ -35,14 +34,13 @@ inline constexpr const char* description =
 
 Inside of a shape no pixel tells which shape it is: cells have to hear it from the outline, many cells away. The automaton
 runs on a coarse version of the image first, and goes on from what it found there on finer ones (after Lemke and others,
-"OctreeNCA", 2025). With --levels 1 one rule of them runs on the image alone, with as many steps. The program draws the
-images itself.)";
+"OctreeNCA", 2025). The program draws the images itself.)";
 
 inline constexpr const char* footer = R"(
 Examples:
   nca_segment                                    in some minutes
   nca_segment --full                             as long as docs/nca_segment.md shows
-  nca_segment --levels 1                         without coarse grids
+  nca_segment --steps 0,0,0,42                   on the image alone, without coarse grids
   nca_segment --evaluate nca_segment_out         measure and draw what was trained
   nca_segment --resume nca_segment_out
   nca_segment --live --evaluate nca_segment_out  watch it in this terminal
@@ -52,9 +50,7 @@ grid), large.png (an image of 16 times as many pixels) and loss.png. Charts are 
 terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("levels", s.levels, "Grids: the image, and those that are 2, 4 and 8 times as coarse; or the image alone",
-              {"4", "1"});
-  options.add("steps", s.steps, "Steps on each grid, the coarsest first, with commas; none: 10,16,12,4, or 42");
+  options.add("steps", s.steps, "Steps on grids of which a cell is 8 x 8, 4 x 4, 2 x 2 pixels and one, with commas");
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
@@ -81,7 +77,6 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 /// Fills in what follows from other options.
 inline void complete(Settings& s) {
   if (s.iterations == 0) s.iterations = s.full ? 5000 : 2500;
-  if (s.steps.empty()) s.steps = s.levels == "4" ? "10,16,12,4" : "42";
 }
 
 }  // namespace nca_segment

@@ -42,8 +42,7 @@ inline std::vector<Condition> conditions() {
           {"shapes_1.5_times_as_large", {3 * side / 2, 1.5 * scale, noise}}};
 }
 
-template <int Levels>
-basin::examples::Overlap measured(const Settings& settings, const Trainer<Levels>& trainer, const ShapeScene& scene) {
+inline basin::examples::Overlap measured(const Settings& settings, const Trainer& trainer, const ShapeScene& scene) {
   const Index count = std::max<Index>(
       1, settings.test_images * trained_scene.pixels() / std::max(scene.pixels(), trained_scene.pixels()));
   const Scenes scenes = draw_scenes(scene, settings.held_back ? settings.seed : 0,
@@ -83,35 +82,35 @@ inline basin::Image picture_of(std::span<const int> said, Index side) {
   return basin::examples::images_of(tile.view(), basin::examples::grey_or_class)[0];
 }
 
-/// Test images, what is said of each at the end of each level, and the truth.
-template <int Levels>
-void draw_levels(const std::string& path, const Trainer<Levels>& trainer, const ShapeScene& scene, Index count,
-                 double scale) {
+/// Test images, what is said of each at the end of each level that has steps, and the truth.
+inline void draw_levels(const std::string& path, const Trainer& trainer, const ShapeScene& scene, Index count,
+                        double scale) {
   const Scenes scenes = draw_scenes(scene, 0, beyond_training, count);
   std::vector<basin::Image> pictures;
-  basin::examples::SheetOptions options{.columns = Levels + 2, .scale = scale, .key = basin::examples::shape_key()};
-  options.column_captions = {"image"};
+  basin::examples::SheetOptions options{.scale = scale, .key = basin::examples::shape_key()};
   for (Index n = 0; n < count; ++n) {
     const View<const float> image = scenes.images.view().sample(n);
+    std::vector<std::string> captions{"image"};
     pictures.push_back(picture_of(image));
-    Climb<Levels> climb(trainer.model(), trainer.parameters(), image);
-    for (std::size_t l = 0; l < static_cast<std::size_t>(Levels); ++l) {
+    Climb climb(trainer.model(), trainer.parameters(), image);
+    for (std::size_t l = 0; l < levels; ++l) {
+      if (trainer.model().levels[l].steps == 0) continue;
       while (climb.level() < l || !climb.level_done()) climb.step();
       pictures.push_back(picture_of(climb.said(), scene.side));
-      if (n > 0) continue;
       const std::string cells = std::to_string(climb.state().shape.space[0]);
-      options.column_captions.push_back(cells + " x " + cells + " cells");
+      captions.push_back(cells + " x " + cells + " cells");
     }
     pictures.push_back(
         picture_of({scenes.labels.data() + n * scene.pixels(), static_cast<std::size_t>(scene.pixels())}, scene.side));
+    captions.emplace_back("truth");
+    options.columns = static_cast<Index>(captions.size());
+    options.column_captions = captions;
   }
-  options.column_captions.push_back("truth");
   basin::examples::write_png(path, basin::examples::sheet(pictures, options));
 }
 
 /// What one image takes, beside what the process has before: for an answer, and for a gradient of the training.
-template <int Levels>
-basin::OrderedJson measured_memory(const Settings& settings, const Trainer<Levels>& trainer) {
+inline basin::OrderedJson measured_memory(const Settings& settings, const Trainer& trainer) {
   basin::OrderedJson rows = basin::OrderedJson::array();
   const UNet unet;
   for (int side = 64; side <= settings.memory_side; side *= 2) {
@@ -143,9 +142,8 @@ basin::OrderedJson measured_memory(const Settings& settings, const Trainer<Level
   return rows;
 }
 
-template <int Levels>
-void show(const Settings& settings, const Trainer<Levels>& trainer, const basin::Training& training,
-          const basin::OrderedJson& memory) {
+inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training,
+                 const basin::OrderedJson& memory) {
   const std::string out = settings.out + "/";
   basin::OrderedJson metrics, table = basin::OrderedJson::object();
   std::printf("%-28s %10s %10s %10s\n", "", "mean Dice", "mean IoU", "pixels");
@@ -170,9 +168,8 @@ void show(const Settings& settings, const Trainer<Levels>& trainer, const basin:
   metrics["measured_on"] = settings.held_back ? "held-back images" : "test images";
   metrics["test_images"] = settings.test_images;
   metrics["memory"] = memory;
-  metrics["levels"] = Levels;
   metrics["steps"] = settings.steps;
-  metrics["parameters"] = Model<Levels>::param_count;
+  metrics["parameters"] = Model::param_count;
   metrics["iterations"] = training.losses().size();
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();

@@ -43,17 +43,16 @@ inline Scenes draw_scenes(const ShapeScene& scene, std::uint64_t seed, std::uint
 /// Those of the training: shapes of 12 to 20 pixels from their middle to their edge.
 inline constexpr ShapeScene trained_scene{.side = 64, .scale = 2};
 
-template <int Levels>
 class Trainer {
  public:
   explicit Trainer(const Settings& settings)
       : settings_(settings),
-        model_(model_of<Levels>(settings.steps)),
-        theta_(initial_theta<Levels>(settings.seed)),
+        model_(model_of(settings.steps)),
+        theta_(initial_theta(settings.seed)),
         moments_(adam().init(theta_)) {}
 
-  [[nodiscard]] const Model<Levels>& model() const { return model_; }
-  [[nodiscard]] const Theta<Levels>& parameters() const { return theta_; }
+  [[nodiscard]] const Model& model() const { return model_; }
+  [[nodiscard]] const Theta& parameters() const { return theta_; }
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
     return training.run([this](auto& file) { visit(file, *this); },
@@ -92,9 +91,9 @@ class Trainer {
   }
 
   Settings settings_;
-  Model<Levels> model_;
-  Theta<Levels> theta_;
-  basin::AdamState<Model<Levels>, float> moments_;
+  Model model_;
+  Theta theta_;
+  basin::AdamState<Model, float> moments_;
 };
 
 }  // namespace nca_segment

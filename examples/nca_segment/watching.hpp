@@ -11,12 +11,11 @@
 
 namespace nca_segment {
 
-template <int Levels>
-int watch(const Settings& settings, const Trainer<Levels>& trainer) {
+inline int watch(const Settings& settings, const Trainer& trainer) {
   constexpr Index side = trained_scene.side;
   std::uint64_t number = beyond_training;
   Scenes scenes;
-  std::optional<Climb<Levels>> climb;
+  std::optional<Climb> climb;
   const auto begin = [&] {
     scenes = draw_scenes(trained_scene, 0, number, 1);
     climb.emplace(trainer.model(), trainer.parameters(), scenes.images.view());

@@ -34,8 +34,7 @@ done
 [ "$(value held mean_dice)" != "$(value one mean_dice)" ] || fail "held-back images are those of the test"
 
 # shellcheck disable=SC2086
-"$program" --levels 1 --steps 3 --iterations 3 --batch 2 $measuring --out flat >flat.log
-[ "$(value flat parameters)" = 2128 ] || fail "$(value flat parameters) parameters of one grid"
+"$program" --steps 0,0,0,3 --iterations 3 --batch 2 $measuring --out alone >alone.log  # the image alone
 # It learns: what is ground and what is not, if not yet which shape.
 # shellcheck disable=SC2086
 "$program" --iterations 250 --batch 4 --steps 2,3,2,2 --test-images 20 --memory-side 0 --out learnt >learnt.log
@@ -44,12 +43,9 @@ awk -v reached="$(value learnt mean_iou)" 'BEGIN { exit !(reached > 0.22) }' || 
 watched --evaluate one
 
 refused 'iterations' --iterations -1
-refused 'levels' --levels 2
 refused 'number of grids of --steps is 2, expected 4' --steps 3,4
 refused "a number of --steps is 'x', expected a whole number" --steps 1,2,3,x
-refused 'number of grids of --steps is 4, expected 1' --levels 1 --steps 1,2,3,4
 refused 'no-such-file' --resume no-such-file
 refused 'one of them' --resume one --evaluate one
-refused "setting 'levels'" --resume one --levels 1
 refused 'memory for --' --steps 1,2,3,100000 --memory-side 8192
 printf 'nca_segment: all as expected\n'

@@ -92,13 +92,13 @@ TEST_CASE("overlaps are counted as by hand", "[unit]") {
 }
 
 TEST_CASE("an image that is watched step by step ends as the pyramid says", "[unit]") {
-  const Model<4> model = model_of<4>("2,1,0,3");
-  Theta<4> theta = initial_theta<4>(1);
+  const Model model = model_of("2,1,0,3");
+  Theta theta = initial_theta(1);
   for (Index i = 0; i < theta.vector().size(); ++i) theta.vector()[i] *= 1.0f + 0.1f * static_cast<float>(i % 7);
   const Drawn one = drawn({.side = 32}, 1, 0);
   State<float> image(Shape{1, {32, 32, 1}, 1});
   std::copy(one.pixels.begin(), one.pixels.end(), image.values.data());
-  Climb<4> climb(model, theta, image.view());
+  Climb climb(model, theta, image.view());
   std::vector<Index> blocks;
   for (int step = 0; step < 6; ++step) {
     climb.step();
@@ -113,11 +113,11 @@ TEST_CASE("an image that is watched step by step ends as the pyramid says", "[un
 }
 
 TEST_CASE("steps of grids are numbers with commas", "[unit]") {
-  CHECK(model_of<4>("1,2,3,4").levels[3].steps == 4);
-  CHECK_THROWS_WITH(model_of<4>("1,2"), "number of grids of --steps is 2, expected 4");
-  CHECK_THROWS_WITH(model_of<1>("1,2"), "number of grids of --steps is 2, expected 1");
-  CHECK_THROWS_WITH(model_of<4>("1,x,3,4"), "a number of --steps is 'x', expected a whole number from 0 to 100000");
-  CHECK_THROWS_WITH(model_of<4>("1,,3,4"), "a number of --steps is '', expected a whole number from 0 to 100000");
+  CHECK(model_of("1,2,3,4").levels[3].steps == 4);
+  CHECK_THROWS_WITH(model_of("1,2"), "number of grids of --steps is 2, expected 4");
+  CHECK_THROWS_WITH(model_of("1,2,3,4,5"), "number of grids of --steps is 5, expected 4");
+  CHECK_THROWS_WITH(model_of("1,x,3,4"), "a number of --steps is 'x', expected a whole number from 0 to 100000");
+  CHECK_THROWS_WITH(model_of("1,,3,4"), "a number of --steps is '', expected a whole number from 0 to 100000");
 }
 
 TEST_CASE("the parameters and the memory of a U-Net", "[unit]") {
