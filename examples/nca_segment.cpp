@@ -70,7 +70,6 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   basin::examples::check_live(settings.live, command_line);
   const std::string from =
       basin::examples::take_checkpoint(command_line, settings.evaluate.empty() ? settings.resume : settings.evaluate);
-  complete(settings);
   basin::set_threads(settings.threads);
   return run(settings, command_line, from);
 }

@@ -15,8 +15,7 @@ struct Settings {
   std::string resume;
   std::string evaluate;
   std::string out = "nca_segment_out";
-  bool full = false;
-  int iterations = 0;
+  int iterations = 2500;
   int batch = 8;
   double rate = 4e-3;
   double final_rate = 4e-5;
@@ -39,7 +38,6 @@ runs on a coarse version of the image first, and goes on from what it found ther
 inline constexpr const char* footer = R"(
 Examples:
   nca_segment                                    in some minutes
-  nca_segment --full                             as long as docs/nca_segment.md shows
   nca_segment --steps 0,0,0,42                   on the image alone, without coarse grids
   nca_segment --evaluate nca_segment_out         measure and draw what was trained
   nca_segment --resume nca_segment_out
@@ -55,8 +53,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
-  options.add_flag("full", s.full, "Trains as long as docs/nca_segment.md shows, where other options are not given");
-  options.add("iterations", s.iterations, "Of training; 0: 2,500, or 5,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training", {1, 100000000});
   options.add("batch", s.batch, "Images an iteration", {1, 4096});
   options.add("rate", s.rate, "Highest rate of Adam", {1e-9, 1.0});
   options.add("final-rate", s.final_rate, "Rate of Adam at the end, along half a cosine", {0.0, 1.0});
@@ -72,11 +69,6 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_threads(s.threads);
   basin::examples::describe_live(
       s.live, options, "the automaton of --evaluate or --resume, which is not trained then; else what was trained");
-}
-
-/// Fills in what follows from other options.
-inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 5000 : 2500;
 }
 
 }  // namespace nca_segment

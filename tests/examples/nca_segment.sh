@@ -42,7 +42,7 @@ awk -v reached="$(value learnt mean_iou)" 'BEGIN { exit !(reached > 0.22) }' || 
   fail "250 iterations reach a mean IoU of $(value learnt mean_iou)"
 watched --evaluate one
 
-refused 'iterations' --iterations -1
+refused 'iterations' --iterations 0
 refused 'number of grids of --steps is 2, expected 4' --steps 3,4
 refused "a number of --steps is 'x', expected a whole number" --steps 1,2,3,x
 refused 'no-such-file' --resume no-such-file
