@@ -94,6 +94,8 @@ kill_and_resume 'checkpoint_seed1_with_pool.safetensors checkpoint_seed1_without
   --seeds 1 --iterations 60 --pool-iterations 60 --networks 2 --samples 1 --updates 2 --horizon 4
 kill_and_resume checkpoint.safetensors metanca_mnist --networks 2 --iterations 40 --pool-iterations 40 --images 32 \
   --architectures 4 --samples 1 --updates 1 --step 90 --test-images 20
+kill_and_resume checkpoint.safetensors metanca_learn --family planar --iterations 60 --networks 2 --batch 8 --segment 3 \
+  --life 12 --tasks 3 --batches 6
 kill_and_resume checkpoint.safetensors metanca_names --iterations 60 --pool-iterations 60 --networks 2 --samples 1 \
   --updates 2 --horizon 4
 kill_and_resume 'checkpoint_settled.safetensors checkpoint_unrolled.safetensors' nca_equilibrium --size 8 \

@@ -48,8 +48,11 @@ check() {
   status=0
   ctest --preset "$preset" --parallel "${2:-$jobs}" --output-log "$log" || status=$?
   stage "$preset: tests" "$begin"
-  # Seconds times processors by label, which tests of a stage to look at first.
-  stages="$stages$(sed -n 's/^\([a-z_]*\) *= *\([0-9]*\)[.0-9]* sec\*proc.*/           of processors \2 s  \1/p' "$log")
+  # Seconds times processors by label, which tests of a stage to look at first; and which tests failed, because in a long
+  # log the end is what a reader sees.
+  stages="$stages$(sed -n -e '/(Skipped)$/d' \
+    -e 's/^[[:space:]]*[0-9]* - \(.*(.*)\)$/           failed: \1/p' \
+    -e 's/^\([a-z_]*\) *= *\([0-9]*\)[.0-9]* sec\*proc.*/           of processors \2 s  \1/p' "$log")
 "
   counts=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests* failed out of \([0-9]*\)$/\1 \2/p' "$log")
   skipped=$(grep -c '\*\*\*Skipped' "$log" || :)

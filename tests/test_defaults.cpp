@@ -101,6 +101,7 @@ TEST_CASE("defaults of layers and cells", "[unit]") {
   CHECK(GroupNorm<4, 2>{}.epsilon == 1e-5);
   CHECK(Dropout{}.rate == 0.5);
   CHECK(RandomFire{}.rate == 0.5);
+  CHECK(!RandomFire{}.rescaled);
   CHECK(LeniaGrowthFunction{}.centre == 0.15);
   CHECK(LeniaGrowthFunction{}.width == 0.015);
   CHECK(LeniaOptions{}.radius == 13);

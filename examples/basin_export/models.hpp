@@ -40,12 +40,32 @@ void visit_digits(basin::CheckpointReader& reader, const basin::Json& settings, 
   as(basin::Anderson<5>{});
 }
 
-/// body(parameters, set_up) for a rollout of so many steps whose rule is what the checkpoint has.
+/// body(parameters, set_up) for a rollout of so many steps whose rule is what the checkpoint has; set_up begins with
+/// `options`.
 template <class Rollout, class Rule, class Body>
-void visit_rollout(basin::CheckpointReader& reader, int steps, const Body& body) {
+void visit_rollout(basin::CheckpointReader& reader, int steps, const Body& body, const std::string& options = "") {
   basin::Parameters<Rule, float> theta;
   reader("", theta);
-  body(theta.template as<Rollout>(), "made.steps = " + std::to_string(steps) + ";");
+  body(theta.template as<Rollout>(), options + "made.steps = " + std::to_string(steps) + ";");
+}
+
+/// The same for nca_grow, with the kind of automaton, the fire rate and the conventions that the settings say. Those of
+/// an older checkpoint do not say them: it is of the published automaton.
+template <class Body>
+void visit_grown(basin::CheckpointReader& reader, const std::string& path, const basin::Json& settings, int steps,
+                 const Body& body) {
+  const int channels = settings.value("channels", 16), hidden = settings.value("hidden", 128);
+  const auto filters = settings.value("filters", std::string(nca_grow::Sobel::name));
+  const double rate = settings.value("fire-rate", 0.5);
+  std::string options;
+  if (rate != 0.5) options += "made.automaton.fire.rate = " + settings.at("fire-rate").dump() + "; ";
+  if (settings.value("conventions", std::string("distill")) == "cax")
+    options += "made.automaton.fire.rescaled = true; ";
+  const bool is = nca_grow::visit_kind(channels, hidden, filters, [&]<class K>(const K&) {
+    visit_rollout<typename K::template Grown<basin::Zero>, typename K::Rule>(reader, steps, body, options);
+  });
+  basin::check_file(is, path, "channels, hidden and filters of the checkpoint",
+                    std::to_string(channels) + " " + std::to_string(hidden) + " " + filters, nca_grow::kinds_text());
 }
 
 /// Calls body(parameters, statements that give `made`, a model of that type, its options). Throws FileError for what is
@@ -57,7 +77,7 @@ void visit_model(const std::string& path, int steps, const Body& body) {
   if (label.program == "deq_digits") {
     visit_digits(reader, label.settings, body);
   } else if (label.program == "nca_grow") {
-    visit_rollout<nca_grow::Grown<basin::Zero>, nca_grow::Rule>(reader, steps, body);
+    visit_grown(reader, path, label.settings, steps, body);
   } else if (label.program == "nca_digits") {
     visit_rollout<nca_digits::Model, nca_digits::Rule>(reader, steps, body);
   } else {

@@ -21,10 +21,10 @@
 namespace nca_equilibrium {
 
 /// On a torus, as published models are run.
-using Published = nca_grow::Growing<basin::Periodic>;
+using Published = nca_grow::Published::Growing<basin::Periodic>;
 using Mean = basin::MeanFieldOf<Published>::type;
 using MeanRollout = basin::Rollout<Mean>;
-using PublishedTheta = nca_grow::Theta;
+using PublishedTheta = nca_grow::Published::Theta;
 
 struct Look {
   basin::Attractor<float> attractor;
@@ -36,7 +36,7 @@ struct Look {
 /// What the mean field settles to from one cell.
 inline Look look_at(const PublishedTheta& theta, const State<float>& target, bool with_target) {
   const Mean map = basin::mean_field(Published{});
-  const Shape shape = target.shape.with_features(nca_grow::features);
+  const Shape shape = target.shape.with_features(nca_grow::Published::features);
   const State<float> nothing(shape.with_features(0));
   const auto parameters = theta.as<Mean>();
   Look look{basin::find_attractor(map, parameters.span(), nothing.view(), basin::one_cell_seed<float>(shape),
@@ -159,7 +159,7 @@ class Calming {
     });
     basin::Parameters<MeanRollout, float> sum;
     for (const auto& gradient : gradients) sum.vector() += gradient.vector() / static_cast<float>(starts);
-    auto gradient = sum.as<nca_grow::Rule>();
+    auto gradient = sum.as<nca_grow::Published::Rule>();
     basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
     // Adam's first steps move all parameters at once, and the pattern would be lost before it is known which help.
     const double warm_up = std::min(1.0, static_cast<double>(i + 1) / 100.0);
@@ -195,7 +195,7 @@ class Calming {
   Shape shape_;
   const State<float>& target_;
   PublishedTheta theta_;
-  basin::AdamState<nca_grow::Rule, float> moments_;
+  basin::AdamState<nca_grow::Published::Rule, float> moments_;
   std::array<std::vector<float>, 2> states_;
   std::array<char, 120> detail_{};
 };
@@ -203,7 +203,7 @@ class Calming {
 inline constexpr int round_iterations = 400;
 
 inline void calm(const Settings& settings, Stages& stages, basin::OrderedJson& metrics) {
-  const PublishedTheta theta = nca_grow::load_model(settings.model);
+  const PublishedTheta theta = nca_grow::load_published(settings.model);
   const bool with_target = !settings.target.empty();
   Settings large = settings;
   if (settings.size == Settings{}.size) large.size = 40;

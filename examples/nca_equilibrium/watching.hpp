@@ -67,14 +67,14 @@ inline int watch_settling(const Settings& settings, const Theta& theta) {
 inline int watch_mean_field(const Settings& settings, const PublishedTheta& theta) {
   const Index padding = settings.padding >= 0 ? settings.padding : 16;
   const Index side = (settings.size == Settings{}.size ? 40 : settings.size) + 2 * padding;
-  const Shape shape{nca_grow::features, {side, side, 1}, 1};
+  const Shape shape{nca_grow::Published::features, {side, side, 1}, 1};
   return watch_map(settings.live, basin::mean_field(Published{}), theta.as<Mean>(),
                    State<float>(shape.with_features(0)), basin::one_cell_seed<float>(shape));
 }
 
 /// That of --model, or what the trainings in the folder `from` came to.
 inline int watch(const Settings& settings, const std::string& from, const std::string& program) {
-  if (from.empty()) return watch_mean_field(settings, nca_grow::load_model(settings.model));
+  if (from.empty()) return watch_mean_field(settings, nca_grow::load_published(settings.model));
   if (settings.model.empty()) {
     return watch_settling(settings, parameters_in<Theta>(checkpoint_of(from, settled_stage), program));
   }

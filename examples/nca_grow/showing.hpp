@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <numbers>
@@ -34,11 +36,8 @@ class Show {
   }
 
   /// Runs all samples on for `steps`, and films the first at its steps from `film_from` on.
-  template <class Edge>
-  void run(Index steps, Film& film, const std::vector<Index>& strip_steps) {
-    Grown<Edge> model;
-    model.automaton.fire.seed = basin::Random{settings_.seed, show_stream}.bits(0);
-    const auto theta = trainer_.parameters().as<Grown<Edge>>();
+  void run(bool torus, Index steps, Film& film, const std::vector<Index>& strip_steps) {
+    const basin::RandomFire fire = fire_of(settings_, basin::Random{settings_.seed, show_stream}.bits(0));
     const Index begin = step_;
     const auto look = [&](Index t) {
       const bool in_strip = std::find(strip_steps.begin(), strip_steps.end(), t) != strip_steps.end();
@@ -57,9 +56,7 @@ class Show {
     count_alive();
     State<float> next(z_.shape);
     while (step_ - begin < steps) {
-      model.steps = 1;
-      // A run a sample, so that they share out to the threads.
-      (void)model.apply(theta.span(), z_.view(), next.view(), {.step = step_});
+      trainer_.automaton().step(torus, fire, step_, z_.view(), next.view());
       std::swap(z_, next);
       ++step_;
       cell_steps_ += static_cast<double>(z_.shape.cells());
@@ -129,62 +126,81 @@ inline constexpr const char* loss_name = "mean squared error";
 /// How it grows so far, where a training was stopped.
 inline void draw_growth(const Settings& settings, const Trainer& trainer) {
   Film growth;
-  Show(settings, trainer).run<basin::Zero>(settings.max_steps, growth, {0, 8, 16, 24, 32, 48, 64, 96});
+  Show(settings, trainer).run(false, settings.max_steps, growth, {0, 8, 16, 24, 32, 48, 64, 96});
   write_film(settings.out + "/growth", growth);
 }
 
-/// What the errors say. One that is not finite, or has grown to more than four times what it was, is no picture any
-/// more; a regime that is not trained to keep or to heal may well lose it.
+/// A number, or NaN where there is none.
+inline double number_in(const basin::OrderedJson& json) {
+  return json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN();
+}
+
+/// Whether the picture is still there in the end, and in its place: its error is finite, and at most four times what it
+/// was when grown. A run without a picture, or one that is too short to have grown it, has lost nothing.
+inline bool is_kept(const basin::OrderedJson& grown, const basin::OrderedJson& at_end) {
+  if (grown.is_null()) return at_end.is_null() || std::isfinite(number_in(at_end));
+  return number_in(at_end) <= 4 * number_in(grown);
+}
+
+/// What the errors say. A picture that is lost is not damaged, and so not said to heal.
 inline std::string verdict(const Settings& settings, const basin::OrderedJson& grown, const basin::OrderedJson& at_end,
                            const basin::OrderedJson& healed) {
-  const auto value = [](const basin::OrderedJson& json) {
-    return json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN();
-  };
   const auto text = [](const char* words, double error) {
     std::array<char, 80> out{};
     std::snprintf(out.data(), out.size(), words, error);
     return std::string(out.data());
   };
-  const bool long_enough = !grown.is_null();
-  const double before = value(long_enough ? grown : at_end), after = value(at_end);
+  const double after = number_in(at_end);
   std::string all;
-  if (long_enough) all += "error after " + std::to_string(settings.max_steps) + text(" steps %.2g, ", before);
+  if (!grown.is_null()) {
+    all += "error after " + std::to_string(settings.max_steps) + text(" steps %.2g, ", number_in(grown));
+  }
   all += "after " + std::to_string(settings.steps) + text(" steps %.2g", after);
-  const bool kept = after <= 4 * before;
-  if (!kept) all += " (the picture is lost: the regime " + settings.regime + " has not learnt to keep it)";
-  if (!healed.is_null() && kept) {
-    all += text(value(healed) <= 4 * after ? ", healed to %.2g" : ", damaged and not healed: %.2g", value(healed));
+  if (!is_kept(grown, at_end)) {
+    all += settings.regime == "growing" ? " (the picture is lost: the regime growing does not train a rule to keep it)"
+                                        : " (the picture is lost or has moved: the regime " + settings.regime +
+                                              " has not trained the rule to keep it in place)";
+  }
+  if (!healed.is_null()) {
+    const double last = number_in(healed);
+    all += text(last <= 4 * after ? ", healed to %.2g" : ", damaged and not healed: %.2g", last);
   }
   return all + "; ";
 }
 
-template <class Edge>
-void show_with(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
+inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
   const std::string out = settings.out + "/";
   basin::examples::Stopwatch watch;
+  const bool torus = on_torus(settings);
   Show show(settings, trainer);
   Film growth, healing;
-  show.run<Edge>(settings.steps, growth, {0, 8, 16, 24, 32, 48, 64, 96});
+  show.run(torus, settings.steps, growth, {0, 8, 16, 24, 32, 48, 64, 96});
   const basin::OrderedJson loss_at_end = show.loss();
   basin::OrderedJson healed;
-  if (settings.damage != "none") {
+  const bool damaged = settings.damage != "none" && is_kept(show.loss_grown, loss_at_end);
+  if (damaged) {
     show.damage();
-    show.run<Edge>(200, healing, {0, 4, 8, 16, 32, 64, 96});
+    show.run(torus, 200, healing, {0, 4, 8, 16, 32, 64, 96});
     healed = show.loss();
   }
   const double seconds = watch.seconds();
   write_film(out + "growth", growth);
-  if (settings.damage != "none") write_film(out + "healing", healing);
+  if (damaged) {
+    write_film(out + "healing", healing);
+  } else {  // those of an earlier run
+    std::filesystem::remove(out + "healing.gif");
+    std::filesystem::remove(out + "healing.png");
+  }
   basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   basin::OrderedJson metrics, alive = basin::OrderedJson::object();
   for (const auto& [step, count] : show.alive_cells) alive[std::to_string(step)] = count;
   metrics["target"] = !trainer.has_target() ? "none" : settings.target.empty() ? "drawn" : settings.target;
   metrics["regime"] = settings.regime;
-  metrics["parameters"] = Rule::param_count;
+  metrics["parameters"] = trainer.automaton().param_count();
   metrics["iterations"] = training.losses().size();
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
-  metrics["boundary"] = std::is_same_v<Edge, basin::Zero> ? "zero" : "torus";
+  metrics["boundary"] = torus ? "torus" : "zero";
   metrics["steps"] = settings.steps;
   metrics["final_loss"] = show.loss_grown;
   metrics["loss_at_1000_steps"] = settings.steps == 1000 ? loss_at_end : basin::OrderedJson();
@@ -201,16 +217,6 @@ void show_with(const Settings& settings, const Trainer& trainer, const basin::Tr
   std::printf("%s%.0f cells alive after %d steps; wrote %s\n",
               trainer.has_target() ? verdict(settings, show.loss_grown, loss_at_end, healed).c_str() : "",
               show.alive_cells[settings.steps], settings.steps, settings.out.c_str());
-}
-
-inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training) {
-  const bool torus =
-      settings.boundary.empty() ? !settings.model.empty() && !trainer.has_target() : settings.boundary == "torus";
-  if (torus) {
-    show_with<basin::Periodic>(settings, trainer, training);
-  } else {
-    show_with<basin::Zero>(settings, trainer, training);
-  }
 }
 
 }  // namespace nca_grow

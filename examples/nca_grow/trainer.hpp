@@ -4,23 +4,17 @@
 // (basin/io/training.hpp).
 
 #include <algorithm>
+#include <memory>
 #include <numbers>
 #include <numeric>
 #include <string>
 #include <vector>
 
-#include "../support/processes.hpp"
-#include "../support/training_parts.hpp"
+#include "automaton.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/io/target_image.hpp"
 #include "basin/io/training.hpp"
-#include "basin/nca/damage.hpp"
 #include "basin/nca/pool.hpp"
-#include "basin/train/clip.hpp"
-#include "basin/train/optimizer.hpp"
-#include "basin/train/rollout_gradient.hpp"
-#include "basin/train/state_loss.hpp"
-#include "model.hpp"
 #include "pattern.hpp"
 #include "settings.hpp"
 
@@ -51,12 +45,10 @@ class Trainer {
       : settings_(settings),
         processes_(processes),
         target_(target),
-        theta_(initial_theta(settings.seed)),
-        moments_(adam().init(theta_)) {
+        automaton_(make_automaton(settings)),
+        seed_(seed_of(settings)) {
     basin::examples::check_steps(settings.min_steps, settings.max_steps);
     basin::examples::check_batch(settings.batch, settings.pool);
-    const Index extent = settings.size + 2 * settings.padding;
-    seed_ = basin::one_cell_seed<float>(Shape{features, {extent, extent, 1}, 1});
     if (pooled() && target.shape.features > 0) pool_ = basin::Pool<float>(settings.pool, seed_.view());
   }
 
@@ -64,15 +56,15 @@ class Trainer {
   [[nodiscard]] const State<float>& seed() const { return seed_; }
   [[nodiscard]] bool has_target() const { return target_.shape.features > 0; }
   [[nodiscard]] basin::LeadingFeaturesError<float> error() const { return {target_}; }
-  [[nodiscard]] const Theta& parameters() const { return theta_; }
+  [[nodiscard]] Automaton& automaton() { return *automaton_; }
+  [[nodiscard]] const Automaton& automaton() const { return *automaton_; }
   [[nodiscard]] double cell_steps() const { return cell_steps_; }
-
-  void take(const Theta& theta) { theta_ = theta; }
+  /// To be watched, when nothing is trained any more.
+  [[nodiscard]] std::unique_ptr<Automaton> take_automaton() { return std::move(automaton_); }
 
   [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    if (settings_.tape == "kept") return run_with<basin::Kept>(training);
-    if (settings_.tape == "checkpointed") return run_with<basin::Checkpointed>(training);
-    return run_with<basin::Recomputed>(training);
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate(i, processes_.of_first(training.share())); });
   }
 
   /// Takes up what a training kept.
@@ -81,23 +73,15 @@ class Trainer {
   }
 
  private:
-  [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
   [[nodiscard]] bool pooled() const { return settings_.regime != "growing"; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
 
   /// What a checkpoint keeps, for reading and writing alike.
   template <class File, class Self>
   static void visit(File& file, Self& self) {
-    file("", self.theta_);
-    self.moments_.each(file.under("optimizer"));
+    self.automaton_->visit(file);
     file("cell_steps", self.cell_steps_, basin::Within{0.0, 1e300});
     if (self.pooled()) self.pool_.each(file.under("pool"));
-  }
-
-  template <class Tape>
-  [[nodiscard]] basin::TrainingEnd run_with(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate<Tape>(i, processes_.of_first(training.share())); });
   }
 
   [[nodiscard]] Index steps_of(std::uint64_t iteration) const {
@@ -109,31 +93,30 @@ class Trainer {
     return std::max<Index>(1, static_cast<Index>(share * static_cast<double>(steps)));
   }
 
-  template <class Tape>
   [[nodiscard]] double iterate(std::int64_t i, double share) {
     const auto iteration = static_cast<std::uint64_t>(i);
-    const auto loss = basin::SumOf(error(), basin::Overflow{-2, 2, settings_.overflow});
     std::vector<Index> drawn;
     const State<float> batch = start(iteration, drawn);
-    Grown<basin::Zero, Tape> model;
-    model.steps = steps_of(iteration);
-    model.automaton.fire.seed = random(fire_stream).bits(iteration);
-    using Model = decltype(model);
-    const auto theta = theta_.as<Model>();
-    std::vector<basin::LossStep> looks{{model.steps, 1}};
-    if (settings_.loss == "along") looks = basin::loss_along(model.steps - model.steps / 4, model.steps);
+    const Index steps = steps_of(iteration);
+    std::vector<basin::LossStep> looks{{steps, 1}};
+    if (settings_.loss == "along") looks = basin::loss_along(steps - steps / 4, steps);
     if (settings_.loss == "random") {
-      looks = basin::loss_at_random(random(loss_stream), 4 * iteration, 4, model.steps / 2, model.steps);
+      looks = basin::loss_at_random(random(loss_stream), 4 * iteration, 4, steps / 2, steps);
     }
-    const auto mine = processes_.samples_of(settings_.batch, 1);
-    const auto result =
-        processes_.value_and_gradient_along(model, theta, batch.view().samples(mine.first, mine.count), loss, looks);
-    auto gradient = result.gradient.template as<Rule>();
-    basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
-    adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
-    if (pooled()) pool_.put(drawn, result.output.view());
-    cell_steps_ += static_cast<double>(model.steps * grid().cells() * settings_.batch);
-    return result.value;
+    State<float> end;
+    const double loss =
+        automaton_->learn(settings_, processes_,
+                          {.number = i,
+                           .steps = steps,
+                           .fire = fire_of(settings_, random(fire_stream).bits(iteration)),
+                           .batch = batch.view(),
+                           .loss = basin::SumOf(error(), basin::Overflow{-2, 2, settings_.overflow}),
+                           .looks = looks,
+                           .rate_scale = basin::examples::rate_scale(share, settings_.rate, settings_.final_rate)},
+                          end);
+    if (pooled()) pool_.put(drawn, end.view());
+    cell_steps_ += static_cast<double>(steps * grid().cells() * settings_.batch);
+    return loss;
   }
 
   /// The states from which an iteration starts; of the pool, sorted so that the worst comes first.
@@ -172,9 +155,9 @@ class Trainer {
 
   Settings settings_;
   basin::examples::Processes& processes_;
-  State<float> target_, seed_;
-  Theta theta_;
-  basin::AdamState<Rule, float> moments_;
+  State<float> target_;
+  std::unique_ptr<Automaton> automaton_;
+  State<float> seed_;
   basin::Pool<float> pool_;
   double cell_steps_ = 0;
 };

@@ -4,26 +4,25 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "../support/live.hpp"
+#include "automaton.hpp"
 #include "basin/core/random.hpp"
 #include "basin/io/target_image.hpp"
-#include "basin/nca/damage.hpp"
-#include "model.hpp"
-#include "settings.hpp"
 
 namespace nca_grow {
 
 struct NamedModel {
   std::string name;
-  Theta theta;
+  std::unique_ptr<Automaton> automaton;
 };
 
-/// That of a file, or those of all .safetensors and .json of a folder.
-[[nodiscard]] inline std::vector<NamedModel> models_at(const std::string& path) {
+/// The file that --model names, or all .safetensors and .json of that folder.
+[[nodiscard]] inline std::vector<std::string> files_at(const std::string& path) {
   std::vector<std::string> files;
   if (std::filesystem::is_directory(path)) {
     for (const auto& entry : std::filesystem::directory_iterator(path)) {
@@ -35,31 +34,45 @@ struct NamedModel {
   } else {
     files.push_back(path);
   }
+  return files;
+}
+
+/// Takes the settings that the files of --model say they have, where the user did not give others. Throws FileError if
+/// they differ, as the cells of one automaton are not those of another.
+inline void take_settings(basin::examples::CommandLine& command_line, const std::vector<std::string>& files) {
+  const basin::Json first = settings_of_model(files[0]);
+  for (const std::string& file : files) {
+    const basin::Json settings = settings_of_model(file);
+    basin::check_file(settings == first, file, "what the model says of its settings", settings.dump(),
+                      first.dump() + ", as " + files[0] + " says");
+  }
+  command_line.take(first, files[0]);
+}
+
+[[nodiscard]] inline std::vector<NamedModel> load_models(const Settings& settings,
+                                                         const std::vector<std::string>& files) {
   std::vector<NamedModel> models;
   for (const std::string& file : files) {
-    models.push_back({std::filesystem::path(file).stem().string(), load_model(file)});
+    models.push_back({std::filesystem::path(file).stem().string(), make_automaton(settings)});
+    models.back().automaton->load(file);
   }
   return models;
 }
 
 /// From one cell; of several automata, a key decides which one the cells follow.
-template <class Edge>
-int watch_on(const Settings& settings, const std::vector<NamedModel>& models) {
-  const Index side = settings.size + 2 * settings.padding;
-  const Shape grid{features, {side, side, 1}, 1};
-  State<float> z, next(grid);
+inline int watch(const Settings& settings, const std::vector<NamedModel>& models) {
+  const State<float> seed = seed_of(settings);
+  State<float> z, next(seed.shape);
   std::size_t shown = 0;
-  Grown<Edge> model;
-  model.steps = 1;
-  model.automaton.fire.seed = settings.seed;
+  const bool torus = on_torus(settings);
+  const basin::RandomFire fire = fire_of(settings, settings.seed);
   basin::examples::Scene scene{
       .name = "nca_grow",
-      .cells = static_cast<double>(grid.cells()),
-      .restart = [&] { z = basin::one_cell_seed<float>(grid); },
+      .cells = static_cast<double>(seed.shape.cells()),
+      .restart = [&] { z = seed; },
       .step =
           [&](Index t) {
-            const auto theta = models[shown].theta.template as<Grown<Edge>>();
-            (void)model.apply(theta.span(), z.view(), next.view(), {.step = t});
+            models[shown].automaton->step(torus, fire, t, z.view(), next.view());
             std::swap(z, next);
           },
       .picture = [&] { return basin::image_over_white(z.view()); },
@@ -71,15 +84,6 @@ int watch_on(const Settings& settings, const std::vector<NamedModel>& models) {
     scene.keys.push_back({'n', "next model", [&] { shown = (shown + 1) % models.size(); }});
   }
   return basin::examples::Live(std::move(scene), settings.live).run();
-}
-
-/// Where --boundary is not given: published models on a torus, what was trained here on the grid of its training.
-[[nodiscard]] inline bool on_torus(const Settings& settings) {
-  return settings.boundary.empty() ? !settings.model.empty() && settings.target.empty() : settings.boundary == "torus";
-}
-
-inline int watch(const Settings& settings, const std::vector<NamedModel>& models) {
-  return on_torus(settings) ? watch_on<basin::Periodic>(settings, models) : watch_on<basin::Zero>(settings, models);
 }
 
 }  // namespace nca_grow

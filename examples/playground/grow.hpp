@@ -38,6 +38,7 @@ struct Grow {
 
   void resize(int cells_a_side) {
     side = cells_a_side;
+    steps = 0;
     now = basin::State<float>(basin::Shape{features, {side, side, 1}, 1});
     next = now;
     marks.assign(static_cast<std::size_t>(side) * static_cast<std::size_t>(side), 0);
@@ -68,7 +69,7 @@ extern "C" {
 [[gnu::used]] float* grow_theta() { return playground::Grow::scene().theta.span().data(); }
 [[gnu::used]] int grow_theta_size() { return static_cast<int>(playground::Grow::Growing::param_count); }
 
-/// An empty square of cells.
+/// An empty square of cells at step 0: what is done next gives the same each time.
 [[gnu::used]] void grow_resize(int side) { playground::Grow::scene().resize(side); }
 [[gnu::used]] void grow_clear() { playground::Grow::scene().now.values.setZero(); }
 

@@ -58,6 +58,11 @@ $CXX $INCLUDES -c my_user.cpp -o my_user.o
 "$(dirname "$program")/nca_grow" --iterations 1 --size 8 --padding 2 --steps 2 --batch 2 --pool 4 --out grown >grown.log
 "$program" --checkpoint grown/checkpoint.safetensors --name ladybird --steps 8 --out src >exported.log
 grep -q 'made.steps = 8;' src/ladybird.hpp || fail "src/ladybird.hpp has not the steps"
+"$(dirname "$program")/nca_grow" --iterations 1 --size 8 --padding 2 --steps 2 --batch 2 --pool 4 --channels 12 --hidden 64 \
+  --fire-rate 0.75 --conventions cax --out grown >grown.log
+"$program" --checkpoint grown/checkpoint.safetensors --name other --out src >exported.log
+grep -q 'made.automaton.fire.rate = 0.75; made.automaton.fire.rescaled = true;' src/other.hpp ||
+  fail "src/other.hpp does not fire as it was trained to"
 
 refused 'checkpoint is missing'
 refused 'letters, digits and _' --checkpoint trained --name 1st

@@ -94,6 +94,14 @@ begun() {
   read -r line <said || fail "a run said nothing"
 }
 
+# until_written <folder> [<tenths of a second>]: waits until something is in it, at most so long, or ten seconds.
+until_written() {
+  for tenth in $(seq "${2:-100}"); do
+    if [ -n "$(ls "$1" 2>/dev/null)" ]; then break; fi
+    sleep 0.1
+  done
+}
+
 # stopped_and_resumed <signal> <arguments>: a run into the folder stopped, ended by a signal as soon as it says that it
 # begins to train, and then resumed, with $measuring if that is set: options that a checkpoint does not keep. One that is
 # killed writes a checkpoint as often as it can.
@@ -105,12 +113,7 @@ stopped_and_resumed() {
   if [ "$signal" = KILL ]; then often='--checkpoint-minutes 1e-9'; fi
   # shellcheck disable=SC2086  # two words or none
   begun "$program" "$@" $often --out stopped
-  if [ "$signal" = KILL ]; then
-    for tenth in 1 2 3 4 5 6 7 8 9 10; do
-      if [ -n "$(ls stopped 2>/dev/null)" ]; then break; fi
-      sleep 0.1
-    done
-  fi
+  if [ "$signal" = KILL ]; then until_written stopped 10; fi
   # Twice, as timeout(1) and a terminal that closes do.
   kill -"$signal" $! 2>/dev/null || :
   kill -"$signal" $! 2>/dev/null || :

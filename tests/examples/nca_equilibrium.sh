@@ -69,6 +69,9 @@ refused 'program that wrote the checkpoint' --resume grown/checkpoint.safetensor
 refused 'no checkpoint of basin' --resume one/loss.png
 refused 'GB' --size 512 --padding 512
 refused 'no-such-file' --model no-such-file.json
+"$(dirname "$program")/nca_grow" --size 10 --padding 4 --iterations 1 --fire-rate 0.75 --steps 2 --export faster --out grown \
+  >grown.log
+refused 'fire-rate of the model is 0.75, expected 0.5' --model faster.safetensors --iterations 0
 refused 'no-such-file' --target no-such-file.png
 refused 'size' --size 0
 printf 'nca_equilibrium: all as expected\n'

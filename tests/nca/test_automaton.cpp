@@ -167,6 +167,27 @@ TEST_CASE("an update is not rescaled by the rate of fire", "[unit][automaton]") 
   CHECK(stepped(random, theta, z).values == whole.values);
 }
 
+TEST_CASE("an update that is rescaled is divided by the rate of fire", "[unit][automaton]") {
+  Small<RandomFire> whole, rescaled;
+  whole.fire = {.rate = 0.4, .seed = 4};
+  rescaled.fire = {.rate = 0.4, .seed = 4, .rescaled = true};
+  const auto theta = random_parameters<Small<RandomFire>>(1);
+  const auto z = random_state({2, {9, 8, 1}, 2}, 2);
+  const Vector<double> change = stepped(whole, theta, z).values - z.values;
+  CHECK(relative_error(stepped(rescaled, theta, z).values, Vector<double>(z.values + change / 0.4)) < 1e-14);
+  // The mean over masks is then one whole update of every cell.
+  using Mean = MeanFieldOf<Small<RandomFire>>::type;
+  const State<double> every = stepped(Small<EveryCell>{}, theta.as<Small<EveryCell>>(), z);
+  CHECK(stepped(mean_field(rescaled), theta.as<Mean>(), z).values == every.values);
+  rescaled.fire.rate = 0;
+  CHECK_THROWS_WITH(stepped(rescaled, theta, z),
+                    "RandomFire: rate is 0, expected above 0 and at most 1, as updates are divided by it");
+  Small<RandomFire, Everywhere, Keeping<Features<>, Replace>> replaces;
+  replaces.fire.rescaled = true;
+  CHECK_THROWS_WITH(stepped(replaces, theta.as<decltype(replaces)>(), z),
+                    "Automaton: factor of an update that is Replace is 2, expected 1: the answer is taken whole");
+}
+
 TEST_CASE("cells that are masked stay as they are", "[unit][automaton]") {
   using A = Small<EveryCell, MaskedBy<0>, Keeping<Features<0>>>;
   const A automaton;

@@ -121,6 +121,7 @@ TEST_CASE("the derivative of a step with random fire, noise and an alive mask", 
 TEST_CASE("the derivative of a step after which the dead keep some features", "[gradient][automaton]") {
   Automaton<See<Zero>, Rule<2>, RandomFire, AliveMask<2, Features<0>>, Keeping<Features<0>>> stays;
   stays.fire = masked().fire;
+  stays.fire.rescaled = true;
   stays.alive.threshold = 0.6;
   check_cell(stays, {0, {6, 5, 1}, 2}, {.float_tolerance = 1e-4});
   // The update changes what death does not clear.

@@ -164,6 +164,7 @@ TEST_CASE("whether a cell fires says nothing of its noise", "[unit][fire]") {
 TEST_CASE("factors of an update", "[unit][fire]") {
   CHECK(EveryCell{}.factor() == 1);
   CHECK(RandomFire{.rate = 0.25}.factor() == 1);
+  CHECK(RandomFire{.rate = 0.25, .rescaled = true}.factor() == 4);
   CHECK(MeanField{.rate = 0.25}.factor() == 0.25);
   CHECK(MeanField{.rate = 0}.factor() == 0);
   CHECK(MeanField{.rate = 1}.factor() == 1);

@@ -172,5 +172,7 @@ TEST_CASE("grids and circuits that do not fit an automaton of bits are refused",
   CHECK_THROWS_WITH(life.step(z, larger), Contains("shape of out"));
   CHECK_THROWS_WITH(life.step(z, z), Contains("expected another"));
   CHECK_THROWS_WITH(life.run(z, -1), Contains("steps is -1"));
+  const LogicAutomaton<Periodic, RandomFire> rescaled(life_by_hand(), {.rescaled = true});
+  CHECK_THROWS_WITH(rescaled.run(z, 1), Contains("factor of an update is 2, expected 1: a bit is taken whole"));
   CHECK_THROWS_WITH(BitGrid(Shape{1, {5, 5, 2}, 1}), Contains("shape of a grid of bits"));
 }

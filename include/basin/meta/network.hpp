@@ -11,6 +11,7 @@
 // row for each input, and one more for the biases, a layer is stored row by row. A state of such an automaton has C
 // features, of which the first is the weight itself, and one network is one sample of shape (C, cells, 1, 1, 1).
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -115,6 +116,18 @@ class Network {
 };
 
 namespace detail {
+
+/// Throws std::invalid_argument unless z is (C, cells, 1, 1, N). `who` begins the message.
+inline void check_cells_of(const Network& network, const Shape& z, int C, const char* who) {
+  const Index cells = network.cells();
+  if (cells > 0 && z.features == C && z.space == std::array<Index, 3>{cells, 1, 1}) return;  // takes no memory
+  check_features(who, z.features, C);
+  const std::string of = who;
+  check(cells > 0, of + ": number of cells of the network", cells, "at least 1");
+  check(z.space[0] == cells, of + ": number of cells of a sample", z.space[0], cells);
+  check(z.space[1] == 1 && z.space[2] == 1, of + ": extents of a sample beyond its one line", z.space[1] * z.space[2],
+        1);
+}
 
 /// In which row of which layer one cell after another is. Fast if cells are ascending: within a row nothing is looked
 /// up. Refers to the network.

@@ -75,11 +75,7 @@ struct PerceivePlaces {
 
   /// Throws std::invalid_argument unless z is (C, cells, 1, 1, N) and the codes fit the network.
   void check_shape(const Shape& z) const {
-    check_features("PerceivePlaces", z.features, C);
-    check(network.cells() > 0, "PerceivePlaces: number of cells of the network", network.cells(), "at least 1");
-    check(z.space[0] == network.cells(), "PerceivePlaces: number of cells of a sample", z.space[0], network.cells());
-    check(z.space[1] == 1 && z.space[2] == 1, "PerceivePlaces: extents of a sample beyond its one line",
-          z.space[1] * z.space[2], 1);
+    detail::check_cells_of(network, z, C, "PerceivePlaces");
     check(codes != nullptr, "PerceivePlaces: codes", "null", "codes of rows and columns");
     check_codes("rows", codes->rows, RowCodes, network.rows());
     check_codes("columns", codes->columns, ColumnCodes, network.columns());

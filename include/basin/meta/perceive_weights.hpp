@@ -96,13 +96,7 @@ struct PerceiveWeights {
   Network network{};  ///< whose cells they are
 
   /// Throws std::invalid_argument unless z is (C, cells, 1, 1, N).
-  void check_shape(const Shape& z) const {
-    check_features("PerceiveWeights", z.features, C);
-    check(network.cells() > 0, "PerceiveWeights: number of cells of the network", network.cells(), "at least 1");
-    check(z.space[0] == network.cells(), "PerceiveWeights: number of cells of a sample", z.space[0], network.cells());
-    check(z.space[1] == 1 && z.space[2] == 1, "PerceiveWeights: extents of a sample beyond its one line",
-          z.space[1] * z.space[2], 1);
-  }
+  void check_shape(const Shape& z) const { detail::check_cells_of(network, z, C, "PerceiveWeights"); }
 
   template <class S>
   class Sight;

@@ -204,8 +204,10 @@ struct Automaton {
 
   /// What the cells of sample n see of the grid.
   template <class S>
-  [[nodiscard]] auto sight_of(std::span<const S, param_count> theta, View<const S> z, Index n, Scratch& scratch) const {
-    return typename See::template Sight<S>(grid(), of_perception<S>(theta), View<const S>(z.sample(n)), scratch);
+  [[nodiscard]] auto sight_of(std::span<const S, param_count> theta, View<const S> z, const Context& context, Index n,
+                              Scratch& scratch) const {
+    return detail::seeing<Grid, typename See::template Sight<S>>(context.from_sample(n), scratch, grid(),
+                                                                 of_perception<S>(theta), View<const S>(z.sample(n)));
   }
 
   /// What some cells of sample n see of the grid by `sight`, and are told: what the rule takes.

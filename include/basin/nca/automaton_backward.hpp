@@ -134,8 +134,9 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Backward {
       return;
     }
     Scratch scratch;
-    Spread spread(blocks_.automaton().grid(), blocks_.perception_theta(), blocks_.z(n), dz_ ? dz_.sample(n) : View<S>{},
-                  scratch);
+    Spread spread =
+        detail::seeing<Grid, Spread>(blocks_.context(n), scratch, blocks_.automaton().grid(),
+                                     blocks_.perception_theta(), blocks_.z(n), dz_ ? dz_.sample(n) : View<S>{});
     Part* parts = scratch.take<Part>(last - first);
     for (Index b = first; b < last; ++b) {
       const Band band = tasks().band(n, b);

@@ -70,6 +70,8 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
   [[nodiscard]] const detail::Tasks& tasks() const { return tasks_; }
   /// Of the cells of sample n.
   [[nodiscard]] const std::uint8_t* marks(Index n) const { return marks_ + n * tasks_.cells; }
+  /// Of the sample n.
+  [[nodiscard]] Context context(Index n) const { return context_.from_sample(n); }
   /// What takes the records of solves; null where nobody asks.
   [[nodiscard]] SolveLog* log() const { return context_.log; }
   void log_to(SolveLog* log) { context_.log = log; }
@@ -78,7 +80,7 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Blocks {
 
   /// Makes what the cells of a sample see of the grid.
   [[nodiscard]] auto sight_maker() const {
-    return [this](Index n, Scratch& of) { return automaton_.template sight_of<S>(theta_, z_, n, of); };
+    return [this](Index n, Scratch& of) { return automaton_.template sight_of<S>(theta_, z_, context_, n, of); };
   }
 
   /// Sights where the step was made, for what has to be computed anew.

@@ -106,8 +106,8 @@ class Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::Linearization 
     Scratch scratch;
     const View<const S> along = t ? t : View<const S>(zeros(scratch), blocks_.shape());
     const auto make_change = [&](Index n, Scratch& of) {
-      return typename See::template Change<S>(automaton.grid(), blocks_.perception_theta(), blocks_.z(n),
-                                              along.sample(n), of);
+      return detail::seeing<Grid, typename See::template Change<S>>(
+          blocks_.context(n), of, automaton.grid(), blocks_.perception_theta(), blocks_.z(n), along.sample(n));
     };
     const detail::Sights<See::whole_samples, decltype(make_change)> changes(tasks(), make_change, scratch);
     const auto make_sight = blocks_.sight_maker();

@@ -23,10 +23,13 @@ Report Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::run(std::span
   constexpr int C = state_features;
   const Index per_sample = z.shape().cells_per_sample();
   const S factor = static_cast<S>(fire.factor());
+  if constexpr (detail::replaces<Update>) {
+    check(factor == S(1), "Automaton: factor of an update that is Replace", factor, "1: the answer is taken whole");
+  }
   static_cast<void>(detail::noise_of(update));  // throws if it is negative
   Scratch scratch;
   const Life<S> life(alive, fire, context, z, tasks, scratch);
-  const auto make_sight = [&](Index n, Scratch& of) { return sight_of<S>(theta, z, n, of); };
+  const auto make_sight = [&](Index n, Scratch& of) { return sight_of<S>(theta, z, context, n, of); };
   const detail::Sights<See::whole_samples, decltype(make_sight)> sights(tasks, make_sight, scratch);
   const std::span<Report> reports = detail::reports_of(tasks, scratch);
   detail::WorstRecords solves;
@@ -87,7 +90,7 @@ bool Automaton<OfPerception, OfRule, OfFire, OfAlive, OfUpdate>::rises(std::span
   S* seen = own.take<S>(count * seen_features);
   S* answered = own.take<S>(count * answers);
   S* next = own.take<S>(C);
-  auto sight = sight_of<S>(theta, z, n, own);
+  auto sight = sight_of<S>(theta, z, context, n, own);
   look<S>(sight, u, n, dead.data(), count, seen);
   report += answer_cells<S>(theta, context, n, dead, View<const S>(seen, block_shape(seen_features, count)),
                             View<S>(answered, block_shape(answers, count)), nullptr, solves);

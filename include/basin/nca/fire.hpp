@@ -3,10 +3,11 @@
 // Which cells update at a step.
 //
 // A cell fires with probability `rate`, by a mask that is a function of (seed, draw, step, sample, cell) and is never
-// stored: the update is not rescaled (Mordvintsev et al. 2020). All but the seed are in the context of a step
-// (core/context.hpp); another draw gives masks that are independent of those of the first, which is draw 0. With such a
-// mask an automaton has no fixed point; MeanField replaces it by its mean, every cell at every step with the update
-// times `rate`, and is a map that can be solved.
+// stored. All but the seed are in the context of a step (core/context.hpp); another draw gives masks that are
+// independent of those of the first, which is draw 0. The update is not rescaled (Mordvintsev et al. 2020), unless
+// `rescaled` says so: it is then divided by the rate, as by dropout of whole cells (M. Faldor, A. Cully, "CAX: Cellular
+// Automata Accelerated in JAX", 2024). With such a mask an automaton has no fixed point; MeanField replaces it by its
+// mean, every cell at every step with the update times `rate`, and is a map that can be solved.
 //
 // clear_idle(context, i, first_cell, marks) sets marks[k] = 0 where cell first_cell + k of the state's sample i does
 // not fire; the others stay as they are.
@@ -35,7 +36,7 @@ struct EveryCell {
   static void clear_idle(const Context&, Index, Index, std::span<std::uint8_t>) {}
 };
 
-/// Every cell, with `rate` of the update: the mean of RandomFire.
+/// Every cell, with `rate` of the update: the mean of RandomFire, if that is not rescaled.
 struct MeanField {
   static constexpr bool random = false;
   double rate = 0.5;  ///< 0 to 1
@@ -47,12 +48,19 @@ struct MeanField {
   static void clear_idle(const Context&, Index, Index, std::span<std::uint8_t>) {}
 };
 
-/// Each cell by itself, with the whole update.
+/// Each cell by itself, with the whole update, or with the update over the rate.
 struct RandomFire {
   static constexpr bool random = true;
   double rate = 0.5;       ///< 0 to 1
   std::uint64_t seed = 0;  ///< of the masks; another seed gives independent ones
-  [[nodiscard]] double factor() const { return 1; }
+  bool rescaled = false;   ///< the update is divided by the rate, so that its mean is the whole update at any rate
+  /// Of the update of a cell that fires: 1, or 1 / rate if it is rescaled. Throws std::invalid_argument if the rate is
+  /// then not above 0 and at most 1.
+  [[nodiscard]] double factor() const {
+    if (!rescaled) return 1;
+    check(rate > 0 && rate <= 1, "RandomFire: rate", rate, "above 0 and at most 1, as updates are divided by it");
+    return 1 / rate;
+  }
 
   void clear_idle(const Context& context, Index i, Index first_cell, std::span<std::uint8_t> marks) const {
     check(rate >= 0 && rate <= 1, "RandomFire: rate", rate, "0 to 1");

@@ -43,11 +43,13 @@ class LogicAutomaton {
   /// How many features its grids have: as many as the circuit has outputs; 0 without a circuit.
   [[nodiscard]] Index features() const { return features_; }
 
-  /// One step. Throws std::invalid_argument for grids of other features, or of two shapes, and if they are the same.
+  /// One step. Throws std::invalid_argument for grids of other features, or of two shapes, if they are the same, and
+  /// for a fire that is rescaled.
   void step(const BitGrid& z, BitGrid& out, const Context& context = {}) const {
     check_features("LogicAutomaton", z.shape().features, static_cast<int>(features_));
     check_shape("LogicAutomaton", "out", out.shape(), z.shape());
     check(&z != &out, "LogicAutomaton: the grid that a step writes to", "the one that it reads", "another");
+    check(fire.factor() == 1, "LogicAutomaton: factor of an update", fire.factor(), "1: a bit is taken whole");
     const Index height = z.shape().space[1], lines = std::min(height, std::max<Index>(1, band_words / z.line_words()));
     const Index bands = (height + lines - 1) / lines;
     parallel_for(z.shape().samples * bands, [&](Index task) {

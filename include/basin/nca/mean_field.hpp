@@ -21,7 +21,7 @@ template <class P, class R, class A, class U>
 [[nodiscard]] Automaton<P, R, MeanField, A, U> mean_field(const Automaton<P, R, RandomFire, A, U>& automaton) {
   return {automaton.perception,
           automaton.rule,
-          {.rate = automaton.fire.rate},
+          {.rate = automaton.fire.rescaled ? 1 : automaton.fire.rate},
           automaton.alive,
           detail::without_noise(automaton.update)};
 }

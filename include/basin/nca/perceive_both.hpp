@@ -27,17 +27,21 @@ namespace basin {
 
 namespace detail {
 
-/// Made(perception, theta, states..., scratch) of a perception P: at once; or, if it is shared by bands and P sees no
-/// whole samples, so that each band needs its own, for each call.
+/// Made(perception, theta, states..., scratch) of a perception P, with the context if it takes it: at once; or, if it
+/// is shared by bands and P sees no whole samples, so that each band needs its own, for each call.
 template <class P, class Made, bool shared, class S, class... States>
 class OneOfBoth {
   using Params = std::span<const S, PerceptionOf<P>::param_count>;
   static constexpr bool later = shared && !PerceptionOf<P>::whole_samples;
 
  public:
-  OneOfBoth(const P& perception, Params theta, States... states, Scratch& scratch)
+  OneOfBoth(const P& perception, Params theta, States... states, const Context& context, Scratch& scratch)
       : perception_(perception), theta_(theta), states_(states...) {
-    if constexpr (!later) made_.emplace(perception, theta, states..., scratch);
+    if constexpr (PerceptionOf<P>::takes_context) {
+      made_.emplace(perception, theta, states..., context, scratch);
+    } else if constexpr (!later) {
+      made_.emplace(perception, theta, states..., scratch);
+    }
   }
 
   void operator()(const Index* cells, Index count, S* seen) {
@@ -76,6 +80,7 @@ struct PerceiveBoth {
   static constexpr int state_features = A::state_features, seen_features = width_a + width_b;
   static constexpr std::size_t param_count = OfA::param_count + OfB::param_count;
   static constexpr bool whole_samples = OfA::whole_samples || OfB::whole_samples;
+  static constexpr bool takes_context = OfA::takes_context || OfB::takes_context;
 
   A first{};   ///< what is seen first
   B second{};  ///< what is seen behind it
@@ -102,9 +107,13 @@ struct PerceiveBoth {
   class Pair {
    public:
     /// Of the states that both are made of: z, and for a change t.
+    Pair(const PerceiveBoth& perception, Theta<S, param_count> theta, States... states, const Context& context,
+         Scratch& scratch)
+        : a_(perception.first, of_a<S>(theta), states..., context, scratch),
+          b_(perception.second, of_b<S>(theta), states..., context, scratch) {}
+    /// Where neither takes a context.
     Pair(const PerceiveBoth& perception, Theta<S, param_count> theta, States... states, Scratch& scratch)
-        : a_(perception.first, of_a<S>(theta), states..., scratch),
-          b_(perception.second, of_b<S>(theta), states..., scratch) {}
+        : Pair(perception, theta, states..., Context{}, scratch) {}
 
     /// seen: count columns of seen_features.
     void operator()(const Index* cells, Index count, S* seen) {
@@ -190,10 +199,21 @@ struct PerceiveBoth {
 
    public:
     WholeSpread(const PerceiveBoth& perception, Theta<S, param_count> theta, View<const S> z, View<S> dz,
-                Scratch& scratch) {
-      if (dz || OfA::param_count > 0) a_.emplace(perception.first, of_a<S>(theta), z, dz, scratch);
-      if (dz || OfB::param_count > 0) b_.emplace(perception.second, of_b<S>(theta), z, dz, scratch);
+                const Context& context, Scratch& scratch) {
+      const auto make = [&]<class P>(auto& one, const P& of, const auto& params) {
+        if constexpr (detail::PerceptionOf<P>::takes_context) {
+          one.emplace(of, params, z, dz, context, scratch);
+        } else {
+          one.emplace(of, params, z, dz, scratch);
+        }
+      };
+      if (dz || OfA::param_count > 0) make(a_, perception.first, of_a<S>(theta));
+      if (dz || OfB::param_count > 0) make(b_, perception.second, of_b<S>(theta));
     }
+    /// Where neither takes a context.
+    WholeSpread(const PerceiveBoth& perception, Theta<S, param_count> theta, View<const S> z, View<S> dz,
+                Scratch& scratch)
+        : WholeSpread(perception, theta, z, dz, Context{}, scratch) {}
 
     class Part {
      public:

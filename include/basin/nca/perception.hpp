@@ -37,6 +37,9 @@
 //   add(part)                              once for each, in order
 //   finish(dtheta)                         once after all: only then dz and dtheta have everything
 //
+// What it sees may also depend on the step, and on which sample of the batch it is: with takes_context = true its
+// Sight, Change and Spread get the context of the sample (core/context.hpp) before scratch.
+//
 // All of these can be copied and need no destructor: they take memory from scratch alone.
 
 #include <algorithm>
@@ -45,6 +48,7 @@
 #include <span>
 #include <type_traits>
 
+#include "basin/core/context.hpp"
 #include "basin/core/layer.hpp"
 #include "basin/stencil/boundary.hpp"
 
@@ -95,6 +99,7 @@ struct PerceptionOf {
     }
   }();
   static constexpr bool whole_samples = requires { requires P::whole_samples; };
+  static constexpr bool takes_context = whole_samples && requires { requires P::takes_context; };
   static constexpr bool has_edge = !std::is_void_v<typename EdgeOf<P>::type>;
   /// Zero where there is none, so that what needs one can say so in its own words.
   using Edge = std::conditional_t<has_edge, typename EdgeOf<P>::type, Zero>;
@@ -145,6 +150,16 @@ class BandSpread {
   View<const S> z_;
   View<S> dz_;
 };
+
+/// Made(given..., context, scratch), or without the context where the perception P does not take it.
+template <class P, class Made, class... Given>
+[[nodiscard]] Made seeing(const Context& context, Scratch& scratch, const Given&... given) {
+  if constexpr (PerceptionOf<P>::takes_context) {
+    return Made(given..., context, scratch);
+  } else {
+    return Made(given..., scratch);
+  }
+}
 
 template <class P, class S>
 struct SpreadOf {

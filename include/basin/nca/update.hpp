@@ -1,7 +1,8 @@
 #pragma once
 
-// How a rule's answer r becomes the new state z~ of a cell that fires, with `factor` from the fire mask (1, or the rate
-// of a mean field). Features are counted from 0; C is the number of the state's features.
+// How a rule's answer r becomes the new state z~ of a cell that fires, with `factor` from the fire mask (1, the
+// rate of a mean field, or 1 / rate of a fire that is rescaled). Features are counted from 0; C is the number of the
+// state's features.
 //
 //   Increment                z~ = z + factor r                                                     (r has C)
 //                            with noise: r + sigma e, e of mean 0 and variance 1 a feature, another at each step

@@ -1,0 +1,205 @@
+#pragma once
+
+// What metanca_learn writes: what was measured, curves, and a network that takes shape.
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "../support/chart.hpp"
+#include "../support/process.hpp"
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
+#include "basin/io/gif.hpp"
+#include "basin/io/json.hpp"
+#include "measuring.hpp"
+
+namespace metanca_learn {
+
+inline constexpr const char* loss_name = "loss on data that were not shown";
+
+/// What a network answers all over the plane, and the data it has seen; of a sinusoid, the curve.
+inline basin::Image shape_of(const Trial& trial, const basin::Network& network, View<const float> z,
+                             const Batches& shown, Index seen) {
+  constexpr Index side = 120, pixel = 2;
+  const bool numbers = trial.family.kind == basin::Outputs::numbers;
+  State<float> x(Shape{trial.family.inputs, {numbers ? side : side * side, 1, 1}, 1}),
+      y(Shape{trial.family.outputs, {x.shape.space[0], 1, 1}, 1});
+  for (Index i = 0; i < x.shape.space[0]; ++i) {
+    if (numbers) {
+      x.values[i] = static_cast<float>((-5 + 10 * (static_cast<double>(i) + 0.5) / side) / Task::number_scale);
+    } else {
+      x.values[2 * i] = static_cast<float>(-2.5 + 5 * (static_cast<double>(i % side) + 0.5) / side);
+      x.values[2 * i + 1] = static_cast<float>(2.5 - 5 * (static_cast<double>(i / side) + 0.5) / side);
+    }
+  }
+  basin::Scratch scratch;
+  const basin::NetworkActivations<float> at(network, {x.view(), y.view(), trial.family.kind}, 0.01, z.data(),
+                                            z.shape().features, {}, scratch);
+  basin::Image image = basin::examples::blank(side * pixel, side * pixel);
+  const auto dot = [&](double across, double up, Index size, basin::examples::Colour colour) {
+    const auto left = static_cast<Index>(across * side * pixel), top = static_cast<Index>((1 - up) * side * pixel);
+    basin::examples::fill(image, left - size / 2, top - size / 2, size, size, colour);
+  };
+  const auto height = [](double value) { return 0.5 + value / 1.6; };
+  if (numbers) {
+    const Task task = trial.task(0);
+    for (Index i = 0; i < side; ++i) {
+      const double across = (static_cast<double>(i) + 0.5) / side;
+      dot(across, height(task.value(Task::number_scale * static_cast<double>(x.values[i]))), 3, basin::examples::pale);
+      dot(across, height(static_cast<double>(at.answers[i])), 3, basin::examples::distinct_colours[0]);
+    }
+  } else {
+    for (Index i = 0; i < side * side; ++i) {
+      basin::examples::fill(image, i % side * pixel, i / side * pixel, pixel, pixel,
+                            basin::examples::blue_red(static_cast<double>(at.answers[2 * i + 1])));
+    }
+  }
+  for (Index i = 0; i < seen; ++i) {
+    if (numbers) {
+      dot((Task::number_scale * static_cast<double>(shown.x.values[i]) + 5) / 10,
+          height(static_cast<double>(shown.y.values[i])), 5, basin::examples::ink);
+    } else {
+      dot((shown.x.values[2 * i] + 2.5) / 5, (shown.x.values[2 * i + 1] + 2.5) / 5, 5,
+          shown.y.values[2 * i + 1] > 0.5f ? basin::examples::Colour{120, 0, 0} : basin::examples::Colour{0, 0, 120});
+    }
+  }
+  return image;
+}
+
+/// Batches after which is told how well tasks are learned.
+inline std::vector<Index> told_after(Index batches) {
+  std::vector<Index> told;
+  for (const Index t : {1, 2, 5, 10, 20, 50, 100, 200}) {
+    if (t < batches) told.push_back(t);
+  }
+  told.push_back(batches);
+  return told;
+}
+
+/// The first new task, batch by batch.
+inline void draw_shape(const Trial& trial, const Theta& theta) {
+  if (trial.family.of_digits()) return;
+  const basin::Network network = trial.network();
+  const Index batches = trial.settings.batches;
+  const Batches shown = trial.shown(0, batches);
+  const std::vector<Index> in_sheet = told_after(batches);
+  basin::GifWriter gif(trial.settings.out + "/shape.gif");
+  std::vector<basin::Image> pictures;
+  std::vector<std::string> captions;
+  learn_task(trial, theta, 0, batches, [&](Index t, View<const float> z) {
+    const basin::Image picture = shape_of(trial, network, z, shown, t * trial.settings.batch);
+    const std::string caption = "after " + std::to_string(t) + (t == 1 ? " batch" : " batches");
+    gif.add(basin::examples::captioned(picture, caption), t == 0 || t == batches ? 150 : 25);
+    if (std::find(in_sheet.begin(), in_sheet.end(), t) == in_sheet.end()) return;
+    pictures.push_back(picture);
+    captions.push_back(caption);
+  });
+  gif.finish();
+  basin::examples::write_png(
+      trial.settings.out + "/shape.png",
+      basin::examples::sheet(
+          pictures, {.title = "A network that learns: " + trial.family.name, .captions = captions, .framed = true}));
+}
+
+/// New tasks of a family, by the rule and by each optimiser at its best rate: prints them, and returns their curves.
+inline std::vector<basin::examples::Series> compare(const Trial& trial, const Trial& choice, const Theta& theta,
+                                                    basin::OrderedJson& json) {
+  const Index batches = trial.settings.batches, tasks = trial.settings.tasks;
+  std::vector<basin::examples::Series> curves;
+  const auto tell = [&](const std::string& name, const Curve& curve, double rate) {
+    basin::OrderedJson one;
+    std::printf("%-18s", name.c_str());
+    for (const Index t : told_after(batches)) {
+      const double value = curve[static_cast<std::size_t>(t)];
+      one["after " + std::to_string(t)] = value;
+      std::printf(trial.classes() ? "  %td: %.3f" : "  %td: %.4f", t, value);
+    }
+    if (rate > 0) one["rate"] = rate;
+    std::printf(rate > 0 ? "  (rate %g)\n" : "\n", rate);
+    json[name] = one;
+    basin::examples::Series series{name, {}, {}};
+    for (std::size_t t = 0; t < curve.size(); ++t) {
+      series.x.push_back(static_cast<double>(t));
+      series.y.push_back(curve[t]);
+    }
+    curves.push_back(series);
+  };
+  std::printf("%s, %s on %td new tasks, by batches:\n", trial.family.name.c_str(),
+              trial.classes() ? "accuracy" : "mean squared error", tasks);
+  tell("the rule", by_rule(trial, theta, tasks, batches), 0);
+  for (const Optimiser& one : optimisers()) {
+    const Optimiser best = tuned(choice, one, std::max<Index>(1, tasks / 3), batches);
+    tell(one.name, by_optimiser(trial, best, tasks, batches), best.rate);
+  }
+  return curves;
+}
+
+inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training,
+                 const basin::LabelledImages* test_digits) {
+  const Theta& theta = trainer.parameters();
+  const Trial trial = Trial::of_new(settings, trainer.family(), test_digits),
+              choice = Trial::of_choice(settings, trainer.family(), trainer.digits());
+  const Index batches = settings.batches, tasks = settings.tasks;
+  basin::OrderedJson metrics;
+  metrics["family"] = settings.family;
+  metrics["parameters"] = Life::param_count;
+  metrics["tasks"] = tasks;
+  metrics["batch"] = settings.batch;
+  metrics["network"] = trial.network().to_string();
+  metrics["measure"] = trial.classes() ? "accuracy" : "mean squared error";
+  const std::vector<basin::examples::Series> curves = compare(trial, choice, theta, metrics["learned"]);
+  basin::examples::write_png_and_svg(
+      settings.out + "/learning.png",
+      basin::examples::line_chart(
+          curves,
+          {.title = "New tasks: " + settings.family,
+           .x = {.label = "batches of " + std::to_string(settings.batch), .whole = true},
+           .y = {.label = metrics["measure"].get<std::string>(),
+                 .scale = trial.classes() ? basin::examples::Scale::linear : basin::examples::Scale::logarithmic}}));
+  if (settings.family == "planar") {
+    for (const char* name : planar_families) {
+      Trial one = trial, one_choice = choice;
+      one.family = one_choice.family = Family::named(name);
+      (void)compare(one, one_choice, theta, metrics["of each family"][name]);
+    }
+  }
+
+  // Widths, and depths, of which the training had none.
+  const std::vector<Index> deeper =
+      trial.family.of_digits() ? std::vector<Index>{30, 30, 30} : std::vector<Index>{20, 20, 20};
+  for (const std::vector<Index>& widths : {std::vector<Index>{64}, std::vector<Index>{64, 64}, deeper}) {
+    Trial other = trial;
+    other.hidden_widths = widths;
+    const Curve curve = by_rule(other, theta, tasks, batches);
+    metrics["other networks"][other.network().to_string()] = curve.back();
+    std::printf(trial.classes() ? "%s: %.3f after %td batches\n" : "%s: %.4f after %td batches\n",
+                other.network().to_string().c_str(), curve.back(), batches);
+  }
+  const Curve longer = by_rule(trial, theta, std::max<Index>(1, tasks / 5), 10 * batches);
+  metrics["after ten times the batches"] = longer.back();
+  std::printf(trial.classes() ? "after ten times the batches: %.3f\n" : "after ten times the batches: %.4f\n",
+              longer.back());
+  for (const double others : {0.0, 0.3}) {
+    if (!trial.classes()) break;
+    const Repair of = repair(trial, theta, tasks, others);
+    const std::string lost = others > 0 ? "a layer and three of ten other weights" : "a layer";
+    metrics["repair"][lost] = {{"accuracy before", of.before},
+                               {"accuracy after the loss", of.lost},
+                               {"batches until repaired, median", of.repaired},
+                               {"batches until a new network is as good, median", of.anew}};
+    std::printf("%s lost: %.3f, was %.3f; repaired after %g batches, a new network takes %g\n", lost.c_str(), of.lost,
+                of.before, of.repaired, of.anew);
+  }
+  draw_shape(trial, theta);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
+  metrics["training"] = training.described();
+  metrics["train_seconds"] = training.seconds();
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
+  basin::write_json(settings.out + "/metrics.json", metrics);
+  std::printf("wrote %s\n", settings.out.c_str());
+}
+
+}  // namespace metanca_learn

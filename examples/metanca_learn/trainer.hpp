@@ -1,0 +1,172 @@
+#pragma once
+
+// Training of metanca_learn's rule: several networks at once, each with a task and widths of its own, learn for a life
+// of some segments; the rule is trained after each segment, on data that the network was not shown, and the network
+// goes on from where it is. Everything random is a function of the seed and the iteration, so a run resumes bit for bit
+// (basin/io/training.hpp).
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../support/process.hpp"
+#include "../support/training_parts.hpp"
+#include "basin/core/parallel.hpp"
+#include "basin/io/training.hpp"
+#include "basin/train/clip.hpp"
+#include "basin/train/learning_loss.hpp"
+#include "basin/train/optimizer.hpp"
+#include "basin/train/rollout_gradient.hpp"
+#include "model.hpp"
+#include "settings.hpp"
+
+namespace metanca_learn {
+
+class Trainer {
+ public:
+  /// digits: for tasks of that family, and then they outlive the trainer.
+  Trainer(const Settings& settings, const basin::LabelledImages* digits)
+      : settings_(settings),
+        family_(Family::named(settings.family)),
+        digits_(digits),
+        theta_(initial_theta(settings.seed)),
+        moments_(adam().init(theta_)) {
+    basin::examples::check_option(settings.segment <= settings.life, "--segment", settings.segment,
+                                  "at most --life, " + std::to_string(settings.life));
+    for (int k = 0; k < settings.networks; ++k) slots_.push_back(born(static_cast<std::uint64_t>(k)));
+  }
+
+  [[nodiscard]] const Family& family() const { return family_; }
+  [[nodiscard]] const Theta& parameters() const { return theta_; }
+  [[nodiscard]] const basin::LabelledImages* digits() const { return digits_; }
+
+  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
+    return training.run([this](auto& file) { visit(file, *this); },
+                        [&](std::int64_t i) { return iterate(i, training.share()); });
+  }
+
+  /// Takes up what a training kept.
+  void resume(basin::Training& training, const std::string& path) {
+    training.resume(path, [this](auto& file) { visit(file, *this); });
+  }
+
+ private:
+  static constexpr int warm_up = 100;  // iterations over which the rate rises
+
+  /// A network that learns. All but its state and its age follow from the number of its life.
+  struct Slot {
+    std::int64_t number = 0, age = 0;  // in batches
+    Task task;
+    basin::Network network;
+    Index life = 0;
+    std::vector<float> state{};
+  };
+
+  [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate, .beta2 = 0.99}; }
+
+  [[nodiscard]] Slot born(std::uint64_t number) const {
+    Dice dice(settings_.seed, life_stream, number);
+    std::vector<Index> widths(1 + dice.below(2));
+    for (Index& width : widths) width = 10 + static_cast<Index>(dice.below(23));
+    // Short lives are as frequent as long ones are by their logarithm: beginnings count, and so do ends.
+    const double most = static_cast<double>(settings_.life / settings_.segment);
+    const Index life = settings_.segment * static_cast<Index>(std::exp(dice.uniform(0, std::log(most + 0.99))));
+    Slot slot{static_cast<std::int64_t>(number), 0, Task(family_, settings_.seed, number, digits_),
+              network_for(family_, widths), life};
+    const State<float> z = fresh_network(slot.network, settings_.seed, number);
+    slot.state.assign(z.values.begin(), z.values.end());
+    return slot;
+  }
+
+  /// What a checkpoint keeps, for reading and writing alike.
+  template <class File, class Self>
+  static void visit(File& file, Self& self) {
+    file("", self.theta_);
+    self.moments_.each(file.under("optimizer"));
+    file("lives", self.lives_, basin::Within{std::int64_t{0}, std::int64_t{1} << 40});
+    for (std::size_t k = 0; k < self.slots_.size(); ++k) {
+      auto& slot = self.slots_[k];
+      const std::string name = "network." + std::to_string(k) + ".";
+      const std::int64_t was = slot.number;
+      file(name + "number", slot.number, basin::Within{std::int64_t{0}, std::int64_t{1} << 40});
+      if (slot.number != was) slot = self.born(static_cast<std::uint64_t>(slot.number));  // it is read
+      file(name + "age", slot.age, basin::Within{std::int64_t{0}, static_cast<std::int64_t>(slot.life)});
+      file(name + "state", slot.state, basin::Length{slot.network.cells() * features}, basin::Finite{});
+    }
+  }
+
+  /// What one network of an iteration gives.
+  struct Job {
+    double value = 0;
+    Theta gradient{};
+    bool counts = false;
+  };
+
+  [[nodiscard]] double iterate(std::int64_t i, double share) {
+    std::vector<Job> jobs(slots_.size());
+    basin::parallel_for(static_cast<Index>(jobs.size()), [&](Index k) {
+      jobs[static_cast<std::size_t>(k)] = learn(slots_[static_cast<std::size_t>(k)], i, k);
+    });
+    Theta gradient;
+    double value = 0;
+    const auto count = static_cast<double>(std::max<std::ptrdiff_t>(
+        1, std::count_if(jobs.begin(), jobs.end(), [](const Job& job) { return job.counts; })));
+    for (std::size_t k = 0; k < jobs.size(); ++k) {
+      Slot& slot = slots_[k];
+      if (jobs[k].counts) {
+        value += jobs[k].value / count;
+        gradient.vector() += static_cast<float>(1 / count) * jobs[k].gradient.vector();
+      }
+      if (!jobs[k].counts || slot.age >= slot.life) {
+        slot = born(static_cast<std::uint64_t>(settings_.networks) + static_cast<std::uint64_t>(lives_++));
+      }
+    }
+    basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 1.0), i);
+    adam().step(theta_, gradient, moments_,
+                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
+                    basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+    return value;
+  }
+
+  /// One segment of the life of a network. One that has run away says nothing of the rule's use: it is left out, and
+  /// another takes its place.
+  [[nodiscard]] Job learn(Slot& slot, std::int64_t iteration, Index k) const {
+    const auto number = static_cast<std::uint64_t>(iteration) * 128 + 2 * static_cast<std::uint64_t>(k);
+    const Batches shown(slot.task, settings_.batch, settings_.segment, settings_.seed, number),
+        asked(slot.task, std::max<Index>(64, settings_.batch), 1, settings_.seed, number + 1);
+    const Life life = life_on(slot.network, shown.view(), settings_.fire,
+                              basin::Random{settings_.seed, fire_stream}.bits(number), settings_.segment);
+    const basin::LearningLoss loss{slot.network, asked.view()};
+    State<float> start(slot.network.shape(features));
+    std::copy(slot.state.begin(), slot.state.end(), start.values.begin());
+    const auto result =
+        basin::value_and_gradient_along(life, theta_, start.view(), loss, basin::loss_along(1, settings_.segment));
+    Job job{result.value, result.gradient,
+            std::isfinite(result.value) && result.value < run_away && result.gradient.vector().allFinite()};
+    slot.age += settings_.segment;
+    State<float> end = result.output;
+    Dice dice(settings_.seed, damage_stream, number);
+    if (dice.uniform(0, 1) < settings_.damage) {
+      const std::size_t layer = dice.below(slot.network.layers().size());
+      lose_layer(end.view(), slot.network, layer, 0.3 * static_cast<double>(dice.below(2)),
+                 {settings_.seed, damage_stream + (number << 8)});
+    }
+    slot.state.assign(end.values.begin(), end.values.end());
+    return job;
+  }
+
+  static constexpr double run_away = 1000;
+
+  Settings settings_;
+  Family family_;
+  const basin::LabelledImages* digits_;
+  Theta theta_;
+  basin::AdamState<Life, float> moments_;
+  std::int64_t lives_ = 0;  // of networks after the first
+  std::vector<Slot> slots_;
+};
+
+}  // namespace metanca_learn
