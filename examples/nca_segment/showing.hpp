@@ -24,7 +24,7 @@ namespace nca_segment {
 inline constexpr const char* loss_name = "cross-entropy";
 
 /// Numbers of images that no training comes to, and those that settings are chosen by.
-inline constexpr std::uint64_t beyond_training = std::uint64_t{1} << 52, held_back = std::uint64_t{1} << 51;
+inline constexpr std::uint64_t beyond_training = std::uint64_t{1} << 52, held_back = std::uint64_t{1} << 50;
 
 struct Condition {
   std::string name;  ///< of metrics.json
