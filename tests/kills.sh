@@ -85,6 +85,7 @@ kill_and_resume checkpoint.safetensors nca_grow --size 10 --padding 4 --iteratio
 kill_and_resume checkpoint.safetensors nca_texture --size 16 --iterations 60 --batch 2 --pool 8 --min-steps 4 \
   --max-steps 8 --steps 4 --run-size 16
 kill_and_resume checkpoint.safetensors nca_arc --tasks 5 --width 12 --iterations 60 --batch 4 --min-steps 4 --max-steps 8
+kill_and_resume checkpoint.safetensors nca_segment --iterations 60 --batch 2 --steps 1,2,1,1 --memory-side 0
 kill_and_resume checkpoint.safetensors nca_goals --count 3 --size 8 --padding 2 --iterations 60 --batch 4 --pool 8 \
   --min-steps 4 --max-steps 8 --steps 8 --keep-steps 8
 kill_and_resume checkpoint.safetensors nca_inpaint --iterations 60 --batch 4 --pool 8 --min-steps 3 --max-steps 6 \

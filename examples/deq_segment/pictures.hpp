@@ -10,33 +10,22 @@
 #include <vector>
 
 #include "../support/raster.hpp"
+#include "../support/segment_colours.hpp"
 #include "../support/sheet.hpp"
 #include "basin/fixed_point/observers.hpp"
 #include "trainer.hpp"
 
 namespace deq_segment {
 
-inline constexpr std::array<basin::examples::Colour, pixel_classes> class_colours{
-    {{232, 232, 226}, {213, 94, 0}, {0, 114, 178}, {0, 158, 115}}};
+using basin::examples::class_colours;
+using basin::examples::grey_or_class;
+using basin::examples::put_classes;
 
 /// What the classes of pixels are, of one of the two kinds of scenes.
 [[nodiscard]] inline std::vector<basin::examples::KeyEntry> class_key(const std::string& scenes) {
   if (scenes == "digits")
     return {{class_colours[0], "paper"}, {class_colours[1], "digit"}, {class_colours[2], "clutter"}};
-  return {{class_colours[0], "ground"},
-          {class_colours[1], "disc"},
-          {class_colours[2], "square"},
-          {class_colours[3], "triangle"}};
-}
-
-/// Numbers up to 1 are grey; from 2 on they stand for classes of pixels.
-inline basin::examples::Colour grey_or_class(double t) {
-  if (t < 1.5) return basin::examples::grey(t);
-  return class_colours[std::min<std::size_t>(class_colours.size() - 1, static_cast<std::size_t>(std::lround(t)) - 2)];
-}
-
-inline void put_classes(const int* classes, float* tile) {
-  for (Index i = 0; i < pixels; ++i) tile[i] = static_cast<float>(2 + classes[i]);
+  return basin::examples::shape_key();
 }
 
 /// The first scenes: the image, the truth and the answer below one another.
@@ -46,8 +35,8 @@ inline void draw_scenes(const std::string& path, const Scenes& scenes, basin::Vi
   State<float> tiles(scenes.images.shape.with_samples(3 * shown));
   for (Index n = 0; n < shown; ++n) {
     tiles.view().sample(n).vector() = scenes.images.view().sample(n).vector().cwiseMax(0.0f).cwiseMin(1.0f);
-    put_classes(scenes.pixels.data() + n * pixels, tiles.view().sample(shown + n).data());
-    put_classes(classes_of(answers.sample(n)).data(), tiles.view().sample(2 * shown + n).data());
+    put_classes({scenes.pixels.data() + n * pixels, pixels}, tiles.view().sample(shown + n).data());
+    put_classes(classes_of(answers.sample(n)), tiles.view().sample(2 * shown + n).data());
   }
   basin::examples::write_png(path, basin::examples::sheet(basin::examples::images_of(tiles.view(), grey_or_class),
                                                           {.title = "Test images, the truth, and the answers",
@@ -92,9 +81,9 @@ void draw_settling(const std::string& path, const Model<Network>& model, const T
       const std::size_t at = k + 1 == most ? last : std::min(last, static_cast<std::size_t>(k));
       (void)model.template layer<equilibrium + 1>().apply(Whole::template part<equilibrium + 1>(theta.span()),
                                                           states[at].view(), answer.view());
-      put_classes(classes_of(answer.view()).data(), row.sample(1 + k).data());
+      put_classes(classes_of(answer.view()), row.sample(1 + k).data());
     }
-    put_classes(scenes.pixels.data() + n * pixels, row.sample(most + 1).data());
+    put_classes({scenes.pixels.data() + n * pixels, pixels}, row.sample(most + 1).data());
     options.row_captions.push_back(std::to_string(states.size()) + " iterates");
   }
   basin::examples::write_png(path,

@@ -3,27 +3,23 @@
 // The images of deq_segment, 32 x 32 pixels, which the program makes: each a function of a seed and its number alone,
 // so that a training sees no image twice and a run resumes bit for bit.
 //
-//   shapes   one to three discs, squares and triangles, dark or bright, each before those drawn earlier, on a ground
-//   that
-//            is brighter on one side, under noise and thin lines. Pixels are ground, disc, square or triangle; the
-//            image is of one of eight kinds: which of the three can be seen.
+//   shapes   one to three discs, squares and triangles (support/shape_scenes.hpp); the image is of one of eight kinds:
+//            which of the three can be seen.
 //   digits   a handwritten digit anywhere, among pieces of 8 x 8 pixels cut out of other digits (after the cluttered
 //            digits of V. Mnih et al. 2014, "Recurrent models of visual attention"). Pixels are paper, digit or
 //            clutter; the image is of one of ten kinds.
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
-#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "../support/dice.hpp"
 #include "../support/digits.hpp"
+#include "../support/shape_scenes.hpp"
 #include "basin/core/parallel.hpp"
-#include "basin/core/random.hpp"
 #include "basin/layers/planes.hpp"
 
 namespace deq_segment {
@@ -48,59 +44,13 @@ struct Scenes {
 };
 
 /// The streams of random numbers, one a use.
-enum Stream : std::uint64_t { layout_stream = 1ull << 40, noise_stream };
+enum Stream : std::uint64_t { layout_stream = 1ull << 40 };
 
 /// One image of shapes. `pixel` and `label` have side * side entries.
 inline void draw_shapes(std::uint64_t seed, std::uint64_t number, float* pixel, int* label, int& kind) {
-  Dice dice(seed, layout_stream, number);
-  const double ground = dice.uniform(0.3, 0.7), slope = dice.uniform(0, 0.3);
-  const double towards = dice.uniform(0, 2 * std::numbers::pi);
-  constexpr double middle = (side - 1) / 2.0;
-  const auto each_pixel = [](const auto& visit) {
-    for (Index y = 0; y < side; ++y) {
-      for (Index x = 0; x < side; ++x) visit(static_cast<double>(x), static_cast<double>(y), y * side + x);
-    }
-  };
-  each_pixel([&](double x, double y, Index i) {
-    const double along = ((x - middle) * std::cos(towards) + (y - middle) * std::sin(towards)) / middle;
-    pixel[i] = static_cast<float>(ground + 0.5 * slope * along);
-    label[i] = 0;
-  });
-  const std::size_t count = 1 + dice.below(3);
-  for (std::size_t k = 0; k < count; ++k) {
-    const int shape = 1 + static_cast<int>(dice.below(3));
-    const double size = dice.uniform(6, 10), turn = dice.uniform(-0.3, 0.3);
-    const double at_x = dice.uniform(4, side - 5), at_y = dice.uniform(4, side - 5);
-    const double contrast = dice.uniform(0.2, 0.4) * (dice.below(2) == 0 ? -1 : 1);
-    each_pixel([&](double x, double y, Index i) {
-      const double dx = x - at_x, dy = y - at_y;
-      const double u = dx * std::cos(turn) + dy * std::sin(turn), v = dy * std::cos(turn) - dx * std::sin(turn);
-      bool inside = false;
-      if (shape == 1) inside = u * u + v * v < size * size;
-      if (shape == 2) inside = std::max(std::abs(u), std::abs(v)) < 0.85 * size;
-      // Equal sides, the middle in (u, v) = 0.
-      if (shape == 3) inside = v > -0.6 * size && std::sqrt(3.0) * std::abs(u) + v < 1.2 * size;
-      if (!inside) return;
-      pixel[i] = static_cast<float>(ground + contrast);
-      label[i] = shape;
-    });
-  }
-  for (int k = 0; k < 3; ++k) {  // thin lines across everything
-    const double at_x = dice.uniform(0, side), at_y = dice.uniform(0, side), turn = dice.uniform(0, std::numbers::pi);
-    const double half = dice.uniform(4, 16);
-    const auto ink = static_cast<float>(dice.uniform(0, 1));
-    each_pixel([&](double x, double y, Index i) {
-      const double along = (x - at_x) * std::cos(turn) + (y - at_y) * std::sin(turn);
-      const double across = (y - at_y) * std::cos(turn) - (x - at_x) * std::sin(turn);
-      if (std::abs(along) < half && std::abs(across) < 0.5) pixel[i] = ink;
-    });
-  }
-  const basin::Random noise{seed, noise_stream};
+  basin::examples::draw_shapes({.side = side, .layout_stream = layout_stream}, seed, number, pixel, label);
   std::array<int, pixel_classes> seen{};
-  for (Index i = 0; i < pixels; ++i) {
-    pixel[i] += static_cast<float>(0.04 * noise.normal(number * pixels + static_cast<std::uint64_t>(i)));
-    ++seen[static_cast<std::size_t>(label[i])];
-  }
+  for (Index i = 0; i < pixels; ++i) ++seen[static_cast<std::size_t>(label[i])];
   // A shape counts as seen if a corner of it is.
   kind = (seen[1] >= 12 ? 1 : 0) + (seen[2] >= 12 ? 2 : 0) + (seen[3] >= 12 ? 4 : 0);
 }

@@ -5,6 +5,8 @@
 #include "basin/layers/dense.hpp"
 #include "basin/layers/pool.hpp"
 #include "basin/nca/perceive.hpp"
+#include "basin/train/rollout_gradient.hpp"
+#include "basin/train/state_loss.hpp"
 #include "support/layer_checks.hpp"
 
 using namespace basin;
@@ -69,6 +71,25 @@ TEST_CASE("a pyramid has the right derivatives, in a batch as alone", "[gradient
   using Shared = Pyramid<R, 1, 2, PyramidRules::shared, 1, 3>;
   static_assert(Shared::param_count == R::param_count);
   check_linearization(with_steps(Shared{}), {1, {6, 2, 1}, 2}, {.theta_spread = 0.3});
+}
+
+TEST_CASE("a loss along the finest level is the sum of the losses of shorter pyramids", "[gradient][pyramid]") {
+  using P = Pyramid<R, 2, 2>;
+  P pyramid = with_steps(P{});
+  const auto theta = random_parameters<P>(1, 0.3);
+  const auto x = random_state({2, {6, 4, 1}, 3}, 2);
+  const LeadingFeaturesError<double> loss{random_state({4, {6, 4, 1}, 3}, 3)};
+  const auto along = value_and_gradient_along(pyramid, theta, x.view(), loss, {{2, 0.5}, {1, 2}});
+  double value = 0;
+  Vector<double> gradient = Vector<double>::Zero(theta.vector().size());
+  for (const LossStep& one : {LossStep{2, 0.5}, LossStep{1, 2}}) {
+    pyramid.levels[1].steps = one.step;
+    const auto at_end = value_and_gradient(pyramid, theta, x, loss);
+    value += one.weight * at_end.value;
+    gradient += one.weight * at_end.gradient.vector();
+  }
+  CHECK(along.value == Approx(value).epsilon(1e-13));
+  CHECK(relative_error(along.gradient.vector(), gradient) < 1e-12);
 }
 
 TEST_CASE("leaves of a pyramid, and what it refuses", "[unit][pyramid]") {

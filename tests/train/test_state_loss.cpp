@@ -79,3 +79,17 @@ TEST_CASE("overflow counts what is outside, and losses add up", "[gradient][loss
       (Overflow{.low = 1, .high = 0}.value_and_gradient(View<const double>(y.view()), 0, 2, View<double>{})),
       std::invalid_argument);
 }
+
+TEST_CASE("a loss of the leading features is that of a state of these alone", "[gradient][loss]") {
+  const State<double> y = test::random_state<double>(Shape{5, {3, 2, 1}, 2}, 6);
+  const CrossEntropy entropy{{0, 2, 1, 1, 0, 2, 2, 2, 0, 1, 1, 0}};
+  const OfLeadingFeatures<3, CrossEntropy> loss{entropy};
+  check_loss(loss, y);
+  State<double> leading(y.shape.with_features(3));
+  leading.view().matrix() = y.view().matrix().topRows(3);
+  CHECK(loss.value_and_gradient(View<const double>(y.view()), 0, 2, View<double>{}) ==
+        entropy.value_and_gradient(View<const double>(leading.view()), 0, 2, View<double>{}));
+  CHECK_THROWS_WITH((OfLeadingFeatures<6, CrossEntropy>{entropy}.value_and_gradient(View<const double>(y.view()), 0, 2,
+                                                                                    View<double>{})),
+                    "number of features for a loss of the leading ones is 5, expected at least 6");
+}

@@ -1,77 +1,67 @@
 #pragma once
 
-// An automaton from coarse to fine: a layer that takes an image to a state of the same space. The image is made coarser
-// level by level; on the coarsest grid the automaton begins with it, runs, and its state, each cell repeated, is where
-// it goes on with the next finer image,
+// An automaton from coarse to fine: the image is made coarser level by level; on the coarsest grid the automaton begins
+// with it, runs, and its state, each cell repeated, is where it goes on with the next finer image. So what is far apart
+// meets on coarse grids, in few steps, and most steps are cheap. This is N. Lemke, J. Kalkhof, N. Babendererde,
+// A. Mukhopadhyay, "OctreeNCA", 2025 (arXiv 2508.06993); there a coarser image has one cell of each block, and not
+// their mean. The image is a part of the state, or the cells are told it.
+//
+// As a part of the state, the first of the features: a Pyramid is a layer that takes an image to a state of the same
+// space,
 //
 //   s_0 = [i_0; 0],   z_l = rollout_l(s_l),   s_l = [i_l; features I ... C - 1 of up(z_{l-1})],   y = z_{Levels-1},
 //
 // where i_l is the image in blocks of Factor^(Levels - 1 - l) cells along each of the first Axes axes, whose mean it
-// is, and up repeats each cell. So what is far apart meets on coarse grids, in few steps, and most steps are cheap.
-// This is N. Lemke, J. Kalkhof, N. Babendererde, A. Mukhopadhyay, "OctreeNCA", 2025 (arXiv 2508.06993); there a coarser
-// image has one cell of each block, and not their mean.
+// is, and up repeats each cell. x is (I, X, Y, Z, N), y is (C, X, Y, Z, N) with all features of the automaton, the
+// image first. The automaton keeps the image if its update does, Keeping<FeatureRange<0, I>> of nca/update.hpp, and its
+// alive mask, if it has one. This is how the paper does it.
 //
-// x is (I, X, Y, Z, N), y is (C, X, Y, Z, N) with all features of the automaton, the image first. The automaton keeps
-// the image if its update does, Keeping<FeatureRange<0, I>> of nca/update.hpp, and its alive mask, if it has one. theta
-// is that of one rollout for each level, the coarsest first, with leaves "0.", "1.", ...; or of one for all. Random
-// masks are those of as many steps one after another: level l begins with the step after the last of level l - 1.
+// Told, to cells with a Conditioned perception (nca/conditioned.hpp): a Pyramid is a map of two arguments,
 //
-// Backward, with g at z_l and ds = J_l^T g: features 0 ... I - 1 of ds come for i_l, the others by up^T for z_{l-1};
-// and what comes for i_l comes for the cells of its blocks.
+//   s_0 = start,   z_l = rollout_l(s_l, u_l),   s_l = up(z_{l-1}),   end = z_{Levels-1},
+//
+// where u_l is what i_l is above. `start` is a state of the coarsest grid, (C, X/B, Y/B, Z/B, N) with B the blocks
+// along the first Axes axes; `end` is (C, X, Y, Z, N), and u (I, X, Y, Z, N), or (I, 1, 1, 1, N), and then the same at
+// all levels. It is no cell of an equilibrium, since it does not end where it starts.
+//
+// theta is that of one rollout for each level, the coarsest first, with leaves "0.", "1.", ...; or of one for all.
+// Random masks are those of as many steps one after another: level l begins with the step after the last of level l
+// - 1.
+//
+// Backward, with g at z_l and ds = J_l^T g: what ds has for features of the state comes by up^T for z_{l-1}, and what
+// comes for the image at a level comes for the cells of its blocks. A loss may look at the steps of the finest level
+// (pullback_along, and value_and_gradient_along of train/rollout_gradient.hpp).
 
-#include <array>
-#include <memory>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "basin/core/layer.hpp"
 #include "basin/layers/feature_slices.hpp"
-#include "basin/layers/upsample.hpp"
+#include "basin/nca/pyramid_levels.hpp"
 #include "basin/nca/rollout.hpp"
 
 namespace basin {
 
-/// Whether the levels of a Pyramid have parameters of their own.
-enum class PyramidRules {
-  separate,  ///< those of one rollout for each level
-  shared     ///< those of one rollout, for all levels
-};
-
-/// R: a Rollout that is a layer. I: features of the image.
+/// Whose image is a part of the state. R: a Rollout that is a layer. I: features of the image.
 template <class R, int I, int Levels, PyramidRules Rules = PyramidRules::separate, int Axes = 2, int Factor = 2>
-struct Pyramid {
-  static_assert(Layer<R>,
-                "Pyramid: the levels must be rollouts whose cells are told nothing but their image (no Conditioned)");
-  static_assert(Levels > 0 && Factor > 0,
-                "Pyramid: the numbers of levels and the factor between them must be positive");
+struct Pyramid : detail::PyramidLevels<R, I, Levels, Rules, Axes, Factor> {
+  using Common = detail::PyramidLevels<R, I, Levels, Rules, Axes, Factor>;
+  using Common::levels;
+  using Common::param_count;
+  static_assert(Layer<R>, "Pyramid: the levels must be rollouts");
   static_assert(I > 0 && I <= R::in_features,
                 "Pyramid: the image must have a feature, and at most as many as the automaton");
 
   static constexpr int in_features = I;                ///< those of the image
   static constexpr int out_features = R::in_features;  ///< C, those of the automaton
-  static constexpr std::size_t param_count = R::param_count * (Rules == PyramidRules::shared ? 1 : Levels);
-
-  /// The rollouts of the levels, the coarsest first: their steps, and the options of their automata.
-  std::array<R, static_cast<std::size_t>(Levels)> levels{};
-
-  static void leaves(LeafList& list) {
-    if constexpr (Rules == PyramidRules::shared) {
-      R::leaves(list);
-    } else {
-      for (int l = 0; l < Levels; ++l) list.nested<R>(std::to_string(l));
-    }
-  }
 
   /// Throws std::invalid_argument for another number of features, and extents that are no multiples of the blocks of
   /// the coarsest grid.
   [[nodiscard]] Shape out_shape(const Shape& x) const {
     check_features("Pyramid", x.features, I);
-    for (std::size_t axis = 0; axis < Axes; ++axis) {
-      if (x.space[axis] % block(0) == 0) continue;  // before the message takes memory: this is on hot paths
-      check(false, "Pyramid: extent of an axis of space", x.space[axis], "a multiple of " + std::to_string(block(0)));
-    }
+    Common::check_extents(x);
     for (std::size_t l = 0; l < levels.size(); ++l) {
-      static_cast<void>(levels[l].out_shape(level_shape(x, l).with_features(out_features)));
+      static_cast<void>(levels[l].out_shape(Common::level_shape(x, l).with_features(out_features)));
     }
     return x.with_features(out_features);
   }
@@ -83,7 +73,7 @@ struct Pyramid {
         x,
         [&](std::size_t l, View<const S> start, View<S> end, Index steps) {
           return report_of([&] {
-            return levels[l].apply(part<const S>(theta, l), start, end, context.at_step(context.step + steps));
+            return levels[l].apply(Common::part(theta, l), start, end, context.at_step(context.step + steps));
           });
         },
         y);
@@ -99,68 +89,20 @@ struct Pyramid {
   }
 
  private:
-  using Up = UpsampleNearest<Factor, Axes>;
+  using Common::finest;
+  using typename Common::Up;
   static constexpr int C = out_features;
-  static constexpr std::size_t finest = static_cast<std::size_t>(Levels) - 1;
-
-  /// How many cells of the image are one of a level, along an axis.
-  static Index block(std::size_t level) {
-    Index cells = 1;
-    for (std::size_t l = level; l < finest; ++l) cells *= Factor;
-    return cells;
-  }
-  /// Of the image at a level.
-  static Shape level_shape(const Shape& x, std::size_t level) {
-    Shape shape = x;
-    for (std::size_t axis = 0; axis < Axes; ++axis) shape.space[axis] /= block(level);
-    return shape;
-  }
-
-  /// theta, or its gradient, of a level.
-  template <class S>
-  static auto part(std::span<S, param_count> theta, std::size_t level) {
-    const std::size_t first = Rules == PyramidRules::shared ? 0 : level * R::param_count;
-    return std::span<S, R::param_count>(theta.data() + first, R::param_count);
-  }
-
-  /// The image at all levels, in scratch memory but for the finest.
-  template <class S>
-  class Images {
-   public:
-    explicit Images(View<const S> x) {
-      of_[finest] = x;
-      for (std::size_t l = finest; l-- > 0;) {
-        const View<S> coarse = scratch_.state<S>(level_shape(x.shape(), l));
-        typename Up::template Linearization<S>(coarse.shape()).vjp(of_[l + 1], coarse);
-        coarse.vector() *= mean<S>();
-        of_[l] = coarse;
-      }
-    }
-    [[nodiscard]] View<const S> at(std::size_t level) const { return of_[level]; }
-
-   private:
-    Scratch scratch_;
-    std::array<View<const S>, static_cast<std::size_t>(Levels)> of_;
-  };
-
-  /// A sum over a block, times this, is its mean.
-  template <class S>
-  static S mean() {
-    S cells = S(1);
-    for (int axis = 0; axis < Axes; ++axis) cells *= Factor;
-    return S(1) / cells;
-  }
 
   /// All levels from the image x, or its change: run(level, start, end, steps before) gives a report.
   template <class S, class Run>
   Report climb(View<const S> x, const Run& run, View<S> y) const {
-    const Images<S> images(x);
+    const typename Common::template Images<S> images(x);
     Scratch scratch;
     Report report;
     View<const S> before{};
     Index steps = 0;
     for (std::size_t l = 0; l <= finest; ++l) {
-      const View<S> start = scratch.state<S>(level_shape(x.shape(), l).with_features(C));
+      const View<S> start = scratch.state<S>(Common::level_shape(x.shape(), l).with_features(C));
       if (l == 0) {
         start.vector().setZero();
       } else {
@@ -190,7 +132,7 @@ class Pyramid<R, I, Levels, Rules, Axes, Factor>::Linearization {
         x,
         [&](std::size_t l, View<const S> start, View<S> end, Index steps) {
           starts_.emplace_back(start.data(), start.size());
-          linear_.push_back(pyramid_.levels[l].linearize(part<const S>(theta, l),
+          linear_.push_back(pyramid_.levels[l].linearize(Common::template part<const S>(theta, l),
                                                          View<const S>(starts_.back().data(), start.shape()), end,
                                                          context.at_step(context.step + steps)));
           return linear_.back().report();
@@ -215,7 +157,17 @@ class Pyramid<R, I, Levels, Rules, Axes, Factor>::Linearization {
   Report pullback(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta) const {
     check_pullback<S>("Pyramid", x_, x_.with_features(C), w, dx);
     return descend(w, dx, [&](std::size_t l, View<const S> g, View<S> ds) {
-      return linear_[l].pullback(g, ds, part<S>(dtheta, l));
+      return linear_[l].pullback(g, ds, Common::template part<S>(dtheta, l));
+    });
+  }
+
+  /// The same for a loss that looks at states of the finest level on the way, as that of a rollout does.
+  template <class Add>
+  Report pullback_along(View<const S> w, View<S> dx, ThetaGradient<S, param_count> dtheta, const Add& add) const {
+    check_pullback<S>("Pyramid", x_, x_.with_features(C), w, dx);
+    return descend(w, dx, [&](std::size_t l, View<const S> g, View<S> ds) {
+      const auto into = Common::template part<S>(dtheta, l);
+      return l == finest ? linear_[l].pullback_along(g, ds, into, add) : linear_[l].pullback(g, ds, into);
     });
   }
 
@@ -224,28 +176,22 @@ class Pyramid<R, I, Levels, Rules, Axes, Factor>::Linearization {
   template <class Back>
   Report descend(View<const S> w, View<S> dx, const Back& back) const {
     Scratch scratch;
-    std::array<View<S>, static_cast<std::size_t>(Levels)> images;  // what comes for the image at each level
+    typename Common::template AtLevels<S> images;  // what comes for the image at each level
     Report report;
     View<const S> g = w;
     for (std::size_t l = finest + 1; l-- > 0;) {
-      const Shape shape = level_shape(x_, l);
+      const Shape shape = Common::level_shape(x_, l);
       const View<S> ds = scratch.state<S>(shape.with_features(C));
       report += back(l, g, ds);
       images[l] = l == finest && dx ? dx : scratch.state<S>(shape);
       detail::move_features<I, C, I>(shape.cells(), ds.data(), images[l].data());
       if (l == 0) break;
       ds.matrix().topRows(I).setZero();
-      const View<S> coarse = scratch.state<S>(level_shape(x_, l - 1).with_features(C));
-      typename Up::template Linearization<S>(coarse.shape()).vjp(ds, coarse);
+      const View<S> coarse = scratch.state<S>(Common::level_shape(x_, l - 1).with_features(C));
+      Common::template sum_blocks<S>(ds, coarse);
       g = coarse;
     }
-    if (!dx) return report;
-    for (std::size_t l = 1; l <= finest; ++l) {
-      Scratch own;
-      const View<S> of_blocks = own.state<S>(images[l].shape());
-      Up{}.apply({}, View<const S>(images[l - 1]), of_blocks);
-      images[l].vector() += mean<S>() * of_blocks.vector();
-    }
+    if (dx) Common::template gather<S>(images);
     return report;
   }
 
@@ -257,3 +203,5 @@ class Pyramid<R, I, Levels, Rules, Axes, Factor>::Linearization {
 };
 
 }  // namespace basin
+
+#include "basin/nca/pyramid_told.hpp"

@@ -77,6 +77,11 @@ class RolloutLinearization {
     return backward(w, dstart, {}, nullptr, nothing);
   }
 
+  /// Both at once, of which either may be without memory: not wanted.
+  Report vjp(View<const S> w, View<S> dstart, View<S> du) const requires told {
+    return backward(w, dstart, du, nullptr, nothing);
+  }
+
   Report vjp_input(View<const S> w, View<S> du) const requires told {
     check_shape("Rollout", "du of vjp_input", du.shape(), u_.shape());
     return backward(w, {}, du, nullptr, nothing);

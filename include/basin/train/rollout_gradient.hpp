@@ -4,6 +4,8 @@
 //
 //   L = sum over i of weight_i loss(z_{t_i}).
 //
+// Of a pyramid (nca/pyramid.hpp) these are steps of its finest level.
+//
 // Unless options say otherwise, samples are shared out to the threads one by one, and each runs forward and back on its
 // own, so that no more than one sample's tape a thread is in memory. Their gradients are added in a fixed tree, as
 // those of parts are in train/value_and_gradient.hpp: the result does not depend on the threads. For a loss at the last
@@ -52,6 +54,26 @@ namespace detail {
 /// In place of u, where none is given.
 struct NoInjection {};
 
+/// The last step at which a loss may look at a rollout, or at the finest level of a pyramid.
+template <class Rollout>
+[[nodiscard]] Index last_step(const Rollout& rollout) {
+  if constexpr (requires { rollout.levels; }) {
+    return rollout.levels.back().steps;
+  } else {
+    return rollout.steps;
+  }
+}
+
+/// The shape of the last state, where cells are told something.
+template <class Rollout>
+[[nodiscard]] Shape last_shape(const Rollout& rollout, const Shape& start) {
+  if constexpr (requires { rollout.end_shape(start); }) {
+    return rollout.end_shape(start);
+  } else {
+    return start;
+  }
+}
+
 /// value_and_gradient_along, of a batch of which `start`, and u if it is given, are the samples that this process has.
 template <class Processes, class Rollout, class Other, class S, class U, class Loss>
 ValueAndGradient<Rollout, S> value_and_gradient_along_of(const Processes& processes, const Rollout& rollout,
@@ -66,15 +88,15 @@ ValueAndGradient<Rollout, S> value_and_gradient_along_of(const Processes& proces
       "and only then");
   const auto parameters = theta_of<Rollout>(theta);
   for (const LossStep& one : steps) {
-    check(one.step >= 0 && one.step <= rollout.steps, "step of a loss", one.step,
-          "0 to the rollout's last, " + std::to_string(rollout.steps));
+    check(one.step >= 0 && one.step <= last_step(rollout), "step of a loss", one.step,
+          "0 to the rollout's last, " + std::to_string(last_step(rollout)));
   }
   const Index samples = processes.samples(start.samples(), options.samples_per_part);
   const Index begin = first_sample_of(processes, samples, options.samples_per_part);
   ValueAndGradient<Rollout, S> sum;
   if constexpr (told) {
     check(u.samples() == start.samples(), "samples of the injection of a rollout", u.samples(), start.samples());
-    sum.output = State<S>(start.shape().with_samples(samples));
+    sum.output = State<S>(last_shape(rollout, start.shape()).with_samples(samples));
   } else {
     sum.output = State<S>(rollout.out_shape(start.shape().with_samples(samples)));
   }
@@ -103,7 +125,7 @@ ValueAndGradient<Rollout, S> value_and_gradient_along_of(const Processes& proces
         };
         const View<S> w = scratch.state<S>(end.shape());
         w.vector().setZero();
-        add(rollout.steps, View<const S>(end), w);
+        add(last_step(rollout), View<const S>(end), w);
         if constexpr (told) {
           all.report += linear.pullback_along(View<const S>(w), View<S>{}, View<S>{}, into, add);
         } else {

@@ -6,9 +6,11 @@
 //                          F the features of the target: of the colours of a growing automaton, the published loss
 //   Overflow               weight / (N M) sum over samples and their M numbers of |z - clip(z, low, high)|
 //                          (Niklasson et al. 2021, there summed): keeps hidden features from drifting away
+//   OfLeadingFeatures<F, L>  the loss L of the first F features alone, such as CrossEntropy of those that say a class
 //   SumOf<Losses...>       their sum
 
 #include <algorithm>
+#include <string>
 #include <tuple>
 
 #include "basin/core/scratch.hpp"
@@ -73,6 +75,31 @@ struct Overflow {
       if (dy) dy.data()[i] = static_cast<S>(value > high ? part : value < low ? -part : 0.0);
     }
     return sum * part;
+  }
+};
+
+template <int F, class L>
+struct OfLeadingFeatures {
+  static_assert(F > 0, "OfLeadingFeatures: the number of features must be positive");
+  L loss{};  ///< of states of F features
+
+  /// Throws std::invalid_argument if y has fewer features, and what the loss does.
+  template <class S>
+  double value_and_gradient(std::type_identity_t<View<const S>> y, Index first_sample, Index batch_size,
+                            View<S> dy) const {
+    detail::check_slice<S>(y, first_sample, batch_size, dy);
+    check(y.shape().features >= F, "number of features for a loss of the leading ones", y.shape().features,
+          "at least " + std::to_string(F));
+    Scratch scratch;
+    const View<S> leading = scratch.state<S>(y.shape().with_features(F));
+    const View<S> dleading = dy ? scratch.state<S>(leading.shape()) : dy;
+    leading.matrix() = y.matrix().topRows(F);
+    const double value = loss.value_and_gradient(View<const S>(leading), first_sample, batch_size, dleading);
+    if (dy) {
+      dy.vector().setZero();
+      dy.matrix().topRows(F) = dleading.matrix();
+    }
+    return value;
   }
 };
 
