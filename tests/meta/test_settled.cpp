@@ -13,6 +13,7 @@
 #include "basin/layers/reglu.hpp"
 #include "basin/layers/sequential.hpp"
 #include "basin/meta/perceive_places.hpp"
+#include "basin/meta/perceive_signals.hpp"
 #include "basin/meta/perceive_weights.hpp"
 #include "basin/nca/automaton.hpp"
 #include "basin/nca/pool.hpp"
@@ -77,6 +78,24 @@ TEST_CASE("an equilibrium of weights that know their places has the gradient of 
   using Cell = Automaton<PerceivePlaces<3, 4, 2, 10>, Sequential<Reglu<5>, Dense<5, 3, Bias::no>>, EveryCell,
                          Everywhere, Replace>;
   check_equilibrium(Cell{.perception = {network, codes}}, network.shape(0, 2));
+}
+
+// What it is to its data: the batch is always the same, and the network comes to rest.
+TEST_CASE("a network that learns from one batch has the gradient of where it comes to rest", "[gradient]") {
+  const Network network({2, 3, 2});
+  const State<float> x = random_state<float>(Shape{2, {4, 1, 1}, 1}, 5);
+  State<float> y(x.shape);
+  for (Index n = 0; n < 4; ++n) y.view().matrix()(n % 2, n) = 1;
+  using Sees = PerceiveSignals<3, 2>;
+  using Rule = Sequential<Dense<Sees::seen_features, 6>, Tanh, Dense<6, 3>>;
+  check_equilibrium(
+      Automaton<Sees, Rule, EveryCell, Everywhere, Relax>{
+          .perception = {.network = network, .data = {x.view(), y.view()}, .floor = 0.1},
+          .rule = {},
+          .fire = {},
+          .alive = {},
+          .update = {.rate = 0.5}},
+      network.shape(0, 2));
 }
 
 TEST_CASE("a pool keeps networks", "[unit]") {
