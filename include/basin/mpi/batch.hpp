@@ -224,7 +224,8 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(Communicator& world, const
                                                       std::type_identity_t<View<const S>> start, const Loss& loss,
                                                       const std::vector<LossStep>& steps,
                                                       const GradientOptions& options = {.samples_per_part = 1}) {
-  Digest settings = detail::digest_of(Rollout::param_count, start.shape(), options).add(detail::last_step(rollout));
+  Digest settings =
+      detail::digest_of(Rollout::param_count, start.shape(), options).add(basin::detail::last_step(rollout));
   for (const LossStep& one : steps) settings.add(one.step).add(one.weight);
   const detail::Processes processes(world, settings, std::span<const S>(theta.span()));
   return basin::detail::value_and_gradient_along_of(processes, rollout, theta, start, basin::detail::NoInjection{},
@@ -239,7 +240,8 @@ ValueAndGradient<Rollout, S> value_and_gradient_along(Communicator& world, const
                                                       std::type_identity_t<View<const S>> u, const Loss& loss,
                                                       const std::vector<LossStep>& steps,
                                                       const GradientOptions& options = {.samples_per_part = 1}) {
-  Digest settings = detail::digest_of(Rollout::param_count, start.shape(), options).add(detail::last_step(rollout));
+  Digest settings =
+      detail::digest_of(Rollout::param_count, start.shape(), options).add(basin::detail::last_step(rollout));
   for (const LossStep& one : steps) settings.add(one.step).add(one.weight);
   settings.add(u.shape().with_samples(u.samples() - start.samples()));  // a rank must not throw alone
   const detail::Processes processes(world, settings, std::span<const S>(theta.span()));
