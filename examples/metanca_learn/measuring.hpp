@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +36,7 @@ struct Trial {
   static Trial of_new(const Settings& settings, const Family& family, const basin::LabelledImages* digits) {
     return {settings, family, digits, basin::fold_in(settings.seed, held_out), usual(family)};
   }
-  /// Tasks like those of the training, for the choice of rates.
+  /// Tasks with the seed, and the digits, of the training, for the choice of rates.
   static Trial of_choice(const Settings& settings, const Family& family, const basin::LabelledImages* digits) {
     return {settings, family, digits, settings.seed, usual(family)};
   }
@@ -52,7 +54,7 @@ struct Trial {
   [[nodiscard]] Batches shown(Index n, Index batches) const {
     return {task(n), settings.batch, batches, seed, 2 * number(n)};
   }
-  [[nodiscard]] Batches test(Index n) const { return {task(n), asked, 1, seed, 2 * number(n) + 1}; }
+  [[nodiscard]] Batches test(Index n) const { return {task(n), asked, 1, seed, number(n), test_stream}; }
   [[nodiscard]] double measured(const basin::Network& of, const Batches& data, View<const float> z) const {
     const auto result = basin::LearningLoss{of, data.view()}.results(z)[0];
     return classes() ? result.accuracy : result.loss;
@@ -94,6 +96,19 @@ inline Curve by_rule(const Trial& trial, const Theta& theta, Index tasks, Index 
   });
 }
 
+/// The mean after the last batch alone.
+inline double by_rule_at_end(const Trial& trial, const Theta& theta, Index tasks, Index batches) {
+  const basin::Network network = trial.network();
+  return mean_of(tasks, 0, [&](Index n) {
+    const Batches test = trial.test(n);
+    Curve last(1);
+    learn_task(trial, theta, n, batches, [&](Index t, View<const float> z) {
+      if (t == batches) last[0] = trial.measured(network, test, z);
+    });
+    return last;
+  })[0];
+}
+
 inline Curve by_optimiser(const Trial& trial, const Optimiser& optimiser, Index tasks, Index batches) {
   const basin::Network network = trial.network();
   return mean_of(tasks, batches, [&](Index n) {
@@ -108,22 +123,28 @@ inline Curve by_optimiser(const Trial& trial, const Optimiser& optimiser, Index 
   });
 }
 
-/// The rate that does best at the last batch on the tasks of the choice.
-inline Optimiser tuned(const Trial& choice, Optimiser optimiser, Index tasks, Index batches) {
-  double best = 0;
-  bool any = false;
-  Optimiser chosen = optimiser;
+/// What an optimiser does with each of the rates, on the tasks of the choice.
+inline std::vector<Curve> tried(const Trial& choice, Optimiser optimiser, Index tasks, Index batches) {
+  std::vector<Curve> curves;
   for (const double rate : rates) {
     optimiser.rate = rate;
-    const double last = by_optimiser(choice, optimiser, tasks, batches).back();
-    const double worth = choice.classes() ? last : -last;
-    if (std::isfinite(worth) && (!any || worth > best)) {
-      best = worth;
-      chosen = optimiser;
-      any = true;
-    }
+    curves.push_back(by_optimiser(choice, optimiser, tasks, batches));
   }
-  return chosen;
+  return curves;
+}
+
+/// The rate that does best after so many batches.
+inline double best_rate(const Trial& choice, const std::vector<Curve>& curves, Index batches) {
+  std::size_t best = 0;
+  const auto worth = [&](std::size_t k) {
+    const double value = curves[k][static_cast<std::size_t>(batches)];
+    if (!std::isfinite(value)) return -std::numeric_limits<double>::infinity();
+    return choice.classes() ? value : -value;
+  };
+  for (std::size_t k = 1; k < curves.size(); ++k) {
+    if (worth(k) > worth(best)) best = k;
+  }
+  return rates[best];
 }
 
 /// Of classes: how many batches a network takes that has lost a layer, and a share of its other weights, until it is
@@ -152,11 +173,11 @@ inline Repair repair(const Trial& trial, const Theta& theta, Index tasks, double
     });
     lose_layer(end.view(), network, static_cast<std::size_t>(n) % network.layers().size(), others,
                {trial.seed, damage_stream + (static_cast<std::uint64_t>(n) << 8)});
-    const Batches more(trial.task(n), trial.settings.batch, batches, trial.seed,
-                       (std::uint64_t{1} << 40) + Trial::number(n));
+    const Batches more(trial.task(n), trial.settings.batch, batches, trial.seed, Trial::number(n), repair_stream);
     Curve again;
     State<float> last(end.shape);
-    (void)life_on(network, more.view(), trial.settings.fire, basin::fold_in(trial.seed, 7 + Trial::number(n)), batches)
+    (void)life_on(network, more.view(), trial.settings.fire,
+                  basin::fold_in(basin::fold_in(trial.seed, Trial::number(n)), repair_stream), batches)
         .run<float>(theta.span(), end, last,
                     [&](Index, View<const float> z) { again.push_back(trial.measured(network, test, z)); });
     const double wanted = first.back() - 0.02;

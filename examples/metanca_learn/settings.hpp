@@ -52,7 +52,7 @@ learn), shape.png and shape.gif (a network that takes shape; not of digits) and 
 closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
-  options.add("family", s.family, "Of tasks to learn; planar: each of the five in turn",
+  options.add("family", s.family, "Of tasks to learn; planar: any of the five that follow",
               {"sinusoids", "planar", "spirals", "moons", "checkers", "rings", "teachers", "digits"});
   options.add_digits_folder(s.data);
   options.add_resume(s.resume);

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,7 +42,9 @@ inline basin::Image shape_of(const Trial& trial, const basin::Network& network, 
                                             z.shape().features, {}, scratch);
   basin::Image image = basin::examples::blank(side * pixel, side * pixel);
   const auto dot = [&](double across, double up, Index size, basin::examples::Colour colour) {
-    const auto left = static_cast<Index>(across * side * pixel), top = static_cast<Index>((1 - up) * side * pixel);
+    if (!std::isfinite(across) || !std::isfinite(up)) return;  // of a network that has run away
+    const auto at_pixel = [&](double share) { return static_cast<Index>(std::clamp(share, -1.0, 2.0) * side * pixel); };
+    const Index left = at_pixel(across), top = at_pixel(1 - up);
     basin::examples::fill(image, left - size / 2, top - size / 2, size, size, colour);
   };
   const auto height = [](double value) { return 0.5 + value / 1.6; };
@@ -104,22 +108,14 @@ inline void draw_shape(const Trial& trial, const Theta& theta) {
           pictures, {.title = "A network that learns: " + trial.family.name, .captions = captions, .framed = true}));
 }
 
-/// New tasks of a family, by the rule and by each optimiser at its best rate: prints them, and returns their curves.
+/// New tasks of a family, by the rule and by each optimiser, which has its best rate for each number of batches that is
+/// told: prints them, and returns their curves, of optimisers with the rate that is best at the end.
 inline std::vector<basin::examples::Series> compare(const Trial& trial, const Trial& choice, const Theta& theta,
                                                     basin::OrderedJson& json) {
   const Index batches = trial.settings.batches, tasks = trial.settings.tasks;
+  const std::vector<Index> told = told_after(batches);
   std::vector<basin::examples::Series> curves;
-  const auto tell = [&](const std::string& name, const Curve& curve, double rate) {
-    basin::OrderedJson one;
-    std::printf("%-18s", name.c_str());
-    for (const Index t : told_after(batches)) {
-      const double value = curve[static_cast<std::size_t>(t)];
-      one["after " + std::to_string(t)] = value;
-      std::printf(trial.classes() ? "  %td: %.3f" : "  %td: %.4f", t, value);
-    }
-    if (rate > 0) one["rate"] = rate;
-    std::printf(rate > 0 ? "  (rate %g)\n" : "\n", rate);
-    json[name] = one;
+  const auto keep = [&](const std::string& name, const Curve& curve) {
     basin::examples::Series series{name, {}, {}};
     for (std::size_t t = 0; t < curve.size(); ++t) {
       series.x.push_back(static_cast<double>(t));
@@ -127,12 +123,31 @@ inline std::vector<basin::examples::Series> compare(const Trial& trial, const Tr
     }
     curves.push_back(series);
   };
-  std::printf("%s, %s on %td new tasks, by batches:\n", trial.family.name.c_str(),
+  const auto tell = [&](const std::string& name, Index t, double value, double rate) {
+    json[name]["after " + std::to_string(t)] = value;
+    std::printf(trial.classes() ? "  %td: %.3f" : "  %td: %.4f", t, value);
+    if (rate <= 0) return;
+    json[name]["rate after " + std::to_string(t)] = rate;
+    std::printf(" (%g)", rate);
+  };
+  std::printf("%s, %s on %td new tasks, by batches (and rates):\n", trial.family.name.c_str(),
               trial.classes() ? "accuracy" : "mean squared error", tasks);
-  tell("the rule", by_rule(trial, theta, tasks, batches), 0);
-  for (const Optimiser& one : optimisers()) {
-    const Optimiser best = tuned(choice, one, std::max<Index>(1, tasks / 3), batches);
-    tell(one.name, by_optimiser(trial, best, tasks, batches), best.rate);
+  const Curve ours = by_rule(trial, theta, tasks, batches);
+  std::printf("%-18s", "the rule");
+  for (const Index t : told) tell("the rule", t, ours[static_cast<std::size_t>(t)], 0);
+  std::printf("\n");
+  keep("the rule", ours);
+  for (Optimiser one : optimisers()) {
+    const std::vector<Curve> choices = tried(choice, one, std::max<Index>(10, tasks / 3), batches);
+    std::map<double, Curve> by_rate;
+    std::printf("%-18s", one.name.c_str());
+    for (const Index t : told) {
+      one.rate = best_rate(choice, choices, t);
+      if (!by_rate.contains(one.rate)) by_rate[one.rate] = by_optimiser(trial, one, tasks, batches);
+      tell(one.name, t, by_rate[one.rate][static_cast<std::size_t>(t)], one.rate);
+    }
+    std::printf("\n");
+    keep(one.name, by_rate[one.rate]);
   }
   return curves;
 }
@@ -178,10 +193,9 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
     std::printf(trial.classes() ? "%s: %.3f after %td batches\n" : "%s: %.4f after %td batches\n",
                 other.network().to_string().c_str(), curve.back(), batches);
   }
-  const Curve longer = by_rule(trial, theta, std::max<Index>(1, tasks / 5), 10 * batches);
-  metrics["after ten times the batches"] = longer.back();
-  std::printf(trial.classes() ? "after ten times the batches: %.3f\n" : "after ten times the batches: %.4f\n",
-              longer.back());
+  const double longer = by_rule_at_end(trial, theta, tasks, 10 * batches);
+  metrics["after ten times the batches"] = longer;
+  std::printf(trial.classes() ? "after ten times the batches: %.3f\n" : "after ten times the batches: %.4f\n", longer);
   for (const double others : {0.0, 0.3}) {
     if (!trial.classes()) break;
     const Repair of = repair(trial, theta, tasks, others);

@@ -2,13 +2,13 @@
 
 // What networks learn: tasks drawn at random, each a function of the seed and of its number.
 //
-//   sinusoids   y = A sin(x + p), A from 0.1 to 0.5, p from 0 to pi, x from -5 to 5 (those of E. Randazzo, E.
-//   Niklasson,
-//               A. Mordvintsev, "MPLP", 2020)
-//   planar      points of a plane in two classes, turned, stretched and moved by chance: spirals, moons, checkers,
-//   rings,
-//               and what a random network of one hidden layer says (teachers)
-//   digits      of ten classes, each task with the pixels and the labels in another order, every second one inverted
+// Sinusoids: y = A sin(x + p), A from 0.1 to 0.5, p from 0 to pi, x from -5 to 5, of which networks see x / 3 (the
+// tasks of E. Randazzo, E. Niklasson, A. Mordvintsev, "MPLP", 2020).
+//
+// Planar: points of a plane in two classes, turned, stretched and moved by chance: spirals, moons, checkers, rings, and
+// what a random network of one hidden layer says (teachers).
+//
+// Digits: of ten classes, each task with the pixels and the labels in another order, half of them inverted, by chance.
 
 #include <algorithm>
 #include <array>
@@ -35,7 +35,16 @@ using basin::View;
 using basin::examples::Dice;
 
 /// The streams of random numbers, one a use. Tasks that are only tested have a seed of their own.
-enum Stream : std::uint64_t { life_stream = 1, task_stream, data_stream, start_stream, fire_stream, damage_stream };
+enum Stream : std::uint64_t {
+  life_stream = 1,
+  task_stream,
+  data_stream,
+  start_stream,
+  fire_stream,
+  damage_stream,
+  test_stream,
+  repair_stream
+};
 
 inline const std::array<const char*, 5> planar_families{"spirals", "moons", "checkers", "rings", "teachers"};
 
@@ -201,13 +210,14 @@ struct Batches {
   State<float> x, y;
   basin::Outputs kind = basin::Outputs::classes;
 
-  /// Of one task; `number` tells these data from others of the task.
-  Batches(const Task& task, Index batch, Index batches, std::uint64_t seed, std::uint64_t number)
+  /// Of one task; `number`, of 65,536 data each, and the stream tell these data from others of the task.
+  Batches(const Task& task, Index batch, Index batches, std::uint64_t seed, std::uint64_t number,
+          Stream stream = data_stream)
       : x(Shape{task.family().inputs, {batch, batches, 1}, 1}),
         y(Shape{task.family().outputs, {batch, batches, 1}, 1}),
         kind(task.family().kind) {
     for (Index i = 0; i < batch * batches; ++i) {
-      Dice dice(seed, data_stream, number * 65536 + static_cast<std::uint64_t>(i));
+      Dice dice(seed, stream, number * 65536 + static_cast<std::uint64_t>(i));
       task.draw(dice, x.values.data() + i * x.shape.features, y.values.data() + i * y.shape.features);
     }
   }

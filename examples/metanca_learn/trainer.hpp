@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +38,8 @@ class Trainer {
         moments_(adam().init(theta_)) {
     basin::examples::check_option(settings.segment <= settings.life, "--segment", settings.segment,
                                   "at most --life, " + std::to_string(settings.life));
+    basin::examples::check_option(Index{settings.batch} * settings.segment <= 65536, "--batch", settings.batch,
+                                  "at most 65,536 data in a segment, so " + std::to_string(65536 / settings.segment));
     for (int k = 0; k < settings.networks; ++k) slots_.push_back(born(static_cast<std::uint64_t>(k)));
   }
 
@@ -112,8 +116,8 @@ class Trainer {
     });
     Theta gradient;
     double value = 0;
-    const auto count = static_cast<double>(std::max<std::ptrdiff_t>(
-        1, std::count_if(jobs.begin(), jobs.end(), [](const Job& job) { return job.counts; })));
+    const std::ptrdiff_t counted = std::count_if(jobs.begin(), jobs.end(), [](const Job& job) { return job.counts; });
+    const auto count = static_cast<double>(counted);
     for (std::size_t k = 0; k < jobs.size(); ++k) {
       Slot& slot = slots_[k];
       if (jobs[k].counts) {
@@ -124,6 +128,12 @@ class Trainer {
         slot = born(static_cast<std::uint64_t>(settings_.networks) + static_cast<std::uint64_t>(lives_++));
       }
     }
+    lost_ = counted > 0 ? 0 : lost_ + 1;
+    if (lost_ > most_lost) {
+      throw std::runtime_error("all networks ran away in iteration " + std::to_string(i + 1) + ", and in the " +
+                               std::to_string(most_lost) + " before: try a lower --rate");
+    }
+    if (counted == 0) return run_away;
     basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 1.0), i);
     adam().step(theta_, gradient, moments_,
                 std::min(1.0, static_cast<double>(i + 1) / warm_up) *
@@ -158,7 +168,8 @@ class Trainer {
     return job;
   }
 
-  static constexpr double run_away = 1000;
+  static constexpr double run_away = 1000;  // a loss above which a network has run away
+  static constexpr int most_lost = 20;      // iterations without a network that has not
 
   Settings settings_;
   Family family_;
@@ -167,6 +178,7 @@ class Trainer {
   basin::AdamState<Life, float> moments_;
   std::int64_t lives_ = 0;  // of networks after the first
   std::vector<Slot> slots_;
+  int lost_ = 0;  // iterations in a row in which all networks ran away
 };
 
 }  // namespace metanca_learn

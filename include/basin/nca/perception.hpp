@@ -37,8 +37,8 @@
 //   add(part)                              once for each, in order
 //   finish(dtheta)                         once after all: only then dz and dtheta have everything
 //
-// What it sees may also depend on the step, and on which sample of the batch it is: with takes_context = true its
-// Sight, Change and Spread get the context of the sample (core/context.hpp) before scratch.
+// What it sees may also depend on the step, and on which sample of the batch it is: with takes_context = true it has a
+// Change of its own, and Sight, Change and Spread get the context of the sample (core/context.hpp) before scratch.
 //
 // All of these can be copied and need no destructor: they take memory from scratch alone.
 
