@@ -29,9 +29,9 @@ enum class Outputs {
 
 /// What networks learn from: batches of data, another one at each step of an automaton. Refers to the caller's memory.
 struct LearningData {
-  View<const float> inputs{};   ///< (first width, B data, T batches, 1, N)
-  View<const float> targets{};  ///< (last width, B, T, 1, N)
-  Outputs outputs = Outputs::classes;
+  View<const float> inputs{};          ///< (first width, B data, T batches, 1, N)
+  View<const float> targets{};         ///< (last width, B, T, 1, N)
+  Outputs outputs = Outputs::classes;  ///< what the targets are, and so e
 
   /// B.
   [[nodiscard]] Index batch_size() const { return inputs.shape().space[0]; }
@@ -84,9 +84,10 @@ template <class S>
 template <class S>
 class NetworkActivations {
  public:
-  using Map = Eigen::Map<Matrix<S>>;
-  using ConstMap = Eigen::Map<const Matrix<S>>;
+  using Map = Eigen::Map<Matrix<S>>;             ///< a matrix in memory of scratch
+  using ConstMap = Eigen::Map<const Matrix<S>>;  ///< the same, only read
 
+  /// Of one layer, column-major.
   struct Layer {
     S* into = nullptr;     ///< (rows, B): the activations that come in, and 1 for biases
     S* weights = nullptr;  ///< (outputs, rows): W
@@ -123,13 +124,20 @@ class NetworkActivations {
     judge(LearningData::of(data.targets, context), scratch);
   }
 
+  /// How many layers there are.
   [[nodiscard]] Index count() const { return static_cast<Index>(network.layers().size()); }
+  /// Widths and cells of layer l, counted from 0.
   [[nodiscard]] const Network::Layer& shape(Index l) const { return network.layers()[static_cast<std::size_t>(l)]; }
+  /// s of layer l.
   [[nodiscard]] S scale(Index l) const { return S(1) / std::sqrt(static_cast<S>(shape(l).rows)); }
+  /// (rows, B): the activations that come into layer l, and 1 for biases.
   [[nodiscard]] ConstMap into(Index l) const { return {layers_[l].into, shape(l).rows, batch}; }
+  /// (outputs, rows): W of layer l.
   [[nodiscard]] ConstMap weights(Index l) const { return {layers_[l].weights, shape(l).outputs, shape(l).rows}; }
+  /// (outputs, B): z of layer l.
   [[nodiscard]] const S* z(Index l) const { return layers_[l].z; }
 
+  /// The leaky ReLU of z.
   [[nodiscard]] S activation(S number) const { return number > S(0) ? number : slope_ * number; }
   /// Its derivative.
   [[nodiscard]] S slope(S number) const { return number > S(0) ? S(1) : slope_; }
@@ -169,11 +177,11 @@ class NetworkActivations {
     }
   }
 
-  const Network& network;
-  Index batch;
-  bool classes;          ///< rather than numbers
-  S* error = nullptr;    ///< (last width, B): e
-  S* answers = nullptr;  ///< (last width, B): softmax(z), or z
+  const Network& network;  ///< whose activations they are
+  Index batch;             ///< B
+  bool classes;            ///< rather than numbers
+  S* error = nullptr;      ///< (last width, B): e
+  S* answers = nullptr;    ///< (last width, B): softmax(z), or z
 
  private:
   void judge(const float* y, Scratch& scratch) {

@@ -55,14 +55,17 @@ struct PerceiveSignals {
   static_assert(OfNeurons::in_features == 2 && OfNeurons::out_features == M * M,
                 "PerceiveSignals: the neurons' layer must take 2 features and give M x M");
 
-  using Neurons = OfNeurons;
-  static constexpr int state_features = C, messages = M;
+  using Neurons = OfNeurons;  ///< the layer that makes G
+  static constexpr int state_features = C;
+  static constexpr int messages = M;  ///< how many come back
   // Where what is seen stands.
   static constexpr int seen_passing = C, seen_sizes = seen_passing + 3 * M, seen_error = seen_sizes + M,
                        seen_place = seen_error + 1;
   static constexpr int seen_features = seen_place + 3;
-  static constexpr bool whole_samples = true, takes_context = true;
-  static constexpr std::size_t emit_params = M, back_params = std::size_t{M} * C;
+  static constexpr bool whole_samples = true;
+  static constexpr bool takes_context = true;                     ///< says which batch
+  static constexpr std::size_t emit_params = M;                   ///< numbers of o
+  static constexpr std::size_t back_params = std::size_t{M} * C;  ///< numbers of K
   static constexpr std::size_t param_count = emit_params + back_params + Neurons::param_count;
 
   Network network{};    ///< whose cells they are

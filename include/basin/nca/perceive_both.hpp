@@ -80,7 +80,7 @@ struct PerceiveBoth {
   static constexpr int state_features = A::state_features, seen_features = width_a + width_b;
   static constexpr std::size_t param_count = OfA::param_count + OfB::param_count;
   static constexpr bool whole_samples = OfA::whole_samples || OfB::whole_samples;
-  static constexpr bool takes_context = OfA::takes_context || OfB::takes_context;
+  static constexpr bool takes_context = OfA::takes_context || OfB::takes_context;  ///< if one of them does
 
   A first{};   ///< what is seen first
   B second{};  ///< what is seen behind it

@@ -45,7 +45,7 @@ namespace basin {
 /// Whose image is a part of the state. R: a Rollout that is a layer. I: features of the image.
 template <class R, int I, int Levels, PyramidRules Rules = PyramidRules::separate, int Axes = 2, int Factor = 2>
 struct Pyramid : detail::PyramidLevels<R, I, Levels, Rules, Axes, Factor> {
-  using Common = detail::PyramidLevels<R, I, Levels, Rules, Axes, Factor>;
+  using Common = detail::PyramidLevels<R, I, Levels, Rules, Axes, Factor>;  ///< what all pyramids have
   using Common::levels;
   using Common::param_count;
   static_assert(Layer<R>, "Pyramid: the levels must be rollouts");

@@ -13,7 +13,7 @@ namespace basin {
 template <class R, int I, int Levels, PyramidRules Rules, int Axes, int Factor>
 requires(R::input_features > 0) struct Pyramid<R, I, Levels, Rules, Axes, Factor>
     : detail::PyramidLevels<R, I, Levels, Rules, Axes, Factor> {
-  using Common = detail::PyramidLevels<R, I, Levels, Rules, Axes, Factor>;
+  using Common = detail::PyramidLevels<R, I, Levels, Rules, Axes, Factor>;  ///< what all pyramids have
   using Common::levels;
   using Common::param_count;
   static constexpr int state_features = R::state_features;  ///< C

@@ -46,7 +46,7 @@ struct LearningLoss {
 
   /// What is said of one network.
   struct Result {
-    double loss = 0;
+    double loss = 0;      ///< cross-entropy, or the mean squared error
     double accuracy = 0;  ///< the share of the data whose largest output is at the target's largest; 0 for numbers
   };
 
