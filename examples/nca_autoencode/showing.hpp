@@ -1,0 +1,157 @@
+#pragma once
+
+// What nca_autoencode says, writes and draws of what it measured.
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../support/chart.hpp"
+#include "../support/process.hpp"
+#include "../support/raster.hpp"
+#include "../support/sheet.hpp"
+#include "basin/io/gif.hpp"
+#include "measuring.hpp"
+
+namespace nca_autoencode {
+
+inline constexpr const char* loss_name = "squared error and overflow";
+
+/// Of paper and ink: 0 is white, 1 black.
+inline basin::examples::Colour ink_of(float value) { return basin::examples::grey(1 - static_cast<double>(value)); }
+
+/// Three of the numbers that a cell uses as it likes as red, green and blue, each around grey; dark where the wall is.
+inline basin::examples::Colour colour_of(const float* cell) {
+  if (cell[passable] <= 0) return basin::examples::ink;
+  const auto part = [&](int c) {
+    const double bright = std::clamp(0.5 + static_cast<double>(cell[own + c]) / 4, 0.0, 1.0);
+    return static_cast<std::uint8_t>(std::lround(255 * bright));
+  };
+  return {part(0), part(1), part(2)};
+}
+
+inline constexpr Index gap = 1;  ///< cells between planes, and between digits
+
+/// Digits on their way, one a row: what the first plane is given, the cells of all planes in colour, and what the last
+/// one shows; a cell is `scale` pixels wide.
+inline basin::Image picture_of(View<const float> states, Index scale = 1) {
+  const Shape& shape = states.shape();
+  const Index width = shape.space[0], height = shape.space[1], planes = shape.space[2], plane = width * height;
+  basin::Image image = basin::examples::blank(((planes + 2) * (width + gap) - gap) * scale,
+                                              (shape.samples * (height + gap) - gap) * scale, basin::examples::pale);
+  for (Index n = 0; n < shape.samples; ++n) {
+    const auto put = [&](Index column, Index cell, basin::examples::Colour colour) {
+      basin::examples::fill(image, (column * (width + gap) + cell % width) * scale,
+                            (n * (height + gap) + cell / width) * scale, scale, scale, colour);
+    };
+    const float* sample = states.sample(n).data();
+    for (Index cell = 0; cell < plane; ++cell) {
+      put(0, cell, ink_of(sample[cell * features + given]));
+      for (Index z = 0; z < planes; ++z) put(1 + z, cell, colour_of(sample + (z * plane + cell) * features));
+      put(planes + 1, cell, ink_of(sample[((planes - 1) * plane + cell) * features + shown]));
+    }
+  }
+  return image;
+}
+
+/// Digits above what came through.
+inline void draw_passed(const Settings& settings, View<const float> images, const Theta& theta) {
+  Passage passage(settings, theta, images);
+  std::vector<basin::Image> pictures, through;
+  const auto add = [](const State<float>& tiles, std::vector<basin::Image>& to) {
+    State<float> paper(tiles.shape);
+    paper.values = 1 - tiles.values.array();
+    for (basin::Image& one : basin::examples::images_of(paper.view(), basin::examples::grey)) to.push_back(one);
+  };
+  add(State<float>(images), pictures);
+  passage.run(settings.steps);
+  add(shown_images(std::as_const(passage).view()), pictures);
+  passage.run((longest - 1) * settings.steps);
+  add(shown_images(std::as_const(passage).view()), pictures);
+  const auto step = [&](Index times) { return "step " + std::to_string(times * settings.steps); };
+  basin::examples::write_png(
+      settings.out + "/passed.png",
+      basin::examples::sheet(std::move(pictures), {.columns = images.samples(),
+                                                   .scale = 48.0 / settings.size,
+                                                   .row_captions = {"digit", step(1), step(longest)},
+                                                   .framed = true}));
+}
+
+/// Four digits on their way.
+inline void draw_film(const Settings& settings, View<const float> images, const Theta& theta) {
+  Passage passage(settings, theta, images);
+  const Index scale = std::max<Index>(2, 480 / ((settings.planes + 2) * (settings.size + gap)));
+  basin::GifWriter gif(settings.out + "/passing.gif", {.delay = 12});
+  for (Index t = 0; t <= 2 * settings.steps; ++t) {
+    if (t > 0) passage.step();
+    const std::string text = "the digit; the planes of cells; what is shown: step " + std::to_string(t);
+    gif.add(basin::examples::captioned(picture_of(std::as_const(passage).view(), scale), text),
+            t == 0 || t == settings.steps || t == 2 * settings.steps ? 150 : 12);
+  }
+  gif.finish();
+}
+
+inline void draw_errors(const Settings& settings, const Measured& m) {
+  const auto level = [&](std::string name, double error) {
+    return basin::examples::Series{.name = std::move(name),
+                                   .x = {1, static_cast<double>(m.along.size() - 1)},
+                                   .y = {error, error},
+                                   .dashed = true};
+  };
+  basin::examples::Series curve{.name = "what is shown"};
+  for (std::size_t t = 1; t < m.along.size(); ++t) {
+    curve.x.push_back(static_cast<double>(t));
+    curve.y.push_back(m.along[t]);
+  }
+  basin::examples::write_png_and_svg(
+      settings.out + "/errors.png",
+      basin::examples::line_chart(
+          {curve, level("the mean image", m.linear[0]), level("a linear code of 4 numbers", m.linear[4]),
+           level("of " + std::to_string(changing), m.linear[changing])},
+          {.title = "Error of what came through",
+           .x = {.label = "step", .scale = basin::examples::Scale::logarithmic},
+           .y = {.label = "mean squared error", .scale = basin::examples::Scale::logarithmic}}));
+}
+
+inline void show(const Settings& settings, const ImageSets& data, const Trainer& trainer,
+                 const basin::Training& training) {
+  const Index all = data.test.images.shape.samples;
+  const Index count = settings.test_images > 0 ? std::min<Index>(settings.test_images, all) : all;
+  const Measured m = measure(settings, trainer.parameters(), data, count);
+  basin::OrderedJson metrics = as_json(m, settings);
+  metrics["dataset"] = data.name;
+  metrics["size"] = settings.size;
+  metrics["planes"] = settings.planes;
+  metrics["parameters"] = Rule::param_count;
+  metrics["iterations"] = training.iteration();
+  metrics["seed"] = settings.seed;
+  metrics["threads"] = basin::threads();
+  metrics["steps"] = settings.steps;
+  metrics["test_images"] = count;
+  metrics["train_seconds"] = training.seconds();
+  metrics["training"] = training.described();
+  metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
+  basin::write_json(settings.out + "/metrics.json", metrics);
+  draw_errors(settings, m);
+  basin::examples::draw_loss(settings.out, training.losses(), loss_name);
+  draw_passed(settings, data.test.images.view().samples(0, std::min<Index>(12, all)), trainer.parameters());
+  draw_film(settings, data.test.images.view().samples(0, std::min<Index>(4, all)), trainer.parameters());
+  const auto number = [&](const char* key) { return metrics[key].get<double>(); };
+  std::printf(
+      "mean squared error of %td %simages: %.4f after %d steps, %.4f after %td, %.4f with the hole shut; the mean "
+      "image "
+      "has %.4f, a linear code of %td numbers %.4f; a nearest mean reads %.1f%% of what came through, and %.1f%% of "
+      "the "
+      "digits; wrote %s\n",
+      count, settings.held_back > 0 ? "held back " : "test ", number("error"), settings.steps,
+      number("error_in_ten_times_the_steps"), longest * settings.steps, number("error_with_the_hole_shut"),
+      number("error_of_the_mean_image"), numbers_of(number("error"), m.linear),
+      m.linear[static_cast<std::size_t>(numbers_of(number("error"), m.linear))],
+      100 * number("accuracy_of_the_nearest_mean"), 100 * number("accuracy_of_the_nearest_mean_on_the_digits"),
+      settings.out.c_str());
+}
+
+}  // namespace nca_autoencode
