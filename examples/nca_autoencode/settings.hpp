@@ -66,8 +66,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("size", s.size, "Pixels along a side of a digit, 6, 8, 12 or 24; 0: 8, or 12 with --full", {0, 24});
   options.add("planes", s.planes, "Planes of cells, an odd number; the one in the middle is the wall", {3, 99});
   options.add("iterations", s.iterations, "Of training; 0: 6,000, or 10,000 with --full", {0, 100000000});
-  options.add("steps", s.steps,
-              "Of a rollout in training, and until digits are measured; 0: --size and two thirds of it", {0, 100000});
+  options.add("steps", s.steps, "Of a rollout in training, and until digits are measured; 0: 16 and --size", {0, 100000});
   options.add("batch", s.batch, "Digits an iteration", {1, 4096});
   options.add("pool", s.pool, "States in the pool from which training goes on", {1, 1000000});
   options.add("keep", s.keep, "The share of a batch that goes on from where others ended, instead of anew", {0.0, 1.0});
@@ -88,7 +87,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 inline void complete(Settings& s) {
   if (s.size == 0) s.size = s.full ? 12 : 8;
   if (s.iterations == 0) s.iterations = s.full ? 10000 : 6000;
-  if (s.steps == 0) s.steps = s.size == 8 ? 24 : s.size + s.size * 2 / 3;
+  if (s.steps == 0) s.steps = 16 + s.size;
   basin::examples::check_option(s.size == 6 || s.size == 8 || s.size == 12 || s.size == 24, "--size", s.size,
                                 "6, 8, 12 or 24");
   basin::examples::check_option(s.planes % 2 == 1, "--planes", s.planes, "an odd number");
