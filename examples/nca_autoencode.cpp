@@ -36,8 +36,8 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   check_sizes(settings);
   const bool only_watched = settings.live.on && !from.empty();
   if (!only_watched)
-    basin::examples::prepare_outputs(settings.out, {"metrics.json", "passed.png", "passing.gif", "errors.png",
-                                                    "errors.svg", "loss.png", "loss.svg"});
+    basin::examples::prepare_outputs(settings.out, {"metrics.json", "passed.png", "passing.png", "passing.gif",
+                                                    "errors.png", "errors.svg", "loss.png", "loss.svg"});
   const ImageSets data = load_images(settings.data, settings.size, settings.held_back);
   Trainer trainer(settings, data.train.images);
   basin::Training training(

@@ -16,7 +16,7 @@ struct Settings {
   std::string evaluate;
   std::string out = "nca_autoencode_out";
   bool full = false;
-  int size = 0;
+  int size = 12;
   int planes = 3;
   int iterations = 0;
   int steps = 0;
@@ -44,15 +44,16 @@ one cell, to send it through, and to draw the digit from it: an autoencoder of c
 
 inline constexpr const char* footer = R"(
 Examples:
-  nca_autoencode                                     digits of 8 x 8 pixels drawn by the program, in some minutes
-  nca_autoencode --data mnist --full                 MNIST in 12 x 12 pixels, as docs/nca_autoencode.md shows
+  nca_autoencode                                     digits drawn by the program, in some minutes
+  nca_autoencode --data mnist --full                 MNIST, as docs/nca_autoencode.md shows
+  nca_autoencode --size 8                            digits of 8 x 8 pixels
   nca_autoencode --planes 5                          two planes on each side of the wall
   nca_autoencode --evaluate nca_autoencode_out
   nca_autoencode --resume nca_autoencode_out
   nca_autoencode --live --evaluate nca_autoencode_out  watch it in this terminal, and shut the hole
 
-In the output folder: metrics.json, checkpoint.safetensors, passed.png (digits above what came through), passing.gif
-(planes of cells while digits pass), errors.png (against the step) and loss.png. Charts are written as .svg too. Ctrl-C, or
+In the output folder: metrics.json, checkpoint.safetensors, passed.png (digits above what came through), passing.png and
+passing.gif (planes of cells while digits pass), errors.png (against the step) and loss.png. Charts are written as .svg too. Ctrl-C, or
 a closed terminal, ends the training after the iteration at hand, with a checkpoint to resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
@@ -61,12 +62,12 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
-  options.add_flag("full", s.full,
-                   "Trains on as many pixels and as long as docs/nca_autoencode.md shows, where that is not given");
-  options.add("size", s.size, "Pixels along a side of a digit, 6, 8, 12 or 24; 0: 8, or 12 with --full", {0, 24});
+  options.add_flag("full", s.full, "Trains as long as docs/nca_autoencode.md shows, where --iterations is not given");
+  options.add("size", s.size, "Pixels along a side of a digit: 6, 8, 12 or 24", {1, 24});
   options.add("planes", s.planes, "Planes of cells, an odd number; the one in the middle is the wall", {3, 99});
-  options.add("iterations", s.iterations, "Of training; 0: 6,000, or 10,000 with --full", {0, 100000000});
-  options.add("steps", s.steps, "Of a rollout in training, and until digits are measured; 0: 16 and --size", {0, 100000});
+  options.add("iterations", s.iterations, "Of training; 0: 8,000, or 30,000 with --full", {0, 100000000});
+  options.add("steps", s.steps, "Of a rollout in training, and until digits are measured; 0: 16 and --size",
+              {0, 100000});
   options.add("batch", s.batch, "Digits an iteration", {1, 4096});
   options.add("pool", s.pool, "States in the pool from which training goes on", {1, 1000000});
   options.add("keep", s.keep, "The share of a batch that goes on from where others ended, instead of anew", {0.0, 1.0});
@@ -85,8 +86,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full and --size.
 inline void complete(Settings& s) {
-  if (s.size == 0) s.size = s.full ? 12 : 8;
-  if (s.iterations == 0) s.iterations = s.full ? 10000 : 6000;
+  if (s.iterations == 0) s.iterations = s.full ? 30000 : 8000;
   if (s.steps == 0) s.steps = 16 + s.size;
   basin::examples::check_option(s.size == 6 || s.size == 8 || s.size == 12 || s.size == 24, "--size", s.size,
                                 "6, 8, 12 or 24");

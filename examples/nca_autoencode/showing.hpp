@@ -35,23 +35,40 @@ inline basin::examples::Colour colour_of(const float* cell) {
 
 inline constexpr Index gap = 1;  ///< cells between planes, and between digits
 
-/// Digits on their way, one a row: what the first plane is given, the cells of all planes in colour, and what the last
-/// one shows; a cell is `scale` pixels wide.
+/// One sample: what the first plane is given, the cells of each plane in colour, and what the last plane shows.
+inline std::vector<basin::Image> planes_of(View<const float> sample) {
+  const Index width = sample.shape().space[0], height = sample.shape().space[1], planes = sample.shape().space[2];
+  const auto plane = [&](Index z, const auto& colour) {
+    basin::Image image = basin::examples::blank(width, height);
+    for (Index cell = 0; cell < width * height; ++cell) {
+      basin::examples::fill(image, cell % width, cell / width, 1, 1,
+                            colour(sample.data() + (z * width * height + cell) * features));
+    }
+    return image;
+  };
+  std::vector<basin::Image> all{plane(0, [](const float* cell) { return ink_of(cell[given]); })};
+  for (Index z = 0; z < planes; ++z) all.push_back(plane(z, colour_of));
+  all.push_back(plane(planes - 1, [](const float* cell) { return ink_of(cell[shown]); }));
+  return all;
+}
+
+/// These of some samples, one a row; a cell is `scale` pixels wide.
 inline basin::Image picture_of(View<const float> states, Index scale = 1) {
   const Shape& shape = states.shape();
-  const Index width = shape.space[0], height = shape.space[1], planes = shape.space[2], plane = width * height;
-  basin::Image image = basin::examples::blank(((planes + 2) * (width + gap) - gap) * scale,
-                                              (shape.samples * (height + gap) - gap) * scale, basin::examples::pale);
+  const Index step_x = (shape.space[0] + gap) * scale, step_y = (shape.space[1] + gap) * scale;
+  basin::Image image = basin::examples::blank((shape.space[2] + 2) * step_x - gap * scale,
+                                              shape.samples * step_y - gap * scale, basin::examples::pale);
   for (Index n = 0; n < shape.samples; ++n) {
-    const auto put = [&](Index column, Index cell, basin::examples::Colour colour) {
-      basin::examples::fill(image, (column * (width + gap) + cell % width) * scale,
-                            (n * (height + gap) + cell / width) * scale, scale, scale, colour);
-    };
-    const float* sample = states.sample(n).data();
-    for (Index cell = 0; cell < plane; ++cell) {
-      put(0, cell, ink_of(sample[cell * features + given]));
-      for (Index z = 0; z < planes; ++z) put(1 + z, cell, colour_of(sample + (z * plane + cell) * features));
-      put(planes + 1, cell, ink_of(sample[((planes - 1) * plane + cell) * features + shown]));
+    Index left = 0;
+    for (const basin::Image& plane : planes_of(states.sample(n))) {
+      for (Index y = 0; y < plane.height; ++y) {
+        for (Index x = 0; x < plane.width; ++x) {
+          const std::uint8_t* pixel = plane.at(x, y);
+          basin::examples::fill(image, left + x * scale, n * step_y + y * scale, scale, scale,
+                                {pixel[0], pixel[1], pixel[2]});
+        }
+      }
+      left += step_x;
     }
   }
   return image;
@@ -80,16 +97,38 @@ inline void draw_passed(const Settings& settings, View<const float> images, cons
                                                    .framed = true}));
 }
 
-/// Four digits on their way.
+/// One digit on its way, a row for each of some steps.
+inline void draw_passing(const Settings& settings, View<const float> image, const Theta& theta) {
+  Passage passage(settings, theta, image);
+  std::vector<basin::Image> pictures;
+  basin::examples::SheetOptions options{.columns = settings.planes + 2, .scale = 48.0 / settings.size, .framed = true};
+  options.column_captions.push_back("digit");
+  for (int z = 0; z < settings.planes; ++z) {
+    options.column_captions.push_back(z == settings.planes / 2 ? "wall" : "plane " + std::to_string(z + 1));
+  }
+  options.column_captions.push_back("shown");
+  Index t = 0;
+  for (Index k = 0; k <= 6; ++k) {
+    const Index moment = k * settings.steps / 6;
+    passage.run(moment - t);
+    t = moment;
+    for (basin::Image& plane : planes_of(std::as_const(passage).view())) pictures.push_back(std::move(plane));
+    options.row_captions.push_back("step " + std::to_string(t));
+  }
+  basin::examples::write_png(settings.out + "/passing.png",
+                             basin::examples::sheet(std::move(pictures), std::move(options)));
+}
+
+/// Some digits on their way.
 inline void draw_film(const Settings& settings, View<const float> images, const Theta& theta) {
   Passage passage(settings, theta, images);
-  const Index scale = std::max<Index>(2, 480 / ((settings.planes + 2) * (settings.size + gap)));
-  basin::GifWriter gif(settings.out + "/passing.gif", {.delay = 12});
-  for (Index t = 0; t <= 2 * settings.steps; ++t) {
+  const Index scale = std::max<Index>(2, 400 / ((settings.planes + 2) * (settings.size + gap)));
+  basin::GifWriter gif(settings.out + "/passing.gif", {.delay = 16});
+  for (Index t = 0; t <= settings.steps; ++t) {
     if (t > 0) passage.step();
-    const std::string text = "the digit; the planes of cells; what is shown: step " + std::to_string(t);
-    gif.add(basin::examples::captioned(picture_of(std::as_const(passage).view(), scale), text),
-            t == 0 || t == settings.steps || t == 2 * settings.steps ? 150 : 12);
+    gif.add(basin::examples::captioned(picture_of(std::as_const(passage).view(), scale),
+                                       "digit, planes, what is shown: step " + std::to_string(t)),
+            t == 0 || t == settings.steps ? 150 : 16);
   }
   gif.finish();
 }
@@ -138,7 +177,8 @@ inline void show(const Settings& settings, const ImageSets& data, const Trainer&
   draw_errors(settings, m);
   basin::examples::draw_loss(settings.out, training.losses(), loss_name);
   draw_passed(settings, data.test.images.view().samples(0, std::min<Index>(12, all)), trainer.parameters());
-  draw_film(settings, data.test.images.view().samples(0, std::min<Index>(4, all)), trainer.parameters());
+  draw_passing(settings, data.test.images.view().sample(0), trainer.parameters());
+  draw_film(settings, data.test.images.view().samples(0, std::min<Index>(3, all)), trainer.parameters());
   const auto number = [&](const char* key) { return metrics[key].get<double>(); };
   std::printf(
       "mean squared error of %td %simages: %.4f after %d steps, %.4f after %td, %.4f with the hole shut; the mean "

@@ -9,7 +9,7 @@ small="--size 6 --iterations 20 --batch 4 --pool 8 --steps 12 $measuring"
 
 # shellcheck disable=SC2086  # several words, here and below
 "$program" $small --threads 1 --out one >one.log
-written one metrics.json checkpoint.safetensors passed.png passing.gif errors.png loss.png
+written one metrics.json checkpoint.safetensors passed.png passing.png passing.gif errors.png loss.png
 measured one error error_in_ten_times_the_steps error_with_the_hole_shut error_of_the_mean_image \
   numbers_of_a_linear_code accuracy_of_the_nearest_mean parameters iterations train_seconds peak_rss_bytes
 [ "$(value one parameters)" = 4574 ] || fail "$(value one parameters) parameters"
