@@ -180,16 +180,16 @@ inline void show(const Settings& settings, const ImageSets& data, const Trainer&
   draw_passing(settings, data.test.images.view().sample(0), trainer.parameters());
   draw_film(settings, data.test.images.view().samples(0, std::min<Index>(3, all)), trainer.parameters());
   const auto number = [&](const char* key) { return metrics[key].get<double>(); };
+  const Index numbers = numbers_of(number("error"), m.linear);
   std::printf(
       "mean squared error of %td %simages: %.4f after %d steps, %.4f after %td, %.4f with the hole shut; the mean "
       "image "
-      "has %.4f, a linear code of %td numbers %.4f; a nearest mean reads %.1f%% of what came through, and %.1f%% of "
-      "the "
-      "digits; wrote %s\n",
+      "has %.4f, and the longest linear code that is not better (%td long) %.4f; a nearest mean reads %.1f%% of what "
+      "came "
+      "through, and %.1f%% of the digits; wrote %s\n",
       count, settings.held_back > 0 ? "held back " : "test ", number("error"), settings.steps,
       number("error_in_ten_times_the_steps"), longest * settings.steps, number("error_with_the_hole_shut"),
-      number("error_of_the_mean_image"), numbers_of(number("error"), m.linear),
-      m.linear[static_cast<std::size_t>(numbers_of(number("error"), m.linear))],
+      number("error_of_the_mean_image"), numbers, m.linear[static_cast<std::size_t>(numbers)],
       100 * number("accuracy_of_the_nearest_mean"), 100 * number("accuracy_of_the_nearest_mean_on_the_digits"),
       settings.out.c_str());
 }
