@@ -88,11 +88,11 @@ inline std::vector<basin::examples::Series> compare(const Trial& trial, const Tr
   std::printf("\n");
   keep("the rule", ours);
   for (Optimiser one : optimisers()) {
-    const std::vector<Curve> choices = tried(choice, one, std::max<Index>(10, tasks / 3), batches);
+    const std::vector<Curve> by_choice = tried(choice, one, choices(tasks), batches);
     std::map<double, Curve> by_rate;
     std::printf("%-18s", one.name.c_str());
     for (const Index t : told) {
-      one.rate = best_rate(choice, choices, t);
+      one.rate = best_rate(choice, by_choice, t);
       if (!by_rate.contains(one.rate)) by_rate[one.rate] = by_optimiser(trial, one, tasks, batches);
       tell(one.name, t, by_rate[one.rate][static_cast<std::size_t>(t)], one.rate);
     }
@@ -108,7 +108,7 @@ inline std::vector<Family> parts_and_relatives(const Family& family) {
   if (family.name == "planar" || family.name == "curves") {
     for (const char* name : family.planar() ? planar_families : curve_families) all.push_back(Family::named(name));
   }
-  if (family.planar()) all.push_back(Family::named("iris"));
+  if (family.name == "planar") all.push_back(Family::named("iris"));
   if (family.of_digits()) all.push_back(Family::of_classes(5));
   return all;
 }

@@ -14,11 +14,11 @@ struct Settings {
   std::string resume;
   std::string evaluate;
   std::string out = "metanca_settle_out";
-  int iterations = 1000;
+  int iterations = 1500;
   int networks = 4;
   int points = 64;
   int evaluations = 120;
-  double penalty = 0.03;
+  double penalty = 0.15;
   double rate = 2e-3;
   double final_rate = 2e-5;
   int tasks = 100;

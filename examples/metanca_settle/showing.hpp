@@ -112,7 +112,7 @@ inline void compare(const Trial& trial, const Trial& choice, Index steps, basin:
     std::ptrdiff_t best = 0;
     for (const double tried : metanca_learn::rates) {
       one.rate = tried;
-      const auto curve = descended(choice, one, std::max<Index>(10, trial.settings.tasks / 3), steps);
+      const auto curve = descended(choice, one, metanca_learn::choices(trial.settings.tasks), steps);
       const auto at = std::max_element(curve.begin(), curve.end());
       if (*at > most) {
         most = *at;
