@@ -83,20 +83,20 @@ inline Settlings settled(const Trial& trial, const Theta& theta, int evaluations
   return all;
 }
 
-/// Mean accuracy after 0, 1, 2 ... steps of an optimiser on all data of a task.
+/// Mean accuracy after so many steps of an optimiser on all data of a task, at every `between`-th of them, from 0 on.
 inline std::vector<double> descended(const Trial& trial, const metanca_learn::Optimiser& optimiser, Index tasks,
-                                     Index steps) {
+                                     Index steps, Index between) {
   const basin::Network network = trial.network();
   std::vector<std::vector<double>> curves(static_cast<std::size_t>(tasks));
   basin::parallel_for(tasks, [&](Index n) {
     const Batches shown = trial.shown(n);
     metanca_learn::Learned learned(network, trial.drawn(n), optimiser, Trial::number(n));
     for (Index t = 0; t <= steps; ++t) {
-      curves[static_cast<std::size_t>(n)].push_back(trial.accuracy(n, learned.state().view()));
+      if (t % between == 0) curves[static_cast<std::size_t>(n)].push_back(trial.accuracy(n, learned.state().view()));
       if (t < steps) learned.learn(shown.view(), t);
     }
   });
-  std::vector<double> mean(static_cast<std::size_t>(steps + 1), 0.0);
+  std::vector<double> mean(static_cast<std::size_t>(steps / between + 1), 0.0);
   for (const std::vector<double>& curve : curves) {
     for (std::size_t t = 0; t < mean.size(); ++t) mean[t] += curve[t] / static_cast<double>(tasks);
   }
@@ -106,22 +106,23 @@ inline std::vector<double> descended(const Trial& trial, const metanca_learn::Op
 /// Prints and keeps what gradient descent, momentum and Adam make of the same data, each with the rate and the number
 /// of steps, at most so many, that are best on other tasks.
 inline void compare(const Trial& trial, const Trial& choice, Index steps, basin::OrderedJson& json) {
+  const Index between = std::max<Index>(1, steps / 40);
   for (metanca_learn::Optimiser one : metanca_learn::optimisers()) {
     if (one.kind == metanca_learn::Optimiser::alignment || one.kind == metanca_learn::Optimiser::hebbian) continue;
     double most = -1, rate = 0;
     std::ptrdiff_t best = 0;
     for (const double tried : metanca_learn::rates) {
       one.rate = tried;
-      const auto curve = descended(choice, one, metanca_learn::choices(trial.settings.tasks), steps);
+      const auto curve = descended(choice, one, metanca_learn::choices(trial.settings.tasks), steps, between);
       const auto at = std::max_element(curve.begin(), curve.end());
       if (*at > most) {
         most = *at;
         rate = tried;
-        best = at - curve.begin();
+        best = between * (at - curve.begin());
       }
     }
     one.rate = rate;
-    const double reached = descended(trial, one, trial.settings.tasks, best).back();
+    const double reached = descended(trial, one, trial.settings.tasks, best, std::max<Index>(1, best)).back();
     json[one.name] = {{"accuracy", reached}, {"rate", rate}, {"steps", best}};
     std::printf("  %s: accuracy %.3f (rate %g, %td steps)\n", one.name.c_str(), reached, rate, best);
   }

@@ -39,5 +39,4 @@ refused 'no-such-file' --resume no-such-file
 refused 'no checkpoint of basin' --evaluate one/metrics.json
 refused 'one of them' --resume one --evaluate one
 refused "evaluations is '1'" --evaluations 1
-refused 'GB' --points 65536 --networks 64 --evaluations 100000
 printf 'metanca_settle: all as expected\n'
