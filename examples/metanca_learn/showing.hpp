@@ -152,6 +152,53 @@ inline std::vector<basin::examples::Series> compare(const Trial& trial, const Tr
   return curves;
 }
 
+/// Families of which another consists, and tasks that differ from all of its own.
+inline std::vector<Family> parts_and_relatives(const Family& family) {
+  std::vector<Family> all;
+  if (family.name == "planar" || family.name == "curves") {
+    for (const char* name : family.planar() ? planar_families : curve_families) all.push_back(Family::named(name));
+  }
+  if (family.planar()) all.push_back(Family::named("iris"));
+  if (family.of_digits()) all.push_back(Family::of_classes(5));
+  return all;
+}
+
+/// How well networks of many widths and depths learn, each of one width throughout.
+inline void draw_architectures(const Trial& trial, const Theta& theta, basin::OrderedJson& json) {
+  const Index tasks = std::min<Index>(trial.settings.tasks, trial.family.of_digits() ? 10 : 40);
+  const bool classes = trial.classes();
+  basin::examples::TableOptions options{
+      .title = "Architectures: " + trial.family.name,
+      .x_label = "units of each hidden layer",
+      .y_label = "hidden layers",
+      .bar = classes ? basin::examples::ScaleBar{basin::examples::heat, 0.5, 1, "accuracy"}
+                     : basin::examples::ScaleBar{basin::examples::heat, 0, 0.1, "mean squared error"},
+      .side = 48};
+  std::vector<std::vector<double>> numbers;
+  for (Index layers = 4; layers >= 1; --layers) {
+    options.rows.push_back(std::to_string(layers));
+    numbers.emplace_back();
+    options.texts.emplace_back();
+    options.framed.emplace_back();
+    for (const Index width : {5, 10, 20, 30, 64, 100}) {
+      if (layers == 4) options.columns.push_back(std::to_string(width));
+      Trial one = trial;
+      one.hidden_widths.assign(static_cast<std::size_t>(layers), width);
+      const double value = by_rule_at_end(one, theta, tasks, trial.settings.batches);
+      json[one.network().to_string()] = value;
+      numbers.back().push_back(std::isfinite(value) ? value : options.bar.high);
+      std::array<char, 16> text{};
+      std::snprintf(text.data(), text.size(), classes ? "%.2f" : "%.3f", value);
+      options.texts.back().emplace_back(text.data());
+      options.framed.back().push_back(layers <= 2 && width >= 10 && width <= 32);  // as the training draws them
+      std::printf(classes ? "%s: %.3f after %d batches\n" : "%s: %.4f after %d batches\n",
+                  one.network().to_string().c_str(), value, trial.settings.batches);
+    }
+  }
+  basin::examples::write_png_and_svg(trial.settings.out + "/architectures.png",
+                                     basin::examples::table(std::move(numbers), std::move(options)));
+}
+
 inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training,
                  const basin::LabelledImages* test_digits) {
   const Theta& theta = trainer.parameters();
@@ -174,28 +221,24 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
            .x = {.label = "batches of " + std::to_string(settings.batch), .whole = true},
            .y = {.label = metrics["measure"].get<std::string>(),
                  .scale = trial.classes() ? basin::examples::Scale::linear : basin::examples::Scale::logarithmic}}));
-  if (settings.family == "planar") {
-    for (const char* name : planar_families) {
-      Trial one = trial, one_choice = choice;
-      one.family = one_choice.family = Family::named(name);
-      (void)compare(one, one_choice, theta, metrics["of each family"][name]);
-    }
+  for (const Family& family : parts_and_relatives(trial.family)) {
+    Trial one = trial, one_choice = choice;
+    one.family = one_choice.family = family;
+    const std::string name = family.of_digits() ? "digits of five classes" : family.name;
+    std::printf("%s:\n", name.c_str());
+    (void)compare(one, one_choice, theta, metrics["of other tasks"][name]);
   }
-
-  // Widths, and depths, of which the training had none.
-  const std::vector<Index> deeper =
-      trial.family.of_digits() ? std::vector<Index>{30, 30, 30} : std::vector<Index>{20, 20, 20};
-  for (const std::vector<Index>& widths : {std::vector<Index>{64}, std::vector<Index>{64, 64}, deeper}) {
-    Trial other = trial;
-    other.hidden_widths = widths;
-    const Curve curve = by_rule(other, theta, tasks, batches);
-    metrics["other networks"][other.network().to_string()] = curve.back();
-    std::printf(trial.classes() ? "%s: %.3f after %td batches\n" : "%s: %.4f after %td batches\n",
-                other.network().to_string().c_str(), curve.back(), batches);
+  draw_architectures(trial, theta, metrics["architectures"]);
+  for (const Index batch : {Index{settings.batch}, Index{0}}) {
+    const std::string data = batch > 0 ? "with data" : "without data";
+    const Stability of = stability(trial, theta, tasks, batch);
+    metrics["going on"][data] = {{"batches until a tenth is lost, median", of.stays},
+                                 {"batches tried", 10 * batches},
+                                 {metrics["measure"].get<std::string>() + " then", of.end}};
+    std::printf(trial.classes() ? "going on %s: a tenth is lost after %g batches (of %td), the median; then %.3f\n"
+                                : "going on %s: a tenth is lost after %g batches (of %td), the median; then %.4f\n",
+                data.c_str(), of.stays, 10 * batches, of.end);
   }
-  const double longer = by_rule_at_end(trial, theta, tasks, 10 * batches);
-  metrics["after ten times the batches"] = longer;
-  std::printf(trial.classes() ? "after ten times the batches: %.3f\n" : "after ten times the batches: %.4f\n", longer);
   for (const double others : {0.0, 0.3}) {
     if (!trial.classes()) break;
     const Repair of = repair(trial, theta, tasks, others);
