@@ -5,8 +5,6 @@
 #include <limits>
 #include <utility>
 
-#include "basin/core/check.hpp"
-
 namespace basin::examples {
 
 Series means_of(std::string name, const std::vector<double>& values) {

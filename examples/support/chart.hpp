@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "axis.hpp"
+#include "basin/core/check.hpp"
 #include "drawing.hpp"
 
 namespace basin::examples {

@@ -15,9 +15,7 @@
 #include <utility>
 
 #include "basin/core/check.hpp"
-#include "basin/io/atomic_file.hpp"
 #include "basin/io/file_error.hpp"
-#include "basin/io/png.hpp"
 
 namespace basin::examples {
 

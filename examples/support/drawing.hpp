@@ -10,7 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "basin/io/atomic_file.hpp"
 #include "basin/io/image.hpp"
+#include "basin/io/png.hpp"
 #include "colours.hpp"
 
 using cairo_t = struct _cairo;

@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <string>
 
-#include "basin/core/check.hpp"
-
 namespace basin::examples {
 
 Image blank(Index width, Index height, Colour colour) {

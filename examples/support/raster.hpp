@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "basin/core/check.hpp"
 #include "basin/core/state.hpp"
 #include "basin/io/image.hpp"
 #include "colours.hpp"

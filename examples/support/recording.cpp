@@ -5,10 +5,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "basin/io/atomic_file.hpp"
-#include "basin/io/png.hpp"
-#include "raster.hpp"
-
 namespace basin::examples {
 
 Recording::Recording(std::string name, std::vector<KeyEntry> legend)

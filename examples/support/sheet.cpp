@@ -5,9 +5,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "basin/core/check.hpp"
-#include "raster.hpp"
-
 namespace basin::examples {
 
 Drawing sheet(std::vector<Image> pictures, SheetOptions options) {

@@ -9,6 +9,7 @@
 #include "basin/io/image.hpp"
 #include "chart.hpp"
 #include "drawing.hpp"
+#include "raster.hpp"
 
 namespace basin::examples {
 

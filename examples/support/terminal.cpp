@@ -11,8 +11,6 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "command_line.hpp"
-
 namespace basin::examples {
 
 bool has_true_colour(const char* colorterm, const char* term) {

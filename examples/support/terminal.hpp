@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "command_line.hpp"
+
 namespace basin::examples {
 
 /// What a terminal of these variables of the environment understands; nullptr: the variable is not set.
