@@ -99,6 +99,8 @@ kill_and_resume checkpoint.safetensors metanca_mnist --networks 2 --iterations 4
   --architectures 4 --samples 1 --updates 1 --step 90 --test-images 20
 kill_and_resume checkpoint.safetensors metanca_learn --family planar --iterations 60 --networks 2 --batch 8 --segment 3 \
   --life 12 --tasks 3 --batches 6
+kill_and_resume checkpoint.safetensors metanca_settle --iterations 60 --networks 2 --points 16 --evaluations 20 \
+  --tasks 3 --test-evaluations 20
 kill_and_resume checkpoint.safetensors metanca_names --iterations 60 --pool-iterations 60 --networks 2 --samples 1 \
   --updates 2 --horizon 4
 kill_and_resume 'checkpoint_settled.safetensors checkpoint_unrolled.safetensors' nca_equilibrium --size 8 \

@@ -17,61 +17,11 @@
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "measuring.hpp"
+#include "shape.hpp"
 
 namespace metanca_learn {
 
 inline constexpr const char* loss_name = "loss on data that were not shown";
-
-/// What a network answers all over the plane, and the data it has seen; of a sinusoid, the curve.
-inline basin::Image shape_of(const Trial& trial, const basin::Network& network, View<const float> z,
-                             const Batches& shown, Index seen) {
-  constexpr Index side = 120, pixel = 2;
-  const bool numbers = trial.family.kind == basin::Outputs::numbers;
-  State<float> x(Shape{trial.family.inputs, {numbers ? side : side * side, 1, 1}, 1}),
-      y(Shape{trial.family.outputs, {x.shape.space[0], 1, 1}, 1});
-  for (Index i = 0; i < x.shape.space[0]; ++i) {
-    if (numbers) {
-      x.values[i] = static_cast<float>((-5 + 10 * (static_cast<double>(i) + 0.5) / side) / Task::number_scale);
-    } else {
-      x.values[2 * i] = static_cast<float>(-2.5 + 5 * (static_cast<double>(i % side) + 0.5) / side);
-      x.values[2 * i + 1] = static_cast<float>(2.5 - 5 * (static_cast<double>(i / side) + 0.5) / side);
-    }
-  }
-  basin::Scratch scratch;
-  const basin::NetworkActivations<float> at(network, {x.view(), y.view(), trial.family.kind}, 0.01, z.data(),
-                                            z.shape().features, {}, scratch);
-  basin::Image image = basin::examples::blank(side * pixel, side * pixel);
-  const auto dot = [&](double across, double up, Index size, basin::examples::Colour colour) {
-    if (!std::isfinite(across) || !std::isfinite(up)) return;  // of a network that has run away
-    const auto at_pixel = [&](double share) { return static_cast<Index>(std::clamp(share, -1.0, 2.0) * side * pixel); };
-    const Index left = at_pixel(across), top = at_pixel(1 - up);
-    basin::examples::fill(image, left - size / 2, top - size / 2, size, size, colour);
-  };
-  const auto height = [](double value) { return 0.5 + value / 1.6; };
-  if (numbers) {
-    const Task task = trial.task(0);
-    for (Index i = 0; i < side; ++i) {
-      const double across = (static_cast<double>(i) + 0.5) / side;
-      dot(across, height(task.value(Task::number_scale * static_cast<double>(x.values[i]))), 3, basin::examples::pale);
-      dot(across, height(static_cast<double>(at.answers[i])), 3, basin::examples::distinct_colours[0]);
-    }
-  } else {
-    for (Index i = 0; i < side * side; ++i) {
-      basin::examples::fill(image, i % side * pixel, i / side * pixel, pixel, pixel,
-                            basin::examples::blue_red(static_cast<double>(at.answers[2 * i + 1])));
-    }
-  }
-  for (Index i = 0; i < seen; ++i) {
-    if (numbers) {
-      dot((Task::number_scale * static_cast<double>(shown.x.values[i]) + 5) / 10,
-          height(static_cast<double>(shown.y.values[i])), 5, basin::examples::ink);
-    } else {
-      dot((shown.x.values[2 * i] + 2.5) / 5, (shown.x.values[2 * i + 1] + 2.5) / 5, 5,
-          shown.y.values[2 * i + 1] > 0.5f ? basin::examples::Colour{120, 0, 0} : basin::examples::Colour{0, 0, 120});
-    }
-  }
-  return image;
-}
 
 /// Batches after which is told how well tasks are learned.
 inline std::vector<Index> told_after(Index batches) {
@@ -94,7 +44,7 @@ inline void draw_shape(const Trial& trial, const Theta& theta) {
   std::vector<basin::Image> pictures;
   std::vector<std::string> captions;
   learn_task(trial, theta, 0, batches, [&](Index t, View<const float> z) {
-    const basin::Image picture = shape_of(trial, network, z, shown, t * trial.settings.batch);
+    const basin::Image picture = shape_of(trial.task(0), network, z, shown, t * trial.settings.batch);
     const std::string caption = "after " + std::to_string(t) + (t == 1 ? " batch" : " batches");
     gif.add(basin::examples::captioned(picture, caption), t == 0 || t == batches ? 150 : 25);
     if (std::find(in_sheet.begin(), in_sheet.end(), t) == in_sheet.end()) return;
@@ -138,11 +88,11 @@ inline std::vector<basin::examples::Series> compare(const Trial& trial, const Tr
   std::printf("\n");
   keep("the rule", ours);
   for (Optimiser one : optimisers()) {
-    const std::vector<Curve> choices = tried(choice, one, std::max<Index>(10, tasks / 3), batches);
+    const std::vector<Curve> by_choice = tried(choice, one, choices(tasks), batches);
     std::map<double, Curve> by_rate;
     std::printf("%-18s", one.name.c_str());
     for (const Index t : told) {
-      one.rate = best_rate(choice, choices, t);
+      one.rate = best_rate(choice, by_choice, t);
       if (!by_rate.contains(one.rate)) by_rate[one.rate] = by_optimiser(trial, one, tasks, batches);
       tell(one.name, t, by_rate[one.rate][static_cast<std::size_t>(t)], one.rate);
     }
@@ -158,7 +108,7 @@ inline std::vector<Family> parts_and_relatives(const Family& family) {
   if (family.name == "planar" || family.name == "curves") {
     for (const char* name : family.planar() ? planar_families : curve_families) all.push_back(Family::named(name));
   }
-  if (family.planar()) all.push_back(Family::named("iris"));
+  if (family.name == "planar") all.push_back(Family::named("iris"));
   if (family.of_digits()) all.push_back(Family::of_classes(5));
   return all;
 }
