@@ -55,16 +55,15 @@ struct LearningData {
   void check_for(const char* who, const Network& network) const {
     const Shape &x = inputs.shape(), &y = targets.shape();
     const Index first = network.widths().front(), last = network.widths().back();
-    if (y == x.with_features(last) && x.features == first && x.space[1] >= 1 && x.space[2] == 1 &&
-        x.samples >= 1 && (outputs == Outputs::numbers || last >= 2)) {
+    if (y == x.with_features(last) && x.features == first && x.space[1] >= 1 && x.space[2] == 1 && x.samples >= 1 &&
+        (outputs == Outputs::numbers || last >= 2)) {
       return;  // takes no memory
     }
     const std::string of = who;
     check(x.features == first, of + ": numbers of an input", x.features, first);
     check(y.features == last, of + ": numbers of a target", y.features, last);
     check(outputs == Outputs::numbers || last >= 2, of + ": number of outputs for classes", last, "at least 2");
-    check(x.space[1] >= 1 && x.space[2] == 1, of + ": space of the inputs (data, batches, 1)", x,
-          "1 or more batches");
+    check(x.space[1] >= 1 && x.space[2] == 1, of + ": space of the inputs (data, batches, 1)", x, "1 or more batches");
     check(y == x.with_features(last), of + ": shape of the targets", y, x.with_features(last));
     check(x.samples >= 1, of + ": number of networks that the data are for", x.samples,
           "1 for all alike, or one for each network of the batch");

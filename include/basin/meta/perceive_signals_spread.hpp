@@ -217,8 +217,7 @@ class PerceiveSignals<C, M, OfNeurons>::Spread {
     const Eigen::Map<const Vector<S>> error(at.up.error, size);
     Scratch scratch;
     Eigen::Map<Vector<S>> error_w(scratch.take<S>(size), size), answers_w(scratch.take<S>(size), size);
-    error_w =
-        static_cast<S>(error_factor) * log_error_w / (at.count_of(size) * at.error_size * at.error_size) * error;
+    error_w = static_cast<S>(error_factor) * log_error_w / (at.count_of(size) * at.error_size * at.error_size) * error;
     for (int c = 0; c < M; ++c) {
       const Eigen::Map<const Vector<S>> w(messages_w + c * size, size);
       error_w += theta_[static_cast<std::size_t>(c)] * w;
