@@ -3,7 +3,8 @@
 // What nca_autoencode says, writes and draws of what it measured.
 
 #include <algorithm>
-#include <array>
+#include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <utility>
