@@ -89,6 +89,7 @@
 #include "basin/layers/join.hpp"
 #include "basin/layers/layer_norm.hpp"
 #include "basin/layers/links.hpp"
+#include "basin/layers/mix.hpp"
 #include "basin/layers/noise.hpp"
 #include "basin/layers/parallel.hpp"
 #include "basin/layers/planes.hpp"
