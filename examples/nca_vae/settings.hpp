@@ -47,7 +47,7 @@ The measure is the negative evidence lower bound: how many nats an unseen image 
 inline constexpr const char* footer = R"(
 Examples:
   nca_vae                                     digits drawn by the program, in two minutes
-  nca_vae --data mnist --full                 MNIST, as docs/nca_vae.md shows
+  nca_vae --data mnist                        MNIST
   nca_vae --evaluate nca_vae_out --test-images 1000
   nca_vae --resume nca_vae_out
   nca_vae --live --evaluate nca_vae_out       watch it in this terminal, and tell the cells other codes
@@ -64,8 +64,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add("steps", s.steps, "Steps on grids of 2 x 2, 4 x 4, ... 32 x 32 cells, with commas");
-  options.add_flag("full", s.full, "Trains as long as docs/nca_vae.md shows, where --iterations is not given");
-  options.add("iterations", s.iterations, "Of training; 0: 3,500, or 4,500 with --full", {0, 100000000});
+  options.add_flag("full", s.full, "Trains more than four times as long, where --iterations is not given");
+  options.add("iterations", s.iterations, "Of training; 0: 3,500, or 16,000 with --full", {0, 100000000});
   options.add("batch", s.batch, "Images an iteration that grow", {1, 4096});
   options.add("living", s.living, "Grown images an iteration that live on, some of them damaged; 0: none", {0, 4096});
   options.add("living-steps", s.living_steps, "Steps that they live on", {1, 100000});
@@ -91,7 +91,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 4500 : 3500;
+  if (s.iterations == 0) s.iterations = s.full ? 16000 : 3500;
   basin::examples::check_option(s.living <= s.pool, "--living", s.living, "at most --pool, " + std::to_string(s.pool));
 }
 

@@ -116,12 +116,10 @@ inline void draw_healing(const Settings& settings, const Trainer& trainer) {
     life.run(steps);
     look(std::to_string(side / life.block()) + " x " + std::to_string(side / life.block()));
   }
-  life.run(longest * last);
-  look("+" + std::to_string(longest * last));
   basin::erase(life.view(), basin::Circle{0.1, 0.2, 0.4});
   look("erased");
   Index steps = 0;
-  for (const Index moment : {last / 4, last, later * last}) {
+  for (const Index moment : {last / 4, last / 2, last, later * last}) {
     life.run(moment - steps);
     steps = moment;
     look("+" + std::to_string(moment));
@@ -166,12 +164,12 @@ inline void draw_film(const Settings& settings, const Trainer& trainer) {
       add(cells(), 12);
     }
   }
-  run(last, "");
+  add(cells(), 100);
   basin::erase(life.view(), basin::Circle{0.1, 0.2, 0.4});
   add(cells() + ", a circle erased", 100);
-  run(2 * last, ", healing");
+  run(last, ", healing");
   life.tell(prior_codes(settings.seed, 3000, across * down));
-  run(2 * last, ", told other codes");
+  run(last, ", told other codes");
   gif.finish();
 }
 

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <tuple>
 
 #include "basin/core/parallel.hpp"
 #include "basin/layers/activation.hpp"
