@@ -21,7 +21,7 @@ inline void check_sizes(const Settings& settings) {
   const Family family = Family::named(settings.family);
   const double numbers = static_cast<double>(family.inputs + family.outputs) * settings.batch * sizeof(float);
   const double cells =
-      static_cast<double>(family.inputs + 1) * 64 + 65 * 64 + 65.0 * static_cast<double>(family.outputs);
+      static_cast<double>(family.inputs + 1) * 100 + 3 * 101 * 100 + 101.0 * static_cast<double>(family.outputs);
   basin::examples::check_memory(
       "--batch " + std::to_string(settings.batch) + ", --segment " + std::to_string(settings.segment) + ", --batches " +
           std::to_string(settings.batches) + " and --networks " + std::to_string(settings.networks),
@@ -42,7 +42,14 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   std::optional<basin::examples::DigitSets> digits;
   if (settings.family == "digits") digits = basin::examples::load_digits(settings.data);
   basin::examples::prepare_outputs(
-      settings.out, {"metrics.json", "learning.png", "learning.svg", "shape.png", "shape.gif", "loss.png", "loss.svg"});
+      settings.out, {"metrics.json", "learning.png", "learning.svg", "architectures.png", "architectures.svg",
+                     "shape.png", "shape.gif", "loss.png", "loss.svg"});
+  if (digits) {
+    for (const basin::LabelledImages* set : {&digits->train, &digits->test}) {
+      basin::check(set->images.shape.samples >= 2, "metanca_learn: number of images", set->images.shape.samples,
+                   "at least 2, some to learn from and some to be asked");
+    }
+  }
   Trainer trainer(settings, digits ? &digits->train : nullptr);
   basin::Training training(
       {.iterations = settings.iterations,

@@ -93,6 +93,8 @@ kill_and_resume checkpoint.safetensors nca_inpaint --iterations 60 --batch 4 --p
 kill_and_resume checkpoint.safetensors nca_vae --iterations 60 --batch 3 --pool 4 --steps 1,1,1,1,2 --living-steps 2 \
   --test-images 4 --weighted 2
 kill_and_resume checkpoint.safetensors nca_diffuse --size 8 --padding 2 --iterations 60 --batch 4 --pool 8 --steps 8
+kill_and_resume checkpoint.safetensors nca_autoencode --size 6 --iterations 200 --batch 4 --pool 8 --steps 12 \
+  --test-images 4
 kill_and_resume checkpoint.safetensors nca_logic --iterations 60 --check-every 20 --soups 1 --soup-size 10 --soup-steps 5
 kill_and_resume checkpoint.safetensors nca_digits --iterations 60 --steps 4 --batch 4 --pool 8 --test-images 4
 kill_and_resume 'checkpoint_seed1_with_pool.safetensors checkpoint_seed1_without_pool.safetensors' metanca_iris \
@@ -101,6 +103,8 @@ kill_and_resume checkpoint.safetensors metanca_mnist --networks 2 --iterations 4
   --architectures 4 --samples 1 --updates 1 --step 90 --test-images 20
 kill_and_resume checkpoint.safetensors metanca_learn --family planar --iterations 60 --networks 2 --batch 8 --segment 3 \
   --life 12 --tasks 3 --batches 6
+kill_and_resume checkpoint.safetensors metanca_settle --iterations 60 --networks 2 --points 16 --evaluations 20 \
+  --tasks 3 --test-evaluations 20
 kill_and_resume checkpoint.safetensors metanca_names --iterations 60 --pool-iterations 60 --networks 2 --samples 1 \
   --updates 2 --horizon 4
 kill_and_resume 'checkpoint_settled.safetensors checkpoint_unrolled.safetensors' nca_equilibrium --size 8 \

@@ -3,12 +3,12 @@
 // parameters compute their gradient, too.
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <numeric>
 #include <span>
 #include <vector>
 
+#include "../support/timing.hpp"
 #include "basin/core/random.hpp"
 #include "basin/nca/perceive_attention.hpp"
 #include "basin/nca/perceive_both.hpp"
@@ -30,19 +30,6 @@ std::vector<float> normal_numbers(std::size_t count, double spread, std::uint64_
   return numbers;
 }
 
-/// Least seconds of one call.
-template <class Work>
-double least_seconds(const Work& work) {
-  using Clock = std::chrono::steady_clock;
-  double least = 1e9;
-  for (int run = 0; run < 50; ++run) {
-    const auto start = Clock::now();
-    work();
-    least = std::min(least, std::chrono::duration<double>(Clock::now() - start).count());
-  }
-  return least;
-}
-
 template <class P>
 void time_perception(const char* name, const P& perception = {}) {
   using See = detail::PerceptionOf<P>;
@@ -59,7 +46,7 @@ void time_perception(const char* name, const P& perception = {}) {
   std::vector<Index> all(static_cast<std::size_t>(cells));
   std::iota(all.begin(), all.end(), Index{0});
 
-  const double forward = least_seconds([&] {
+  const double forward = benchmarks::least_seconds([&] {
     Scratch scratch;
     typename See::template Sight<float> sight(perception, theta, z, scratch);
     for (Index i = 0; i < cells; i += forward_block) {
@@ -67,7 +54,7 @@ void time_perception(const char* name, const P& perception = {}) {
     }
   });
   float* const dtheta = params > 0 ? dweights.data() : nullptr;
-  const double back = least_seconds([&] {
+  const double back = benchmarks::least_seconds([&] {
     Scratch scratch;
     typename detail::SpreadOf<P, float>::type spread(perception, theta, z, dz.view(), scratch);
     auto part = spread.part(0, cells, dtheta, scratch);

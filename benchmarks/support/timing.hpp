@@ -1,9 +1,12 @@
 #pragma once
 
-// What benchmarks share: the median time of a call, and the multiply-add peak of one core, measured in the same run.
+// What benchmarks share: the median and the least time of a call, and the multiply-add peak of one core, measured in
+// the same run.
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
+#include <limits>
 #include <vector>
 
 #include "basin/kernels/vector.hpp"
@@ -31,12 +34,37 @@ double median_seconds(const Work& work, int repeats = 11, double round_seconds =
   return times[static_cast<std::size_t>(repeats / 2)];
 }
 
-/// GFLOP/s of independent multiply-adds in registers, on the calling thread.
+/// Least seconds of one call of `work`: where calls are short, what they take when no other program interrupts them.
+template <class Work>
+double least_seconds(const Work& work, int calls = 50) {
+  using Clock = std::chrono::steady_clock;
+  double least = std::numeric_limits<double>::infinity();
+  for (int call = 0; call < calls; ++call) {
+    const auto start = Clock::now();
+    work();
+    least = std::min(least, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return least;
+}
+
+/// Least seconds of processor time of one call of `work`, on one thread: where calls are long, and other programs run.
+template <class Work>
+double least_processor_seconds(const Work& work, int calls = 50) {
+  std::clock_t least = std::numeric_limits<std::clock_t>::max();
+  for (int call = 0; call < calls; ++call) {
+    const std::clock_t start = std::clock();
+    work();
+    least = std::min(least, std::clock() - start);
+  }
+  return static_cast<double>(least) / CLOCKS_PER_SEC;
+}
+
+/// GFLOP/s of independent multiply-adds in registers, on the calling thread, when nothing interrupts them.
 inline double peak_gflops() {
   constexpr int lanes = kernels::register_bytes / 4, sums = 12;
   constexpr long steps = 200000;
   volatile float sink = 0;
-  const double seconds = median_seconds([&] {
+  const double seconds = least_seconds([&] {
     kernels::Lanes<float, lanes> sum[sums];
     // Different starts, not known to the compiler, so that no two sums are the same.
 #pragma GCC unroll 12

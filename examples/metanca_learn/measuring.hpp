@@ -34,17 +34,21 @@ struct Trial {
 
   /// New tasks: their digits are of the test set.
   static Trial of_new(const Settings& settings, const Family& family, const basin::LabelledImages* digits) {
-    return {settings, family, digits, basin::fold_in(settings.seed, held_out), usual(family)};
+    return {settings, complete(family), digits, basin::fold_in(settings.seed, held_out), usual(family)};
   }
   /// Tasks with the seed, and the digits, of the training, for the choice of rates.
   static Trial of_choice(const Settings& settings, const Family& family, const basin::LabelledImages* digits) {
-    return {settings, family, digits, settings.seed, usual(family)};
+    return {settings, complete(family), digits, settings.seed, usual(family)};
+  }
+  /// Digits of all ten classes, unless it is said how many.
+  static Family complete(const Family& family) {
+    return family.of_digits() && family.shown_classes == 0 ? Family::of_classes(10) : family;
   }
   static std::vector<Index> usual(const Family& family) {
     return family.of_digits() ? std::vector<Index>{30} : std::vector<Index>{20, 20};
   }
 
-  [[nodiscard]] bool classes() const { return family.kind == basin::Outputs::classes; }
+  [[nodiscard]] bool classes() const { return !family.of_numbers(); }
   [[nodiscard]] basin::Network network() const { return network_for(family, hidden_widths); }
   /// Numbers that no life of a training has.
   [[nodiscard]] static std::uint64_t number(Index task) {
@@ -52,9 +56,9 @@ struct Trial {
   }
   [[nodiscard]] Task task(Index n) const { return {family, seed, number(n), digits}; }
   [[nodiscard]] Batches shown(Index n, Index batches) const {
-    return {task(n), settings.batch, batches, seed, 2 * number(n)};
+    return {task(n), Part::shown, settings.batch, batches, seed, 2 * number(n)};
   }
-  [[nodiscard]] Batches test(Index n) const { return {task(n), asked, 1, seed, number(n), test_stream}; }
+  [[nodiscard]] Batches test(Index n) const { return {task(n), Part::asked, asked, 1, seed, number(n), test_stream}; }
   [[nodiscard]] double measured(const basin::Network& of, const Batches& data, View<const float> z) const {
     const auto result = basin::LearningLoss{of, data.view()}.results(z)[0];
     return classes() ? result.accuracy : result.loss;
@@ -147,6 +151,46 @@ inline double best_rate(const Trial& choice, const std::vector<Curve>& curves, I
   return rates[best];
 }
 
+[[nodiscard]] inline double median(std::vector<Index> numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  return static_cast<double>(numbers[numbers.size() / 2]);
+}
+
+/// How long networks that have learned stay what they are, when they go on with further data, or with none.
+struct Stability {
+  double stays = 0;  ///< median of batches until accuracy is a tenth less, or the error a tenth more, than at the
+                     ///< beginning; networks that stay for all that were tried count as these
+  double end = 0;    ///< mean accuracy, or error, after all that were tried
+};
+
+/// After settings.batches of data, for ten times as many batches, of `batch` data each, at every tenth of which it is
+/// looked.
+inline Stability stability(const Trial& trial, const Theta& theta, Index tasks, Index batch) {
+  const Index batches = trial.settings.batches, more = 10 * batches, between = std::max<Index>(1, batches / 5);
+  const basin::Network network = trial.network();
+  std::vector<Index> stays(static_cast<std::size_t>(tasks), more);
+  Stability all;
+  all.end = mean_of(tasks, 0, [&](Index n) {
+    const Batches test = trial.test(n);
+    State<float> learned(network.shape(features)), last(learned.shape);
+    learn_task(trial, theta, n, batches, [&](Index, View<const float> z) { learned.values = z.vector(); });
+    const double before = trial.measured(network, test, learned.view());
+    const Batches further(trial.task(n), Part::shown, batch, more, trial.seed, Trial::number(n), repair_stream);
+    double now = before;
+    (void)life_on(network, further.view(), trial.settings.fire,
+                  basin::fold_in(basin::fold_in(trial.seed, Trial::number(n)), repair_stream), more)
+        .run<float>(theta.span(), learned, last, [&](Index t, View<const float> z) {
+          if (t % between != 0 && t != more) return;
+          now = trial.measured(network, test, z);
+          const bool stayed = trial.classes() ? now >= 0.9 * before : now <= 1.1 * before;  // false if it is NaN
+          if (!stayed) stays[static_cast<std::size_t>(n)] = std::min(stays[static_cast<std::size_t>(n)], t);
+        });
+    return Curve{now};
+  })[0];
+  all.stays = median(stays);
+  return all;
+}
+
 /// Of classes: how many batches a network takes that has lost a layer, and a share of its other weights, until it is
 /// within two hundredths of what it was; and a new one, until it is as good.
 struct Repair {
@@ -173,7 +217,8 @@ inline Repair repair(const Trial& trial, const Theta& theta, Index tasks, double
     });
     lose_layer(end.view(), network, static_cast<std::size_t>(n) % network.layers().size(), others,
                {trial.seed, damage_stream + (static_cast<std::uint64_t>(n) << 8)});
-    const Batches more(trial.task(n), trial.settings.batch, batches, trial.seed, Trial::number(n), repair_stream);
+    const Batches more(trial.task(n), Part::shown, trial.settings.batch, batches, trial.seed, Trial::number(n),
+                       repair_stream);
     Curve again;
     State<float> last(end.shape);
     (void)life_on(network, more.view(), trial.settings.fire,
@@ -195,10 +240,6 @@ inline Repair repair(const Trial& trial, const Theta& theta, Index tasks, double
     repaired.push_back(one.repaired);
     anew.push_back(one.anew);
   }
-  const auto median = [](std::vector<Index>& numbers) {
-    std::sort(numbers.begin(), numbers.end());
-    return static_cast<double>(numbers[numbers.size() / 2]);
-  };
   all.repaired = median(repaired);
   all.anew = median(anew);
   return all;

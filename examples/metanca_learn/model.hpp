@@ -28,7 +28,7 @@ using Rule = basin::Sum<
     basin::Dense<Sees::seen_features, answers>,
     basin::Sequential<basin::Dense<Sees::seen_features, hidden>, basin::Tanh, basin::Dense<hidden, answers>>>;
 using Cells = basin::Automaton<Sees, Rule, basin::RandomFire, basin::Everywhere, basin::Stride>;
-using Life = basin::Rollout<Cells, basin::Recomputed>;
+using Life = basin::Rollout<Cells, basin::Checkpointed>;
 using Theta = basin::Parameters<Life, float>;
 
 /// Random numbers; what a cell answers is small at first, and neurons pass half of each message on.
@@ -81,10 +81,12 @@ inline void lose_layer(View<float> one, const basin::Network& network, std::size
   }
 }
 
-/// An automaton whose network learns from these data, which outlive it, in so many steps.
+/// An automaton whose network learns from these data, which outlive it, in so many steps. For the way back all its
+/// states are kept, or about the root of their number (checkpoints).
 inline Life life_on(const basin::Network& network, const basin::LearningData& data, double fire, std::uint64_t seed,
-                    Index steps) {
+                    Index steps, bool checkpoints = false) {
   Life life;
+  life.tape.every = checkpoints ? 0 : 1;
   life.automaton.perception.network = network;
   life.automaton.perception.data = data;
   life.automaton.fire = {fire, seed};

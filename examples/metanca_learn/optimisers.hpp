@@ -35,6 +35,9 @@ inline const std::array<Optimiser, 5>& optimisers() {
 /// The rates from which the best is taken.
 inline constexpr std::array<double, 13> rates{1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.5, 1, 2};
 
+/// By how many tasks rates are chosen, where so many new ones are tried.
+[[nodiscard]] constexpr Index choices(Index tasks) { return std::max(std::min<Index>(10, tasks), tasks / 3); }
+
 /// A network, and what an optimiser keeps for each weight.
 class Learned {
  public:

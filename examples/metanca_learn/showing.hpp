@@ -17,61 +17,11 @@
 #include "basin/io/gif.hpp"
 #include "basin/io/json.hpp"
 #include "measuring.hpp"
+#include "shape.hpp"
 
 namespace metanca_learn {
 
 inline constexpr const char* loss_name = "loss on data that were not shown";
-
-/// What a network answers all over the plane, and the data it has seen; of a sinusoid, the curve.
-inline basin::Image shape_of(const Trial& trial, const basin::Network& network, View<const float> z,
-                             const Batches& shown, Index seen) {
-  constexpr Index side = 120, pixel = 2;
-  const bool numbers = trial.family.kind == basin::Outputs::numbers;
-  State<float> x(Shape{trial.family.inputs, {numbers ? side : side * side, 1, 1}, 1}),
-      y(Shape{trial.family.outputs, {x.shape.space[0], 1, 1}, 1});
-  for (Index i = 0; i < x.shape.space[0]; ++i) {
-    if (numbers) {
-      x.values[i] = static_cast<float>((-5 + 10 * (static_cast<double>(i) + 0.5) / side) / Task::number_scale);
-    } else {
-      x.values[2 * i] = static_cast<float>(-2.5 + 5 * (static_cast<double>(i % side) + 0.5) / side);
-      x.values[2 * i + 1] = static_cast<float>(2.5 - 5 * (static_cast<double>(i / side) + 0.5) / side);
-    }
-  }
-  basin::Scratch scratch;
-  const basin::NetworkActivations<float> at(network, {x.view(), y.view(), trial.family.kind}, 0.01, z.data(),
-                                            z.shape().features, {}, scratch);
-  basin::Image image = basin::examples::blank(side * pixel, side * pixel);
-  const auto dot = [&](double across, double up, Index size, basin::examples::Colour colour) {
-    if (!std::isfinite(across) || !std::isfinite(up)) return;  // of a network that has run away
-    const auto at_pixel = [&](double share) { return static_cast<Index>(std::clamp(share, -1.0, 2.0) * side * pixel); };
-    const Index left = at_pixel(across), top = at_pixel(1 - up);
-    basin::examples::fill(image, left - size / 2, top - size / 2, size, size, colour);
-  };
-  const auto height = [](double value) { return 0.5 + value / 1.6; };
-  if (numbers) {
-    const Task task = trial.task(0);
-    for (Index i = 0; i < side; ++i) {
-      const double across = (static_cast<double>(i) + 0.5) / side;
-      dot(across, height(task.value(Task::number_scale * static_cast<double>(x.values[i]))), 3, basin::examples::pale);
-      dot(across, height(static_cast<double>(at.answers[i])), 3, basin::examples::distinct_colours[0]);
-    }
-  } else {
-    for (Index i = 0; i < side * side; ++i) {
-      basin::examples::fill(image, i % side * pixel, i / side * pixel, pixel, pixel,
-                            basin::examples::blue_red(static_cast<double>(at.answers[2 * i + 1])));
-    }
-  }
-  for (Index i = 0; i < seen; ++i) {
-    if (numbers) {
-      dot((Task::number_scale * static_cast<double>(shown.x.values[i]) + 5) / 10,
-          height(static_cast<double>(shown.y.values[i])), 5, basin::examples::ink);
-    } else {
-      dot((shown.x.values[2 * i] + 2.5) / 5, (shown.x.values[2 * i + 1] + 2.5) / 5, 5,
-          shown.y.values[2 * i + 1] > 0.5f ? basin::examples::Colour{120, 0, 0} : basin::examples::Colour{0, 0, 120});
-    }
-  }
-  return image;
-}
 
 /// Batches after which is told how well tasks are learned.
 inline std::vector<Index> told_after(Index batches) {
@@ -94,7 +44,7 @@ inline void draw_shape(const Trial& trial, const Theta& theta) {
   std::vector<basin::Image> pictures;
   std::vector<std::string> captions;
   learn_task(trial, theta, 0, batches, [&](Index t, View<const float> z) {
-    const basin::Image picture = shape_of(trial, network, z, shown, t * trial.settings.batch);
+    const basin::Image picture = shape_of(trial.task(0), network, z, shown, t * trial.settings.batch);
     const std::string caption = "after " + std::to_string(t) + (t == 1 ? " batch" : " batches");
     gif.add(basin::examples::captioned(picture, caption), t == 0 || t == batches ? 150 : 25);
     if (std::find(in_sheet.begin(), in_sheet.end(), t) == in_sheet.end()) return;
@@ -138,11 +88,11 @@ inline std::vector<basin::examples::Series> compare(const Trial& trial, const Tr
   std::printf("\n");
   keep("the rule", ours);
   for (Optimiser one : optimisers()) {
-    const std::vector<Curve> choices = tried(choice, one, std::max<Index>(10, tasks / 3), batches);
+    const std::vector<Curve> by_choice = tried(choice, one, choices(tasks), batches);
     std::map<double, Curve> by_rate;
     std::printf("%-18s", one.name.c_str());
     for (const Index t : told) {
-      one.rate = best_rate(choice, choices, t);
+      one.rate = best_rate(choice, by_choice, t);
       if (!by_rate.contains(one.rate)) by_rate[one.rate] = by_optimiser(trial, one, tasks, batches);
       tell(one.name, t, by_rate[one.rate][static_cast<std::size_t>(t)], one.rate);
     }
@@ -150,6 +100,53 @@ inline std::vector<basin::examples::Series> compare(const Trial& trial, const Tr
     keep(one.name, by_rate[one.rate]);
   }
   return curves;
+}
+
+/// Families of which another consists, and tasks that differ from all of its own.
+inline std::vector<Family> parts_and_relatives(const Family& family) {
+  std::vector<Family> all;
+  if (family.name == "planar" || family.name == "curves") {
+    for (const char* name : family.planar() ? planar_families : curve_families) all.push_back(Family::named(name));
+  }
+  if (family.name == "planar") all.push_back(Family::named("iris"));
+  if (family.of_digits()) all.push_back(Family::of_classes(5));
+  return all;
+}
+
+/// How well networks of many widths and depths learn, each of one width throughout.
+inline void draw_architectures(const Trial& trial, const Theta& theta, basin::OrderedJson& json) {
+  const Index tasks = std::min<Index>(trial.settings.tasks, trial.family.of_digits() ? 10 : 40);
+  const bool classes = trial.classes();
+  basin::examples::TableOptions options{
+      .title = "Architectures: " + trial.family.name,
+      .x_label = "units of each hidden layer",
+      .y_label = "hidden layers",
+      .bar = classes ? basin::examples::ScaleBar{basin::examples::heat, 0.5, 1, "accuracy"}
+                     : basin::examples::ScaleBar{basin::examples::heat, 0, 0.1, "mean squared error"},
+      .side = 48};
+  std::vector<std::vector<double>> numbers;
+  for (Index layers = 4; layers >= 1; --layers) {
+    options.rows.push_back(std::to_string(layers));
+    numbers.emplace_back();
+    options.texts.emplace_back();
+    options.framed.emplace_back();
+    for (const Index width : {5, 10, 20, 30, 64, 100}) {
+      if (layers == 4) options.columns.push_back(std::to_string(width));
+      Trial one = trial;
+      one.hidden_widths.assign(static_cast<std::size_t>(layers), width);
+      const double value = by_rule_at_end(one, theta, tasks, trial.settings.batches);
+      json[one.network().to_string()] = value;
+      numbers.back().push_back(std::isfinite(value) ? value : options.bar.high);
+      std::array<char, 16> text{};
+      std::snprintf(text.data(), text.size(), classes ? "%.2f" : "%.3f", value);
+      options.texts.back().emplace_back(text.data());
+      options.framed.back().push_back(layers <= 2 && width >= 10 && width <= 32);  // as the training draws them
+      std::printf(classes ? "%s: %.3f after %d batches\n" : "%s: %.4f after %d batches\n",
+                  one.network().to_string().c_str(), value, trial.settings.batches);
+    }
+  }
+  basin::examples::write_png_and_svg(trial.settings.out + "/architectures.png",
+                                     basin::examples::table(std::move(numbers), std::move(options)));
 }
 
 inline void show(const Settings& settings, const Trainer& trainer, const basin::Training& training,
@@ -174,28 +171,24 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
            .x = {.label = "batches of " + std::to_string(settings.batch), .whole = true},
            .y = {.label = metrics["measure"].get<std::string>(),
                  .scale = trial.classes() ? basin::examples::Scale::linear : basin::examples::Scale::logarithmic}}));
-  if (settings.family == "planar") {
-    for (const char* name : planar_families) {
-      Trial one = trial, one_choice = choice;
-      one.family = one_choice.family = Family::named(name);
-      (void)compare(one, one_choice, theta, metrics["of each family"][name]);
-    }
+  for (const Family& family : parts_and_relatives(trial.family)) {
+    Trial one = trial, one_choice = choice;
+    one.family = one_choice.family = family;
+    const std::string name = family.of_digits() ? "digits of five classes" : family.name;
+    std::printf("%s:\n", name.c_str());
+    (void)compare(one, one_choice, theta, metrics["of other tasks"][name]);
   }
-
-  // Widths, and depths, of which the training had none.
-  const std::vector<Index> deeper =
-      trial.family.of_digits() ? std::vector<Index>{30, 30, 30} : std::vector<Index>{20, 20, 20};
-  for (const std::vector<Index>& widths : {std::vector<Index>{64}, std::vector<Index>{64, 64}, deeper}) {
-    Trial other = trial;
-    other.hidden_widths = widths;
-    const Curve curve = by_rule(other, theta, tasks, batches);
-    metrics["other networks"][other.network().to_string()] = curve.back();
-    std::printf(trial.classes() ? "%s: %.3f after %td batches\n" : "%s: %.4f after %td batches\n",
-                other.network().to_string().c_str(), curve.back(), batches);
+  draw_architectures(trial, theta, metrics["architectures"]);
+  for (const Index batch : {Index{settings.batch}, Index{0}}) {
+    const std::string data = batch > 0 ? "with data" : "without data";
+    const Stability of = stability(trial, theta, tasks, batch);
+    metrics["going on"][data] = {{"batches until a tenth is lost, median", of.stays},
+                                 {"batches tried", 10 * batches},
+                                 {metrics["measure"].get<std::string>() + " then", of.end}};
+    std::printf(trial.classes() ? "going on %s: a tenth is lost after %g batches (of %td), the median; then %.3f\n"
+                                : "going on %s: a tenth is lost after %g batches (of %td), the median; then %.4f\n",
+                data.c_str(), of.stays, 10 * batches, of.end);
   }
-  const double longer = by_rule_at_end(trial, theta, tasks, 10 * batches);
-  metrics["after ten times the batches"] = longer;
-  std::printf(trial.classes() ? "after ten times the batches: %.3f\n" : "after ten times the batches: %.4f\n", longer);
   for (const double others : {0.0, 0.3}) {
     if (!trial.classes()) break;
     const Repair of = repair(trial, theta, tasks, others);

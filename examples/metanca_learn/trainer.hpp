@@ -2,8 +2,8 @@
 
 // Training of metanca_learn's rule: several networks at once, each with a task and widths of its own, learn for a life
 // of some segments; the rule is trained after each segment, on data that the network was not shown, and the network
-// goes on from where it is. Everything random is a function of the seed and the iteration, so a run resumes bit for bit
-// (basin/io/training.hpp).
+// goes on from where it is. Or a segment is a whole life; and then the gradient may be estimated from values alone.
+// Everything random is a function of the seed and the iteration, so a run resumes bit for bit (basin/io/training.hpp).
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +19,7 @@
 #include "basin/core/parallel.hpp"
 #include "basin/io/training.hpp"
 #include "basin/train/clip.hpp"
+#include "basin/train/evolution.hpp"
 #include "basin/train/learning_loss.hpp"
 #include "basin/train/optimizer.hpp"
 #include "basin/train/rollout_gradient.hpp"
@@ -38,8 +39,10 @@ class Trainer {
         moments_(adam().init(theta_)) {
     basin::examples::check_option(settings.segment <= settings.life, "--segment", settings.segment,
                                   "at most --life, " + std::to_string(settings.life));
-    basin::examples::check_option(Index{settings.batch} * settings.segment <= 65536, "--batch", settings.batch,
-                                  "at most 65,536 data in a segment, so " + std::to_string(65536 / settings.segment));
+    const int longest = whole() ? settings.life : settings.segment;
+    basin::examples::check_option(
+        Index{settings.batch} * longest <= 65536, "--batch", settings.batch,
+        "at most 65,536 data from one step of training to the next, so " + std::to_string(65536 / longest));
     for (int k = 0; k < settings.networks; ++k) slots_.push_back(born(static_cast<std::uint64_t>(k)));
   }
 
@@ -68,6 +71,9 @@ class Trainer {
     Index life = 0;
     std::vector<float> state{};
   };
+
+  /// Whether segments are whole lives.
+  [[nodiscard]] bool whole() const { return settings_.way != "truncated"; }
 
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate, .beta2 = 0.99}; }
 
@@ -145,19 +151,46 @@ class Trainer {
   /// another takes its place.
   [[nodiscard]] Job learn(Slot& slot, std::int64_t iteration, Index k) const {
     const auto number = static_cast<std::uint64_t>(iteration) * 128 + 2 * static_cast<std::uint64_t>(k);
-    const Batches shown(slot.task, settings_.batch, settings_.segment, settings_.seed, number),
-        asked(slot.task, std::max<Index>(64, settings_.batch), 1, settings_.seed, number + 1);
+    const Index segment = whole() ? slot.life : settings_.segment;
+    const bool pauses = !whole() && slot.age > 0 && chance(pause_stream, number) < settings_.pause;
+    const Batches shown(slot.task, Part::shown, pauses ? 0 : settings_.batch, segment, settings_.seed, number),
+        asked(slot.task, Part::asked, std::max<Index>(64, settings_.batch), 1, settings_.seed, number + 1);
     const Life life = life_on(slot.network, shown.view(), settings_.fire,
-                              basin::Random{settings_.seed, fire_stream}.bits(number), settings_.segment);
+                              basin::Random{settings_.seed, fire_stream}.bits(number), segment, whole());
     const basin::LearningLoss loss{slot.network, asked.view()};
     State<float> start(slot.network.shape(features));
     std::copy(slot.state.begin(), slot.state.end(), start.values.begin());
-    const auto result =
-        basin::value_and_gradient_along(life, theta_, start.view(), loss, basin::loss_along(1, settings_.segment));
-    Job job{result.value, result.gradient,
-            std::isfinite(result.value) && result.value < run_away && result.gradient.vector().allFinite()};
-    slot.age += settings_.segment;
-    State<float> end = result.output;
+    slot.age += segment;
+    Job job;
+    if (settings_.way == "evolution") {
+      const auto of = basin::evolution_gradient(
+          theta_, {settings_.seed, noise_stream + (number << 8)}, {settings_.pairs, settings_.deviation},
+          [&](const Theta& theta, Index) { return loss_of_life(life, theta, start, loss); });
+      job = {of.value, of.gradient, of.left_out < settings_.pairs};
+    } else {
+      const auto result =
+          basin::value_and_gradient_along(life, theta_, start.view(), loss, basin::loss_along(1, segment));
+      job = {result.value, result.gradient,
+             std::isfinite(result.value) && result.value < run_away && result.gradient.vector().allFinite()};
+      if (!whole()) go_on(slot, result.output, number);
+    }
+    return job;
+  }
+
+  /// The mean of the loss along a life, with losses of networks that have run away as large as that makes them at most.
+  [[nodiscard]] double loss_of_life(const Life& life, const Theta& theta, const State<float>& start,
+                                    const basin::LearningLoss& loss) const {
+    State<float> end(start.shape);
+    double sum = 0;
+    (void)life.run<float>(theta.span(), start, end, [&](Index t, View<const float> z) {
+      if (t > 0) sum += std::fmin(loss.results(z)[0].loss, worst_loss);
+    });
+    return sum / static_cast<double>(life.steps);
+  }
+
+  /// A network is kept for its next segment, and is damaged by chance.
+  void go_on(Slot& slot, const State<float>& state, std::uint64_t number) const {
+    State<float> end = state;
     Dice dice(settings_.seed, damage_stream, number);
     if (dice.uniform(0, 1) < settings_.damage) {
       const std::size_t layer = dice.below(slot.network.layers().size());
@@ -165,11 +198,16 @@ class Trainer {
                  {settings_.seed, damage_stream + (number << 8)});
     }
     slot.state.assign(end.values.begin(), end.values.end());
-    return job;
+  }
+
+  /// A number from 0 to 1.
+  [[nodiscard]] double chance(Stream stream, std::uint64_t number) const {
+    return basin::Random{settings_.seed, stream}.uniform(number);
   }
 
   static constexpr double run_away = 1000;  // a loss above which a network has run away
   static constexpr int most_lost = 20;      // iterations without a network that has not
+  static constexpr double worst_loss = 10;  // a loss, so that one that ran away does not drown all others
 
   Settings settings_;
   Family family_;

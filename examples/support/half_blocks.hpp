@@ -3,9 +3,7 @@
 // Pictures in a terminal: each character is two pixels, one above the other, as an upper half block in the colour of
 // the one on the colour of the other.
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,28 +16,10 @@ namespace basin::examples {
 
 /// Of the 256 colours of xterm the number of the nearest one of the cube of 6 x 6 x 6 colours and the 24 greys, which
 /// terminals do not let their users change.
-[[nodiscard]] inline int number_in_256(Colour colour) {
-  const auto level = [](int value) { return value < 48 ? 0 : value < 115 ? 1 : (value - 35) / 40; };
-  const auto light = [](int step) { return step == 0 ? 0 : 55 + 40 * step; };
-  const auto distance = [&](int red, int green, int blue) {
-    const int r = red - colour.red, g = green - colour.green, b = blue - colour.blue;
-    return r * r + g * g + b * b;
-  };
-  const int red = level(colour.red), green = level(colour.green), blue = level(colour.blue);
-  const int mean = (colour.red + colour.green + colour.blue) / 3, grey = std::clamp((mean - 3) / 10, 0, 23);
-  const int shade = 8 + 10 * grey;
-  if (distance(shade, shade, shade) < distance(light(red), light(green), light(blue))) return 232 + grey;
-  return 16 + 36 * red + 6 * green + blue;
-}
+[[nodiscard]] int number_in_256(Colour colour);
 
 /// That colour.
-[[nodiscard]] inline Colour nearest_in_256(Colour colour) {
-  const int number = number_in_256(colour), cube = number - 16;
-  const auto light = [](int step) { return static_cast<std::uint8_t>(step == 0 ? 0 : 55 + 40 * step); };
-  if (number < 232) return {light(cube / 36), light(cube / 6 % 6), light(cube % 6)};
-  const auto shade = static_cast<std::uint8_t>(8 + 10 * (number - 232));
-  return {shade, shade, shade};
-}
+[[nodiscard]] Colour nearest_in_256(Colour colour);
 
 /// One character of a screen.
 struct Glyph {
@@ -56,11 +36,7 @@ struct Glyph {
 class Screen {
  public:
   /// Blank. Without `true_colour` its colours are of the 256.
-  Screen(int columns, int rows, bool true_colour)
-      : columns_(columns),
-        rows_(rows),
-        true_colour_(true_colour),
-        glyphs_(static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows)) {}
+  Screen(int columns, int rows, bool true_colour);
 
   [[nodiscard]] int columns() const { return columns_; }
   [[nodiscard]] int rows() const { return rows_; }
@@ -68,46 +44,14 @@ class Screen {
 
   /// ASCII from a place on, in the style of a glyph; what does not fit is left out. Each byte of anything else, as
   /// names of files may have, is a question mark: what stands behind it stays in its column.
-  void text(int column, int row, std::string_view text, Glyph style = {}) {
-    style.ink = style.ink ? std::optional(shown_as(*style.ink)) : std::nullopt;
-    style.paper = style.paper ? std::optional(shown_as(*style.paper)) : std::nullopt;
-    for (const char letter : text) {
-      if (column >= columns_ || row >= rows_) return;
-      style.letter = letter >= ' ' && letter <= '~' ? letter : '?';
-      glyphs_[place(column++, row)] = style;
-    }
-  }
+  void text(int column, int row, std::string_view text, Glyph style = {});
 
   /// An RGB image, its upper left pixel at (x, y): x counts columns, y two for each row. What does not fit is left out.
-  void picture(const Image& image, int x, int y) {
-    for (int j = std::max(0, -y); j < std::min<Index>(image.height, 2 * rows_ - y); ++j) {
-      for (int i = std::max(0, -x); i < std::min<Index>(image.width, columns_ - x); ++i) {
-        const std::uint8_t* pixel = image.at(i, j);
-        Glyph& glyph = glyphs_[place(x + i, (y + j) / 2)];
-        if (glyph.letter != Glyph::half_block) glyph = {.letter = Glyph::half_block};
-        ((y + j) % 2 == 0 ? glyph.ink : glyph.paper) = shown_as({pixel[0], pixel[1], pixel[2]});
-      }
-    }
-  }
+  void picture(const Image& image, int x, int y);
 
   /// What makes this screen of the one that is shown, `before`: characters that differ, as one update where the
   /// terminal knows such (mode 2026). Nothing, if none differ. Of another size, all are written.
-  [[nodiscard]] std::string since(const Screen& before) const {
-    const bool all = before.columns_ != columns_ || before.rows_ != rows_;
-    Pen pen{true_colour_};
-    int next = -1;
-    for (int at = 0; at < columns_ * rows_; ++at) {
-      const Glyph& glyph = glyphs_[static_cast<std::size_t>(at)];
-      if (!all && glyph == before.glyphs_[static_cast<std::size_t>(at)]) continue;
-      const int column = at % columns_, row = at / columns_;
-      if (at != next || column == 0) {
-        pen.out += "\x1b[" + std::to_string(row + 1) + ";" + std::to_string(column + 1) + "H";
-      }
-      pen.put(glyph);
-      next = at + 1;
-    }
-    return pen.out.empty() ? "" : "\x1b[?2026h" + pen.out + "\x1b[0m\x1b[?2026l";
-  }
+  [[nodiscard]] std::string since(const Screen& before) const;
 
  private:
   /// Says colours only where they change. It begins with the terminal's own.
@@ -156,9 +100,7 @@ class Screen {
 
   [[nodiscard]] Colour shown_as(Colour colour) const { return true_colour_ ? colour : nearest_in_256(colour); }
 
-  [[nodiscard]] std::size_t place(int column, int row) const {
-    return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_) + static_cast<std::size_t>(column);
-  }
+  [[nodiscard]] std::size_t place(int column, int row) const;
 
   int columns_, rows_;
   bool true_colour_;

@@ -3,7 +3,6 @@
 // What a terminal sends, as keys and clicks.
 
 #include <cstddef>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,70 +26,19 @@ class KeyReader {
   void put(std::string_view bytes) { rest_ += bytes; }
 
   /// The next key; none if there is no whole one. What is no key of Key is left out.
-  [[nodiscard]] std::optional<Key> next() {
-    while (!rest_.empty()) {
-      std::size_t length = 0;
-      const std::optional<Key> key = first(length);
-      if (length == 0) return std::nullopt;
-      rest_.erase(0, length);
-      if (key) return key;
-    }
-    return std::nullopt;
-  }
+  [[nodiscard]] std::optional<Key> next();
 
   /// Nothing came for a while: what began like a key, such as Escape alone, is none.
   void forget() { rest_.clear(); }
 
  private:
   /// `length`: of what was read; 0 if it is not whole.
-  [[nodiscard]] std::optional<Key> first(std::size_t& length) const {
-    const auto byte = static_cast<unsigned char>(rest_[0]);
-    if (byte != 0x1b) {
-      length = 1;
-      return byte < 0x7f ? std::optional(Key{.letter = rest_[0]}) : std::nullopt;
-    }
-    if (rest_.size() < 2) return std::nullopt;
-    if (rest_[1] == 'O') {  // arrows of a terminal in application mode
-      length = rest_.size() < 3 ? 0 : 3;
-      return length == 0 ? std::nullopt : arrow(rest_[2], false);
-    }
-    length = 2;
-    if (rest_[1] != '[') return std::nullopt;  // with Alt
-    std::size_t end = 2;
-    while (end < rest_.size() && rest_[end] >= 0x20 && rest_[end] < 0x40) ++end;
-    length = end < rest_.size() ? end + 1 : 0;
-    if (length == 0) return std::nullopt;
-    const std::string values = rest_.substr(2, end - 2);
-    return values.starts_with('<') ? mouse(values, rest_[end]) : arrow(rest_[end], values.find(';') != values.npos);
-  }
+  [[nodiscard]] std::optional<Key> first(std::size_t& length) const;
 
-  [[nodiscard]] static std::optional<Key> arrow(char letter, bool far) {
-    if (letter == 'A') return Key{.kind = Key::Kind::up, .far = far};
-    if (letter == 'B') return Key{.kind = Key::Kind::down, .far = far};
-    if (letter == 'C') return Key{.kind = Key::Kind::right, .far = far};
-    if (letter == 'D') return Key{.kind = Key::Kind::left, .far = far};
-    return std::nullopt;
-  }
+  [[nodiscard]] static std::optional<Key> arrow(char letter, bool far);
 
   /// "<button;column;row", the latter from 1. Bits 4, 8 and 16 of the button are keys held, 32 a move.
-  [[nodiscard]] static std::optional<Key> mouse(const std::string& values, char end) {
-    char* next = nullptr;
-    const long button = std::strtol(values.c_str() + 1, &next, 10) & ~(4 | 8 | 16 | 32);
-    const long column = *next == ';' ? std::strtol(next + 1, &next, 10) : 0;
-    const long row = *next == ';' ? std::strtol(next + 1, &next, 10) : 0;
-    if (end != 'M' || column < 1 || row < 1 || column > 10000 || row > 10000) return std::nullopt;
-    Key key{.column = static_cast<int>(column) - 1, .row = static_cast<int>(row) - 1};
-    if (button == 0) {
-      key.kind = Key::Kind::press;
-    } else if (button == 64) {
-      key.kind = Key::Kind::wheel_up;
-    } else if (button == 65) {
-      key.kind = Key::Kind::wheel_down;
-    } else {
-      return std::nullopt;
-    }
-    return key;
-  }
+  [[nodiscard]] static std::optional<Key> mouse(const std::string& values, char end);
 
   std::string rest_;
 };

@@ -177,6 +177,7 @@
 #include "basin/train/batch.hpp"
 #include "basin/train/batch_norms.hpp"
 #include "basin/train/clip.hpp"
+#include "basin/train/evolution.hpp"
 #include "basin/train/fixed_point_correction.hpp"
 #include "basin/train/gradient_check.hpp"
 #include "basin/train/initial.hpp"

@@ -1,7 +1,9 @@
 # Asks a test program for its cases and writes them to OUTPUT as ctest tests. Catch2's own catch_discover_tests gives
-# the same labels to all cases of a program; here each has the labels of its own tags.
+# the same labels to all cases of a program; here each has the labels of its own tags. With BY_FILE, all cases of a source
+# file are one test, with the labels of them all.
 #
-#   PROGRAM, CATCH2 (its version), PREFIX of the test names, LABELS (tags that become labels), WORKING_DIRECTORY, OUTPUT
+#   PROGRAM, CATCH2 (its version), PREFIX of the test names, LABELS (tags that become labels), BY_FILE, WORKING_DIRECTORY,
+#   OUTPUT
 
 cmake_minimum_required(VERSION 3.25)
 
@@ -24,6 +26,17 @@ else()
   set(none_is_failure " --warn NoTests")
 endif()
 
+set(script "")
+
+# add(<name> <specification> <arguments> <label>...): a test of what the specification selects
+function(add name specification arguments)
+  string(APPEND script
+    "add_test([==[${PREFIX}${name}]==] [==[${PROGRAM}]==] [==[${specification}]==]${arguments}${none_is_failure})\n"
+    "set_tests_properties([==[${PREFIX}${name}]==] PROPERTIES LABELS [==[${ARGN}]==]"
+    " WORKING_DIRECTORY [==[${WORKING_DIRECTORY}]==])\n")
+  set(script "${script}" PARENT_SCOPE)
+endfunction()
+
 # Catch2 2 returns the number of cases it lists, so that only standard error tells a failure.
 function(list_cases variable)
   execute_process(COMMAND "${PROGRAM}" ${list} ${ARGN} OUTPUT_VARIABLE cases ERROR_VARIABLE error)
@@ -32,6 +45,42 @@ function(list_cases variable)
   endif()
   set(${variable} "\n${cases}" PARENT_SCOPE)
 endfunction()
+
+if(BY_FILE)
+  # A name and, on a line of its own that begins with six spaces, the tags of its case, of which [#test_conv] is the file.
+  set(files "")
+  execute_process(COMMAND "${PROGRAM}" --list-tests --filenames-as-tags OUTPUT_VARIABLE cases ERROR_VARIABLE error)
+  while(cases MATCHES "\n")
+    next_line(cases line)
+    if(NOT line MATCHES "^      .*\\[#([^]]+)\\]")
+      continue()
+    endif()
+    set(file "${CMAKE_MATCH_1}")
+    list(APPEND files "${file}")
+    set(labels "")
+    foreach(label IN LISTS LABELS)
+      string(FIND "${line}" "[${label}]" found)
+      if(found GREATER_EQUAL 0)
+        list(APPEND labels ${label})
+      endif()
+    endforeach()
+    if(NOT labels)
+      set(labels unit)
+    endif()
+    list(APPEND labels_of_${file} ${labels})
+  endwhile()
+  if(error OR NOT files)
+    message(FATAL_ERROR "${PROGRAM} lists no test cases: ${error}")
+  endif()
+  list(REMOVE_DUPLICATES files)
+  foreach(file IN LISTS files)
+    list(REMOVE_DUPLICATES labels_of_${file})
+    # Not the hidden ones, which run by hand. The durations say which cases had passed where a sanitizer ends the program.
+    add("${file}" "[#${file}]~[.]" " --filenames-as-tags --durations yes" ${labels_of_${file}})
+  endforeach()
+  file(WRITE "${OUTPUT}" "${script}")
+  return()
+endif()
 
 list_cases(cases)
 string(STRIP "${cases}" some)
@@ -42,7 +91,6 @@ foreach(label IN LISTS LABELS)
   list_cases(cases_${label} "[${label}]")
 endforeach()
 
-set(script "")
 while(NOT cases STREQUAL "")
   next_line(cases case)
   if(case STREQUAL "")
@@ -59,9 +107,6 @@ while(NOT cases STREQUAL "")
     set(labels unit)
   endif()
   string(REGEX REPLACE "([][,\\\\])" "\\\\\\1" specification "${case}")
-  string(APPEND script
-    "add_test([==[${PREFIX}${case}]==] [==[${PROGRAM}]==] [==[${specification}]==]${none_is_failure})\n"
-    "set_tests_properties([==[${PREFIX}${case}]==] PROPERTIES LABELS [==[${labels}]==]"
-    " WORKING_DIRECTORY [==[${WORKING_DIRECTORY}]==])\n")
+  add("${case}" "${specification}" "" ${labels})
 endwhile()
 file(WRITE "${OUTPUT}" "${script}")

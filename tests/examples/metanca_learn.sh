@@ -5,24 +5,25 @@
 # message that says so.
 . "$(dirname "$0")/expect.sh"
 
-small="--family planar --iterations 24 --networks 2 --batch 8 --segment 3 --life 12 --damage 0.5 --tasks 3 --batches 6"
+small="--family planar --iterations 24 --networks 2 --batch 8 --segment 3 --life 12 --damage 0.5"
+measuring="--tasks 3 --batches 6"
 
-"$program" $small --threads 1 --out one >one.log
-written one metrics.json checkpoint.safetensors learning.png shape.png shape.gif loss.png
+"$program" $small $measuring --threads 1 --out one >one.log
+written one metrics.json checkpoint.safetensors learning.png architectures.png shape.png shape.gif loss.png
 measured one parameters train_seconds peak_rss_bytes
 [ "$(value one parameters)" = 688 ] || fail "$(value one parameters) parameters"
-for key in 'after 6' 'rate after 6' 'gradient descent' 'feedback alignment' 'other networks' 'after ten times the batches' repair; do
+for key in 'after 6' 'rate after 6' 'gradient descent' 'feedback alignment' architectures 'of other tasks' iris 'with data' 'without data' repair; do
   grep -q "\"$key\": " one/metrics.json || fail "metrics.json lacks $key"
 done
-"$program" $small --threads 2 --out two >two.log
+"$program" $small $measuring --threads 2 --out two >two.log
 same one two
 for signal in TERM KILL; do
-  stopped_and_resumed $signal $small
+  stopped_and_resumed $signal $small $measuring
   same one stopped
   measured stopped train_seconds
   all_told
 done
-"$program" --evaluate one --tasks 3 --batches 6 --out evaluated >evaluated.log
+"$program" --evaluate one $measuring --out evaluated >evaluated.log
 for run in one evaluated; do sed -n '/"learned"/,/^  }/p' $run/metrics.json >$run.learned; done
 cmp one.learned evaluated.learned || fail "evaluated is not what was measured in the run"
 
@@ -34,6 +35,14 @@ awk '$1 " " $2 == "the rule" { rule = $10 } $1 " " $2 == "gradient descent" { de
 "$program" --family digits --iterations 2 --networks 1 --batch 4 --segment 2 --life 4 --tasks 1 --batches 2 --out digits \
   >digits.log
 [ "$(value digits measure)" = '"accuracy"' ] || fail "digits are not told by their accuracy"
+# Whole lives, by gradients through checkpoints and by values alone.
+whole="--family rings --iterations 4 --networks 2 --batch 8 --life 12 --tasks 1 --batches 2 --pairs 2"
+for way in whole evolution; do
+  for threads in 1 2; do
+    "$program" $whole --way $way --threads $threads --out $way$threads >$way.log
+  done
+  same ${way}1 ${way}2
+done
 "$program" --iterations 3 --tasks 2 --out sinusoids >sinusoids.log
 [ "$(value sinusoids measure)" = '"mean squared error"' ] || fail "sinusoids are not told by their error"
 
@@ -45,5 +54,6 @@ refused 'no-such-file' --resume no-such-file
 refused 'no checkpoint of basin' --evaluate one/metrics.json
 refused 'one of them' --resume one --evaluate one
 refused 'segment is 20, expected at most --life, 10' --family moons --segment 20 --life 10
+refused '65,536 data' --family moons --way whole --life 3000
 refused 'GB' --family digits --batch 4096 --batches 100000
 printf 'metanca_learn: all as expected\n'

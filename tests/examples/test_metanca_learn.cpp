@@ -11,11 +11,14 @@
 using namespace metanca_learn;
 
 TEST_CASE("tasks are functions of seed and number, and their classes are about as frequent", "[examples]") {
-  for (const char* name : {"sinusoids", "spirals", "moons", "checkers", "rings", "teachers"}) {
+  for (const char* name :
+       {"sinusoids", "lines", "parabolas", "steps", "triangles", "spirals", "moons", "checkers", "rings", "teachers"}) {
     CAPTURE(name);
     const Family family = Family::named(name);
-    const Batches one(Task(family, 3, 17, nullptr), 400, 1, 3, 5), again(Task(family, 3, 17, nullptr), 400, 1, 3, 5),
-        other(Task(family, 3, 18, nullptr), 400, 1, 3, 5), more(Task(family, 3, 17, nullptr), 200, 2, 3, 5);
+    const Batches one(Task(family, 3, 17, nullptr), Part::shown, 400, 1, 3, 5),
+        again(Task(family, 3, 17, nullptr), Part::shown, 400, 1, 3, 5),
+        other(Task(family, 3, 18, nullptr), Part::shown, 400, 1, 3, 5),
+        more(Task(family, 3, 17, nullptr), Part::shown, 200, 2, 3, 5);
     CHECK(one.x.values == again.x.values);
     CHECK(one.y.values == again.y.values);
     CHECK(one.x.values == more.x.values);  // however they are cut into batches
@@ -34,8 +37,9 @@ TEST_CASE("tasks are functions of seed and number, and their classes are about a
 
 TEST_CASE("digits of a task have pixels and labels of its own order", "[examples]") {
   const basin::LabelledImages digits = basin::examples::drawn_digits(40, 1);
-  const Family family = Family::named("digits");
-  const Batches one(Task(family, 3, 1, &digits), 100, 1, 3, 5), other(Task(family, 3, 2, &digits), 100, 1, 3, 5);
+  const Family family = Family::of_classes(10);
+  const Batches one(Task(family, 3, 1, &digits), Part::shown, 100, 1, 3, 5),
+      other(Task(family, 3, 2, &digits), Part::shown, 100, 1, 3, 5);
   // The same data are drawn: what differs is the order, and which labels they have.
   CHECK(one.x.values != other.x.values);
   CHECK(one.y.values != other.y.values);
@@ -56,12 +60,33 @@ TEST_CASE("digits of a task have pixels and labels of its own order", "[examples
   CHECK(same);
 }
 
+TEST_CASE("what is asked was not shown, and a task of some classes has no others", "[examples]") {
+  const basin::LabelledImages digits = basin::examples::drawn_digits(40, 1);
+  const Task task(Family::of_classes(3), 3, 1, &digits);
+  const Batches shown(task, Part::shown, 300, 1, 3, 5), asked(task, Part::asked, 300, 1, 3, 5);
+  CHECK(shown.y.view().matrix().bottomRows(7).isZero());
+  CHECK(shown.y.view().matrix().topRows(3).rowwise().sum().minCoeff() > 0);
+  const Batches flowers(Task(Family::named("iris"), 3, 1, nullptr), Part::shown, 300, 1, 3, 5),
+      others(Task(Family::named("iris"), 3, 1, nullptr), Part::asked, 300, 1, 3, 5);
+  CHECK(flowers.y.view().matrix().rowwise().sum().minCoeff() > 50);
+  const auto both = [](const Batches& a, const Batches& b) {
+    Index count = 0;
+    for (Index i = 0; i < 300; ++i) {
+      for (Index j = 0; j < 300; ++j) count += a.x.view().matrix().col(i) == b.x.view().matrix().col(j) ? 1 : 0;
+    }
+    return count;
+  };
+  CHECK(both(shown, asked) == 0);
+  CHECK(both(shown, shown) > 300);
+  CHECK(both(flowers, others) < both(flowers, flowers) / 10);  // some flowers have the same four numbers
+}
+
 TEST_CASE("gradient descent goes down the gradient, and feedback alignment another way but in the last layer",
           "[examples]") {
   for (const char* name : {"sinusoids", "moons"}) {
     const Family family = Family::named(name);
     const basin::Network network = network_for(family, {6, 5});
-    const Batches data(Task(family, 3, 17, nullptr), 32, 1, 3, 5);
+    const Batches data(Task(family, 3, 17, nullptr), Part::shown, 32, 1, 3, 5);
     const State<float> start = fresh_network(network, 2, 9, 1);
     const auto moved = [&](Optimiser::Kind kind) {
       Learned learned(network, start, {"", kind, 1e-3}, 4);

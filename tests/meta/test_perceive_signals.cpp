@@ -292,6 +292,28 @@ TEST_CASE("an automaton that learns from data has the gradients of its equations
   const Network flat({3, 2}, Bias::no);
   const Data data(flat, 1, 1, 1, Outputs::classes);
   test::check_cell(Learner<EveryCell>{.perception = {flat, data.view()}}, flat.shape(0, 2));
+  const Data none(small(), 0, 2, 1, Outputs::classes);
+  test::check_cell(Learner<EveryCell>{.perception = {small(), none.view()}}, small().shape(0, 2));
+}
+
+TEST_CASE("where there are no data nothing passes, and cells see themselves", "[unit]") {
+  for (const Outputs outputs : {Outputs::classes, Outputs::numbers}) {
+    const Data none(small(), 0, 1, 1, outputs);
+    const Sees perception{.network = small(), .data = none.view(), .floor = 1e-3};
+    const auto theta = test::random_parameters<Sees>(1);
+    const State<double> z = test::random_state(small().shape(features), 2);
+    Scratch scratch;
+    Sees::Sight<double> sight(perception, theta.span(), z.view(), Context{}, scratch);
+    for (Index cell = 0; cell < small().cells(); ++cell) {
+      Vector<double> seen(seen_features), expected = Vector<double>::Zero(seen_features);
+      sight(&cell, 1, seen.data());
+      expected.head(features) = z.view().matrix().col(cell);
+      expected.segment<messages>(Sees::seen_sizes).setConstant(std::log(1e-3) / 5);
+      expected[Sees::seen_error] = 0.3 * std::log(1e-3);
+      expected.tail<3>() = seen.tail<3>();  // where it is, which data do not say
+      CHECK(test::relative_error(seen, expected) < 1e-14);
+    }
+  }
 }
 
 TEMPLATE_TEST_CASE("a life of learning has the gradient of its steps, of each tape", "[gradient]", Kept, Recomputed,

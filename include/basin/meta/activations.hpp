@@ -29,7 +29,7 @@ enum class Outputs {
 
 /// What networks learn from: batches of data, another one at each step of an automaton. Refers to the caller's memory.
 struct LearningData {
-  View<const float> inputs{};          ///< (first width, B data, T batches, 1, N)
+  View<const float> inputs{};          ///< (first width, B data, T batches, 1, N); B may be 0, T is 1 or more
   View<const float> targets{};         ///< (last width, B, T, 1, N)
   Outputs outputs = Outputs::classes;  ///< what the targets are, and so e
 
@@ -55,7 +55,7 @@ struct LearningData {
   void check_for(const char* who, const Network& network) const {
     const Shape &x = inputs.shape(), &y = targets.shape();
     const Index first = network.widths().front(), last = network.widths().back();
-    if (y == x.with_features(last) && x.features == first && x.cells_per_sample() >= 1 && x.space[2] == 1 &&
+    if (y == x.with_features(last) && x.features == first && x.space[1] >= 1 && x.space[2] == 1 &&
         x.samples >= 1 && (outputs == Outputs::numbers || last >= 2)) {
       return;  // takes no memory
     }
@@ -63,8 +63,8 @@ struct LearningData {
     check(x.features == first, of + ": numbers of an input", x.features, first);
     check(y.features == last, of + ": numbers of a target", y.features, last);
     check(outputs == Outputs::numbers || last >= 2, of + ": number of outputs for classes", last, "at least 2");
-    check(x.cells_per_sample() >= 1 && x.space[2] == 1, of + ": space of the inputs (data, batches, 1)", x,
-          "1 or more data and batches");
+    check(x.space[1] >= 1 && x.space[2] == 1, of + ": space of the inputs (data, batches, 1)", x,
+          "1 or more batches");
     check(y == x.with_features(last), of + ": shape of the targets", y, x.with_features(last));
     check(x.samples >= 1, of + ": number of networks that the data are for", x.samples,
           "1 for all alike, or one for each network of the batch");

@@ -25,7 +25,9 @@
 //   seen = [q; for each c: P_c / r_c, its mean over the cell's row, and over its column;
 //           log(r_c) / 5 for each c; 0.3 log(root of the mean of e^2); bias?; first layer?; last layer?]
 //
-// In a solve, which keeps its step, cells see one batch, and what they come to is what they make of that.
+// A batch may have no data (B = 0): nothing passes, so P is 0, and sizes are those of `floor`. Cells are told so by that
+// alone, and see themselves. In a solve, which keeps its step, cells see one batch, and what they come to is what they
+// make of that.
 //
 // A rule on this can be gradient descent (one message, o = 1, K q = v, G the slope of the activation), but nothing
 // hands it in, and nothing holds it there. Roots are taken of the mean plus a square of `floor`.

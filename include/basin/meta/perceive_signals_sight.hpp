@@ -140,7 +140,7 @@ class PerceiveSignals<C, M, OfNeurons>::Change {
     at.up.through_outputs(z_t[last], answers_t);
     const ConstMap<S> error(at.up.error, outputs, batch), error_fall(answers_t, outputs, batch);
     const S log_error_t =
-        -error.cwiseProduct(error_fall).sum() / (static_cast<S>(outputs * batch) * at.error_size * at.error_size);
+        -error.cwiseProduct(error_fall).sum() / (at.count_of(outputs * batch) * at.error_size * at.error_size);
     S* messages_t = working.take<S>(M * outputs * batch);
     for (int c = 0; c < M; ++c) {
       Map<S>(messages_t + c * outputs * batch, outputs, batch) = -theta[static_cast<std::size_t>(c)] * error_fall;
@@ -154,7 +154,7 @@ class PerceiveSignals<C, M, OfNeurons>::Change {
         Map<S> dP(passing_t, of.outputs, of.rows);
         kernels::product(dP, ConstMap<S>(messages_t + c * of.outputs * batch, of.outputs, batch), into.transpose());
         kernels::product<true>(dP, ConstMap<S>(at.message(l, c), of.outputs, batch), into_change.transpose());
-        dP /= static_cast<S>(batch);
+        dP /= at.count_of(batch);
         const ConstMap<S> P(at.passing(l, c), of.outputs, of.rows);
         const S dr = P.cwiseProduct(dP).sum() / static_cast<S>(of.cells()), r = at.layers[l].sizes[c];
         dP = (dP - dr * P) / r;

@@ -137,7 +137,7 @@ class PerceiveSignals<C, M, OfNeurons>::Spread {
       const ConstMap<S> P(at.passing(l, c), of.outputs, of.rows);
       const S r = at.layers[l].sizes[c],
               dr = static_cast<S>(size_factor) * of_layer(l)[c] - w.cwiseProduct(P).sum();  // times r
-      w = (w + dr / static_cast<S>(of.cells()) * P) / (r * static_cast<S>(at.batch));
+      w = (w + dr / static_cast<S>(of.cells()) * P) / (r * at.count_of(at.batch));
       Map<S> m(messages_w + c * of.outputs * at.batch, of.outputs, at.batch);
       kernels::product<true>(m, ConstMap<S>(w.data(), of.outputs, of.rows), at.up.into(l));
       kernels::product<true>(into, ConstMap<S>(w.data(), of.outputs, of.rows).transpose(),
@@ -218,7 +218,7 @@ class PerceiveSignals<C, M, OfNeurons>::Spread {
     Scratch scratch;
     Eigen::Map<Vector<S>> error_w(scratch.take<S>(size), size), answers_w(scratch.take<S>(size), size);
     error_w =
-        static_cast<S>(error_factor) * log_error_w / (static_cast<S>(size) * at.error_size * at.error_size) * error;
+        static_cast<S>(error_factor) * log_error_w / (at.count_of(size) * at.error_size * at.error_size) * error;
     for (int c = 0; c < M; ++c) {
       const Eigen::Map<const Vector<S>> w(messages_w + c * size, size);
       error_w += theta_[static_cast<std::size_t>(c)] * w;

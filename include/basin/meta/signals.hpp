@@ -53,6 +53,9 @@ class PerceiveSignals<C, M, OfNeurons>::Signals {
   [[nodiscard]] S* back(Index l, int c) const { return layers[l].back + c * shape(l).outputs * shape(l).inputs; }
   [[nodiscard]] S* came(Index l, int c) const { return layers[l].came + c * shape(l).inputs * batch; }
 
+  /// By which a sum over so many is divided: a mean over nothing is 0.
+  [[nodiscard]] static S count_of(Index count) { return static_cast<S>(std::max<Index>(count, 1)); }
+
   /// m_c = sum over d of G_cd t_d, for each of `count` neurons and data: adds to m if wanted.
   static void gate(const S* gates, const S* t, Index count, S* m, bool add = false) {
     if (!add) std::fill_n(m, M * count, S(0));
@@ -86,7 +89,7 @@ class PerceiveSignals<C, M, OfNeurons>::Signals {
 
   static S root(const PerceiveSignals& perception, S squares, Index count) {
     const S floor = static_cast<S>(perception.floor);
-    return std::sqrt(squares / static_cast<S>(count) + floor * floor);
+    return std::sqrt(squares / count_of(count) + floor * floor);
   }
 
   /// P_c / r_c of a layer.
@@ -95,7 +98,7 @@ class PerceiveSignals<C, M, OfNeurons>::Signals {
     for (int c = 0; c < M; ++c) {
       Map<S> P(passing(l, c), of.outputs, of.rows);
       kernels::product(P, ConstMap<S>(message(l, c), of.outputs, batch), up.into(l).transpose());
-      P /= static_cast<S>(batch);
+      P /= count_of(batch);
       layers[l].sizes[c] = root(perception, P.squaredNorm(), of.cells());
       P /= layers[l].sizes[c];
     }

@@ -56,8 +56,8 @@ struct Stride {
   }
   template <int C, class S>
   [[nodiscard]] Slopes<S> slopes(const S* r, S factor) const {
-    const S direction = std::tanh(r[0]), part = std::tanh(r[C] / static_cast<S>(range)),
-            scale = factor * static_cast<S>(rate) * size(r[C]);
+    const S most = static_cast<S>(range), direction = std::tanh(r[0]), part = std::tanh(r[C] / most),
+            scale = factor * static_cast<S>(rate) * std::exp(most * part);
     return {scale * (S(1) - direction * direction), scale * direction * (S(1) - part * part)};
   }
 };

@@ -73,6 +73,7 @@ struct LearningLoss {
     check(slope >= 0, "LearningLoss: slope of the leaky ReLU", slope, "0 or more");
     data.check_for("LearningLoss", network);
     check(data.batches() == 1, "LearningLoss: number of batches", data.batches(), 1);
+    check(data.batch_size() >= 1, "LearningLoss: number of data", data.batch_size(), "at least 1");
   }
 
   /// Of one network, with its gradient over batch_size if that is wanted.
