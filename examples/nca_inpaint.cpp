@@ -31,7 +31,7 @@ inline void check_sizes(const Settings& settings) {
 template <class Kind>
 int run_kind(const Settings& settings, const basin::examples::CommandLine& command_line, const std::string& from) {
   const bool trains = settings.evaluate.empty(), only_watched = settings.live.on && !from.empty();
-  const ImageSets data = load_images(settings.data, settings.held_back);
+  const ImageSets data = basin::examples::load_images(settings.data, settings.held_back);
   Trainer<Kind> trainer(settings, data.train);
   basin::Training training({.iterations = settings.iterations,
                             .checkpoint = trains && !only_watched ? settings.out + "/checkpoint.safetensors" : "",

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "../support/digits.hpp"
+#include "../support/held_back.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/nca/pool.hpp"
@@ -40,31 +40,7 @@ inline constexpr std::array<int, 3> sides{1, 2, 4};
 /// More than the random numbers that one image takes.
 inline constexpr std::uint64_t numbers_of_an_image = 1 << 11;
 
-/// Images that are trained on, and that are measured; (1, X, Y, 1, N).
-struct ImageSets {
-  std::string name;
-  State<float> train, test;
-};
-
-/// Of the digits in `folder`, or drawn ones: the last `held_back` of the training images are measured instead of the
-/// test images.
-inline ImageSets load_images(const std::string& folder, int held_back) {
-  basin::examples::DigitSets digits = basin::examples::load_digits(folder);
-  ImageSets sets{digits.name, std::move(digits.train.images), std::move(digits.test.images)};
-  if (held_back == 0) return sets;
-  const Index all = sets.train.shape.samples;
-  basin::examples::check_option(held_back < all, "--held-back", held_back,
-                                "less than the training images, " + std::to_string(all));
-  const auto part = [&](Index first, Index count) {
-    State<float> images(sets.train.shape.with_samples(count));
-    images.view().vector() = sets.train.view().samples(first, count).vector();
-    return images;
-  };
-  State<float> rest = part(0, all - held_back);
-  sets.test = part(all - held_back, held_back);
-  sets.train = std::move(rest);
-  return sets;
-}
+using basin::examples::ImageSets;
 
 template <class Kind>
 class Trainer {

@@ -18,10 +18,12 @@
 #include "basin/layers/dense.hpp"
 #include "basin/layers/dropout.hpp"
 #include "basin/layers/flatten.hpp"
+#include "basin/layers/gaussian_sample.hpp"
 #include "basin/layers/group_norm.hpp"
 #include "basin/layers/grouped.hpp"
 #include "basin/layers/layer_norm.hpp"
 #include "basin/layers/links.hpp"
+#include "basin/layers/mix.hpp"
 #include "basin/layers/noise.hpp"
 #include "basin/layers/parallel.hpp"
 #include "basin/layers/pool.hpp"
@@ -238,6 +240,8 @@ TEST_CASE("layers with data of their own give a sample the same bits at every pl
   check_layer(Attention<6, 2, GroupedAttention>{{6, sets}}, Shape{18, {3, 2, 1}});
   check_layer(Dropout{.rate = 0.3, .seed = 7}, Shape{5, {3, 1, 1}});
   check_layer(Noise{.deviation = 0.5, .seed = 7}, Shape{5, {3, 1, 1}});
+  check_layer(GaussianSample<5>{.seed = 7}, Shape{10, {3, 1, 1}});
+  check_layer(Mix<3, 2, MixChoice::drawn>{.seed = 7}, Shape{9, {3, 1, 1}});
   check_layer(SoftCircuit<6, 5, 4>(1), Shape{6, {3, 1, 1}});
   check_layer(SpectrallyNormalized<Dense<5, 4>>{}, Shape{5});
   check_layer(WeightNormalized<Dense<5, 4>>{}, Shape{5});
