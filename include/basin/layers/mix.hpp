@@ -11,9 +11,8 @@
 //   mean       n = 0: the mean answer
 //   relaxed    close to a draw the lower the temperature is (E. Jang, S. Gu, B. Poole, "Categorical Reparameterization
 //              with Gumbel-Softmax", 2017)
-//   drawn      y = r_k of the k that is drawn. The derivative takes p for what was drawn where it meets dp, and what
-//   was
-//              drawn where it meets dr: dy = dr_k + sum over l of r_l dp_l (straight-through, section 2.2 there)
+//   drawn      y = r_k of the k that is drawn, with the derivative dy = dr_k + sum over l of r_l dp_l: what was drawn
+//              is changed, and p in place of the draw (straight-through, section 2.2 there)
 //
 // So a mixture of rules, of which each cell takes one at each step (S. Milite, G. Caravagna, A. Sottoriva, "Mixtures of
 // Neural Cellular Automata", 2025), is the rule
@@ -40,7 +39,7 @@ enum class MixChoice { mean, relaxed, drawn };
 namespace detail {
 
 /// Streams of random numbers that no other use has (core/random.hpp), one for each step.
-inline constexpr std::uint64_t mix_streams = std::uint64_t{1} << 56;
+inline constexpr std::uint64_t mix_streams = std::uint64_t{1} << 55;
 
 }  // namespace detail
 
