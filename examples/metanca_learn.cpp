@@ -25,8 +25,11 @@ inline void check_sizes(const Settings& settings) {
   basin::examples::check_memory(
       "--batch " + std::to_string(settings.batch) + ", --segment " + std::to_string(settings.segment) + ", --batches " +
           std::to_string(settings.batches) + " and --networks " + std::to_string(settings.networks),
-      numbers * (basin::threads() * 10.0 * settings.batches + settings.segment) +
+      numbers * basin::threads() * (10.0 * settings.batches + Trainer::longest(settings)) +
           cells * features * sizeof(float) * (settings.networks + basin::threads() * (settings.segment + 10.0)));
+  basin::examples::check_option(
+      10 * Index{settings.batch} * settings.batches <= 65536, "--batches", settings.batches,
+      "65,536 data at most in ten times as many batches, so " + std::to_string(6553 / settings.batch));
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
@@ -35,6 +38,18 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   if (!settings.data.empty() && settings.family != "digits") {
     throw basin::examples::UsageError("--data is given for the family " + settings.family + ", expected digits");
+  }
+  for (const char* option : {"damage", "pause"}) {
+    if (settings.way != "truncated" && command_line.given(option)) {
+      throw basin::examples::UsageError(std::string("--") + option + " is given for --way " + settings.way +
+                                        ", expected truncated: whole lives are one segment");
+    }
+  }
+  for (const char* option : {"pairs", "deviation"}) {
+    if (settings.way != "evolution" && command_line.given(option)) {
+      throw basin::examples::UsageError(std::string("--") + option + " is given for --way " + settings.way +
+                                        ", expected evolution");
+    }
   }
   complete(settings);
   basin::set_threads(settings.threads);

@@ -153,7 +153,8 @@ inline double best_rate(const Trial& choice, const std::vector<Curve>& curves, I
 
 [[nodiscard]] inline double median(std::vector<Index> numbers) {
   std::sort(numbers.begin(), numbers.end());
-  return static_cast<double>(numbers[numbers.size() / 2]);
+  const std::size_t middle = numbers.size() / 2;
+  return static_cast<double>(numbers[middle] + numbers[numbers.size() % 2 == 0 ? middle - 1 : middle]) / 2;
 }
 
 /// How long networks that have learned stay what they are, when they go on with further data, or with none.
@@ -163,7 +164,7 @@ struct Stability {
   double end = 0;    ///< mean accuracy, or error, after all that were tried
 };
 
-/// After settings.batches of data, for ten times as many batches, of `batch` data each, at every tenth of which it is
+/// After settings.batches of data, for ten times as many batches, of `batch` data each, at fifty of which it is
 /// looked.
 inline Stability stability(const Trial& trial, const Theta& theta, Index tasks, Index batch) {
   const Index batches = trial.settings.batches, more = 10 * batches, between = std::max<Index>(1, batches / 5);

@@ -80,7 +80,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
               "How often a network in training loses a layer, and half of the time three of ten of its other weights, "
               "from one segment to the next",
               {0.0, 1.0});
-  options.add("pause", s.pause, "How often a network in training has no data for a segment", {0.0, 1.0});
+  options.add("pause", s.pause, "How often a network in training has no data for a segment after its first",
+              {0.0, 1.0});
   options.add("way", s.way,
               "To train the rule: by the gradient along each segment (truncated), or along whole lives (whole), or by "
               "evolution strategies over whole lives, of values alone (evolution)",

@@ -39,13 +39,16 @@ class Trainer {
         moments_(adam().init(theta_)) {
     basin::examples::check_option(settings.segment <= settings.life, "--segment", settings.segment,
                                   "at most --life, " + std::to_string(settings.life));
-    const int longest = whole() ? settings.life : settings.segment;
     basin::examples::check_option(
-        Index{settings.batch} * longest <= 65536, "--batch", settings.batch,
-        "at most 65,536 data from one step of training to the next, so " + std::to_string(65536 / longest));
+        Index{settings.batch} * longest(settings) <= 65536, whole() ? "--life" : "--segment", longest(settings),
+        "65,536 data at most from one step of training to the next, so " + std::to_string(65536 / settings.batch));
     for (int k = 0; k < settings.networks; ++k) slots_.push_back(born(static_cast<std::uint64_t>(k)));
   }
 
+  /// The most batches from one step of training to the next.
+  [[nodiscard]] static int longest(const Settings& settings) {
+    return settings.way == "truncated" ? settings.segment : settings.life;
+  }
   [[nodiscard]] const Family& family() const { return family_; }
   [[nodiscard]] const Theta& parameters() const { return theta_; }
   [[nodiscard]] const basin::LabelledImages* digits() const { return digits_; }
@@ -115,23 +118,26 @@ class Trainer {
     bool counts = false;
   };
 
+  /// What a checkpoint keeps changes only at the end, when nothing can fail any more.
   [[nodiscard]] double iterate(std::int64_t i, double share) {
-    std::vector<Job> jobs(slots_.size());
+    std::vector<Slot> slots = slots_;
+    std::int64_t lives = lives_;
+    std::vector<Job> jobs(slots.size());
     basin::parallel_for(static_cast<Index>(jobs.size()), [&](Index k) {
-      jobs[static_cast<std::size_t>(k)] = learn(slots_[static_cast<std::size_t>(k)], i, k);
+      jobs[static_cast<std::size_t>(k)] = learn(slots[static_cast<std::size_t>(k)], i, k);
     });
     Theta gradient;
     double value = 0;
     const std::ptrdiff_t counted = std::count_if(jobs.begin(), jobs.end(), [](const Job& job) { return job.counts; });
     const auto count = static_cast<double>(counted);
     for (std::size_t k = 0; k < jobs.size(); ++k) {
-      Slot& slot = slots_[k];
+      Slot& slot = slots[k];
       if (jobs[k].counts) {
         value += jobs[k].value / count;
         gradient.vector() += static_cast<float>(1 / count) * jobs[k].gradient.vector();
       }
       if (!jobs[k].counts || slot.age >= slot.life) {
-        slot = born(static_cast<std::uint64_t>(settings_.networks) + static_cast<std::uint64_t>(lives_++));
+        slot = born(static_cast<std::uint64_t>(settings_.networks) + static_cast<std::uint64_t>(lives++));
       }
     }
     lost_ = counted > 0 ? 0 : lost_ + 1;
@@ -139,8 +145,10 @@ class Trainer {
       throw std::runtime_error("all networks ran away in iteration " + std::to_string(i + 1) + ", and in the " +
                                std::to_string(most_lost) + " before: try a lower --rate");
     }
+    if (counted > 0) basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 1.0), i);
+    slots_ = std::move(slots);
+    lives_ = lives;
     if (counted == 0) return run_away;
-    basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 1.0), i);
     adam().step(theta_, gradient, moments_,
                 std::min(1.0, static_cast<double>(i + 1) / warm_up) *
                     basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
@@ -177,13 +185,15 @@ class Trainer {
     return job;
   }
 
-  /// The mean of the loss along a life, with losses of networks that have run away as large as that makes them at most.
+  /// The mean of the loss along a life, of which each counts as `worst_loss` at most. NaN if a network has run away so
+  /// far that it answers nothing.
   [[nodiscard]] double loss_of_life(const Life& life, const Theta& theta, const State<float>& start,
                                     const basin::LearningLoss& loss) const {
     State<float> end(start.shape);
     double sum = 0;
     (void)life.run<float>(theta.span(), start, end, [&](Index t, View<const float> z) {
-      if (t > 0) sum += std::fmin(loss.results(z)[0].loss, worst_loss);
+      const double now = t > 0 ? loss.results(z)[0].loss : 0;
+      sum += std::isnan(now) ? now : std::min(now, worst_loss);
     });
     return sum / static_cast<double>(life.steps);
   }

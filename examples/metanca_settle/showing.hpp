@@ -137,8 +137,7 @@ inline void draw_settling(const Trial& trial, const Theta& theta) {
   std::vector<basin::Image> pictures;
   std::vector<std::string> captions;
   State<float> z(trial.network().shape(features));
-  int seen = 0;
-  for (int allowed = 2;; allowed += allowed < 40 ? 2 : 10) {
+  for (int allowed = 2;; allowed = std::min(allowed + (allowed < 40 ? 2 : 8), trial.settings.test_evaluations)) {
     const bool settles = settle(trial, theta, 0, allowed, z.view()).forward.converged() > 0,
                ends = settles || allowed >= trial.settings.test_evaluations;
     const basin::Image picture = metanca_learn::shape_of(task, trial.network(), z.view(), shown, trial.settings.points);
@@ -148,7 +147,7 @@ inline void draw_settling(const Trial& trial, const Theta& theta) {
       pictures.push_back(picture);
       captions.push_back(caption);
     }
-    if (ends || ++seen > 200) break;
+    if (ends) break;
   }
   gif.finish();
   basin::examples::write_png(

@@ -36,12 +36,12 @@ awk '$1 " " $2 == "the rule" { rule = $10 } $1 " " $2 == "gradient descent" { de
   >digits.log
 [ "$(value digits measure)" = '"accuracy"' ] || fail "digits are not told by their accuracy"
 # Whole lives, by gradients through checkpoints and by values alone.
-whole="--family rings --iterations 4 --networks 2 --batch 8 --life 12 --tasks 1 --batches 2 --pairs 2"
-for way in whole evolution; do
+whole="--family rings --iterations 4 --networks 2 --batch 8 --life 12 --tasks 1 --batches 2"
+for way in whole "evolution --pairs 2"; do
   for threads in 1 2; do
-    "$program" $whole --way $way --threads $threads --out $way$threads >$way.log
+    "$program" $whole --way $way --threads $threads --out "${way%% *}$threads" >"${way%% *}.log"
   done
-  same ${way}1 ${way}2
+  same "${way%% *}1" "${way%% *}2"
 done
 "$program" --iterations 3 --tasks 2 --out sinusoids >sinusoids.log
 [ "$(value sinusoids measure)" = '"mean squared error"' ] || fail "sinusoids are not told by their error"
@@ -54,6 +54,8 @@ refused 'no-such-file' --resume no-such-file
 refused 'no checkpoint of basin' --evaluate one/metrics.json
 refused 'one of them' --resume one --evaluate one
 refused 'segment is 20, expected at most --life, 10' --family moons --segment 20 --life 10
-refused '65,536 data' --family moons --way whole --life 3000
+refused 'life is 3000, expected 65,536 data' --family moons --way whole --life 3000
+refused '--pairs is given for --way truncated' --pairs 3
+refused '--damage is given for --way whole' --way whole --damage 0.5
 refused 'GB' --family digits --batch 4096 --batches 100000
 printf 'metanca_learn: all as expected\n'

@@ -34,7 +34,7 @@ struct EvolutionGradient {
 };
 
 /// random: for e, whose numbers are those of its stream from index p 2^32 on, as Random::normal makes them; give
-/// another stream at each step of a training. loss(theta, p): the loss of pair p, at least from two threads at a time;
+/// another stream at each step of a training. loss(theta, p): the loss of pair p, from several threads at once;
 /// called twice for each p. The result does not depend on threads. Throws std::invalid_argument if an option is out of
 /// range.
 template <class Model, class S, class Loss>
