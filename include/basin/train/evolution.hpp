@@ -21,11 +21,13 @@
 
 namespace basin {
 
+/// How evolution strategies look around.
 struct EvolutionOptions {
   Index pairs = 16;         ///< P, 1 or more
   double deviation = 0.01;  ///< s, above 0: about how far a parameter may move before the loss looks different
 };
 
+/// What they found.
 template <class Model, class S>
 struct EvolutionGradient {
   double value = 0;               ///< the mean of the losses; NaN if no pair counts
