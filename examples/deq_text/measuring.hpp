@@ -127,8 +127,9 @@ inline basin::OrderedJson step_memory(const Settings& settings, const Text& text
       counts.push_back(evaluations);
       bytes.push_back(basin::examples::peak_rss_of([&] {
         const Trainer<Settled> trainer(settings, text.training);
-        (void)trainer.gradient_of(windows_in_order(text.training, settings.context, settings.context, 1),
-                                  {adjoint, evaluations, 1e-30, evaluations});
+        (void)trainer.gradient_of(
+            windows_in_order(text.training, settings.context, settings.context, 1),
+            {.adjoint = adjoint, .steps = evaluations, .tolerance = 1e-30, .max_evaluations = evaluations});
       }));
     }
     memory.push_back({{"adjoint", adjoint}, {"evaluations", counts}, {"peak_rss_bytes", bytes}});

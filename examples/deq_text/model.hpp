@@ -20,6 +20,7 @@
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
+#include "basin/deq/residual_penalty.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/layers/attention.hpp"
 #include "basin/layers/dense.hpp"
@@ -59,7 +60,7 @@ using Model = basin::Embedded<alphabet, basin::Sequential<Middle, Linear<width, 
 using Adjoint = basin::AnyAdjoint<basin::Implicit<>, basin::Phantom, basin::JacobianFree>;
 using Settled = Model<basin::Equilibrium<Cell, basin::Anderson<>, Adjoint>>;
 /// What is trained through a number of steps, and the explicit network of tied layers: the same parameters.
-using Unrolled = Model<basin::Equilibrium<Cell, basin::Picard, basin::Unrolled>>;
+using Unrolled = Model<basin::ResidualPenalty<basin::Equilibrium<Cell, basin::Picard, basin::Unrolled>>>;
 /// The explicit network whose layers have parameters of their own.
 using Untied = Model<Stack<Cell, layers>>;
 
@@ -71,10 +72,12 @@ template <class M>
   return model.body.template layer<0>();
 }
 
-/// Differentiated through the last `last` of `steps` steps from `start`, which must live as long; 0: all.
-inline Unrolled unrolled_model(int steps, int last, View<const float> start) {
+/// Differentiated through the last `last` of `steps` steps from `start`, which must live as long; 0: all. `penalty`: of
+/// the mean square of what is left of the residual, summed over windows.
+inline Unrolled unrolled_model(int steps, int last, View<const float> start, double penalty = 0) {
   Unrolled model;
-  auto& layer = middle(model);
+  middle(model).weight = penalty;
+  auto& layer = middle(model).equilibrium;
   layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps};
   layer.adjoint.tape = basin::Kept{};
   layer.adjoint.last_steps = last;

@@ -23,6 +23,7 @@ struct Settings {
   int batch = 0;
   int steps = 0;
   double settling = 0.8;
+  double penalty = 0;
   double start_noise = 0;
   double rate = 0;
   double decay = 0.3;
@@ -79,6 +80,11 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("steps", s.steps, "Of training: so many to twice as many, drawn anew each time; 0: 4", {0, 1000});
   options.add("settling", s.settling,
               "The share of the training that the last part is; default: 0.8, or 0.4 with --full", {0.0, 1.0});
+  options.add(
+      "penalty", s.penalty,
+      "Weight of the mean square of what is left of the residual, where the gradient is through steps; it grows "
+      "to this value with the cube of the share of the training that is over",
+      {0.0, 1000000.0});
   options.add("start-noise", s.start_noise, "Standard deviation of noise where solves of training begin", {0.0, 100.0});
   options.add("rate", s.rate, "Highest rate of Muon; 0: 0.01", {0.0, 1.0});
   options.add("decay", s.decay, "Of weights", {0.0, 10.0});

@@ -3,6 +3,7 @@
 // Training of deq_text, for each of its models. Everything random is a function of the seed and the iteration, so a run
 // resumes bit for bit (basin/io/training.hpp).
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -59,6 +60,7 @@ class Trainer {
   struct Way {
     std::string adjoint = "unrolled";
     int steps = layers;       ///< if it is unrolled, or the model one of tied layers
+    double penalty = 0;       ///< likewise: of the mean square of what is left of the residual, in the loss
     double tolerance = 1e-2;  ///< of the equilibrium otherwise
     int max_evaluations = 30;
   };
@@ -71,7 +73,9 @@ class Trainer {
     if constexpr (std::is_same_v<M, Untied>) {
       return gradient_of(untied_model(start.view()), windows);
     } else if (way.adjoint == "unrolled") {
-      return gradient_of(unrolled_model(way.steps, 0, start.view()), windows);
+      return gradient_of(
+          unrolled_model(way.steps, 0, start.view(), way.penalty / static_cast<double>(windows.tokens.shape.samples)),
+          windows);
     } else {
       Settled model = settled_model(way.tolerance, way.max_evaluations, start.view());
       middle(model).adjoint = Adjoint(way.adjoint);
@@ -101,6 +105,7 @@ class Trainer {
     if (settings_.model == "deq") {
       const auto more = random(steps_stream).below(iteration, static_cast<std::uint64_t>(settings_.steps) + 1);
       way.steps = settings_.steps + static_cast<int>(more);
+      way.penalty = settings_.penalty * std::pow(training.share(), 3);
       if (training.share() >= 1 - settings_.settling) way.adjoint = settings_.adjoint;
     }
     Step step = gradient_of(windows, way, settings_.start_noise, {random(start_stream).bits(iteration), start_stream});
