@@ -184,6 +184,7 @@
 #include "basin/train/learning_loss.hpp"
 #include "basin/train/limit_norms.hpp"
 #include "basin/train/loss.hpp"
+#include "basin/train/mixture_loss.hpp"
 #include "basin/train/muon.hpp"
 #include "basin/train/network_loss.hpp"
 #include "basin/train/optimizer.hpp"
