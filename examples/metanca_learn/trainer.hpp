@@ -143,8 +143,7 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer> {
     lives_ = lives;
     if (counted == 0) return run_away;
     adam().step(theta_, gradient, moments_,
-                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
-                    basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
+                basin::examples::warm_rate_scale(i, warm_up, training.share(), settings_.rate, settings_.final_rate));
     return value;
   }
 

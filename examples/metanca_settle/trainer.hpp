@@ -91,8 +91,7 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer> {
     solves_ += result.report;
     basin::examples::check_gradient(basin::clip_by_global_norm(result.gradient, 1.0), i);
     adam().step(theta_, result.gradient, moments_,
-                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
-                    basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
+                basin::examples::warm_rate_scale(i, warm_up, training.share(), settings_.rate, settings_.final_rate));
     return result.value;
   }
 

@@ -96,8 +96,7 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer> {
     auto gradient = result.gradient.template as<Rule>();
     basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 1.0), i);
     adam().step(theta_, gradient, moments_,
-                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
-                    basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
+                basin::examples::warm_rate_scale(i, warm_up, training.share(), settings_.rate, settings_.final_rate));
     carried_.assign(result.output.values.begin(), result.output.values.end());
     return result.value;
   }

@@ -3,8 +3,8 @@
 // Training of nca_segment. Every image is a function of the seed and its number, and is seen once, so a run resumes bit
 // for bit (basin/io/training.hpp).
 
-#include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "../support/resumable_trainer.hpp"
@@ -77,8 +77,7 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer> {
                                                   {{model_.levels.back().steps, 1}});
     basin::examples::check_gradient(basin::clip_by_global_norm(result.gradient, 1.0), i);
     adam().step(theta_, result.gradient, moments_,
-                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
-                    basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
+                basin::examples::warm_rate_scale(i, warm_up, training.share(), settings_.rate, settings_.final_rate));
     return result.value;
   }
 
