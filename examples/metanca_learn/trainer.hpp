@@ -75,13 +75,11 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer> {
 
   [[nodiscard]] Slot born(std::uint64_t number) const {
     Dice dice(settings_.seed, life_stream, number);
-    std::vector<Index> widths(1 + dice.below(2));
-    for (Index& width : widths) width = 10 + static_cast<Index>(dice.below(23));
+    const basin::Network network = random_network(family_, dice);
     // Short lives are as frequent as long ones are by their logarithm: beginnings count, and so do ends.
     const double most = static_cast<double>(settings_.life / settings_.segment);
     const Index life = settings_.segment * static_cast<Index>(std::exp(dice.uniform(0, std::log(most + 0.99))));
-    Slot slot{static_cast<std::int64_t>(number), 0, Task(family_, settings_.seed, number, digits_),
-              network_for(family_, widths), life};
+    Slot slot{static_cast<std::int64_t>(number), 0, Task(family_, settings_.seed, number, digits_), network, life};
     const State<float> z = fresh_network(slot.network, settings_.seed, number);
     slot.state.assign(z.values.begin(), z.values.end());
     return slot;

@@ -70,9 +70,7 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer> {
   [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i), networks = static_cast<std::uint64_t>(settings_.networks);
     Dice dice(settings_.seed, metanca_learn::life_stream, iteration);
-    std::vector<Index> widths(1 + dice.below(2));
-    for (Index& width : widths) width = 10 + static_cast<Index>(dice.below(23));
-    const basin::Network network = metanca_learn::network_for(family_, widths);
+    const basin::Network network = metanca_learn::random_network(family_, dice);
     std::vector<Task> tasks;
     State<float> u(network.shape(1, settings_.networks));
     for (std::uint64_t k = 0; k < networks; ++k) {
