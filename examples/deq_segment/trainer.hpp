@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/train/average.hpp"
@@ -47,7 +48,7 @@ inline Scenes test_scenes(const Settings& settings, const Source& source) {
 }
 
 template <class Network>
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer<Network>> {
  public:
   using Theta = basin::Parameters<Model<Network>, float>;
 
@@ -60,27 +61,14 @@ class Trainer {
 
   [[nodiscard]] std::int64_t iterations() const { return settings_.iterations; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    const basin::OneCycle schedule{.total = iterations(), .warm_fraction = 0.1};
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) {
-                          const double loss = iterate(i, schedule(i));
-                          training.detail(detail());
-                          return loss;
-                        });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
   /// Averaged over the last steps.
   [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
   /// What the solves of the training did.
   [[nodiscard]] const basin::Report& solves() const { return solves_; }
 
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   /// What scales say to one another begins at a fraction of what is injected, so that the cell settles from the start.
   static Theta initial_theta(std::uint64_t seed) {
     Theta theta = basin::initial_parameters<float>(Model<Network>{}, seed, basin::He{});
@@ -103,17 +91,19 @@ class Trainer {
     self.solves_.adjoint.each(file.under("solves.adjoint"));
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
+  [[nodiscard]] double iterate(std::int64_t i, basin::Training& training) {
     Scenes scenes = source_.make(settings_.seed, static_cast<std::uint64_t>(i * settings_.batch), settings_.batch);
     BothLosses loss{{basin::CrossEntropy{std::move(scenes.pixels)}, basin::CrossEntropy{std::move(scenes.kinds)}}};
     loss.weights = {1.0, settings_.kind_weight};
     auto result = basin::value_and_gradient(model_of<Network>(settings_), theta_, scenes.images, loss);
     basin::examples::check_gradient(basin::clip_by_global_norm(result.gradient, 1.0), i);
-    optimizer().step(theta_, result.gradient, moments_, rate_scale);
+    const basin::OneCycle schedule{.total = iterations(), .warm_fraction = 0.1};
+    optimizer().step(theta_, result.gradient, moments_, schedule(i));
     keep_settling();
     average_.take(theta_);
     solves_ += result.report;
     recent_ = result.report;
+    training.detail(detail());
     return result.value;
   }
 

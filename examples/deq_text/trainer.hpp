@@ -8,6 +8,7 @@
 #include <string>
 
 #include "../support/process.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "../support/settling.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
@@ -27,7 +28,7 @@ enum Stream : std::uint64_t { window_stream = 1, steps_stream, start_stream, tes
 
 /// M is Settled, whose parameters are those of the tied layers too, or Untied.
 template <class M>
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
  public:
   using Theta = basin::Parameters<M, float>;
 
@@ -39,16 +40,6 @@ class Trainer {
   [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
   [[nodiscard]] const basin::Report& solves() const { return solves_; }          ///< of the training
   [[nodiscard]] double processor_seconds() const { return processor_seconds_; }  ///< likewise, of all threads
-
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
 
   struct Step {
     double loss;
@@ -84,6 +75,8 @@ class Trainer {
   }
 
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   /// What a checkpoint keeps, for reading and writing alike.
   template <class File, class Self>
   static void visit(File& file, Self& self) {

@@ -4,10 +4,10 @@
 // the fixed points of every update that goes a part of the way, for all cells or for random ones in their mean.
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "../metanca_mnist/trainer.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "basin/adjoint/implicit.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/fixed_point/anderson.hpp"
@@ -62,7 +62,7 @@ inline State<float> no_input(const Architecture& of, Index networks) {
 }
 
 /// Trains the rule by implicit gradients: each iteration solves some networks, one an architecture.
-class SettledTrainer {
+class SettledTrainer : public basin::examples::ResumableTrainer<SettledTrainer> {
  public:
   SettledTrainer(const Settings& settings, const std::vector<Architecture>& architectures, const Digits& digits)
       : settings_(settings), architectures_(architectures), digits_(digits), rule_(initial_theta(settings), muon()) {}
@@ -73,17 +73,9 @@ class SettledTrainer {
   [[nodiscard]] const basin::Report& solves() const { return solves_; }
   [[nodiscard]] std::int64_t roll_backs() const { return rule_.roll_back().count(); }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [this](std::int64_t iteration) { return iterate(iteration); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<SettledTrainer>;  // calls visit() and iterate()
+
   [[nodiscard]] basin::Muon muon() const { return {.rate = settings_.rate, .vectors = {.rate = settings_.rate / 10}}; }
 
   /// What a checkpoint keeps, for reading and writing alike.
@@ -94,7 +86,7 @@ class SettledTrainer {
     self.solves_.adjoint.each(file.under("solves.adjoint"));
   }
 
-  [[nodiscard]] double iterate(std::int64_t iteration) {
+  [[nodiscard]] double iterate(std::int64_t iteration, const basin::Training& /*training*/) {
     const basin::WarmUp schedule{50, basin::Cosine{.total = settings_.iterations, .final = 0.01}};
     const basin::Random choice{settings_.seed, 200};
     std::vector<basin::ValueAndGradient<Settled, float>> each(static_cast<std::size_t>(settings_.networks));

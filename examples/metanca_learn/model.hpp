@@ -70,6 +70,13 @@ inline basin::Network network_for(const Family& family, const std::vector<Index>
   return basin::Network(widths);
 }
 
+/// A network to train a rule with, here and in metanca_settle: one or two hidden layers of 10 to 32 neurons.
+inline basin::Network random_network(const Family& family, Dice& dice) {
+  std::vector<Index> hidden_widths(1 + dice.below(2));
+  for (Index& width : hidden_widths) width = 10 + static_cast<Index>(dice.below(23));
+  return network_for(family, hidden_widths);
+}
+
 /// What a network loses: all numbers of the cells of one layer, and of a share of the others.
 inline void lose_layer(View<float> one, const basin::Network& network, std::size_t layer, double others,
                        const basin::Random& random) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../support/process.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/io/training.hpp"
@@ -28,7 +29,7 @@
 
 namespace metanca_learn {
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   /// digits: for tasks of that family, and then they outlive the trainer.
   Trainer(const Settings& settings, const basin::LabelledImages* digits)
@@ -53,17 +54,9 @@ class Trainer {
   [[nodiscard]] const Theta& parameters() const { return theta_; }
   [[nodiscard]] const basin::LabelledImages* digits() const { return digits_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   static constexpr int warm_up = 100;  // iterations over which the rate rises
 
   /// A network that learns. All but its state and its age follow from the number of its life.
@@ -82,13 +75,11 @@ class Trainer {
 
   [[nodiscard]] Slot born(std::uint64_t number) const {
     Dice dice(settings_.seed, life_stream, number);
-    std::vector<Index> widths(1 + dice.below(2));
-    for (Index& width : widths) width = 10 + static_cast<Index>(dice.below(23));
+    const basin::Network network = random_network(family_, dice);
     // Short lives are as frequent as long ones are by their logarithm: beginnings count, and so do ends.
     const double most = static_cast<double>(settings_.life / settings_.segment);
     const Index life = settings_.segment * static_cast<Index>(std::exp(dice.uniform(0, std::log(most + 0.99))));
-    Slot slot{static_cast<std::int64_t>(number), 0, Task(family_, settings_.seed, number, digits_),
-              network_for(family_, widths), life};
+    Slot slot{static_cast<std::int64_t>(number), 0, Task(family_, settings_.seed, number, digits_), network, life};
     const State<float> z = fresh_network(slot.network, settings_.seed, number);
     slot.state.assign(z.values.begin(), z.values.end());
     return slot;
@@ -119,7 +110,7 @@ class Trainer {
   };
 
   /// What a checkpoint keeps changes only at the end, when nothing can fail any more.
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     std::vector<Slot> slots = slots_;
     std::int64_t lives = lives_;
     std::vector<Job> jobs(slots.size());
@@ -150,8 +141,7 @@ class Trainer {
     lives_ = lives;
     if (counted == 0) return run_away;
     adam().step(theta_, gradient, moments_,
-                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
-                    basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+                basin::examples::warm_rate_scale(i, warm_up, training.share(), settings_.rate, settings_.final_rate));
     return value;
   }
 

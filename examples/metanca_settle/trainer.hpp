@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 #include <vector>
 
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/train/clip.hpp"
@@ -38,7 +38,7 @@ struct Data {
   [[nodiscard]] basin::LearningData view() const { return {x.view(), y.view(), kind}; }
 };
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   explicit Trainer(const Settings& settings)
       : settings_(settings),
@@ -51,17 +51,9 @@ class Trainer {
   /// All solves of the training.
   [[nodiscard]] const basin::Report& solves() const { return solves_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   static constexpr int warm_up = 100;  // iterations over which the rate rises
 
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate, .beta2 = 0.99}; }
@@ -75,12 +67,10 @@ class Trainer {
     self.solves_.adjoint.each(file.under("adjoint"));
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i), networks = static_cast<std::uint64_t>(settings_.networks);
     Dice dice(settings_.seed, metanca_learn::life_stream, iteration);
-    std::vector<Index> widths(1 + dice.below(2));
-    for (Index& width : widths) width = 10 + static_cast<Index>(dice.below(23));
-    const basin::Network network = metanca_learn::network_for(family_, widths);
+    const basin::Network network = metanca_learn::random_network(family_, dice);
     std::vector<Task> tasks;
     State<float> u(network.shape(1, settings_.networks));
     for (std::uint64_t k = 0; k < networks; ++k) {
@@ -99,8 +89,7 @@ class Trainer {
     solves_ += result.report;
     basin::examples::check_gradient(basin::clip_by_global_norm(result.gradient, 1.0), i);
     adam().step(theta_, result.gradient, moments_,
-                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
-                    basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+                basin::examples::warm_rate_scale(i, warm_up, training.share(), settings_.rate, settings_.final_rate));
     return result.value;
   }
 

@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "../support/dice.hpp"
 #include "../support/process.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/train/clip.hpp"
@@ -52,7 +52,7 @@ struct AnswerLoss {
   }
 };
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   Trainer(const Settings& settings, std::vector<Task> tasks)
       : settings_(settings),
@@ -65,17 +65,9 @@ class Trainer {
   [[nodiscard]] const std::vector<Task>& tasks() const { return tasks_; }
   [[nodiscard]] const Theta& parameters() const { return theta_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   static constexpr int warm_up = 200;  // iterations over which the rate rises
 
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
@@ -89,7 +81,7 @@ class Trainer {
     file("carried", self.carried_, basin::Finite{});
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
     const auto segments = static_cast<std::uint64_t>(settings_.segments);
     Batch batch = batch_of(draw(iteration / segments));
@@ -104,8 +96,7 @@ class Trainer {
     auto gradient = result.gradient.template as<Rule>();
     basin::examples::check_gradient(basin::clip_by_global_norm(gradient, 1.0), i);
     adam().step(theta_, gradient, moments_,
-                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
-                    basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+                basin::examples::warm_rate_scale(i, warm_up, training.share(), settings_.rate, settings_.final_rate));
     carried_.assign(result.output.values.begin(), result.output.values.end());
     return result.value;
   }

@@ -7,9 +7,9 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <vector>
 
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/nca/pool.hpp"
@@ -25,7 +25,7 @@ namespace nca_autoencode {
 /// The streams of random numbers, one a use.
 enum Stream : std::uint64_t { draw_stream = 1, image_stream };
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   /// `images`: (1, X, Y, 1, N).
   Trainer(const Settings& settings, const State<float>& images)
@@ -47,17 +47,9 @@ class Trainer {
 
   [[nodiscard]] const Theta& parameters() const { return theta_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
   [[nodiscard]] Index kept() const { return std::lround(settings_.keep * settings_.batch); }
@@ -76,7 +68,7 @@ class Trainer {
     self.pool_.each(file.under("pool"));
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
     const std::vector<Index> drawn = pool_.draw(random(draw_stream), iteration << 20, kept());
     std::vector<std::int32_t> numbers;
@@ -99,7 +91,8 @@ class Trainer {
                                                         basin::loss_along(model.steps - model.steps / 4, model.steps));
     auto gradient = result.gradient.as<Rule>();
     basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
-    adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+    adam().step(theta_, gradient, moments_,
+                basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
     // A fresh one takes the place of one that was kept, if there is one.
     const Index first = kept() < settings_.batch ? 1 : 0;
     pool_.put(drawn, result.output.view().samples(first, kept()));

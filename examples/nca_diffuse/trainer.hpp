@@ -6,11 +6,11 @@
 
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "../nca_grow/pattern.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/target_image.hpp"
 #include "basin/io/training.hpp"
@@ -34,7 +34,7 @@ inline State<float> load_target(const Settings& settings) {
                                  : basin::read_target_image<float>(settings.target, options);
 }
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   Trainer(const Settings& settings, State<float> target)
       : settings_(settings),
@@ -55,17 +55,9 @@ class Trainer {
   [[nodiscard]] basin::LeadingFeaturesError<float> error() const { return {target_}; }
   [[nodiscard]] const Theta& parameters() const { return theta_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
   [[nodiscard]] Index kept() const { return std::lround(settings_.keep * settings_.batch); }
@@ -83,7 +75,7 @@ class Trainer {
     blur(state, target_.view(), random(amount_stream).uniform(index, 0.0, 1.0), random(noise_stream), index << 28);
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
     const auto number = [&](Index n) {
       return static_cast<std::uint64_t>(settings_.pool) + iteration * static_cast<std::uint64_t>(settings_.batch) +
@@ -101,7 +93,8 @@ class Trainer {
                                                         basin::loss_along(model.steps - model.steps / 4, model.steps));
     auto gradient = result.gradient.as<Rule>();
     basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
-    adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+    adam().step(theta_, gradient, moments_,
+                basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
     // A fresh one takes the place of one that was kept, if there is one.
     pool_.put(drawn, result.output.view().samples(kept() < settings_.batch ? 1 : 0, kept()));
     return result.value;

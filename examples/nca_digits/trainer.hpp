@@ -4,10 +4,10 @@
 // (basin/io/training.hpp).
 
 #include <array>
-#include <string>
 #include <vector>
 
 #include "../support/digits.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/io/training.hpp"
@@ -26,7 +26,7 @@ using basin::LabelledImages;
 /// The streams of random numbers, one a use.
 enum Stream : std::uint64_t { draw_stream = 1, image_stream, fire_stream, noise_stream, show_stream };
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   Trainer(const Settings& settings, const basin::examples::DigitSets& data)
       : settings_(settings),
@@ -45,18 +45,9 @@ class Trainer {
 
   [[nodiscard]] const Theta& parameters() const { return theta_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    const basin::Cosine schedule{.total = settings_.iterations, .final = settings_.final_rate / settings_.rate};
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, schedule(i)); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   static basin::Pool<float> empty_pool(const Settings& settings, const basin::examples::DigitSets& data) {
     const State<float> empty(data.train.images.shape.with_features(features).with_samples(1));
     return basin::Pool<float>(settings.pool, empty.view());
@@ -82,7 +73,7 @@ class Trainer {
     return data_.train.labels[static_cast<std::size_t>(image)];
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& /*training*/) {
     const auto iteration = static_cast<std::uint64_t>(i);
     const std::vector<Index> drawn = pool_.draw(random(draw_stream), iteration << 20, settings_.batch);
     State<float> batch = pool_.take(drawn);
@@ -103,7 +94,8 @@ class Trainer {
         basin::value_and_gradient(model, theta_.as<Model>(), batch.view(), loss, {.samples_per_part = 1});
     auto gradient = result.gradient.as<Rule>();
     basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
-    adam().step(theta_, gradient, moments_, rate_scale);
+    const basin::Cosine schedule{.total = settings_.iterations, .final = settings_.final_rate / settings_.rate};
+    adam().step(theta_, gradient, moments_, schedule(i));
     pool_.put(drawn, result.output.view());
     for (std::size_t n = 0; n < drawn.size(); ++n) labels_[static_cast<std::size_t>(drawn[n])] = loss.labels[n];
     return result.value;

@@ -7,9 +7,9 @@
 #include <memory>
 #include <numbers>
 #include <numeric>
-#include <string>
 #include <vector>
 
+#include "../support/resumable_trainer.hpp"
 #include "automaton.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/io/target_image.hpp"
@@ -37,7 +37,7 @@ enum Stream : std::uint64_t {
   half_stream
 };
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   /// Without a target (an empty state) the automaton can be run, but not trained. Each of several processes has the
   /// whole pool, and the rollouts of its samples.
@@ -62,17 +62,9 @@ class Trainer {
   /// To be watched, when nothing is trained any more.
   [[nodiscard]] std::unique_ptr<Automaton> take_automaton() { return std::move(automaton_); }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, processes_.of_first(training.share())); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   [[nodiscard]] bool pooled() const { return settings_.regime != "growing"; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
 
@@ -93,8 +85,9 @@ class Trainer {
     return std::max<Index>(1, static_cast<Index>(share * static_cast<double>(steps)));
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
+    const double share = processes_.of_first(training.share());
     std::vector<Index> drawn;
     const State<float> batch = start(iteration, drawn);
     const Index steps = steps_of(iteration);

@@ -7,10 +7,10 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "../support/held_back.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/nca/pool.hpp"
@@ -43,7 +43,7 @@ inline constexpr std::uint64_t numbers_of_an_image = 1 << 11;
 using basin::examples::ImageSets;
 
 template <class Kind>
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer<Kind>> {
  public:
   using Model = typename Kind::Model;
   using Theta = basin::Parameters<Model, float>;
@@ -67,17 +67,9 @@ class Trainer {
 
   [[nodiscard]] const Theta& parameters() const { return theta_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
   [[nodiscard]] std::int32_t any_image(std::uint64_t index) const {
@@ -102,7 +94,7 @@ class Trainer {
     give(state, images_.view().sample(image), hiding, random(squares_stream), index * numbers_of_an_image);
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
     const std::vector<Index> drawn = pool_.draw(random(draw_stream), iteration << 20, settings_.batch);
     State<float> batch = pool_.take(drawn), wanted(images_.shape.with_samples(settings_.batch));
@@ -133,7 +125,8 @@ class Trainer {
     const auto result = basin::value_and_gradient(model, theta_, batch.view(), loss, {.samples_per_part = 1});
     auto gradient = result.gradient;
     basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
-    adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+    adam().step(theta_, gradient, moments_,
+                basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
     pool_.put(drawn, result.output.view());
     return result.value;
   }

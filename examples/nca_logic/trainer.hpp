@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/train/best.hpp"
@@ -16,7 +17,7 @@
 namespace nca_logic {
 
 template <class Task>
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer<Task>> {
  public:
   using Model = basin::Rollout<Automaton<typename Task::See, typename Task::Rule>, basin::Kept>;
   using Theta = basin::Parameters<Model, float>;
@@ -49,17 +50,9 @@ class Trainer {
   /// Of that circuit; NaN before the first look.
   [[nodiscard]] double mistakes() const { return best_.value(); }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   /// Every gate hands its first input on, with a logit of 10 against fifteen zeros.
   static Theta passing_on() {
     Theta theta;

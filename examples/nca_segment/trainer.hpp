@@ -3,11 +3,11 @@
 // Training of nca_segment. Every image is a function of the seed and its number, and is seen once, so a run resumes bit
 // for bit (basin/io/training.hpp).
 
-#include <algorithm>
 #include <cstdint>
-#include <string>
+#include <utility>
 #include <vector>
 
+#include "../support/resumable_trainer.hpp"
 #include "../support/shape_scenes.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
@@ -43,7 +43,7 @@ inline Scenes draw_scenes(const ShapeScene& scene, std::uint64_t seed, std::uint
 /// Those of the training: shapes of 12 to 20 pixels from their middle to their edge.
 inline constexpr ShapeScene trained_scene{.side = 64, .scale = 2};
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   explicit Trainer(const Settings& settings)
       : settings_(settings),
@@ -54,17 +54,9 @@ class Trainer {
   [[nodiscard]] const Model& model() const { return model_; }
   [[nodiscard]] const Theta& parameters() const { return theta_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   static constexpr int warm_up = 100;  // iterations over which the rate rises
 
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
@@ -76,7 +68,7 @@ class Trainer {
     self.moments_.each(file.under("optimizer"));
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     Scenes scenes =
         draw_scenes(trained_scene, settings_.seed, static_cast<std::uint64_t>(i * settings_.batch), settings_.batch);
     const State<float> start(model_.start_shape(scenes.images.shape));
@@ -85,8 +77,7 @@ class Trainer {
                                                   {{model_.levels.back().steps, 1}});
     basin::examples::check_gradient(basin::clip_by_global_norm(result.gradient, 1.0), i);
     adam().step(theta_, result.gradient, moments_,
-                std::min(1.0, static_cast<double>(i + 1) / warm_up) *
-                    basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+                basin::examples::warm_rate_scale(i, warm_up, training.share(), settings_.rate, settings_.final_rate));
     return result.value;
   }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../support/process.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/core/parallel.hpp"
 #include "basin/io/target_image.hpp"
@@ -59,7 +60,7 @@ inline Target load_texture(const Settings& settings) {
 }
 
 template <class Kind>
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer<Kind>> {
  public:
   using Theta = basin::Parameters<typename Kind::Rule, float>;
 
@@ -117,17 +118,9 @@ class Trainer {
                       .data = basin::examples::fingerprint("texture", target_.colour)}};
   }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   static constexpr Index patch = 5;
 
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
@@ -145,7 +138,7 @@ class Trainer {
     self.pool_.each(file.under("pool"));
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
     const auto loss = basin::SumOf(distance(grid_, random(patch_stream), iteration, settings_.directions),
                                    basin::Overflow{-1, 1, settings_.overflow});
@@ -165,7 +158,8 @@ class Trainer {
                                                   {.samples_per_part = 1});
     auto gradient = result.gradient.template as<typename Kind::Rule>();
     basin::examples::check_gradient(basin::normalize_leaves(gradient), i);
-    adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+    adam().step(theta_, gradient, moments_,
+                basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
     // States that have run away are no use to go on from: their gradient would drown that of the others.
     State<float> next = result.output;
     for (Index n = 0; n < settings_.batch; ++n) {

@@ -200,8 +200,7 @@ inline void show(const Settings& settings, const ImageSets& data, const Trainer&
   draw_film(settings, trainer);
   std::printf(
       "nats an image, of %td %simages: %.1f (pixels %.1f, code %.1f in %d numbers); importance-weighted, %d codes: "
-      "%.1f; "
-      "pixels alike for all images: %.1f\n",
+      "%.1f; pixels alike for all images: %.1f\n",
       count, settings.held_back > 0 ? "held back " : "test ", m.fit + m.divergence, m.fit, m.divergence, m.numbers_used,
       settings.weighted, m.weighted, m.alike);
   std::printf(

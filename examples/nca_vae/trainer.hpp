@@ -10,11 +10,11 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "../support/held_back.hpp"
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
 #include "basin/nca/damage.hpp"
@@ -41,7 +41,7 @@ enum Stream : std::uint64_t {
   test_pixel_stream
 };
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   Trainer(const Settings& settings, const State<float>& images)
       : settings_(settings),
@@ -60,17 +60,9 @@ class Trainer {
   [[nodiscard]] const Steps& steps() const { return steps_; }
   [[nodiscard]] const Theta& parameters() const { return theta_; }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend basin::examples::ResumableTrainer<Trainer>;  // calls visit() and iterate()
+
   [[nodiscard]] basin::Adam adam() const { return {.rate = settings_.rate}; }
   [[nodiscard]] basin::Random random(Stream stream) const { return {settings_.seed, stream}; }
   [[nodiscard]] std::int32_t any_image(std::uint64_t index) const {
@@ -97,7 +89,7 @@ class Trainer {
     self.pool_.each(file.under("pool"));
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
     const Index grow = settings_.batch, live = settings_.living, all = grow + live;
     const std::uint64_t first =
@@ -140,12 +132,13 @@ class Trainer {
       pool_.put(std::array{places[worst]}, grown.output.view().sample(0));
       numbers_[static_cast<std::size_t>(places[worst])] = numbers[0];
     }
-    const double weight = settings_.warm_up > 0 ? std::min(1.0, share / settings_.warm_up) : 1;
+    const double weight = settings_.warm_up > 0 ? std::min(1.0, training.share() / settings_.warm_up) : 1;
     add(basin::value_and_gradient(Encoder{}, encoder_of(theta_), pixels.view(),
                                   basin::GaussianDivergence{.weight = weight}),
         all);
     basin::examples::check_gradient(basin::clip_by_global_norm(gradient, settings_.most_gradient), i);
-    adam().step(theta_, gradient, moments_, basin::examples::rate_scale(share, settings_.rate, settings_.final_rate));
+    adam().step(theta_, gradient, moments_,
+                basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate));
     return loss;
   }
 

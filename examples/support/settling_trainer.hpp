@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "../support/resumable_trainer.hpp"
 #include "../support/settling.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/io/training.hpp"
@@ -37,7 +38,7 @@ struct SettlingTraining {
 /// `Draw` gives the problems of an iteration: Problems draw(iteration, share of the training that is over, steps),
 /// where it sets the number of steps.
 template <class Network, class Draw>
-class SettlingTrainer {
+class SettlingTrainer : public ResumableTrainer<SettlingTrainer<Network, Draw>> {
  public:
   using Settled = typename Network::Settled;
   using Theta = typename Network::Theta;
@@ -50,24 +51,15 @@ class SettlingTrainer {
 
   [[nodiscard]] const Theta& parameters() const { return theta_; }
 
-  [[nodiscard]] TrainingEnd run(Training& training) {
-    const OneCycle schedule{.total = settings_.iterations, .warm_fraction = 0.03, .final = 0};
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, schedule(i)); });
-  }
-
   /// Begins with the parameters of a checkpoint of the same program. Throws FileError for one that does not fit.
   void begin_with(const std::string& path, const std::string& program) {
     CheckpointReader file(path, program);
     file("", theta_);
   }
 
-  /// Takes up what a training kept.
-  void resume(Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend ResumableTrainer<SettlingTrainer>;  // calls visit() and iterate()
+
   [[nodiscard]] Adam adam() const { return {.rate = settings_.rate}; }
 
   /// What a checkpoint keeps, for reading and writing alike.
@@ -77,7 +69,7 @@ class SettlingTrainer {
     self.moments_.each(file.under("optimizer"));
   }
 
-  [[nodiscard]] double iterate(std::int64_t i, double rate_scale) {
+  [[nodiscard]] double iterate(std::int64_t i, const Training& /*training*/) {
     const auto iteration = static_cast<std::uint64_t>(i);
     int steps = 1;
     const double share = static_cast<double>(i) / settings_.iterations;
@@ -93,7 +85,8 @@ class SettlingTrainer {
                       : gradient_of(equilibrium_model(steps, start.view()), problems);
     auto& gradient = result.gradient;
     check_gradient(clip_by_global_norm(gradient, 0.5), i);
-    adam().step(theta_, gradient, moments_, rate_scale);
+    const OneCycle schedule{.total = settings_.iterations, .warm_fraction = 0.03, .final = 0};
+    adam().step(theta_, gradient, moments_, schedule(i));
     return result.loss;
   }
 

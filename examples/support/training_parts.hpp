@@ -2,6 +2,7 @@
 
 // What the trainings of several programs have in common, beside the loop (basin/io/training.hpp).
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <stdexcept>
@@ -46,6 +47,12 @@ inline void check_gradient(double norm, std::int64_t i) {
 [[nodiscard]] inline double rate_scale(double share, double rate, double final_rate) {
   constexpr Index fine = 1 << 20;
   return Cosine{.total = fine, .final = final_rate / rate}(static_cast<Index>(share * static_cast<double>(fine)));
+}
+
+/// rate_scale() for the step of iteration i, counted from 0, where the rate rises first: the first `warm_up` iterations
+/// have 1 / warm_up, 2 / warm_up, ... of it, as an optimizer that has seen few gradients should make no long steps.
+[[nodiscard]] inline double warm_rate_scale(std::int64_t i, int warm_up, double share, double rate, double final_rate) {
+  return std::min(1.0, static_cast<double>(i + 1) / warm_up) * rate_scale(share, rate, final_rate);
 }
 
 /// The curve of the losses, `name` says which, as loss.png and loss.svg in the folder; none if nothing was trained.
