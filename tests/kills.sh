@@ -92,6 +92,7 @@ kill_and_resume checkpoint.safetensors nca_inpaint --iterations 60 --batch 4 --p
   --steps 4 --test-images 4
 kill_and_resume checkpoint.safetensors nca_vae --iterations 60 --batch 3 --pool 4 --steps 1,1,1,1,2 --living-steps 2 \
   --test-images 4 --weighted 2
+kill_and_resume checkpoint.safetensors nca_tissue --side 12 --steps 8 --recordings 4 --batch 3 --iterations 200 --tissues 4
 kill_and_resume checkpoint.safetensors nca_diffuse --size 8 --padding 2 --iterations 60 --batch 4 --pool 8 --steps 8
 kill_and_resume checkpoint.safetensors nca_autoencode --size 6 --iterations 200 --batch 4 --pool 8 --steps 12 \
   --test-images 4

@@ -78,13 +78,12 @@ class Colony {
   [[nodiscard]] const std::vector<Tissue>& tissues() const { return tissues_; }
   [[nodiscard]] Index steps() const { return t_; }
 
-  /// How far a cell is from being of one kind alone: the largest difference of all features.
+  /// How far the cells of grown tissues are from being of one kind alone: the largest difference of all features.
   [[nodiscard]] double vagueness() const {
-    double most = 0;
+    if (grower_ == Grower::recorded) return 0;
     State<float> clear(states_.shape);
     for (std::size_t n = 0; n < tissues_.size(); ++n) write(tissues_[n], clear.view().sample(static_cast<Index>(n)));
-    if (clear.values.size() > 0) most = static_cast<double>((clear.values - states_.values).cwiseAbs().maxCoeff());
-    return most;
+    return static_cast<double>((clear.values - states_.values).cwiseAbs().maxCoeff());
   }
 
  private:

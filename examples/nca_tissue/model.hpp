@@ -1,7 +1,7 @@
 #pragma once
 
 // The automata of nca_tissue. A cell has four features, 1 for its kind and 0 for the others, and sees those of the nine
-// places around it. A mixture has four rules of 592 + 17 * 4 numbers, and a network as large that says how likely each
+// places around it. A mixture has six rules of 660 numbers each, and a network as large that says how likely each
 // is there; each cell draws one of them at each step (S. Milite, G. Caravagna, A. Sottoriva, "Mixtures of Neural
 // Cellular Automata", 2025). What it is compared with is one rule, of as many numbers in all.
 //
@@ -22,8 +22,8 @@
 
 namespace nca_tissue {
 
-inline constexpr int rules = 4, hidden = 16, seen = 9 * kinds;
-inline constexpr int hidden_of_one = 80;  ///< of the one rule: 3,284 numbers beside the mixture's 3,300
+inline constexpr int rules = 6, hidden = 16, seen = 9 * kinds;
+inline constexpr int hidden_of_one = 113;  ///< of the one rule: 4,637 numbers beside the mixture's 4,654
 
 template <int Hidden, int Out>
 using Net = basin::Sequential<basin::Dense<seen, Hidden>, basin::Relu, basin::Dense<Hidden, Out>>;
@@ -32,8 +32,9 @@ using ConvNet = basin::Sequential<basin::Conv<kinds, Hidden, 3>, basin::Relu, ba
 
 /// All that cells of a mixture answer: a number for each rule, and what each rule adds to the state.
 template <template <int, int> class Network>
-using Answers = basin::Concat<Network<hidden, rules>, Network<hidden, kinds>, Network<hidden, kinds>,
-                              Network<hidden, kinds>, Network<hidden, kinds>>;
+using Answers =
+    basin::Concat<Network<hidden, rules>, Network<hidden, kinds>, Network<hidden, kinds>, Network<hidden, kinds>,
+                  Network<hidden, kinds>, Network<hidden, kinds>, Network<hidden, kinds>>;
 using Mixture = Answers<ConvNet>;
 using OneRule = ConvNet<hidden_of_one, kinds>;
 using MixtureTheta = basin::Parameters<Mixture, float>;

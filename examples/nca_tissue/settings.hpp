@@ -18,10 +18,10 @@ struct Settings {
   int steps = 60;
   int recordings = 200;
   int held_back = 0;
-  int iterations = 4000;
+  int iterations = 20000;
   int batch = 8;
-  double noise = 0.1;
-  double deviation = 0.2;
+  double noise = 0.03;
+  double deviation = 0.1;
   double rate = 5e-3;
   double final_rate = 5e-5;
   int tissues = 200;

@@ -23,7 +23,7 @@ inline constexpr const char* loss_name = "nats a cell";
 inline constexpr std::array<basin::examples::Colour, kinds> kind_colours{
     {basin::examples::white, {213, 94, 0}, {240, 196, 60}, {0, 114, 178}}};
 inline constexpr std::array<basin::examples::Colour, rules> rule_colours{
-    {{0, 158, 115}, {204, 121, 167}, {40, 40, 48}, {86, 180, 233}}};
+    {{0, 158, 115}, {204, 121, 167}, {40, 40, 48}, {86, 180, 233}, {230, 159, 0}, {170, 170, 170}}};
 
 inline std::vector<basin::examples::KeyEntry> legend() {
   return {{kind_colours[stem], "stem cell"}, {kind_colours[dividing], "dividing"}, {kind_colours[mature], "mature"}};

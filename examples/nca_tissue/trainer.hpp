@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/resumable_trainer.hpp"
 #include "../support/training_parts.hpp"
 #include "basin/core/normals.hpp"
 #include "basin/io/training.hpp"
@@ -65,7 +66,7 @@ class Learner {
   basin::AdamState<Model, float> moments_;
 };
 
-class Trainer {
+class Trainer : public basin::examples::ResumableTrainer<Trainer> {
  public:
   explicit Trainer(const Settings& settings)
       : settings_(settings), mixture_(settings.seed, settings.rate), one_(settings.seed + 1, settings.rate) {}
@@ -73,21 +74,9 @@ class Trainer {
   [[nodiscard]] const MixtureTheta& mixture() const { return mixture_.parameters(); }
   [[nodiscard]] const OneTheta& one() const { return one_.parameters(); }
 
-  [[nodiscard]] basin::TrainingEnd run(basin::Training& training) {
-    for (int n = 0; n < settings_.recordings; ++n) {
-      recorded_.push_back(
-          recording(settings_.side, settings_.steps, settings_.seed, recorded_stream, static_cast<std::uint64_t>(n)));
-    }
-    return training.run([this](auto& file) { visit(file, *this); },
-                        [&](std::int64_t i) { return iterate(i, training.share()); });
-  }
-
-  /// Takes up what a training kept.
-  void resume(basin::Training& training, const std::string& path) {
-    training.resume(path, [this](auto& file) { visit(file, *this); });
-  }
-
  private:
+  friend class basin::examples::ResumableTrainer<Trainer>;
+
   /// What a checkpoint keeps, for reading and writing alike.
   template <class File, class Self>
   static void visit(File& file, Self& self) {
@@ -95,9 +84,18 @@ class Trainer {
     Learner<OneRule>::visit(file, "one", self.one_);
   }
 
+  /// Not before it is learned from: who only evaluates needs no recordings.
+  void record() {
+    for (int n = 0; n < settings_.recordings; ++n) {
+      recorded_.push_back(
+          recording(settings_.side, settings_.steps, settings_.seed, recorded_stream, static_cast<std::uint64_t>(n)));
+    }
+  }
+
   /// The mixture's loss.
-  [[nodiscard]] double iterate(std::int64_t i, double share) {
+  [[nodiscard]] double iterate(std::int64_t i, const basin::Training& training) {
     const auto iteration = static_cast<std::uint64_t>(i);
+    if (recorded_.empty()) record();
     const basin::Random choice{settings_.seed, choice_stream};
     State<float> states(Shape{kinds, {settings_.side, settings_.side, 1}, settings_.batch}), next(states.shape);
     for (Index n = 0; n < settings_.batch; ++n) {
@@ -113,7 +111,7 @@ class Trainer {
                        {noise.values.data(), static_cast<std::size_t>(noise.values.size())});
     states.values += static_cast<float>(settings_.noise) * noise.values;
     next.values -= states.values;
-    const double scale = basin::examples::rate_scale(share, settings_.rate, settings_.final_rate);
+    const double scale = basin::examples::rate_scale(training.share(), settings_.rate, settings_.final_rate);
     static_cast<void>(one_.learn(states.view(), basin::MeanSquaredError{next}, i, scale));
     return mixture_.learn(states.view(),
                           basin::MixtureLoss<rules, kinds>{.target = std::move(next), .deviation = settings_.deviation},
