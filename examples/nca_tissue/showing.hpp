@@ -68,7 +68,7 @@ inline void draw_tissues(const Settings& settings, const Trainer& trainer, doubl
   std::vector<std::string> rows, captions;
   for (Index k = 0; k < columns; ++k) captions.push_back("step " + std::to_string(settings.steps * k / (columns - 1)));
   for (const Grower grower : growers) {
-    const bool varies = grower == Grower::recorded || grower == Grower::mixture || grower == Grower::noisy;
+    const bool varies = grower == Grower::recorded || grower == Grower::mixture;
     const Index count = varies ? of_each : 1;
     Colony colony(trainer, grower, noise, settings.side, count, settings.seed, test_stream, 1000);
     std::vector<std::vector<basin::Image>> of_tissue(static_cast<std::size_t>(count));
