@@ -47,7 +47,7 @@ as an explicit network of four layers, with the same parameters in each or its o
 inline constexpr const char* footer = R"(
 Examples:
   deq_text                                       tales that it makes itself, in two minutes
-  deq_text --full --data tinyshakespeare.txt     half an hour on two cores
+  deq_text --full --data tinyshakespeare.txt     twenty minutes on one core
   deq_text --evaluate deq_text_out --data tinyshakespeare.txt --prompt "ROMEO:" --length 1000
   deq_text --full --data tinyshakespeare.txt --model untied --out untied
   deq_text --resume deq_text_out --data tinyshakespeare.txt
@@ -59,7 +59,7 @@ resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("data", s.data, "A text in ASCII; none: tales that the program makes").of_this_run();
-  options.add_flag("full", s.full, "Settings for half an hour on two cores, where others are not given");
+  options.add_flag("full", s.full, "Settings for twenty minutes on one core, where others are not given");
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
