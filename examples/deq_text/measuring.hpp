@@ -83,10 +83,9 @@ template <class M>
 basin::Prediction<float> read_plainly(const basin::Parameters<M, float>& theta, const Windows& windows) {
   const State<float> start = start_of(theta.span(), windows.tokens.view());
   if constexpr (std::is_same_v<M, Untied>) {
-    return basin::predict(untied_model(start.view()), theta, windows.tokens.view());
+    return basin::predict(untied_model<Untied>(start.view()), theta, windows.tokens.view());
   } else {
-    return basin::predict(unrolled_model(layers, 0, start.view()), theta.template as<Unrolled>(),
-                          windows.tokens.view());
+    return basin::predict(unrolled_model({}, start.view()), theta.template as<Unrolled>(), windows.tokens.view());
   }
 }
 
@@ -121,15 +120,15 @@ inline Thinking think(const Settings& settings, const Theta& theta, const Window
 /// fewer. To be asked before anything else: what the process had and gave back would be taken again unseen.
 inline basin::OrderedJson step_memory(const Settings& settings, const Text& text) {
   basin::OrderedJson memory = basin::OrderedJson::array();
-  for (const char* adjoint : {"unrolled", "implicit", "phantom"}) {
+  for (const std::string& adjoint : std::vector<std::string>{"unrolled", "implicit", "phantom"}) {
     basin::OrderedJson counts = basin::OrderedJson::array(), bytes = basin::OrderedJson::array();
     for (const int evaluations : {8, 16, 32}) {
       counts.push_back(evaluations);
       bytes.push_back(basin::examples::peak_rss_of([&] {
         const Trainer<Settled> trainer(settings, text.training);
-        (void)trainer.gradient_of(
-            windows_in_order(text.training, settings.context, settings.context, 1),
-            {.adjoint = adjoint, .steps = evaluations, .tolerance = 1e-30, .max_evaluations = evaluations});
+        const Windows window = windows_in_order(text.training, settings.context, settings.context, 1);
+        (void)(adjoint == "unrolled" ? trainer.gradient_through({.count = evaluations}, window)
+                                     : trainer.gradient_at_equilibrium(adjoint, window, evaluations));
       }));
     }
     memory.push_back({{"adjoint", adjoint}, {"evaluations", counts}, {"peak_rss_bytes", bytes}});

@@ -1,13 +1,13 @@
 #pragma once
 
-// The model of deq_text: a block of a transformer as the cell of an equilibrium. Of each character there are 128
+// The model of deq_text: a block of a transformer as the cell of an equilibrium. Of each character there are 160
 // numbers, u from a table, and
 //
 //   f(z, u) = norm(u + h + feed_forward(norm(h))),    h = z + attention(z),    logits = W z,
 //
-// where norm is RmsNorm, attention is causal, of 4 heads with rotary positions, and feed_forward is W2 SwiGLU(W1 x)
-// with 256 gated features. What a character attends to is the equilibrium of those before it. The same cell is four
-// layers of an explicit network, tied or not.
+// where norm is RmsNorm, attention is causal, of 5 heads with rotary positions, and feed_forward is W2 SwiGLU(W1 x)
+// with 320 gated features. What a character attends to is the equilibrium of those before it. The same cell is four
+// layers of an explicit network, tied or not. In training a share of u, z, attention and feed_forward is dropped.
 
 #include <cmath>
 #include <cstdint>
@@ -15,7 +15,6 @@
 
 #include "basin/adjoint/any_adjoint.hpp"
 #include "basin/adjoint/implicit.hpp"
-#include "basin/adjoint/jacobian_free.hpp"
 #include "basin/adjoint/phantom.hpp"
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/deq/equilibrium.hpp"
@@ -24,6 +23,7 @@
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/layers/attention.hpp"
 #include "basin/layers/dense.hpp"
+#include "basin/layers/dropout.hpp"
 #include "basin/layers/embedded.hpp"
 #include "basin/layers/layer_norm.hpp"
 #include "basin/layers/residual.hpp"
@@ -42,45 +42,79 @@ using basin::State;
 using basin::Token;
 using basin::View;
 
-inline constexpr int width = 128, heads = 4, gated = 256, layers = 4;
+inline constexpr int width = 160, heads = 5, gated = 320, layers = 4;
 
 template <int In, int Out>
 using Linear = basin::Dense<In, Out, basin::Bias::no>;
-using SelfAttention = basin::Sequential<Linear<width, 3 * width>, basin::Rotary<3 * width, 2 * heads, width / heads>,
-                                        basin::Attention<width, heads, basin::CausalAttention>, Linear<width, width>>;
-using FeedForward =
-    basin::Sequential<basin::RmsNorm<width>, Linear<width, 2 * gated>, basin::SwiGlu<gated>, Linear<gated, width>>;
-using Block = basin::Sequential<basin::Residual<SelfAttention>, basin::Residual<FeedForward>>;
-using Cell = basin::Injected<basin::Sequential<Block, basin::RmsNorm<width>>>;
+/// `Last`, of this and all that is made of it: nothing, or Dropout, with the same parameters.
+template <class... Last>
+using SelfAttention =
+    basin::Sequential<Linear<width, 3 * width>, basin::Rotary<3 * width, 2 * heads, width / heads>,
+                      basin::Attention<width, heads, basin::CausalAttention>, Linear<width, width>, Last...>;
+template <class... Last>
+using FeedForward = basin::Sequential<basin::RmsNorm<width>, Linear<width, 2 * gated>, basin::SwiGlu<gated>,
+                                      Linear<gated, width>, Last...>;
+template <class... Last>
+using Block = basin::Sequential<basin::Residual<SelfAttention<Last...>>, basin::Residual<FeedForward<Last...>>>;
+template <class... Last>
+using CellWith = basin::Injected<basin::Sequential<Block<Last...>, basin::RmsNorm<width>>>;
+using Cell = CellWith<>;                       ///< as it is tested
+using TrainedCell = CellWith<basin::Dropout>;  ///< as it is trained
 
 template <class Middle>
-using Model = basin::Embedded<alphabet, basin::Sequential<Middle, Linear<width, alphabet>>>;
+using Model =
+    basin::Embedded<alphabet, basin::Sequential<basin::Dropout, Middle, basin::Dropout, Linear<width, alphabet>>>;
 
-/// What is tested, and trained where the gradient is to be that of the equilibrium, or near it.
-using Adjoint = basin::AnyAdjoint<basin::Implicit<>, basin::Phantom, basin::JacobianFree>;
+/// What is tested, and whose memory is measured.
+using Adjoint = basin::AnyAdjoint<basin::Implicit<>, basin::Phantom>;
 using Settled = Model<basin::Equilibrium<Cell, basin::Anderson<>, Adjoint>>;
-/// What is trained through a number of steps, and the explicit network of tied layers: the same parameters.
-using Unrolled = Model<basin::ResidualPenalty<basin::Equilibrium<Cell, basin::Picard, basin::Unrolled>>>;
-/// The explicit network whose layers have parameters of their own.
+/// What is trained, through a number of steps, and the explicit network of tied layers: the same parameters.
+using Unrolled = Model<basin::ResidualPenalty<basin::Equilibrium<TrainedCell, basin::Picard, basin::Unrolled>>>;
+/// The explicit network whose layers have parameters of their own, as it is tested and as it is trained.
 using Untied = Model<Stack<Cell, layers>>;
+using TrainedUntied = Model<Stack<TrainedCell, layers>>;
 
 using Theta = basin::Parameters<Settled, float>;
 
-/// Of the cell, or of the stack of them.
+/// The logits' weights among the leaves.
+inline constexpr const char* logits_leaf = "body.3.weight";
+
+/// The cell, or the stack of them.
 template <class M>
 [[nodiscard]] auto& middle(M& model) {
-  return model.body.template layer<0>();
+  return model.body.template layer<1>();
 }
 
-/// Differentiated through the last `last` of `steps` steps from `start`, which must live as long; 0: all. `penalty`: of
-/// the mean square of what is left of the residual, summed over windows.
-inline Unrolled unrolled_model(int steps, int last, View<const float> start, double penalty = 0) {
+/// Drops a share `rate` of u, of the state that logits are made of, and of what the branches of `cell` give: the same
+/// numbers in all evaluations of a solve.
+template <class M, class C>
+void set_dropout(M& model, C& cell, double rate) {
+  model.body.template layer<0>() = {.rate = rate, .seed = 3};
+  model.body.template layer<2>() = {.rate = rate, .seed = 4};
+  if constexpr (std::is_same_v<C, TrainedCell>) {
+    auto& block = cell.layers.template layer<0>();
+    block.template layer<0>().inner.template layer<4>() = {.rate = rate, .seed = 1};
+    block.template layer<1>().inner.template layer<4>() = {.rate = rate, .seed = 2};
+  }
+}
+
+/// How a training goes through steps.
+struct Steps {
+  int count = layers;
+  int last = 0;        ///< so many of them are differentiated; 0: all
+  double penalty = 0;  ///< weight of the mean square of what is left of the residual, summed over windows
+  double dropout = 0;
+};
+
+/// Differentiated through steps from `start`, which must live as long.
+inline Unrolled unrolled_model(const Steps& steps, View<const float> start) {
   Unrolled model;
-  middle(model).weight = penalty;
+  middle(model).weight = steps.penalty;
   auto& layer = middle(model).equilibrium;
-  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps};
+  set_dropout(model, layer.cell, steps.dropout);
+  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps.count};
   layer.adjoint.tape = basin::Kept{};
-  layer.adjoint.last_steps = last;
+  layer.adjoint.last_steps = steps.last;
   layer.start = start;
   return model;
 }
@@ -89,13 +123,17 @@ inline Unrolled unrolled_model(int steps, int last, View<const float> start, dou
 inline Settled settled_model(double tolerance, int max_evaluations, View<const float> start) {
   Settled model;
   auto& layer = middle(model);
+  set_dropout(model, layer.cell, 0);
   layer.stop = {.tolerance = tolerance, .absolute_tolerance = 0, .max_evaluations = max_evaluations};
   layer.start = start;
   return model;
 }
 
-inline Untied untied_model(View<const float> start) {
-  Untied model;
+/// M is Untied, which drops nothing, or TrainedUntied.
+template <class M>
+M untied_model(View<const float> start, double dropout = 0) {
+  M model;
+  set_dropout(model, middle(model).cell, dropout);
   middle(model).start = start;
   return model;
 }

@@ -16,17 +16,16 @@ struct Settings {
   std::string evaluate;
   std::string out = "deq_text_out";
   std::string model = "deq";
-  std::string adjoint = "phantom";
   int iterations = 0;
   double minutes = 0;
   int context = 0;
   int batch = 0;
-  int steps = 0;
-  double settling = 0.8;
-  double penalty = 0;
+  int steps = 4;
+  double penalty = 300;
+  double dropout = 0.05;
   double start_noise = 0;
   double rate = 0;
-  double decay = 0.3;
+  double decay = 0.5;
   double tolerance = 1e-3;
   int max_evaluations = 60;
   int windows = 0;
@@ -48,7 +47,7 @@ as an explicit network of four layers, with the same parameters in each or its o
 inline constexpr const char* footer = R"(
 Examples:
   deq_text                                       tales that it makes itself, in two minutes
-  deq_text --full --data tinyshakespeare.txt     half an hour on two cores
+  deq_text --full --data tinyshakespeare.txt     twenty minutes on one core
   deq_text --evaluate deq_text_out --data tinyshakespeare.txt --prompt "ROMEO:" --length 1000
   deq_text --full --data tinyshakespeare.txt --model untied --out untied
   deq_text --resume deq_text_out --data tinyshakespeare.txt
@@ -60,7 +59,7 @@ resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("data", s.data, "A text in ASCII; none: tales that the program makes").of_this_run();
-  options.add_flag("full", s.full, "Settings for half an hour on two cores, where others are not given");
+  options.add_flag("full", s.full, "Settings for twenty minutes on one core, where others are not given");
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
@@ -68,23 +67,19 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("model", s.model,
               "An equilibrium, or four layers of the same cell, with the same parameters or their own",
               {"deq", "tied", "untied"});
-  options.add(
-      "adjoint", s.adjoint,
-      "The gradient in the last part of the training: through steps as before, or of the equilibrium: exact, five "
-      "steps of it, or one",
-      {"unrolled", "implicit", "phantom", "jacobian_free"});
-  options.add("iterations", s.iterations, "Of training; 0: 600, or 10,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 600, or 5,500 with --full", {0, 100000000});
   options.add("minutes", s.minutes, "Of training at most; 0: no limit", {0.0, 1e6}).of_this_run();
   options.add("context", s.context, "Characters of a window; 0: 64, or 128 with --full", {0, 4096});
   options.add("batch", s.batch, "Windows an iteration; 0: 16", {0, 65536});
-  options.add("steps", s.steps, "Of training: so many to twice as many, drawn anew each time; 0: 4", {0, 1000});
-  options.add("settling", s.settling,
-              "The share of the training that the last part is; default: 0.8, or 0.4 with --full", {0.0, 1.0});
   options.add(
-      "penalty", s.penalty,
-      "Weight of the mean square of what is left of the residual, where the gradient is through steps; it grows "
-      "to this value with the cube of the share of the training that is over",
-      {0.0, 1000000.0});
+      "steps", s.steps,
+      "Of training: so many to three times as many, drawn anew each time, the gradient through the last so many",
+      {1, 1000});
+  options.add("penalty", s.penalty,
+              "Weight of the mean square of what is left of the residual; it grows to this value with the square of "
+              "the share of the training that is over",
+              {0.0, 1000000.0});
+  options.add("dropout", s.dropout, "Share of numbers that is dropped in training", {0.0, 0.9});
   options.add("start-noise", s.start_noise, "Standard deviation of noise where solves of training begin", {0.0, 100.0});
   options.add("rate", s.rate, "Highest rate of Muon; 0: 0.01", {0.0, 1.0});
   options.add("decay", s.decay, "Of weights", {0.0, 10.0});
@@ -104,10 +99,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// The settings that were not given.
 inline void fill_up(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 10000 : 600;
+  if (s.iterations == 0) s.iterations = s.full ? 5500 : 600;
   if (s.context == 0) s.context = s.full ? 128 : 64;
   if (s.batch == 0) s.batch = 16;
-  if (s.steps == 0) s.steps = 4;
   if (s.rate == 0) s.rate = 0.01;
 }
 

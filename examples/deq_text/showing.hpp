@@ -210,7 +210,6 @@ void show(const Settings& settings, const Trainer<M>& trainer, const basin::Trai
   }
   metrics["train_seconds"] = training.seconds();
   metrics["train_processor_seconds"] = trainer.processor_seconds();
-  metrics["training_nonconverged_fraction"] = trainer.solves().forward.nonconverged_fraction();
   metrics["training"] = training.described();
   metrics["peak_rss_bytes"] = basin::examples::peak_rss_bytes();
   basin::write_json(settings.out + "/metrics.json", metrics);

@@ -38,40 +38,32 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
 
   /// The mean over the last steps.
   [[nodiscard]] const Theta& parameters() const { return average_.parameters(); }
-  [[nodiscard]] const basin::Report& solves() const { return solves_; }          ///< of the training
-  [[nodiscard]] double processor_seconds() const { return processor_seconds_; }  ///< likewise, of all threads
+  [[nodiscard]] double processor_seconds() const { return processor_seconds_; }  ///< of the training, of all threads
 
   struct Step {
     double loss;
     Theta gradient;
-    basin::Report report;
   };
 
-  /// How the gradient of an equilibrium comes about.
-  struct Way {
-    std::string adjoint = "unrolled";
-    int steps = layers;       ///< if it is unrolled, or the model one of tied layers
-    double penalty = 0;       ///< likewise: of the mean square of what is left of the residual, in the loss
-    double tolerance = 1e-2;  ///< of the equilibrium otherwise
-    int max_evaluations = 30;
-  };
-
-  /// Of some windows.
-  [[nodiscard]] Step gradient_of(const Windows& windows, const Way& way, double start_noise = 0,
-                                 const basin::Random& noise = {}) const {
+  /// Through steps of windows, or of layers. `draw` decides what is dropped.
+  [[nodiscard]] Step gradient_through(const Steps& steps, const Windows& windows, std::uint64_t draw = 0,
+                                      double start_noise = 0, const basin::Random& noise = {}) const {
     State<float> start = start_of(theta_.span(), windows.tokens.view());
     start.values += basin::examples::random_start(start.shape, start_noise, noise).values;
     if constexpr (std::is_same_v<M, Untied>) {
-      return gradient_of(untied_model(start.view()), windows);
-    } else if (way.adjoint == "unrolled") {
-      return gradient_of(
-          unrolled_model(way.steps, 0, start.view(), way.penalty / static_cast<double>(windows.tokens.shape.samples)),
-          windows);
+      return gradient_of(untied_model<TrainedUntied>(start.view(), steps.dropout), windows, draw);
     } else {
-      Settled model = settled_model(way.tolerance, way.max_evaluations, start.view());
-      middle(model).adjoint = Adjoint(way.adjoint);
-      return gradient_of(model, windows);
+      return gradient_of(unrolled_model(steps, start.view()), windows, draw);
     }
+  }
+
+  /// Of the state that `evaluations` evaluations come to, as if it were the equilibrium.
+  [[nodiscard]] Step gradient_at_equilibrium(const std::string& adjoint, const Windows& windows, int evaluations) const
+      requires(!std::is_same_v<M, Untied>) {
+    const State<float> start = start_of(theta_.span(), windows.tokens.view());
+    Settled model = settled_model(1e-30, evaluations, start.view());
+    middle(model).adjoint = Adjoint(adjoint);
+    return gradient_of(model, windows, 0);
   }
 
  private:
@@ -84,7 +76,6 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
     self.average_.each(file.under("average"));
     self.matrices_.each(file.under("muon"));
     self.tables_.each(file.under("adam"));
-    self.solves_.forward.each(file.under("solves"));
     file("processor_seconds", self.processor_seconds_, basin::Within{0.0, 1e300});
   }
 
@@ -94,18 +85,18 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
     const auto random = [&](Stream stream) { return basin::Random{settings_.seed, stream}; };
     const Windows windows = random_windows(text_, settings_.context, settings_.batch,
                                            {random(window_stream).bits(iteration), window_stream});
-    Way way;
+    Steps steps{.dropout = settings_.dropout};
     if (settings_.model == "deq") {
-      const auto more = random(steps_stream).below(iteration, static_cast<std::uint64_t>(settings_.steps) + 1);
-      way.steps = settings_.steps + static_cast<int>(more);
-      way.penalty = settings_.penalty * std::pow(training.share(), 3);
-      if (training.share() >= 1 - settings_.settling) way.adjoint = settings_.adjoint;
+      const auto more = random(steps_stream).below(iteration, 2 * static_cast<std::uint64_t>(settings_.steps) + 1);
+      steps.count = settings_.steps + static_cast<int>(more);
+      steps.last = settings_.steps;
+      steps.penalty = settings_.penalty * std::pow(training.share(), 2) / settings_.batch;
     }
-    Step step = gradient_of(windows, way, settings_.start_noise, {random(start_stream).bits(iteration), start_stream});
+    Step step = gradient_through(steps, windows, iteration, settings_.start_noise,
+                                 {random(start_stream).bits(iteration), start_stream});
     basin::examples::check_gradient(basin::clip_by_global_norm(step.gradient, 1.0), i);
     move(step.gradient, rate_scale(training.share()));
     average_.take(theta_);
-    solves_ += step.report;
     processor_seconds_ += basin::examples::cpu_seconds() - before;
     return step.loss;
   }
@@ -119,7 +110,7 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
   void move(basin::Parameters<M, float>& gradient, double scale) {
     basin::Parameters<M, float> of_tables;
     for (const basin::Leaf& leaf : basin::leaves_of<M>()) {
-      if (leaf.name != "embedding" && leaf.name != "body.1.weight") continue;
+      if (leaf.name != "embedding" && leaf.name != logits_leaf) continue;
       const auto part = [&](auto& of) {
         return of.vector().segment(static_cast<Index>(leaf.offset), static_cast<Index>(leaf.size));
       };
@@ -134,10 +125,10 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
   }
 
   template <class Trained>
-  [[nodiscard]] Step gradient_of(const Trained& model, const Windows& windows) const {
+  [[nodiscard]] Step gradient_of(const Trained& model, const Windows& windows, std::uint64_t draw) const {
     auto result = basin::value_and_gradient(model, theta_.template as<Trained>(), windows.tokens.view(),
-                                            basin::CrossEntropy{windows.labels});
-    return {result.value, result.gradient.template as<M>(), result.report};
+                                            basin::CrossEntropy{windows.labels}, {.context = {.draw = draw}});
+    return {result.value, result.gradient.template as<M>()};
   }
 
   Settings settings_;
@@ -146,7 +137,6 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
   basin::WeightAverage<M, float> average_;
   basin::MuonState<M, float> matrices_;
   basin::AdamState<M, float> tables_;
-  basin::Report solves_;
   double processor_seconds_ = 0;
 };
 

@@ -117,7 +117,7 @@ class Writer {
   [[nodiscard]] State<float> logits_of(View<const float> z) const {
     State<float> logits(z.shape().with_features(alphabet));
     constexpr std::size_t weights = std::size_t{alphabet} * width;
-    model_.body.template layer<1>().template apply<float>(theta_.span().template last<weights>(), z, logits.view());
+    model_.body.template layer<3>().template apply<float>(theta_.span().template last<weights>(), z, logits.view());
     return logits;
   }
 
