@@ -6,6 +6,7 @@
 // nca_tissue/tissue.hpp has the tissue, settings.hpp the options, model.hpp the automata, trainer.hpp the training,
 // measuring.hpp what is measured, showing.hpp what is drawn, watching.hpp what is seen in the terminal.
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -17,14 +18,17 @@
 namespace nca_tissue {
 
 /// Before tissues are recorded and states are made.
-inline void check_sizes(const Settings& settings) {
+inline void check_sizes(const Settings& settings, bool trains) {
   const double places = static_cast<double>(settings.side) * settings.side;
+  const double recordings = (trains ? settings.recordings : 0) + std::min(settings.tissues, 20);
+  // Besides, the sizes of the tissues of six growers at all steps, and of those that heal.
   basin::examples::check_memory(
       "--side " + std::to_string(settings.side) + ", --steps " + std::to_string(settings.steps) + ", --recordings " +
           std::to_string(settings.recordings) + ", --batch " + std::to_string(settings.batch) + " and --tissues " +
           std::to_string(settings.tissues),
-      places * (settings.recordings * (settings.steps + 1.0) +
-                sizeof(float) * kinds * (2.0 * settings.tissues + 20.0 * settings.batch)));
+      places * (recordings * (settings.steps + 1.0) + settings.tissues +
+                sizeof(float) * kinds * (3.0 * settings.tissues + 20.0 * settings.batch)) +
+          sizeof(double) * 6.0 * settings.tissues * (4.0 * settings.steps / 3 + 2));
 }
 
 inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
@@ -33,7 +37,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line) {
   const bool trains = settings.evaluate.empty();
   const std::string from = basin::examples::take_checkpoint(command_line, trains ? settings.resume : settings.evaluate);
   basin::set_threads(settings.threads);
-  check_sizes(settings);
+  check_sizes(settings, trains);
   const bool only_watched = settings.live.on && !from.empty();
   if (!only_watched) {
     basin::examples::prepare_outputs(

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "../support/scene.hpp"
 #include "basin/io/json.hpp"
 #include "trainer.hpp"
 
@@ -61,18 +60,13 @@ class Colony {
   }
   /// Cuts off the right half of each.
   void wound() {
-    for (Tissue& tissue : tissues_) cut(tissue);
-    write_states();
+    empty_where([](const Tissue& tissue, Index x, Index) { return x >= tissue.side / 2; });
   }
-
   /// Empties a disc of each, in places.
   void remove(double x, double y, double radius) {
-    for (Tissue& tissue : tissues_) {
-      basin::examples::each_in_disc(tissue.side, tissue.side, x, y, radius, [&](Index i, Index j) {
-        tissue.kind[static_cast<std::size_t>(j * tissue.side + i)] = empty;
-      });
-    }
-    write_states();
+    empty_where([&](const Tissue&, Index i, Index j) {
+      return std::hypot(static_cast<double>(i) + 0.5 - x, static_cast<double>(j) + 0.5 - y) < radius;
+    });
   }
 
   [[nodiscard]] const std::vector<Tissue>& tissues() const { return tissues_; }
@@ -87,6 +81,20 @@ class Colony {
   }
 
  private:
+  /// Other places stay as they are, to the last digit.
+  template <class Where>
+  void empty_where(const Where& where) {
+    for (std::size_t n = 0; n < tissues_.size(); ++n) {
+      Tissue& tissue = tissues_[n];
+      for (Index place = 0; place < std::ssize(tissue.kind); ++place) {
+        if (!where(tissue, place % tissue.side, place / tissue.side)) continue;
+        tissue.kind[static_cast<std::size_t>(place)] = empty;
+        if (grower_ == Grower::recorded) continue;
+        states_.view().sample(static_cast<Index>(n)).matrix().col(place) = Eigen::Vector4f::Unit(empty);
+      }
+    }
+  }
+
   void write_states() {
     if (grower_ == Grower::recorded) return;
     for (std::size_t n = 0; n < tissues_.size(); ++n) write(tissues_[n], states_.view().sample(static_cast<Index>(n)));
@@ -207,13 +215,15 @@ struct Sizes {
     return sum / static_cast<double>(size.size());
   }
   [[nodiscard]] double deviation() const {
+    const double middle = mean();
     double sum = 0;
-    for (const double one : size) sum += (one - mean()) * (one - mean());
+    for (const double one : size) sum += (one - middle) * (one - middle);
     return std::sqrt(sum / static_cast<double>(size.size()));
   }
   /// The size that a share of the tissues does not exceed.
   [[nodiscard]] double quantile(double share) const {
-    return size[static_cast<std::size_t>(share * static_cast<double>(size.size() - 1))];
+    const double last = std::ceil(share * static_cast<double>(size.size())) - 1;
+    return size[static_cast<std::size_t>(std::max(last, 0.0))];
   }
   /// The share that has died out.
   [[nodiscard]] double gone() const {

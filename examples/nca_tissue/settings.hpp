@@ -34,7 +34,7 @@ struct Settings {
 inline constexpr const char* description =
     R"(Learns from recordings how a tissue grows that grows by chance, and grows others like it.
 
-A cell divides, matures and dies by chance, so that no two tissues are alike: some die out, others fill the grid. A
+A cell divides, matures and dies by chance, so that no two tissues are alike: some die out, others grow large. A
 mixture of rules, of which each cell draws one at each step, learns how likely everything is (after Milite, Caravagna and
 Sottoriva, "Mixtures of Neural Cellular Automata", 2025). One rule of as many numbers, which learns beside it, can only
 make what happens on average.)";
@@ -59,7 +59,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("side", s.side, "Places along a side of the grid", {8, 512});
   options.add("steps", s.steps, "Steps that are recorded, and of tissues that are grown", {1, 10000});
   options.add("recordings", s.recordings, "Tissues that are learned from", {1, 100000});
-  options.add("held-back", s.held_back, "1: tests are by tissues of another stream, to choose settings by", {0, 1});
+  options.add("held-back", s.held_back, "1: tests are by tissues of another stream, to choose settings by", {0, 1})
+      .of_this_run();
   options.add("iterations", s.iterations, "Of training", {0, 100000000});
   options.add("batch", s.batch, "Recorded steps an iteration", {1, 4096});
   options.add("noise", s.noise, "Standard deviation of what is added to states that are learned from", {0.0, 10.0});

@@ -185,6 +185,7 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
   metrics["tissues"] = settings.tissues;
   metrics["side"] = settings.side;
   metrics["steps"] = settings.steps;
+  metrics["held_back"] = settings.held_back != 0;
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
   metrics["train_seconds"] = training.seconds();

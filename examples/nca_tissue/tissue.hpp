@@ -9,7 +9,7 @@
 //   cell in six of ten cases, else a mature one.
 //   A stem cell matures with .05, a dividing cell with .1; a mature cell dies with .04, and leaves the place empty.
 //
-// So a tissue whose only stem cells mature early stays small or dies out, and others fill the grid: the tissues of one
+// So a tissue whose only stem cells mature early stays small or dies out, and others grow large: the tissues of one
 // kind differ, and what they are on average is none of them. The probabilities of what a place becomes are known, so
 // that a rule that has learned them can be measured by them. Beyond the grid there is nothing.
 
@@ -48,6 +48,7 @@ inline Tissue seed_of(Index side) {
 
 using Probabilities = std::array<double, kinds>;  ///< of what a place becomes
 
+/// Of the place (x, y).
 inline Probabilities next_of(const Tissue& tissue, Index x, Index y) {
   const auto at = [&](Index i, Index j) { return tissue.kind[static_cast<std::size_t>(j * tissue.side + i)]; };
   switch (at(x, y)) {
@@ -126,14 +127,5 @@ inline std::array<Index, kinds> counts_of(const Tissue& tissue) {
   return counts;
 }
 inline Index size_of(const Tissue& tissue) { return static_cast<Index>(tissue.kind.size()) - counts_of(tissue)[empty]; }
-
-/// Nothing is left of the right half.
-inline void cut(Tissue& tissue) {
-  for (Index y = 0; y < tissue.side; ++y) {
-    for (Index x = tissue.side / 2; x < tissue.side; ++x) {
-      tissue.kind[static_cast<std::size_t>(y * tissue.side + x)] = empty;
-    }
-  }
-}
 
 }  // namespace nca_tissue

@@ -26,11 +26,10 @@ namespace nca_tissue {
 
 /// The streams of random numbers, one a use.
 enum Stream : std::uint64_t {
-  recorded_stream = 1,
+  recorded_stream = std::uint64_t{1} << 32,  // before it, those of the initial parameters
   test_stream,
   held_back_stream,
   again_stream,  // tissues to compare those of the tests with
-  wound_stream,
   choice_stream,
   noise_stream
 };

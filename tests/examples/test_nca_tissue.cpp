@@ -108,3 +108,22 @@ TEST_CASE("distances of distributions", "[unit]") {
   away.add(tissue, learned);
   CHECK(away.mean() == Approx((0.05 + 8 * 0.1) / 9));
 }
+
+TEST_CASE("a wound empties what it cuts off, and leaves all else as it is", "[unit]") {
+  Settings settings;
+  const Trainer trainer(settings);
+  for (const Grower grower : {Grower::recorded, Grower::mean}) {
+    Colony colony(trainer, grower, 0, 12, 2, 1, test_stream);
+    colony.run(3);
+    const double vague = colony.vagueness();
+    colony.remove(0.5, 0.5, 0.9);
+    CHECK(colony.vagueness() == vague);
+    CHECK((vague > 0) == (grower == Grower::mean));
+    colony.wound();
+    for (const Tissue& tissue : colony.tissues()) {
+      for (Index place = 0; place < 144; ++place) {
+        if (place % 12 >= 6) CHECK(tissue.kind[static_cast<std::size_t>(place)] == empty);
+      }
+    }
+  }
+}

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "basin/layers/dense.hpp"
@@ -105,7 +106,13 @@ TEST_CASE("a mixture learns how often each of two things is seen", "[train]") {
 TEST_CASE("a mixture's likelihood refuses what does not fit", "[unit][loss]") {
   const State<double> y(Shape{K + K * C, {2, 1, 1}, 1});
   const State<double> t(Shape{C, {2, 1, 1}, 1});
-  CHECK_THROWS_WITH(value_of({t, 0}, y), "deviation of MixtureLoss is 0, expected a finite number above 0");
+  CHECK_THROWS_WITH(value_of({t, 0}, y),
+                    "deviation of MixtureLoss is 0, expected a number above 0 whose square is finite and above 0");
+  CHECK_THROWS_AS(value_of({t, 1e-200}, y), std::invalid_argument);
+  CHECK_THROWS_AS(value_of({t, 1e200}, y), std::invalid_argument);
+  State<double> endless = y;
+  endless.values[K] = std::numeric_limits<double>::infinity();
+  CHECK(!std::isfinite(value_of({t, 0.1}, endless)));
   CHECK_THROWS_AS(value_of({State<double>(Shape{C, {3, 1, 1}, 1})}, y), std::invalid_argument);
   CHECK_THROWS_AS(value_of({t}, State<double>(Shape{K, {2, 1, 1}, 1})), std::invalid_argument);
 }

@@ -6,9 +6,9 @@
 //
 //   -1/(N cells) sum over samples and cells of log sum over k of p_k exp(-|t - r_k|^2 / (2 deviation^2)),
 //
-// with p = softmax(g). It is 0 where an answer of probability 1 is right, and never below: the constant
-// C log(deviation sqrt(2 pi)) of the normal distribution is left out. With q_k, the share that answer k has in the sum,
-// its gradient in g_k is p_k - q_k, and in r_k it is q_k (r_k - t) / deviation^2.
+// with p = softmax(g). It is 0 where an answer of probability 1 is right, and never below, but for rounding: the
+// constant C log(deviation sqrt(2 pi)) of the normal distribution is left out. With q_k, the share that answer k has in
+// the sum, its gradient in g_k is p_k - q_k, and in r_k it is q_k (r_k - t) / deviation^2.
 //
 // A network that is trained by it draws, under Mix<K, C, MixChoice::drawn>, what it has learned may be seen, where one
 // that is trained by the squared error answers with the mean of it.
@@ -39,14 +39,17 @@ struct MixtureLoss {
     check_features("MixtureLoss", y.shape().features, K + K * C);
     const Shape whole = y.shape().with_samples(batch_size).with_features(C);
     check(whole == target.shape, "shape of the target of MixtureLoss", target.shape, whole);
-    check(deviation > 0 && std::isfinite(deviation), "deviation of MixtureLoss", deviation, "a finite number above 0");
-    const double variance = deviation * deviation, part = 1.0 / static_cast<double>(whole.cells());
+    const double variance = deviation * deviation;
+    check(deviation > 0 && variance > 0 && std::isfinite(variance), "deviation of MixtureLoss", deviation,
+          "a number above 0 whose square is finite and above 0");
+    const double part = 1.0 / static_cast<double>(whole.cells());
     const T* wanted = target.values.data() + first_sample * whole.sample_size();
     double sum = 0;
     for (Index cell = 0; cell < y.shape().cells(); ++cell, wanted += C) {
       const S *g = y.data() + cell * (K + K * C), *answers = g + K;
       // Logarithms of p_k, but for a constant, and of the summands.
       std::array<double, K> chosen{}, seen{};
+      double far = 0;  // what is not finite in an answer shows in the value, whatever share it has
       for (int k = 0; k < K; ++k) {
         double distance = 0;
         for (int c = 0; c < C; ++c) {
@@ -54,10 +57,11 @@ struct MixtureLoss {
           distance += away * away;
         }
         const auto i = static_cast<std::size_t>(k);
+        far += 0 * distance;
         chosen[i] = static_cast<double>(g[k]);
         seen[i] = chosen[i] - distance / (2 * variance);
       }
-      sum += to_shares(chosen) - to_shares(seen);
+      sum += to_shares(chosen) - to_shares(seen) + far;
       if (!dy) continue;
       S *dg = dy.data() + cell * (K + K * C), *danswers = dg + K;
       for (int k = 0; k < K; ++k) {
