@@ -42,6 +42,7 @@ class Colony {
     write_states();
   }
 
+  /// One step of all of them.
   void step() {
     if (grower_ == Grower::recorded) {
       for (std::size_t n = 0; n < tissues_.size(); ++n) {
@@ -50,8 +51,9 @@ class Colony {
       }
     } else {
       grow();
-      for (std::size_t n = 0; n < tissues_.size(); ++n)
+      for (std::size_t n = 0; n < tissues_.size(); ++n) {
         tissues_[n] = read(states_.view().sample(static_cast<Index>(n)));
+      }
     }
     ++t_;
   }
@@ -69,7 +71,9 @@ class Colony {
     });
   }
 
+  /// As they are now: of grown ones, each place as the kind that it is most like.
   [[nodiscard]] const std::vector<Tissue>& tissues() const { return tissues_; }
+  /// That they have made.
   [[nodiscard]] Index steps() const { return t_; }
 
   /// How far the cells of grown tissues are from being of one kind alone: the largest difference of all features.
