@@ -109,7 +109,7 @@ inline int run(Settings& settings, basin::examples::CommandLine& command_line, b
     basin::examples::prepare_outputs(settings.out, {"metrics.json", "channels.png", "truncated.png", "accuracy.png",
                                                     "accuracy.svg", "training.png", "training.svg"});
   }
-  const Data data = load_data(settings.data, settings.images);
+  const Data data = load_data(settings.data, settings.images, settings.test_images);
   if (settings.epochs == 0) settings.epochs = default_epochs(data);
   Trainer trainer(settings, data, processes);
   basin::Training training({.iterations = trainer.iterations(),

@@ -102,17 +102,18 @@ basin::OrderedJson watched(const Settings& settings, const typename Rule::Theta&
   };
   const State<float> fresh = Rule::random_networks(of.network, settings.samples, settings.seed, std::uint64_t{1} << 50);
   State<float> settled = fresh;
+  const int repairing = std::min(20, settings.horizon);  // updates, and those before the damage at most
   for (const bool neighbours : {true, false}) {
     State<float> z = fresh;
     Index made = 0;
     for (const Index updates : {0, 2, 5, 10, 20, 50, 200, 1000}) {
-      if (updates > std::max(20, settings.horizon)) break;
+      if (updates > settings.horizon) break;
       if (updates > made) update(z, updates - made, neighbours);
       made = updates;
       const double accuracy = accuracy_of(z);
       json[neighbours ? "accuracy_after_updates" : "accuracy_after_updates_without_means"][std::to_string(updates)] =
           accuracy;
-      if (neighbours && updates == 20) settled = z;
+      if (neighbours && updates <= repairing) settled = z;
       if (!neighbours) continue;
       curve.x.push_back(static_cast<double>(updates));
       curve.y.push_back(100 * accuracy);
@@ -130,14 +131,14 @@ basin::OrderedJson watched(const Settings& settings, const typename Rule::Theta&
                                     {settings.seed, 1000 + static_cast<std::uint64_t>(n)});
         }
         if (neighbours) repair["damaged"] = accuracy_of(z);
-        update(z, 20, neighbours);
-        repair[neighbours ? "after_20" : "after_20_without_means"] = accuracy_of(z);
+        update(z, repairing, neighbours);
+        repair["after_" + std::to_string(repairing) + (neighbours ? "" : "_without_means")] = accuracy_of(z);
       }
     }
   }
-  std::printf("%s: %.4f after 20 updates, %.4f at the end; without the means %.4f after 20\n",
-              of.network.to_string().c_str(), json["accuracy_after_updates"]["20"].get<double>(), curve.y.back() / 100,
-              json["accuracy_after_updates_without_means"]["20"].get<double>());
+  std::printf("%s: %.4f at the end, %.4f without the means\n", of.network.to_string().c_str(),
+              json["accuracy_after_updates"].back().get<double>(),
+              json["accuracy_after_updates_without_means"].back().get<double>());
   return json;
 }
 

@@ -43,15 +43,18 @@ using Theta = Parameters<Settled, float>;
 using Data = basin::examples::DigitSets;
 
 /// Of the training images the first `images`, or all if that is 0.
-inline Data load_data(const std::string& folder, Index images) {
+inline Data load_data(const std::string& folder, Index images, Index test_images) {
   Data data = basin::examples::load_digits(folder);
+  const auto keep = [](LabelledImages& all, Index count) {
+    all.images = State<float>(all.images.view().samples(0, count));
+    all.labels.resize(static_cast<std::size_t>(count));
+  };
   if (images > 0) {
-    LabelledImages& train = data.train;
-    basin::examples::check_option(images <= train.images.shape.samples, "--images", images,
-                                  "at most " + std::to_string(train.images.shape.samples));
-    train.images = State<float>(train.images.view().samples(0, images));
-    train.labels.resize(static_cast<std::size_t>(images));
+    basin::examples::check_option(images <= data.train.images.shape.samples, "--images", images,
+                                  "at most " + std::to_string(data.train.images.shape.samples));
+    keep(data.train, images);
   }
+  if (test_images > 0) keep(data.test, std::min(test_images, data.test.images.shape.samples));
   return data;
 }
 

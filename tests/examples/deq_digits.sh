@@ -4,7 +4,7 @@
 # to what it measured; each solver and adjoint trains; and what is wrong is refused with a message that says so.
 . "$(dirname "$0")/expect.sh"
 
-small="--images 1536 --epochs 2 --seed 3"
+small="--images 1536 --test-images 600 --epochs 2 --seed 3"
 
 "$program" $small --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors channels.png truncated.png accuracy.png training.png
@@ -35,16 +35,16 @@ grep -q '"end": "SIGPIPE"' piped/metrics.json || fail "metrics.json does not tel
 [ "$(value evaluated test_accuracy)" = "$(value one test_accuracy)" ] ||
   fail "evaluated: $(value evaluated test_accuracy), measured in the run: $(value one test_accuracy)"
 
-printf '{"epochs": 1, "solver": "picard", "images": 256}\n' >settings.json
+printf '{"epochs": 1, "solver": "picard", "images": 256, "test-images": 100}\n' >settings.json
 "$program" --settings settings.json --solver broyden --adjoint phantom --out set >set.log
 grep -q 'broyden, phantom' set.log || fail "the command line does not win over the settings file"
 [ "$(value set epochs)" = 1 ] || fail "the settings file is not heeded"
-"$program" --images 256 --epochs 1 --solver picard --adjoint jacobian_free --out free >free.log
-"$program" --images 256 --epochs 1 --adjoint unrolled --out unrolled >unrolled.log
+"$program" --images 256 --test-images 100 --epochs 1 --solver picard --adjoint jacobian_free --out free >free.log
+"$program" --images 256 --test-images 100 --epochs 1 --adjoint unrolled --out unrolled >unrolled.log
 
 # What cannot be written is known before the training, or told after it, and leaves nothing half-written.
 refused 'one/metrics.json: cannot make a folder of this name' --out one/metrics.json
-if (ulimit -f 8 && "$program" --images 256 --epochs 1 --out full >full.log 2>&1); then fail "took a full disk"; fi
+if (ulimit -f 8 && "$program" --images 256 --test-images 100 --epochs 1 --out full >full.log 2>&1); then fail "took a full disk"; fi
 grep -q 'full/checkpoint.safetensors: cannot write: File too large' full.log ||
   fail "does not say that the disk is full: $(cat full.log)"
 [ -z "$(ls full)" ] || fail "leaves $(ls full) on a full disk"

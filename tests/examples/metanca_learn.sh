@@ -28,7 +28,7 @@ for run in one evaluated; do sed -n '/"learned"/,/^  }/p' $run/metrics.json >$ru
 cmp one.learned evaluated.learned || fail "evaluated is not what was measured in the run"
 
 # Some seconds of training: new tasks are learned better than by gradient descent at its best rate, from a few batches.
-"$program" --family rings --iterations 500 --life 10 --tasks 30 --batches 10 --out learns >learns.log
+"$program" --family rings --iterations 250 --life 10 --tasks 30 --batches 10 --out learns >learns.log
 awk '$1 " " $2 == "the rule" { rule = $10 } $1 " " $2 == "gradient descent" { descent = $13 }
   END { exit !(rule > 0.6 && rule > descent) }' learns.log || fail "it does not learn to learn: $(cat learns.log)"
 
