@@ -103,14 +103,16 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
 
   /// Warmed up, then even, then along a line to zero.
   [[nodiscard]] static double rate_scale(double share) {
-    return std::min({1.0, 0.01 + share / 0.04, (1 - share) / 0.6});
+    return std::min({1.0, 0.01 + share / 0.04, (1 - share) / 0.8});
   }
 
-  /// Muon for the matrices inside; Adam for the table and the logits, of which most rows say nothing in most steps.
+  /// Muon for the matrices inside; Adam for the table and the logits, of which most rows say nothing in
+  /// most steps, and for the causal convolution, which is no matrix.
   void move(basin::Parameters<M, float>& gradient, double scale) {
     basin::Parameters<M, float> of_tables;
     for (const basin::Leaf& leaf : basin::leaves_of<M>()) {
-      if (leaf.name != "embedding" && leaf.name != logits_leaf) continue;
+      const bool of_matrix = leaf.name != "embedding" && leaf.name != logits_leaf && leaf.shape.size() == 2;
+      if (of_matrix || leaf.shape.size() == 1) continue;
       const auto part = [&](auto& of) {
         return of.vector().segment(static_cast<Index>(leaf.offset), static_cast<Index>(leaf.size));
       };

@@ -76,6 +76,7 @@
 #include "basin/layers/batch_norm.hpp"
 #include "basin/layers/bias.hpp"
 #include "basin/layers/bounded_diagonal.hpp"
+#include "basin/layers/causal_conv.hpp"
 #include "basin/layers/cell_sets.hpp"
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"

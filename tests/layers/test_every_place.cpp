@@ -14,6 +14,7 @@
 #include "basin/layers/attention.hpp"
 #include "basin/layers/batch_norm.hpp"
 #include "basin/layers/bounded_diagonal.hpp"
+#include "basin/layers/causal_conv.hpp"
 #include "basin/layers/conv.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/dropout.hpp"
@@ -204,6 +205,7 @@ TEST_CASE("layers give a sample the same bits at every place", "[unit]") {
   check_layer(Conv<7, 9, 1>{}, Shape{7, {3, 3, 1}});
   check_layer(ConvNd<3, 5, Window{.axes = 3, .stride = 2, .dilation = 2}>{}, Shape{3, {5, 3, 4}});
   check_layer(DepthwiseConv<13>{}, Shape{13, {5, 3, 1}});
+  check_layer(CausalConv<13, 3>{}, Shape{13, {5, 1, 1}});
   check_layer(TransposedConv<3, 6>{}, Shape{3, {5, 3, 1}});
   check_layer(UpsampleLinear<2>{}, Shape{5, {3, 4, 1}});
   check_layer(UpsampleNearest<2>{}, Shape{5, {3, 4, 1}});
