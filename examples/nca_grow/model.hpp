@@ -62,8 +62,8 @@ struct Kind {
   using Grown = basin::Rollout<Growing<Edge>, Tape>;
   using Theta = basin::Parameters<Rule, float>;
 
-  static bool is(int channels, int hidden, const std::string& filters) {
-    return channels == Channels && hidden == Hidden && filters == Filters::name;
+  static bool is(int channels, int hidden_features, const std::string& filters) {
+    return channels == Channels && hidden_features == Hidden && filters == Filters::name;
   }
   static std::string text() { return std::to_string(Channels) + " " + std::to_string(Hidden) + " " + Filters::name; }
 };

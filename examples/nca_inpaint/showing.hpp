@@ -132,8 +132,8 @@ void show(const Settings& settings, const ImageSets& data, const Trainer<Kind>& 
       std::printf(" %10.4f", numbers[key].get<double>());
     }
     std::printf(" %12.4f\n", m.mean_image.mean());
-    basin::examples::Series& curve =
-        curves.emplace_back("squares of " + name, std::vector<double>{}, std::vector<double>{});
+    curves.push_back({"squares of " + name, {}, {}});
+    basin::examples::Series& curve = curves.back();
     for (std::size_t t = 1; t < m.along.size(); ++t) {
       curve.x.push_back(static_cast<double>(t));
       curve.y.push_back(m.along[t].mean());
