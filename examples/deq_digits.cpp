@@ -60,6 +60,7 @@ inline void write_results(const Settings& settings, const Data& data, Trainer& t
   const std::vector<Epoch> history = trainer.history();
   basin::OrderedJson metrics;
   metrics["dataset"] = data.name;
+  metrics["test_images"] = data.test.images.shape.samples;
   metrics["parameters"] = Settled::param_count;
   metrics["epochs"] = history.size();
   metrics["seed"] = settings.seed;

@@ -66,7 +66,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("epochs", s.epochs, "Passes over the training images (default: 10 for MNIST, 4 for drawn digits)",
               {1, 100000});
   options.add("images", s.images, "Train on the first so many images; 0: all", {0, 100000000});
-  options.add("test-images", s.test_images, "Test on the first so many images; 0: all", {0, 100000000});
+  options.add("test-images", s.test_images, "Test on the first so many images at most, after --evaluate too; 0: all",
+              {0, 100000000});
   options.add_seed(s.seed);
   options.add_threads(s.threads);
   options.add("solver", s.solver, "How the equilibrium is found: picard, anderson, broyden or newton_gmres",

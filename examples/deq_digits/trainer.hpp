@@ -42,7 +42,8 @@ using Theta = Parameters<Settled, float>;
 
 using Data = basin::examples::DigitSets;
 
-/// Of the training images the first `images`, or all if that is 0.
+/// Of the training images the first `images`, or all if that is 0; of the test images likewise, or as many as there
+/// are.
 inline Data load_data(const std::string& folder, Index images, Index test_images) {
   Data data = basin::examples::load_digits(folder);
   const auto keep = [](LabelledImages& all, Index count) {

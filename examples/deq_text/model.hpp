@@ -7,8 +7,9 @@
 //
 // where norm is RmsNorm, attention is causal, of 5 heads with rotary positions, its queries, keys and values mixed with
 // those of the two characters before by a causal convolution (basin/layers/causal_conv.hpp), and feed_forward is
-// W2 SwiGLU(W1 x) with 320 gated features. What a character attends to is the equilibrium of those before it. The same cell is four
-// layers of an explicit network, tied or not. In training a share of u, z, attention and feed_forward is dropped.
+// W2 SwiGLU(W1 x) with 320 gated features. What a character attends to is the equilibrium of those before it. The same
+// cell is four layers of an explicit network, tied or not. In training a share of u, z, attention and feed_forward is
+// dropped.
 
 #include <algorithm>
 #include <cmath>

@@ -106,8 +106,8 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
     return std::min({1.0, 0.01 + share / 0.04, (1 - share) / 0.8});
   }
 
-  /// Muon for the matrices inside; Adam for the table and the logits, of which most rows say nothing in
-  /// most steps, and for the causal convolution, which is no matrix.
+  /// Muon for the matrices inside, and decay for all weights; Adam for the table and the logits, of which most rows say
+  /// nothing in most steps, and for the causal convolution, which is no matrix.
   void move(basin::Parameters<M, float>& gradient, double scale) {
     basin::Parameters<M, float> of_tables;
     for (const basin::Leaf& leaf : basin::leaves_of<M>()) {

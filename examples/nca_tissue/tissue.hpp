@@ -13,6 +13,7 @@
 // kind differ, and what they are on average is none of them. The probabilities of what a place becomes are known, so
 // that a rule that has learned them can be measured by them. Beyond the grid there is nothing.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -99,6 +100,23 @@ inline std::vector<Tissue> recording(Index side, Index steps, std::uint64_t seed
     all.push_back(step_of(all.back(), random, static_cast<std::uint64_t>(t) << 32));
   }
   return all;
+}
+
+/// The surroundings of place number `place`, as far as they weigh: its kind, and which kinds of cells there are among
+/// its eight neighbours. A number below `contexts`.
+inline constexpr std::size_t contexts = 8 * kinds;
+inline std::size_t context_of(const Tissue& tissue, std::size_t place) {
+  const Index x = static_cast<Index>(place) % tissue.side, y = static_cast<Index>(place) / tissue.side;
+  const auto at = [&](Index i, Index j) -> std::size_t {
+    return tissue.kind[static_cast<std::size_t>(j * tissue.side + i)];
+  };
+  std::size_t around = 0;
+  for (Index j = std::max<Index>(0, y - 1); j <= std::min(y + 1, tissue.side - 1); ++j) {
+    for (Index i = std::max<Index>(0, x - 1); i <= std::min(x + 1, tissue.side - 1); ++i) {
+      if ((i != x || j != y) && at(i, j) != empty) around |= std::size_t{1} << (at(i, j) - 1);
+    }
+  }
+  return 8 * at(x, y) + around;
 }
 
 /// A cell's four features: 1 for its kind, 0 for the others.

@@ -62,12 +62,20 @@ TEST_CASE("what comes later changes nothing that a causal convolution gave", "[u
   CausalConv<6, 3>{}.apply(theta, changed.view(), z.view());
   CHECK(y.values.head(6 * 12) == z.values.head(6 * 12));
   CHECK(y.values.tail(6 * 8) != z.values.tail(6 * 8));
+  // As little does that there is nothing later.
+  for (Index cells = 0; cells <= 20; ++cells) {
+    State<float> begin(Shape{6, {cells, 1, 1}, 1}), of_begin(begin.shape);
+    begin.values = x.values.head(6 * cells);
+    CausalConv<6, 3>{}.apply(theta, begin.view(), of_begin.view());
+    CHECK(of_begin.values == y.values.head(6 * cells));
+  }
 }
 
 TEST_CASE("a causal convolution names its leaf as PyTorch shapes it, and goes along one axis", "[unit][causal_conv]") {
   const auto leaves = leaves_of<CausalConv<6, 3>>();
   REQUIRE(leaves.size() == 1);
   CHECK(leaves[0].name == "weight");
+  CHECK(leaves[0].shape == std::vector<Index>{6, 1, 3});
   CHECK(leaves[0].fan_in == 3);
   CHECK_THROWS_WITH((CausalConv<6, 3>{}.out_shape(Shape{6, {4, 2, 1}, 1})),
                     Catch::Contains("CausalConv: cells beyond its axis"));

@@ -71,6 +71,35 @@ TEST_CASE("the gradient of a mixture's likelihood, and slices", "[gradient][loss
   CHECK(sum == Approx(value).epsilon(1e-13));
 }
 
+TEST_CASE("weights say how much each cell counts in a mixture's likelihood", "[unit][loss]") {
+  const Shape cells{K + K * C, {3, 1, 1}, 2};
+  const State<double> y = test::random_state(cells, 3), t = test::random_state(cells.with_features(C), 4);
+  Likelihood loss{t, 0.5};
+  loss.weights = State<double>(cells.with_features(1));
+  loss.weights.values << 0, 2, 0.5, 1, 0, 3;
+  State<double> dy(cells), plain(cells), alone(cells.with_samples(1));
+  const double value = loss.value_and_gradient(View<const double>(y.view()), 0, 2, dy.view());
+  static_cast<void>(Likelihood{t, 0.5}.value_and_gradient(View<const double>(y.view()), 0, 2, plain.view()));
+  double expected = 0;
+  for (Index cell = 0; cell < 6; ++cell) {
+    const double weight = loss.weights.values[cell];
+    CHECK((dy.view().matrix().col(cell) - weight * plain.view().matrix().col(cell)).norm() < 1e-15);
+    State<double> of_cell(Shape{K + K * C, {1, 1, 1}, 1}), wanted(Shape{C, {1, 1, 1}, 1});
+    of_cell.values = y.view().matrix().col(cell);
+    wanted.values = t.view().matrix().col(cell);
+    expected += weight * value_of({wanted, 0.5}, of_cell) / 6;
+  }
+  CHECK(value == Approx(expected).epsilon(1e-13));
+  CHECK(loss.value_and_gradient(View<const double>(y.view().sample(0)), 0, 2, View<double>{}) +
+            loss.value_and_gradient(View<const double>(y.view().sample(1)), 1, 2, alone.view()) ==
+        Approx(value).epsilon(1e-13));
+  CHECK((alone.values - dy.view().sample(1).vector()).norm() < 1e-15);
+  loss.weights.values[2] = -1;
+  CHECK_THROWS_WITH(value_of(loss, y), "weight of a cell of MixtureLoss is -1, expected 0 or more");
+  loss.weights = State<double>(cells);
+  CHECK_THROWS_AS(value_of(loss, y), std::invalid_argument);
+}
+
 TEST_CASE("the likelihood of a mixture does not lose answers that are far away", "[unit][loss]") {
   State<double> y(Shape{K + K * C, {1, 1, 1}, 1}), t(Shape{C, {1, 1, 1}, 1}), dy(y.shape);
   y.values.tail(K * C).setConstant(1e3);

@@ -1,18 +1,20 @@
 #pragma once
 
-// A causal convolution of each feature by itself, along X: what a cell gets depends on itself and on the cells before it,
-// as in a text or a signal of which the rest is not known yet:
+// A causal convolution of each feature by itself, along X: what a cell gets depends on itself and on the cells before
+// it, as in a text or a signal of which the rest is not known yet:
 //
 //   y(c, i) = sum_{k < Taps} W(c, k) x(c, i + k - (Taps - 1)),   x = 0 before the first cell.
 //
 // The last of the Taps weights of a feature is that of the cell itself. It is PyTorch's Conv1d(C, C, Taps, groups=C,
 // bias=False) of an input with Taps - 1 zeros ahead of it. With attention it gives each character or word its next
-// neighbours at a small cost (So et al. 2021, "Primer", section 4, after the projections to queries, keys and values).
+// neighbours at a small cost (So et al. 2021, "Primer: searching for efficient transformers", after the projections to
+// queries, keys and values).
 //
 // x and y are (C, X, 1, 1, N); theta is W, C numbers of each tap. There is no bias. A Dense after it mixes features.
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
+#include <span>
 
 #include "basin/core/layer.hpp"
 #include "basin/kernels/depthwise.hpp"
@@ -76,8 +78,8 @@ struct CausalConv {
  private:
   static constexpr Index before = Taps - 1;  // cells that a cell looks back
 
-  // Cells whose taps all lie in the line are the kernel's. Those at its edge, of which there are `before`, are summed one
-  // tap after the other.
+  // Cells whose taps all lie in the line are the kernel's. Those at its edge, of which there are `before`, are summed
+  // one tap after the other.
 
   template <class S>
   static void sum(const S* weights, View<const S> x, View<S> y) {
@@ -96,13 +98,14 @@ struct CausalConv {
 
   template <class S>
   static void transpose(const S* weights, View<const S> w, View<S> dx) {
-    std::array<S, param_count> turned;  // the taps from the last to the first
-    for (Index k = 0; k < Taps; ++k) std::copy_n(weights + k * C, C, turned.data() + (before - k) * C);
+    Scratch scratch;
+    S* const turned = scratch.take<S>(static_cast<Index>(param_count));  // the taps from the last to the first
+    for (Index k = 0; k < Taps; ++k) std::copy_n(weights + k * C, C, turned + (before - k) * C);
     const Index cells = w.shape().space[0], edge = std::min(before, cells);
     for (Index n = 0; n < w.samples(); ++n) {
       const S* in = w.sample(n).data();
       S* out = dx.sample(n).data();
-      kernels::depthwise_gather<C, Taps, 1, 1>(cells - edge, 1, &in, turned.data(), static_cast<const S*>(nullptr), out);
+      kernels::depthwise_gather<C, Taps, 1, 1>(cells - edge, 1, &in, turned, static_cast<const S*>(nullptr), out);
       for (Index i = cells - edge; i < cells; ++i) {
         std::fill_n(out + i * C, C, S(0));
         for (Index j = i; j < cells; ++j) add_tap(weights + (before + i - j) * C, in + j * C, out + i * C);

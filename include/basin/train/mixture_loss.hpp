@@ -6,9 +6,10 @@
 //
 //   -1/(N cells) sum over samples and cells of log sum over k of p_k exp(-|t - r_k|^2 / (2 deviation^2)),
 //
-// with p = softmax(g). It is 0 where an answer of probability 1 is right, and never below, but for rounding: the
-// constant C log(deviation sqrt(2 pi)) of the normal distribution is left out. With q_k, the share that answer k has in
-// the sum, its gradient in g_k is p_k - q_k, and in r_k it is q_k (r_k - t) / deviation^2.
+// with p = softmax(g), each cell times its weight where there are weights. It is 0 where an answer of probability 1 is
+// right, and never below, but for rounding: the constant C log(deviation sqrt(2 pi)) of the normal distribution is left
+// out. With q_k, the share that answer k has in the sum, its gradient in g_k is p_k - q_k, and in r_k it is q_k (r_k -
+// t) / deviation^2.
 //
 // A network that is trained by it draws, under Mix<K, C, MixChoice::drawn>, what it has learned may be seen, where one
 // that is trained by the squared error answers with the mean of it.
@@ -29,6 +30,9 @@ struct MixtureLoss {
 
   State<T> target{};       ///< of the whole batch: (C, space..., samples)
   double deviation = 0.1;  ///< of what is seen from an answer, above 0
+  /// Of the cells of the whole batch, (1, space..., samples), 0 or more; nothing: each is 1. Where they depend on
+  /// nothing but what the network sees, they change how much each case counts, and not which probabilities are right.
+  State<T> weights{};
 
   /// y is (K + K C, space..., samples). Throws std::invalid_argument for other shapes, and a deviation that makes no
   /// sense.
@@ -42,10 +46,18 @@ struct MixtureLoss {
     const double variance = deviation * deviation;
     check(deviation > 0 && variance > 0 && std::isfinite(variance), "deviation of MixtureLoss", deviation,
           "a number above 0 whose square is finite and above 0");
-    const double part = 1.0 / static_cast<double>(whole.cells());
+    const bool weighs = weights.values.size() != 0;
+    if (weighs)
+      check(weights.shape == whole.with_features(1), "shape of the weights of MixtureLoss", weights.shape,
+            whole.with_features(1));
+    const T* weight = weights.values.data() + first_sample * (weighs ? whole.cells_per_sample() : 0);
+    const double share = 1.0 / static_cast<double>(whole.cells());
     const T* wanted = target.values.data() + first_sample * whole.sample_size();
     double sum = 0;
     for (Index cell = 0; cell < y.shape().cells(); ++cell, wanted += C) {
+      const double of_cell = weighs ? static_cast<double>(weight[cell]) : 1.0;
+      if (!(of_cell >= 0)) check(false, "weight of a cell of MixtureLoss", of_cell, "0 or more");
+      const double part = share * of_cell;
       const S *g = y.data() + cell * (K + K * C), *answers = g + K;
       // Logarithms of p_k, but for a constant, and of the summands.
       std::array<double, K> chosen{}, seen{};
@@ -61,7 +73,7 @@ struct MixtureLoss {
         chosen[i] = static_cast<double>(g[k]);
         seen[i] = chosen[i] - distance / (2 * variance);
       }
-      sum += to_shares(chosen) - to_shares(seen) + far;
+      sum += part * (to_shares(chosen) - to_shares(seen) + far);
       if (!dy) continue;
       S *dg = dy.data() + cell * (K + K * C), *danswers = dg + K;
       for (int k = 0; k < K; ++k) {
@@ -73,7 +85,7 @@ struct MixtureLoss {
         }
       }
     }
-    return sum * part;
+    return sum;
   }
 
  private:
