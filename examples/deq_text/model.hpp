@@ -5,13 +5,10 @@
 //
 //   f(z, u) = norm(u + h + feed_forward(norm(h))),    h = z + attention(z),    logits = W z,
 //
-// where norm is RmsNorm, attention is causal, of 5 heads with rotary positions, its queries, keys and values mixed with
-// those of the two characters before by a causal convolution (basin/layers/causal_conv.hpp), and feed_forward is
-// W2 SwiGLU(W1 x) with 320 gated features. What a character attends to is the equilibrium of those before it. The same
-// cell is four layers of an explicit network, tied or not. In training a share of u, z, attention and feed_forward is
-// dropped.
+// where norm is RmsNorm, attention is causal, of 5 heads with rotary positions, and feed_forward is W2 SwiGLU(W1 x)
+// with 320 gated features. What a character attends to is the equilibrium of those before it. The same cell is four
+// layers of an explicit network, tied or not. In training a share of u, z, attention and feed_forward is dropped.
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -25,7 +22,6 @@
 #include "basin/deq/residual_penalty.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/layers/attention.hpp"
-#include "basin/layers/causal_conv.hpp"
 #include "basin/layers/dense.hpp"
 #include "basin/layers/dropout.hpp"
 #include "basin/layers/embedded.hpp"
@@ -46,15 +42,14 @@ using basin::State;
 using basin::Token;
 using basin::View;
 
-inline constexpr int width = 160, heads = 5, gated = 320, layers = 4, taps = 3;
+inline constexpr int width = 160, heads = 5, gated = 320, layers = 4;
 
 template <int In, int Out>
 using Linear = basin::Dense<In, Out, basin::Bias::no>;
 /// `Last`, of this and all that is made of it: nothing, or Dropout, with the same parameters.
 template <class... Last>
 using SelfAttention =
-    basin::Sequential<Linear<width, 3 * width>, basin::CausalConv<3 * width, taps>,
-                      basin::Rotary<3 * width, 2 * heads, width / heads>,
+    basin::Sequential<Linear<width, 3 * width>, basin::Rotary<3 * width, 2 * heads, width / heads>,
                       basin::Attention<width, heads, basin::CausalAttention>, Linear<width, width>, Last...>;
 template <class... Last>
 using FeedForward = basin::Sequential<basin::RmsNorm<width>, Linear<width, 2 * gated>, basin::SwiGlu<gated>,
@@ -98,7 +93,7 @@ void set_dropout(M& model, C& cell, double rate) {
   model.body.template layer<2>() = {.rate = rate, .seed = 4};
   if constexpr (std::is_same_v<C, TrainedCell>) {
     auto& block = cell.layers.template layer<0>();
-    block.template layer<0>().inner.template layer<5>() = {.rate = rate, .seed = 1};
+    block.template layer<0>().inner.template layer<4>() = {.rate = rate, .seed = 1};
     block.template layer<1>().inner.template layer<4>() = {.rate = rate, .seed = 2};
   }
 }
@@ -157,17 +152,11 @@ inline State<float> start_of(std::span<const float> theta, View<const Token> tok
   return start;
 }
 
-/// Glorot's, but of the table normal numbers of deviation 1, small where a block adds to what it got, and the causal
-/// convolution changes nothing.
+/// Glorot's, but of the table normal numbers of deviation 1, and small where a block adds to what it got.
 template <class M>
 basin::Parameters<M, float> initial_theta(std::uint64_t seed) {
   const auto initializer = [](const basin::Leaf& leaf, std::span<float> values, const basin::Random& random) {
     if (leaf.name == "embedding") return basin::He{std::sqrt(static_cast<double>(leaf.fan_in))}(leaf, values, random);
-    if (leaf.shape.size() == 3) {  // the causal convolution: only the last tap, of the character itself
-      std::fill(values.begin(), values.end(), 0.0F);
-      std::fill(values.end() - 3 * width, values.end(), 1.0F);
-      return;
-    }
     const bool adds = leaf.shape[0] == width && leaf.shape.size() == 2;
     basin::Glorot{adds ? 0.3 : 1.0}(leaf, values, random);
   };

@@ -103,16 +103,14 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer<M>> {
 
   /// Warmed up, then even, then along a line to zero.
   [[nodiscard]] static double rate_scale(double share) {
-    return std::min({1.0, 0.01 + share / 0.04, (1 - share) / 0.8});
+    return std::min({1.0, 0.01 + share / 0.04, (1 - share) / 0.6});
   }
 
-  /// Muon for the matrices inside, and decay for all weights; Adam for the table and the logits, of which most rows say
-  /// nothing in most steps, and for the causal convolution, which is no matrix.
+  /// Muon for the matrices inside; Adam for the table and the logits, of which most rows say nothing in most steps.
   void move(basin::Parameters<M, float>& gradient, double scale) {
     basin::Parameters<M, float> of_tables;
     for (const basin::Leaf& leaf : basin::leaves_of<M>()) {
-      const bool of_matrix = leaf.name != "embedding" && leaf.name != logits_leaf && leaf.shape.size() == 2;
-      if (of_matrix || leaf.shape.size() == 1) continue;
+      if (leaf.name != "embedding" && leaf.name != logits_leaf) continue;
       const auto part = [&](auto& of) {
         return of.vector().segment(static_cast<Index>(leaf.offset), static_cast<Index>(leaf.size));
       };
