@@ -39,7 +39,7 @@ using basin::Shape;
 using basin::State;
 using basin::View;
 
-inline constexpr int inputs = 2, features = 32, pooled = 16, hidden = 64, injected = features;
+inline constexpr int inputs = 2, features = 48, pooled = 24, hidden = 96, injected = features;
 
 using Messages = basin::Residual<basin::SetMessages<features, pooled, features, 3>>;
 using Inside =

@@ -20,7 +20,7 @@ struct Settings {
   int batch = 32;
   int min_steps = 4;
   int max_steps = 9;
-  int segments = 32;
+  int segments = 0;
   std::string adjoint = "unrolled";
   double rate = 2e-3;
   double clip = 1;
@@ -66,14 +66,17 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
            "A file of puzzles, or a folder of train_*.csv and test_*.csv, plain or .gz; none: drawn puzzles")
       .of_this_run();
   options.add_flag("full", s.full, "Trains as long as the figures of the documentation took");
-  options.add("iterations", s.iterations, "Of training; 0: 700, or 10,000 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 700, or 24,000 with --full", {0, 100000000});
   options.add("minutes", s.minutes, "Train at most so long; the rate then falls with the time. 0: no limit",
               {0.0, 1e6});
   options.add("batch", s.batch, "Puzzles at a time", {1, 65536});
   options.add("min-steps", s.min_steps, "An iteration makes at least so many steps", {1, 1000});
   options.add("max-steps", s.max_steps, "and fewer than so many, drawn anew each time", {2, 1001});
-  options.add("segments", s.segments,
-              "A puzzle that is not solved goes after so many iterations; at first a quarter of them", {1, 1000});
+  options.add(
+      "segments", s.segments,
+      "A puzzle that is not solved goes after so many iterations; at first a quarter of them. 0: 32, or 48 with "
+      "--full",
+      {0, 1000});
   options.add_settling_gradient(s.adjoint);
   options.add("stays", s.stays, "One that is right goes after so many", {1, 1000});
   options.add(
@@ -99,7 +102,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// Fills in what follows from --full.
 inline void complete(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 10000 : 700;
+  if (s.iterations == 0) s.iterations = s.full ? 24000 : 700;
+  if (s.segments == 0) s.segments = s.full ? 48 : 32;
 }
 
 }  // namespace deq_sudoku

@@ -41,7 +41,7 @@ grep -q '"name": "easy"' learned/metrics.json || fail "the file's name is not to
 "$program" --evaluate learned --data packed.csv.gz --count 5 --max-evaluations 30 --out packed >packed.log
 [ "$(value packed evaluations_mean)" = "$(value learned evaluations_mean)" ] || fail "a packed file reads otherwise"
 
-refused 'segments' --segments 0
+refused 'segments' --segments -1
 refused "rate is 'nan'" --resume one --rate nan
 refused "length of 'states' is 93312, expected 116640" --resume one --batch 5
 refused 'data set of the checkpoint' --resume one --data data
