@@ -1,7 +1,7 @@
 #!/bin/sh
 # How the models of the playground were trained:
 #   sh train.sh <folder with MNIST's four files> <folder with train_*.csv.gz, puzzles of Sudoku> <folder to work in>
-# Takes build/release/examples (sh examples/run.sh nca_grow --help builds one of them), and two hours on a core.
+# Takes build/release/examples (sh examples/run.sh nca_grow --help builds one of them), and three hours on a core.
 set -eu
 
 mnist=$1
