@@ -43,7 +43,7 @@ grep -q '"name": "easy"' learned/metrics.json || fail "the file's name is not to
 
 refused 'segments' --segments -1
 refused "rate is 'nan'" --resume one --rate nan
-refused "length of 'states' is 93312, expected 116640" --resume one --batch 5
+refused "length of 'states' is 139968, expected 174960" --resume one --batch 5
 refused 'data set of the checkpoint' --resume one --data data
 refused '--min-steps is 9, expected less than --max-steps, 9' --min-steps 9
 refused 'memory for --count 1000000' --count 1000000 --breadth 1000
