@@ -40,8 +40,8 @@ inline constexpr const char* description = R"(Learns to solve Sudoku by settling
 
 Each candidate, a digit at a place, is a cell that hears of the other digits of its place, and of its digit's places in its
 row, its column and its box, nothing else. One rule for all 729 of them, whose states are left to settle: a deep equilibrium.
-Hard puzzles take more evaluations than easy ones, and a puzzle that is not solved does not settle, so that who does not know
-the solution sees from the residual whether it is one; if not, another start may help.)";
+Hard puzzles take more evaluations than easy ones, and a puzzle that is not solved seldom settles, so that who does not know
+the solution sees from the residual whether to trust it; if not, another start may help.)";
 
 inline constexpr const char* footer = R"(
 Examples:

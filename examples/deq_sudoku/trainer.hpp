@@ -2,7 +2,7 @@
 
 // Training of deq_sudoku, in segments: each puzzle of a batch has a state, which is carried on from one iteration to
 // the next. An iteration makes a few steps from it, asks how far the answer is right, differentiates through these
-// steps, and leaves the states where they are. A puzzle that has been solved for two segments, or has had all of its
+// steps, and leaves the states where they are. A puzzle that has been solved for some segments, or has had all of its
 // segments, makes room for another. So the rule learns to bring any state of its own making nearer to the solution, and
 // to leave it there, at the price of a few steps an iteration (A. Jolicoeur-Martineau, "Less is more: recursive
 // reasoning with tiny networks", 2025, trains its network so).

@@ -18,7 +18,7 @@
 
 namespace nca_tissue {
 
-inline constexpr const char* loss_name = "nats a cell";
+inline constexpr const char* loss_name = "weighted nats a cell";
 
 inline constexpr std::array<basin::examples::Colour, kinds> kind_colours{
     {basin::examples::white, {213, 94, 0}, {240, 196, 60}, {0, 114, 178}}};

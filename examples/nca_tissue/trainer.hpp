@@ -4,8 +4,8 @@
 // is to say how it goes on, without the noise, so that a state which is a little off comes back. The mixture's loss is
 // the likelihood of what was recorded, that of the one rule the squared error, which is the same of a mixture of one.
 // Most places are empty and far from all cells, and of a hundred cells one is a stem cell, on which all others depend:
-// the rarer a place's surroundings are, the more it counts for the mixture. As these are what a rule sees anyway, the
-// probabilities that are best stay what they are.
+// the rarer a place's surroundings are, the more it counts for the mixture. As a rule sees these too, in spite of the
+// noise, the probabilities that are best stay what they are.
 // Everything random is a function of the seed and the iteration, so a run resumes bit for bit (basin/io/training.hpp).
 
 #include <array>
@@ -143,7 +143,7 @@ class Trainer : public basin::examples::ResumableTrainer<Trainer> {
 
   Settings settings_;
   std::vector<std::vector<Tissue>> recorded_;  // of each its steps
-  std::array<float, contexts> weights_{};      // of places by their surroundings; 1 in the mean
+  std::array<float, contexts> weights_{};      // of places by their surroundings; about 1 in the mean
   Learner<Mixture> mixture_;
   Learner<OneRule> one_;
 };

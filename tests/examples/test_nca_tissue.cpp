@@ -33,6 +33,20 @@ TEST_CASE("what a place becomes follows from its neighbours", "[unit]") {
   CHECK(p[empty] == Approx(0.7));
 }
 
+TEST_CASE("surroundings are a place's kind, and the kinds beside it", "[unit]") {
+  const Tissue tissue = small();
+  const auto of = [&](std::size_t x, std::size_t y) { return context_of(tissue, 5 * y + x); };
+  constexpr std::size_t beside_stem = 1, beside_dividing = 2, beside_mature = 4;
+  CHECK(of(2, 2) == 8 * stem + beside_dividing);
+  CHECK(of(1, 2) == 8 * dividing + beside_stem);
+  CHECK(of(0, 0) == 8 * mature);  // nothing beyond the corner
+  CHECK(of(4, 4) == 8 * empty);
+  CHECK(of(1, 1) == 8 * empty + beside_stem + beside_dividing + beside_mature);
+  CHECK(of(3, 1) == 8 * empty + beside_stem + beside_dividing);
+  CHECK(of(4, 2) == 8 * empty + beside_dividing);  // and not what a line above begins with
+  static_assert(8 * mature + 7 < contexts);
+}
+
 TEST_CASE("tissues are drawn by those probabilities", "[unit]") {
   const Tissue tissue = small();
   constexpr int draws = 4000;

@@ -34,8 +34,8 @@ struct MixtureLoss {
   /// nothing but what the network sees, they change how much each case counts, and not which probabilities are right.
   State<T> weights{};
 
-  /// y is (K + K C, space..., samples). Throws std::invalid_argument for other shapes, and a deviation that makes no
-  /// sense.
+  /// y is (K + K C, space..., samples). Throws std::invalid_argument for other shapes, and a deviation or a weight that
+  /// makes no sense.
   template <class S>
   double value_and_gradient(std::type_identity_t<View<const S>> y, Index first_sample, Index batch_size,
                             View<S> dy) const {
@@ -56,7 +56,9 @@ struct MixtureLoss {
     double sum = 0;
     for (Index cell = 0; cell < y.shape().cells(); ++cell, wanted += C) {
       const double of_cell = weighs ? static_cast<double>(weight[cell]) : 1.0;
-      if (!(of_cell >= 0)) check(false, "weight of a cell of MixtureLoss", of_cell, "0 or more");
+      if (!(of_cell >= 0 && std::isfinite(of_cell))) {
+        check(false, "weight of a cell of MixtureLoss", of_cell, "0 or more, and finite");
+      }
       const double part = share * of_cell;
       const S *g = y.data() + cell * (K + K * C), *answers = g + K;
       // Logarithms of p_k, but for a constant, and of the summands.
