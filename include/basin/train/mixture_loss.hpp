@@ -8,8 +8,8 @@
 //
 // with p = softmax(g), each cell times its weight where there are weights. It is 0 where an answer of probability 1 is
 // right, and never below, but for rounding: the constant C log(deviation sqrt(2 pi)) of the normal distribution is left
-// out. With q_k, the share that answer k has in the sum, its gradient in g_k is p_k - q_k, and in r_k it is q_k (r_k -
-// t) / deviation^2.
+// out. With q_k, the share that answer k has in the sum, its gradient in g_k is p_k - q_k, and in r_k it is
+// q_k (r_k - t) / deviation^2.
 //
 // A network that is trained by it draws, under Mix<K, C, MixChoice::drawn>, what it has learned may be seen, where one
 // that is trained by the squared error answers with the mean of it.
@@ -47,9 +47,10 @@ struct MixtureLoss {
     check(deviation > 0 && variance > 0 && std::isfinite(variance), "deviation of MixtureLoss", deviation,
           "a number above 0 whose square is finite and above 0");
     const bool weighs = weights.values.size() != 0;
-    if (weighs)
-      check(weights.shape == whole.with_features(1), "shape of the weights of MixtureLoss", weights.shape,
-            whole.with_features(1));
+    if (weighs) {
+      const Shape one = whole.with_features(1);
+      check(weights.shape == one, "shape of the weights of MixtureLoss", weights.shape, one);
+    }
     const T* weight = weights.values.data() + first_sample * (weighs ? whole.cells_per_sample() : 0);
     const double share = 1.0 / static_cast<double>(whole.cells());
     const T* wanted = target.values.data() + first_sample * whole.sample_size();
