@@ -120,7 +120,7 @@ inline void draw_residual(const std::string& path, const Settings& settings, con
   basin::examples::write_png_and_svg(
       path,
       basin::examples::panels(
-          "A puzzle of " + tested.set.name + " that took long",
+          "A puzzle that took long (" + tested.set.name + ")",
           {basin::examples::line_chart({right}, {.x = evaluations,
                                                  .y = {.label = "right places, of 81", .whole = true, .high = places},
                                                  .width = 330,
