@@ -65,8 +65,9 @@ TEST_CASE("defaults of solvers", "[unit]") {
   CHECK(newton.max_forcing == 0.5);
   CHECK(newton.max_products == 60);
   CHECK(newton.max_shortenings == 12);
-  CHECK(newton.globalization == Globalization::line_search);
-  CHECK_FALSE(newton.recycle);
+  CHECK(newton.globalization == Globalization::trust_region);
+  CHECK(newton.recycle);
+  CHECK_FALSE(NewtonGmres<>{.globalization = Globalization::line_search}.recycle);
   CHECK(AttractorOptions{}.settle == 2000);
   CHECK(AttractorOptions{}.max_steps == 16000);
   CHECK(AttractorOptions{}.max_period == 64);

@@ -28,7 +28,7 @@ inline basin::Anderson<10> anderson(int depth, double damping = 1) { return {.da
 /// As Anderson never needs more than a tenth more evaluations than Picard.
 inline basin::Anderson<10> delayed_anderson(int depth) { return {.depth = depth, .delay = 3}; }
 
-inline basin::NewtonGmres<> newton_in_ball() { return {.globalization = basin::Globalization::trust_region}; }
+inline basin::NewtonGmres<> newton_by_line_search() { return {.globalization = basin::Globalization::line_search}; }
 
 basin::Solution<double> solved(const Map& map, const basin::Matrix<double>& start, const Method& method,
                                const basin::Stop& stop);

@@ -18,20 +18,21 @@ namespace {
 using exam::Method;
 
 const std::vector<std::pair<std::string, Method>>& methods() {
-  static const std::vector<std::pair<std::string, Method>> all{{"picard", Picard{}},
-                                                               {"anderson, window 2", exam::anderson(2)},
-                                                               {"anderson", exam::anderson(5)},
-                                                               {"anderson, window 10", exam::anderson(10)},
-                                                               {"broyden", Broyden<20>{}},
-                                                               {"newton_gmres", NewtonGmres<>{}},
-                                                               {"newton_gmres, trust region", exam::newton_in_ball()},
-                                                               {"broyden_bad", BroydenBad<20>{}},
-                                                               {"klement", Klement{}},
-                                                               {"chord", Chord<>{}},
-                                                               {"pseudo_transient", PseudoTransient<>{}},
-                                                               {"anderson, delayed", exam::delayed_anderson(5)},
-                                                               {"picard, damped", Picard{.damping = 0.5}},
-                                                               {"anderson, damped", exam::anderson(5, 0.5)}};
+  static const std::vector<std::pair<std::string, Method>> all{
+      {"picard", Picard{}},
+      {"anderson, window 2", exam::anderson(2)},
+      {"anderson", exam::anderson(5)},
+      {"anderson, window 10", exam::anderson(10)},
+      {"broyden", Broyden<20>{}},
+      {"newton_gmres, line search", exam::newton_by_line_search()},
+      {"newton_gmres", NewtonGmres<>{}},
+      {"broyden_bad", BroydenBad<20>{}},
+      {"klement", Klement{}},
+      {"chord", Chord<>{}},
+      {"pseudo_transient", PseudoTransient<>{}},
+      {"anderson, delayed", exam::delayed_anderson(5)},
+      {"picard, damped", Picard{.damping = 0.5}},
+      {"anderson, damped", exam::anderson(5, 0.5)}};
   return all;
 }
 

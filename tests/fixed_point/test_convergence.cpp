@@ -31,7 +31,7 @@ void for_each_method(const Body& body) {
   with("Broyden bad", BroydenBad<>{});
   with("Klement", Klement{});
   with("Newton-GMRES", NewtonGmres<>{});
-  with("Newton-GMRES, trust region", NewtonGmres<>{.globalization = Globalization::trust_region});
+  with("Newton-GMRES, line search", NewtonGmres<>{.globalization = Globalization::line_search});
   with("Chord", Chord<>{});
   with("pseudo-transient", PseudoTransient<>{});
 }

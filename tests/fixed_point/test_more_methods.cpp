@@ -187,25 +187,23 @@ TEST_CASE("pseudo-transient continuation goes to the fixed point that the flow g
   const auto flow = solved(map, Numbers{{0.5}}, PseudoTransient<80>{}, stop);
   CHECK(flow.converged());
   CHECK(flow.value.values[0] == Approx(1.0466805318));
-  const auto newton = solved(map, Numbers{{0.5}}, NewtonGmres<80>{}, stop);
+  const auto newton = solved(map, Numbers{{0.5}}, NewtonGmres<>{}, stop);
   CHECK(newton.converged());
   CHECK(newton.value.values[0] < 0);
 }
 
-TEST_CASE("Bratu's problem on 63 x 63 points takes at most 400 products without a preconditioner", "[unit]") {
+TEST_CASE("Bratu's problem on 63 x 63 points takes Newton at most 300 products without a preconditioner", "[unit]") {
   for (const double lambda : {6.0, 6.8}) {  // the fold is at 6.808
     int products = 0;
     const WrittenMap map = bratu(63, lambda, &products);
     const Numbers zero = Numbers::Zero(63 * 63);
     const double first = (map.f(zero) - zero).norm();
     const Stop stop{.tolerance = 0, .absolute_tolerance = 1e-10 * first, .max_evaluations = 1000};
-    const NewtonGmres<80> method{
-        .first_forcing = 1e-3, .max_products = 80, .globalization = Globalization::trust_region, .recycle = true};
-    const auto solution = solved(map, zero, method, stop);
+    const auto solution = solved(map, zero, NewtonGmres<>{}, stop);
     INFO("lambda " << lambda << ", products " << products << ", evaluations " << solution.samples[0].evaluations);
     CHECK(solution.samples[0].status == Status::converged);
-    CHECK(products <= 200);
-    CHECK(solution.samples[0].evaluations <= 220);
+    CHECK(products <= 300);
+    CHECK(solution.samples[0].evaluations <= 320);
     CHECK((map.f(solution.value.values) - solution.value.values).norm() <= 1e-10 * first);
     CHECK(solution.value.values.maxCoeff() == Approx(lambda == 6 ? 0.79707 : 1.32481).epsilon(1e-5));
   }
@@ -229,7 +227,7 @@ TEST_CASE("the last Newton step is not solved further than the stop test asks", 
     return products;
   };
   for (const Globalization by : {Globalization::line_search, Globalization::trust_region}) {
-    const NewtonGmres<80> method{.first_forcing = 1e-8, .globalization = by};
+    const NewtonGmres<> method{.first_forcing = 1e-8, .globalization = by};
     const Stop loose{.tolerance = 0, .absolute_tolerance = 0.1 * first};
     const Stop tight{.tolerance = 0, .absolute_tolerance = 1e-8 * first};
     CHECK(2 * products_to(method, loose) < products_to(method, tight));
@@ -254,7 +252,7 @@ TEST_CASE("a right preconditioner of the user's saves products, and leaves the s
       &products};
   const Stop stop{.tolerance = 1e-11, .max_evaluations = 1000};
   for (const Globalization by : {Globalization::line_search, Globalization::trust_region}) {
-    const NewtonGmres<80> method{.globalization = by};
+    const NewtonGmres<> method{.globalization = by};
     map.inverse = {};
     products = 0;
     const auto without = solved(map, Numbers::Zero(40), method, stop);
@@ -272,7 +270,7 @@ TEST_CASE("a right preconditioner of the user's saves products, and leaves the s
 TEST_CASE("a trust region comes from far as a line search does", "[unit]") {
   // x^3 + x - 5, and Freudenstein and Roth's function next to which Newton's full step is no good.
   const auto cubic = each([](double x) { return 5 - x * x * x; }, [](double x) { return -3 * x * x; });
-  const NewtonGmres<80> method{.globalization = Globalization::trust_region};
+  const NewtonGmres<> method{};
   const Stop stop{.tolerance = 1e-10, .max_evaluations = 500};
   const auto far = solved(cubic, Numbers{{1e5}}, method, stop);
   INFO(name(far.samples[0].status) << " " << far.samples[0].evaluations);
@@ -397,7 +395,7 @@ TEST_CASE("options of these methods that make no sense are refused", "[unit]") {
   CHECK_THROWS_WITH(with(PseudoTransient<80>{.forcing = 0}), Catch::StartsWith("forcing of PseudoTransient is 0"));
   CHECK_THROWS_WITH(with(PseudoTransient<80>{.max_products = 1}),
                     Catch::StartsWith("max_products of PseudoTransient is 1"));
-  CHECK_THROWS_WITH(with(NewtonGmres<80>{.recycle = true}),
+  CHECK_THROWS_WITH(with(NewtonGmres<>{.globalization = Globalization::line_search, .recycle = true}),
                     Catch::StartsWith("recycle of NewtonGmres with a line search is"));
   using Bounded = Projected<Anderson<3>>;
   CHECK_THROWS_WITH(with(Bounded{.lower = 2, .upper = 1}), Catch::StartsWith("lower bound of Projected is 2"));

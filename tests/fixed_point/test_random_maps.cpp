@@ -208,8 +208,8 @@ Method random_method(Draw& draw) {
   const int variant = draw.below(5);
   if (auto* const picard = method.get<Picard>(); picard != nullptr && variant < 2) picard->damping = 0.5;
   if (auto* const newton = method.get<NewtonGmres<>>(); newton != nullptr && variant < 2) {
-    newton->globalization = Globalization::trust_region;
-    newton->recycle = variant == 0;
+    if (variant == 1) newton->globalization = Globalization::line_search;
+    newton->recycle = false;
   }
   if (auto* const anderson = method.get<Anderson<5>>()) {
     if (variant == 0) anderson->damping = 0.5;

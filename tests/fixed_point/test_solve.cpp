@@ -96,7 +96,7 @@ void for_each_method(const Body& body) {
   with("Broyden bad", BroydenBad<20>{});
   with("Broyden bad restarted", test::Again<BroydenBad<2>, 'b'>{});
   with("Newton-GMRES", NewtonGmres<>{});
-  with("Newton-GMRES, trust region", NewtonGmres<>{.globalization = Globalization::trust_region, .recycle = true});
+  with("Newton-GMRES, line search", NewtonGmres<>{.globalization = Globalization::line_search});
   with("Chord", Chord<>{});
   with("pseudo-transient", PseudoTransient<>{});
   with("Anderson projected", test::Again<Projected<Anderson<5>>, 'c'>{{.lower = -1e6, .upper = 1e6}});

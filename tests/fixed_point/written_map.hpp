@@ -55,7 +55,7 @@ struct Again : Method {
 
 /// A restart of 80, so that no problem here is too large for one basis.
 using MoreMethods =
-    AnyMethod<NewtonGmres<80>, Chord<>, BroydenBad<4>, Klement, PseudoTransient<80>, Projected<Anderson<3>>>;
+    AnyMethod<NewtonGmres<>, Chord<>, BroydenBad<4>, Klement, PseudoTransient<80>, Projected<Anderson<3>>>;
 
 using Seen = std::function<void(const Iterate<double>&)>;
 

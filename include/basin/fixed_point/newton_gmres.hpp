@@ -29,7 +29,8 @@
 // 17(1), section 2; the search: Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, chapter 8, with
 // memory: Grippo, Lampariello and Lucidi 1986, SIAM J. Numer. Anal. 23(4); the trust region: Brown
 // and Saad 1990, SIAM J. Sci. Stat. Comput. 11(3), section 5. All norms are Euclidean.
-// Memory of a sample: 5 vectors, and restart + 5 while it steps. Derivatives: fixed_point/sample_map.hpp.
+// Memory of a sample: 5 vectors, restart + 1 more with `recycle`, and restart + 5 while it steps. Derivatives:
+// fixed_point/sample_map.hpp.
 
 #include <algorithm>
 #include <array>
@@ -54,8 +55,9 @@ enum class Globalization {
   trust_region,  ///< steps stay in a ball, whose radius adapts; shorter ones also turn
 };
 
-/// restart: vectors in the basis of GMRES; with a trust region, of the only basis of a step.
-template <int restart = 20>
+/// restart: vectors in the basis of GMRES; with a trust region, of the only basis of a step. A float state of a million
+/// numbers takes 500 MB with 60 of them; fewer do for equations that take few products.
+template <int restart = 60>
 struct NewtonGmres {
   static constexpr std::string_view name = "newton_gmres";
   static constexpr bool may_be_moved = true;
@@ -63,15 +65,16 @@ struct NewtonGmres {
   static constexpr int patience = 10;  ///< steps without a tenth less, after which come leaps
   static constexpr int leaps = 5;      ///< full steps in a row
 
-  double first_forcing = 0.1;                                ///< eta of the first step, in (0, max_forcing]
-  double max_forcing = 0.5;                                  ///< in (0, 1)
-  int max_products = 60;                                     ///< with the Jacobian, in one step; 2 or more
-  int max_shortenings = 12;                                  ///< of a step; 0 or more
-  Globalization globalization = Globalization::line_search;  ///< how a step is kept from leading astray
-  /// With a trust region: the basis of one step preconditions the next ones, until one of these needs more
-  /// than half as many products. Costs restart + 1 vectors more and a pass over them for each product, and saves
-  /// products where they are many and J changes little (Bratu's problem next to its fold: 285 instead of 553).
-  bool recycle = false;
+  double first_forcing = 0.1;                                 ///< eta of the first step, in (0, max_forcing]
+  double max_forcing = 0.5;                                   ///< in (0, 1)
+  int max_products = 60;                                      ///< with the Jacobian, in one step; 2 or more
+  int max_shortenings = 12;                                   ///< of a step; 0 or more
+  Globalization globalization = Globalization::trust_region;  ///< how a step is kept from leading astray
+  /// With a trust region, and then true unless set: the basis of one step preconditions the next ones, until one of
+  /// these needs more than half as many products. Costs restart + 1 vectors more and a pass over them for each product,
+  /// and saves products where they are many and J changes little (Bratu's problem next to its fold: 285 instead of
+  /// 553).
+  bool recycle = globalization == Globalization::trust_region;
 
   template <class S>
   struct Memory {
