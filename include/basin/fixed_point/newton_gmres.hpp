@@ -19,8 +19,8 @@
 // ball, nearly, over the Krylov space that GMRES has built: by a dogleg (fixed_point/dogleg.hpp), so that a shorter
 // step also turns, towards the steepest descent of |g|, and costs an evaluation but no product. The radius is what the
 // model was good for before: it shrinks to a quarter of the step where |g|^2 fell by less than a quarter of what the
-// model said, and doubles where it fell by three quarters; a step is taken where |g|^2 fell by 1e-4 of it. The first
-// step is full.
+// model said, and doubles where it fell by three quarters; a step is taken where |g|^2 fell by 1e-4 of it, or where |g|
+// is below m all the same. The first step is full.
 //
 // Where the map's linearization has a member precondition (fixed_point/sample_map.hpp), it is used from the right. So
 // is, with `recycle`, what the Krylov space of an earlier step says of the inverse (linear/krylov_space.hpp).
@@ -101,6 +101,10 @@ struct NewtonGmres {
     check(!recycle || globalization == Globalization::trust_region, "recycle of NewtonGmres with a line search",
           recycle, "false, or a trust region");
     check(max_shortenings >= 0, "max_shortenings of NewtonGmres", max_shortenings, "0 or more");
+    {  // The basis of a step: taken once, so that steps find the memory of the thread large enough.
+      Scratch ahead;
+      static_cast<void>(detail::KrylovSpace<S>::make(size, restart, ahead));
+    }
     return {scratch.take<S>(size),
             scratch.take<S>(size),
             scratch.take<S>(size),
@@ -152,15 +156,22 @@ struct NewtonGmres {
     m.lengths[static_cast<std::size_t>(m.count++ % memory)] = length;
   }
 
+  /// |g| of the last iterates, the largest.
+  template <class S>
+  static double highest_of(const Memory<S>& m) {
+    double highest = 0;
+    for (int i = 0; i < std::min(m.count, memory); ++i) {
+      highest = std::max(highest, m.lengths[static_cast<std::size_t>(i)]);
+    }
+    return highest;
+  }
+
   /// z and f become those of the end of the search. True if any trial was made.
   template <class S, class Map>
   bool search(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map, double length,
               bool leap) const {
     const Index size = static_cast<Index>(z.size());
-    double highest = 0;
-    for (int i = 0; i < std::min(m.count, memory); ++i) {
-      highest = std::max(highest, m.lengths[static_cast<std::size_t>(i)]);
-    }
+    const double highest = highest_of(m);
     const detail::ConstVectorMap<S> from(z.data(), size), along(m.step, size);
     double lambda = 1, best = std::numeric_limits<double>::infinity();
     for (int tries = 0; tries <= max_shortenings; ++tries) {
@@ -184,6 +195,7 @@ struct NewtonGmres {
   bool search_in_ball(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map, double length,
                       bool leap) const {
     const Index size = static_cast<Index>(z.size());
+    const double highest = highest_of(m);
     const detail::ConstVectorMap<S> from(z.data(), size);
     detail::VectorMap<S> s(m.step, size);
     Scratch scratch;
@@ -222,7 +234,7 @@ struct NewtonGmres {
       const double ratio = reached / length, gain = (1 - ratio * ratio) / (1 - found.residual * found.residual);
       if (gain > 0.75 && found.length >= 0.99 * radius) m.radius = 2 * found.length * length;
       if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * found.length * length;
-      if (gain >= 1e-4) break;
+      if (gain >= 1e-4 || reached <= (1 - 1e-4) * highest) break;
     }
     if (recycle && first) {
       m.kept = space;
