@@ -164,6 +164,23 @@ TEST_CASE("Newton-GMRES solves what mixing misses", "[unit]") {
                       0.010004085144900891, 0.00010008171958642669}});
 }
 
+TEST_CASE("Newton-GMRES finds its way along the valley of a chained Rosenbrock function", "[unit]") {
+  // Ten numbers, all of which come to 1 after turns that full steps do not take.
+  const auto chained = [](const Vector<double>& v) {
+    Vector<double> f(10);
+    for (Index i = 0; i < 9; ++i) f[i] = 10 * (v[i + 1] - v[i] * v[i]);
+    f[9] = 1 - v[0];
+    return f;
+  };
+  for (const double sign : {1.0, -1.0}) {
+    const auto solution = solve(map_of(chained, sign), Vector<double>::Constant(10, -1.2).eval(), NewtonGmres<>{},
+                                {.tolerance = 1e-10, .max_evaluations = 4000});
+    INFO("sign " << sign << ", evaluations " << solution.samples[0].evaluations);
+    CHECK(solution.converged());
+    CHECK((solution.value.values - Vector<double>::Ones(10)).norm() < 1e-6);
+  }
+}
+
 TEST_CASE("every evaluation and every product counts, and the limit holds", "[unit]") {
   int linearized = 0, products = 0, evaluated = 0;
   const WithDerivative f{&linearized, &products, &evaluated};

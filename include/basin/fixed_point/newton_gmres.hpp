@@ -28,7 +28,8 @@
 // Dembo, Eisenstat and Steihaug 1982, SIAM J. Numer. Anal. 19(2); Eisenstat and Walker 1996, SIAM J. Sci. Comput.
 // 17(1), section 2; the search: Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, chapter 8, with
 // memory: Grippo, Lampariello and Lucidi 1986, SIAM J. Numer. Anal. 23(4); the trust region: Brown
-// and Saad 1990, SIAM J. Sci. Stat. Comput. 11(3), section 5. All norms are Euclidean.
+// and Saad 1990, SIAM J. Sci. Stat. Comput. 11(3), section 5, with memory: Deng, Xiao and Zhou 1993, J. Optim. Theory
+// Appl. 76(2). All norms are Euclidean.
 // Memory of a sample: 5 vectors, restart + 1 more with `recycle`, and restart + 5 while it steps. Derivatives:
 // fixed_point/sample_map.hpp.
 
@@ -205,35 +206,54 @@ struct NewtonGmres {
     double *const y = scratch.take<double>(space.limit), *const p = scratch.take<double>(space.limit),
                   *const image = scratch.take<double>(space.limit);
     const auto linear = map.linearize(z, f);
-    s = detail::ConstVectorMap<S>(f.data(), size) - from;
     int products = 0;
     const auto op = [&](const S* v, S* out) {
       if (map.left() < 2 || products++ == max_products) return false;
       m.kept.approximate_inverse(v, moved);
       return detail::apply_newton_operator<S>(linear, 0, {moved, z.size()}, {out, z.size()});
     };
-    space.build(op, m.step, length, m.forcing);
-    if (space.columns == 0) {  // nothing was found: the step of Picard
-      std::copy_n(f.data(), size, z.data());
-      return false;
-    }
-    for (int j = 0; j <= space.columns; ++j) space.right[j] /= length;  // y is in units of |g|
-    double best = std::numeric_limits<double>::infinity();
-    for (int tries = 0; tries <= max_shortenings; ++tries) {
-      const double radius = leap ? std::numeric_limits<double>::infinity() : m.radius / length;
-      const detail::DoglegStep found = detail::dogleg(space, radius, y, p, image);
+    detail::DoglegStep found{};
+    // s is the step within a ball of y; returned is |s| / |g|.
+    const auto step_within = [&](double radius) {
+      found = detail::dogleg(space, radius, y, p, image);
       s.setZero();
       space.add(y, space.columns, length, m.step);
       m.kept.approximate_inverse(m.step, moved);
       std::copy_n(moved, size, m.step);
       detail::precondition<S>(linear, {m.step, z.size()});
+      return detail::norm(m.step, map.extent()) / length;
+    };
+    double full = 0, stretch = 1;  // |s| / |g| of the full step, and |s| / |y| of it
+    const auto built = [&] {
+      s = detail::ConstVectorMap<S>(f.data(), size) - from;
+      space.build(op, m.step, length, m.forcing);
+      if (space.columns == 0) return false;
+      for (int j = 0; j <= space.columns; ++j) space.right[j] /= length;  // y is in units of |g|
+      full = step_within(std::numeric_limits<double>::infinity());
+      if (found.length > 0 && full > 0) stretch = full / found.length;
+      return true;
+    };
+    const auto picard = [&] {  // where nothing was found
+      std::copy_n(f.data(), size, z.data());
+      return false;
+    };
+    if (!built()) return picard();
+    double best = std::numeric_limits<double>::infinity();
+    for (int tries = 0; tries <= max_shortenings; ++tries) {
+      const double radius = leap ? std::numeric_limits<double>::infinity() : m.radius / length;
+      if (full > radius && m.kept.columns > 0) {  // it knows little of the steepest descent that shorter steps turn to
+        m.kept.columns = 0;
+        if (!built()) return picard();
+      }
+      const bool bounded = full > radius;
+      const double taken = bounded ? step_within(radius / stretch) : full;
       detail::VectorMap<S>(m.trial, size) = from + s;
       double reached = 0;
       if (!attempt(m, z.size(), map, best, reached) || leap) break;
       // What |g|^2 lost, beside what the model said.
       const double ratio = reached / length, gain = (1 - ratio * ratio) / (1 - found.residual * found.residual);
-      if (gain > 0.75 && found.length >= 0.99 * radius) m.radius = 2 * found.length * length;
-      if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * found.length * length;
+      if (gain > 0.75 && bounded) m.radius = std::max(m.radius, 2 * taken * length);
+      if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * taken * length;
       if (gain >= 1e-4 || reached <= (1 - 1e-4) * highest) break;
     }
     if (recycle && first) {
