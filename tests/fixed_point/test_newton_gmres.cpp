@@ -174,7 +174,7 @@ TEST_CASE("Newton-GMRES finds its way along the valley of a chained Rosenbrock f
   };
   for (const double sign : {1.0, -1.0}) {
     const auto solution = solve(map_of(chained, sign), Vector<double>::Constant(10, -1.2).eval(), NewtonGmres<>{},
-                                {.tolerance = 1e-10, .max_evaluations = 4000});
+                                {.tolerance = 1e-10, .max_evaluations = 8000});
     INFO("sign " << sign << ", evaluations " << solution.samples[0].evaluations);
     CHECK(solution.converged());
     CHECK((solution.value.values - Vector<double>::Ones(10)).norm() < 1e-6);
@@ -185,7 +185,8 @@ TEST_CASE("every evaluation and every product counts, and the limit holds", "[un
   int linearized = 0, products = 0, evaluated = 0;
   const WithDerivative f{&linearized, &products, &evaluated};
   const Matrix<double> start = Matrix<double>::Constant(3, 4, 2);
-  const auto solution = solve(f, start, NewtonGmres<>{.recycle = false}, {.tolerance = 1e-10, .max_evaluations = 200});
+  const auto solution =
+      solve(f, start, NewtonGmres<>{.first_forcing = 1e-6}, {.tolerance = 1e-10, .max_evaluations = 200});
   CHECK(solution.converged());
   int counted = 0, steps = 0;
   for (const SampleResult& sample : solution.samples) {

@@ -20,7 +20,8 @@
 // step also turns, towards the steepest descent of |g|, and costs an evaluation but no product. The radius is what the
 // model was good for before: it shrinks to a quarter of the step where |g|^2 fell by less than a quarter of what the
 // model said, and doubles where it fell by three quarters; a step is taken where |g|^2 fell by 1e-4 of it, or where |g|
-// is below m all the same. The first step is full.
+// is below m, and below 4 times what it was, all the same. The first step is full, and its length the first radius. A
+// basis that was kept serves full steps alone, and only as long as they are worth what the model says.
 //
 // Where the map's linearization has a member precondition (fixed_point/sample_map.hpp), it is used from the right. So
 // is, with `recycle`, what the Krylov space of an earlier step says of the inverse (linear/krylov_space.hpp).
@@ -63,6 +64,7 @@ struct NewtonGmres {
   static constexpr std::string_view name = "newton_gmres";
   static constexpr bool may_be_moved = true;
   static constexpr int memory = 5;     ///< residuals that the line search looks back on
+  static constexpr double rise = 4;    ///< of a residual at most, in a ball
   static constexpr int patience = 10;  ///< steps without a tenth less, after which come leaps
   static constexpr int leaps = 5;      ///< full steps in a row
 
@@ -105,6 +107,7 @@ struct NewtonGmres {
     {  // The basis of a step: taken once, so that steps find the memory of the thread large enough.
       Scratch ahead;
       static_cast<void>(detail::KrylovSpace<S>::make(size, restart, ahead));
+      static_cast<void>(ahead.take<S>(8 * size.here()));
     }
     return {scratch.take<S>(size),
             scratch.take<S>(size),
@@ -196,7 +199,7 @@ struct NewtonGmres {
   bool search_in_ball(Memory<S>& m, std::span<S> z, std::span<S> f, const SampleMap<S, Map>& map, double length,
                       bool leap) const {
     const Index size = static_cast<Index>(z.size());
-    const double highest = highest_of(m);
+    const double highest = std::min(highest_of(m), rise * length);
     const detail::ConstVectorMap<S> from(z.data(), size);
     detail::VectorMap<S> s(m.step, size);
     Scratch scratch;
@@ -239,6 +242,7 @@ struct NewtonGmres {
     };
     if (!built()) return picard();
     double best = std::numeric_limits<double>::infinity();
+    bool as_foreseen = true;
     for (int tries = 0; tries <= max_shortenings; ++tries) {
       const double radius = leap ? std::numeric_limits<double>::infinity() : m.radius / length;
       if (full > radius && m.kept.columns > 0) {  // it knows little of the steepest descent that shorter steps turn to
@@ -252,15 +256,13 @@ struct NewtonGmres {
       if (!attempt(m, z.size(), map, best, reached) || leap) break;
       // What |g|^2 lost, beside what the model said.
       const double ratio = reached / length, gain = (1 - ratio * ratio) / (1 - found.residual * found.residual);
-      if (gain > 0.75 && bounded) m.radius = std::max(m.radius, 2 * taken * length);
+      as_foreseen = as_foreseen && !bounded && gain >= 0.75;
+      if (bounded || std::isinf(m.radius)) m.radius = (gain > 0.75 ? 2 : 1) * taken * length;
       if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * taken * length;
       if (gain >= 1e-4 || reached <= (1 - 1e-4) * highest) break;
     }
-    if (recycle && first) {
-      m.kept = space;
-    } else if (2 * space.columns > m.kept.columns) {
-      m.kept.columns = 0;
-    }
+    if (recycle && first) m.kept = space;
+    if (!as_foreseen || (!first && 2 * space.columns > m.kept.columns)) m.kept.columns = 0;
     return take_best(m, z, f, best);
   }
 
