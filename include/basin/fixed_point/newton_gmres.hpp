@@ -104,23 +104,23 @@ struct NewtonGmres {
     check(!recycle || globalization == Globalization::trust_region, "recycle of NewtonGmres with a line search",
           recycle, "false, or a trust region");
     check(max_shortenings >= 0, "max_shortenings of NewtonGmres", max_shortenings, "0 or more");
-    {  // The basis of a step: taken once, so that steps find the memory of the thread large enough.
-      Scratch ahead;
-      static_cast<void>(detail::KrylovSpace<S>::make(size, restart, ahead));
-      static_cast<void>(ahead.take<S>(8 * size.here()));
-    }
-    return {scratch.take<S>(size),
-            scratch.take<S>(size),
-            scratch.take<S>(size),
-            scratch.take<S>(size),
-            scratch.take<S>(size),
-            0,
-            0,
-            {},
-            0,
-            0,
-            std::numeric_limits<double>::infinity(),
-            detail::KrylovSpace<S>::make(size, recycle ? restart : 0, scratch)};
+    const Memory<S> made{scratch.take<S>(size),
+                           scratch.take<S>(size),
+                           scratch.take<S>(size),
+                           scratch.take<S>(size),
+                           scratch.take<S>(size),
+                           0,
+                           0,
+                           {},
+                           0,
+                           0,
+                           std::numeric_limits<double>::infinity(),
+                           detail::KrylovSpace<S>::make(size, recycle ? restart : 0, scratch)};
+    // The basis of a step is taken once, so that steps find the memory of the thread large enough.
+    Scratch ahead;
+    static_cast<void>(detail::KrylovSpace<S>::make(size, restart, ahead));
+    static_cast<void>(ahead.take<S>(8 * size.here()));
+    return made;
   }
 
   template <class S, class Map>
