@@ -78,8 +78,8 @@ Settings newton_settings() {
     add(name, NewtonGmres<80>{.first_forcing = first_forcing, .globalization = by, .recycle = recycle});
   };
   add_both("line search", 0.1, Globalization::line_search, false);
-  add_both("trust region", 0.1, Globalization::trust_region, false);
   add_both("trust region, recycling", 0.1, Globalization::trust_region, true);
+  add_both("trust region, recycling, first forcing 1e-2", 1e-2, Globalization::trust_region, true);
   add_both("trust region, recycling, first forcing 1e-3", 1e-3, Globalization::trust_region, true);
   return all;
 }
