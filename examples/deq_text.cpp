@@ -19,7 +19,7 @@ namespace deq_text {
 /// Before windows are drawn and states are made. A window takes its state, the gradient of that, and the numbers that a
 /// step keeps.
 inline void check_sizes(const Settings& settings) {
-  constexpr double character = (2.0 * width + 3 * width + gated) * sizeof(float);
+  constexpr double character = passes * (2.0 * width + 3 * width + gated) * sizeof(float);
   basin::examples::check_memory(
       "--batch " + std::to_string(settings.batch) + " and --context " + std::to_string(settings.context),
       character * settings.batch * settings.context);

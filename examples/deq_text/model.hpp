@@ -1,13 +1,16 @@
 #pragma once
 
-// The model of deq_text: a block of a transformer as the cell of an equilibrium. Of each character there are 160
-// numbers, u from a table, and
+// The model of deq_text: four passes of one block of a transformer as the cell of an equilibrium. Of each character
+// there are 160 numbers, u from a table, and
 //
-//   f(z, u) = norm(u + h + feed_forward(norm(h))),    h = z + attention(z),    logits = W z,
+//   block(z, u) = norm(u + h + feed_forward(norm(h))),    h = z + attention(z),    logits = W z,
+//   f(z, u) = z_4,    z_(k + 1) = block(z_k, u + p_k),    z_0 = a z                        (basin/deq/passes.hpp)
 //
 // where norm is RmsNorm, attention is causal, of 5 heads with rotary positions, and feed_forward is W2 SwiGLU(W1 x)
-// with 320 gated features. What a character attends to is the equilibrium of those before it. The same cell is four
-// layers of an explicit network, tied or not. In training a share of u, z, attention and feed_forward is dropped.
+// with 320 gated features. The equilibrium is of all four passes together, so that each may do something else. What a
+// character attends to in the first pass is, times a, the equilibrium of those before it. The cell applied once is an
+// explicit network of four tied layers; one of layers with parameters of their own stands beside it. In training a
+// share of u, z, attention and feed_forward is dropped.
 
 #include <cmath>
 #include <cstdint>
@@ -19,6 +22,7 @@
 #include "basin/adjoint/unrolled.hpp"
 #include "basin/deq/equilibrium.hpp"
 #include "basin/deq/injected.hpp"
+#include "basin/deq/passes.hpp"
 #include "basin/deq/residual_penalty.hpp"
 #include "basin/fixed_point/anderson.hpp"
 #include "basin/layers/attention.hpp"
@@ -42,7 +46,7 @@ using basin::State;
 using basin::Token;
 using basin::View;
 
-inline constexpr int width = 160, heads = 5, gated = 320, layers = 4;
+inline constexpr int width = 160, heads = 5, gated = 320, passes = 4;
 
 template <int In, int Out>
 using Linear = basin::Dense<In, Out, basin::Bias::no>;
@@ -57,9 +61,11 @@ using FeedForward = basin::Sequential<basin::RmsNorm<width>, Linear<width, 2 * g
 template <class... Last>
 using Block = basin::Sequential<basin::Residual<SelfAttention<Last...>>, basin::Residual<FeedForward<Last...>>>;
 template <class... Last>
-using CellWith = basin::Injected<basin::Sequential<Block<Last...>, basin::RmsNorm<width>>>;
-using Cell = CellWith<>;                       ///< as it is tested
-using TrainedCell = CellWith<basin::Dropout>;  ///< as it is trained
+using PassWith = basin::Injected<basin::Sequential<Block<Last...>, basin::RmsNorm<width>>>;
+using Pass = PassWith<>;                                 ///< as it is tested
+using TrainedPass = PassWith<basin::Dropout>;            ///< as it is trained
+using Cell = basin::Passes<Pass, passes>;                ///< as it is tested
+using TrainedCell = basin::Passes<TrainedPass, passes>;  ///< as it is trained
 
 template <class Middle>
 using Model =
@@ -71,8 +77,8 @@ using Settled = Model<basin::Equilibrium<Cell, basin::Anderson<>, Adjoint>>;
 /// What is trained, through a number of steps, and the explicit network of tied layers: the same parameters.
 using Unrolled = Model<basin::ResidualPenalty<basin::Equilibrium<TrainedCell, basin::Picard, basin::Unrolled>>>;
 /// The explicit network whose layers have parameters of their own, as it is tested and as it is trained.
-using Untied = Model<Stack<Cell, layers>>;
-using TrainedUntied = Model<Stack<TrainedCell, layers>>;
+using Untied = Model<Stack<Pass, passes>>;
+using TrainedUntied = Model<Stack<TrainedPass, passes>>;
 
 using Theta = basin::Parameters<Settled, float>;
 
@@ -85,22 +91,22 @@ template <class M>
   return model.body.template layer<1>();
 }
 
-/// Drops a share `rate` of u, of the state that logits are made of, and of what the branches of `cell` give: the same
-/// numbers in all evaluations of a solve.
-template <class M, class C>
-void set_dropout(M& model, C& cell, double rate) {
+/// Drops a share `rate` of u, of the state that logits are made of, and of what the branches of a block give: the same
+/// numbers in all passes and evaluations of a solve.
+template <class M, class P>
+void set_dropout(M& model, P& pass, double rate) {
   model.body.template layer<0>() = {.rate = rate, .seed = 3};
   model.body.template layer<2>() = {.rate = rate, .seed = 4};
-  if constexpr (std::is_same_v<C, TrainedCell>) {
-    auto& block = cell.layers.template layer<0>();
+  if constexpr (std::is_same_v<P, TrainedPass>) {
+    auto& block = pass.layers.template layer<0>();
     block.template layer<0>().inner.template layer<4>() = {.rate = rate, .seed = 1};
     block.template layer<1>().inner.template layer<4>() = {.rate = rate, .seed = 2};
   }
 }
 
-/// How a training goes through steps.
+/// How a training goes through steps, z <- f(z, u).
 struct Steps {
-  int count = layers;
+  int count = 1;
   int last = 0;        ///< so many of them are differentiated; 0: all
   double penalty = 0;  ///< weight of the mean square of what is left of the residual, summed over windows
   double dropout = 0;
@@ -111,8 +117,9 @@ inline Unrolled unrolled_model(const Steps& steps, View<const float> start) {
   Unrolled model;
   middle(model).weight = steps.penalty;
   auto& layer = middle(model).equilibrium;
-  set_dropout(model, layer.cell, steps.dropout);
-  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps.count};
+  set_dropout(model, layer.cell.cell, steps.dropout);
+  // What a solve returns is evaluated too, for its residual.
+  layer.stop = {.tolerance = 0, .absolute_tolerance = 0, .max_evaluations = steps.count + 1};
   layer.adjoint.tape = basin::Kept{};
   layer.adjoint.last_steps = steps.last;
   layer.start = start;
@@ -123,7 +130,7 @@ inline Unrolled unrolled_model(const Steps& steps, View<const float> start) {
 inline Settled settled_model(double tolerance, int max_evaluations, View<const float> start) {
   Settled model;
   auto& layer = middle(model);
-  set_dropout(model, layer.cell, 0);
+  set_dropout(model, layer.cell.cell, 0);
   layer.stop = {.tolerance = tolerance, .absolute_tolerance = 0, .max_evaluations = max_evaluations};
   layer.start = start;
   return model;
@@ -138,11 +145,11 @@ M untied_model(View<const float> start, double dropout = 0) {
   return model;
 }
 
-/// f(0, u) = norm(u) of each character, where solves begin: what the first evaluation from zero would give, since
-/// attention and feed_forward make nothing of nothing. theta is that of any of the models: a table, then a cell, whose
-/// last numbers are the scales of the norm.
+/// norm(u) of each character, where solves begin: what a block makes of zero, since attention and feed_forward make
+/// nothing of nothing. theta is that of any of the models: a table, then a block, whose last numbers are the scales of
+/// the norm.
 inline State<float> start_of(std::span<const float> theta, View<const Token> tokens) {
-  constexpr std::size_t table = std::size_t{alphabet} * width, scales = table + Cell::param_count - width;
+  constexpr std::size_t table = std::size_t{alphabet} * width, scales = table + Pass::param_count - width;
   const auto norm = std::span<const float, width>(theta.data() + scales, width);
   State<float> start(tokens.shape().with_features(width));
   for (Index cell = 0; cell < tokens.size(); ++cell) {

@@ -20,7 +20,7 @@ struct Settings {
   double minutes = 0;
   int context = 0;
   int batch = 0;
-  int steps = 4;
+  int steps = 1;
   double penalty = 300;
   double dropout = 0.05;
   double start_noise = 0;
@@ -40,9 +40,9 @@ struct Settings {
 
 inline constexpr const char* description = R"(Learns to go on with a text, character by character, by an equilibrium.
 
-One block of a transformer, whose state is left to settle: a deep equilibrium model. Each character takes as many
-evaluations as it needs, and a text that grows by one character settles from where it was. Beside it the same block
-as an explicit network of four layers, with the same parameters in each or its own.)";
+Four passes of one block of a transformer, whose state is left to settle: a deep equilibrium model. A text takes as many
+evaluations as it needs, and one that grows by a character settles from where it was. Beside it the same block as an
+explicit network of four layers, with the same parameters in each or its own.)";
 
 inline constexpr const char* footer = R"(
 Examples:

@@ -53,12 +53,9 @@ struct Equation {
 };
 
 /// The methods as one type: chosen when the program runs, compiled once.
-using Method = basin::AnyMethod<basin::Picard, basin::Anderson<10>, basin::Broyden<60>, basin::NewtonGmres<80>>;
+using Method = basin::AnyMethod<basin::Picard, basin::Anderson<10>, basin::Broyden<60>, basin::NewtonGmres<>>;
 
-/// Newton's method with room for as many products a step as its basis holds.
-[[nodiscard]] inline basin::NewtonGmres<80> newton(bool recycle = false) {
-  return {.max_products = 80, .globalization = basin::Globalization::trust_region, .recycle = recycle};
-}
+[[nodiscard]] inline basin::NewtonGmres<> newton(bool recycle = true) { return {.recycle = recycle}; }
 
 /// To |f(z) - z| <= tolerance.
 [[nodiscard]] inline basin::Stop to(double tolerance, int max_evaluations) {

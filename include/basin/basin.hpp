@@ -40,6 +40,7 @@
 #include "basin/deq/multi_scale.hpp"
 #include "basin/deq/normalized_weights.hpp"
 #include "basin/deq/on_the_way.hpp"
+#include "basin/deq/passes.hpp"
 #include "basin/deq/peaceman_rachford.hpp"
 #include "basin/deq/penalized.hpp"
 #include "basin/deq/positive_concave.hpp"

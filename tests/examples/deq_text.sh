@@ -14,7 +14,7 @@ written one metrics.json checkpoint.safetensors text.txt evaluations.png residua
 measured one parameters iterations context validation_windows validation_loss validation_loss_late \
   nonconverged_fraction evaluations_mean warm_evaluations_mean cold_evaluations_mean train_seconds \
   train_processor_seconds peak_rss_bytes
-[ "$(value one parameters)" = 287040 ] || fail "$(value one parameters) parameters"
+[ "$(value one parameters)" = 287840 ] || fail "$(value one parameters) parameters"
 [ "$(tr -d '\n' <one/text.txt | wc -c)" -gt 12 ] || fail "wrote too little: $(cat one/text.txt)"
 "$program" $small $tested --threads 2 --out two >two.log
 same one two
@@ -50,7 +50,7 @@ for model in tied untied; do
   "$program" --model $model $small $tested --out $model >$model.log
   written $model metrics.json text.txt
 done
-[ "$(value tied parameters)" = 287040 ] || fail "$(value tied parameters) parameters of tied layers"
+[ "$(value tied parameters)" = 287840 ] || fail "$(value tied parameters) parameters of tied layers"
 [ "$(value untied parameters)" = 1056000 ] || fail "$(value untied parameters) parameters of untied layers"
 printf 'No more than a few words, again and again. %.0s' 1 2 3 4 5 6 7 8 9 10 >words.txt
 "$program" $small --data words.txt --windows 2 --prompt 'No more' --length 5 --temperature 0 --out words >words.log
