@@ -116,8 +116,8 @@ inline Thinking think(const Settings& settings, const Theta& theta, const Window
   return thinking;
 }
 
-/// The largest memory of a process that makes one step of training, with 8, 16 and 32 evaluations, no more and no
-/// fewer. To be asked before anything else: what the process had and gave back would be taken again unseen.
+/// The largest memory of a process that makes one step of training, with 8, 16 and 32 evaluations of the cell, no more
+/// and no fewer. To be asked before anything else: what the process had and gave back would be taken again unseen.
 inline basin::OrderedJson step_memory(const Settings& settings, const Text& text) {
   basin::OrderedJson memory = basin::OrderedJson::array();
   for (const std::string& adjoint : std::vector<std::string>{"unrolled", "implicit", "phantom"}) {
@@ -127,7 +127,7 @@ inline basin::OrderedJson step_memory(const Settings& settings, const Text& text
       bytes.push_back(basin::examples::peak_rss_of([&] {
         const Trainer<Settled> trainer(settings, text.training);
         const Windows window = windows_in_order(text.training, settings.context, settings.context, 1);
-        (void)(adjoint == "unrolled" ? trainer.gradient_through({.count = evaluations}, window)
+        (void)(adjoint == "unrolled" ? trainer.gradient_through({.count = evaluations - 1}, window)
                                      : trainer.gradient_at_equilibrium(adjoint, window, evaluations));
       }));
     }

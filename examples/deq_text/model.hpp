@@ -12,6 +12,7 @@
 // explicit network of four tied layers; one of layers with parameters of their own stands beside it. In training a
 // share of u, z, attention and feed_forward is dropped.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -82,8 +83,8 @@ using TrainedUntied = Model<Stack<TrainedPass, passes>>;
 
 using Theta = basin::Parameters<Settled, float>;
 
-/// The logits' weights among the leaves.
-inline constexpr const char* logits_leaf = "body.3.weight";
+/// The logits' weights among the leaves, and the share a of the state that is carried over.
+inline constexpr const char *logits_leaf = "body.3.weight", *carry_leaf = "body.1.cell.carry";
 
 /// The cell, or the stack of them.
 template <class M>
@@ -159,11 +160,13 @@ inline State<float> start_of(std::span<const float> theta, View<const Token> tok
   return start;
 }
 
-/// Glorot's, but of the table normal numbers of deviation 1, and small where a block adds to what it got.
+/// Glorot's, but of the table normal numbers of deviation 1, and small where a block adds to what it got. Nothing of
+/// the state is carried over at first: the cell begins as an explicit network, which settles at once.
 template <class M>
 basin::Parameters<M, float> initial_theta(std::uint64_t seed) {
   const auto initializer = [](const basin::Leaf& leaf, std::span<float> values, const basin::Random& random) {
     if (leaf.name == "embedding") return basin::He{std::sqrt(static_cast<double>(leaf.fan_in))}(leaf, values, random);
+    if (leaf.name == carry_leaf) return std::fill(values.begin(), values.end(), 0.0F);
     const bool adds = leaf.shape[0] == width && leaf.shape.size() == 2;
     basin::Glorot{adds ? 0.3 : 1.0}(leaf, values, random);
   };

@@ -21,7 +21,7 @@ struct Settings {
   int context = 0;
   int batch = 0;
   int steps = 1;
-  double penalty = 300;
+  double penalty = 30;
   double dropout = 0.05;
   double start_noise = 0;
   double rate = 0;
@@ -47,7 +47,7 @@ explicit network of four layers, with the same parameters in each or its own.)";
 inline constexpr const char* footer = R"(
 Examples:
   deq_text                                       tales that it makes itself, in two minutes
-  deq_text --full --data tinyshakespeare.txt     twenty minutes on one core
+  deq_text --full --data tinyshakespeare.txt     half an hour on one core
   deq_text --evaluate deq_text_out --data tinyshakespeare.txt --prompt "ROMEO:" --length 1000
   deq_text --full --data tinyshakespeare.txt --model untied --out untied
   deq_text --resume deq_text_out --data tinyshakespeare.txt
@@ -59,15 +59,15 @@ resume from.)";
 
 inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("data", s.data, "A text in ASCII; none: tales that the program makes").of_this_run();
-  options.add_flag("full", s.full, "Settings for twenty minutes on one core, where others are not given");
+  options.add_flag("full", s.full, "Settings for half an hour on one core, where others are not given");
   options.add_resume(s.resume);
   options.add_evaluate(s.evaluate);
   options.add_checkpoint_minutes(s.checkpoint_minutes);
   options.add_out(s.out);
   options.add("model", s.model,
-              "An equilibrium, or four layers of the same cell, with the same parameters or their own",
+              "An equilibrium, or four layers of the same block, with the same parameters or their own",
               {"deq", "tied", "untied"});
-  options.add("iterations", s.iterations, "Of training; 0: 600, or 5,500 with --full", {0, 100000000});
+  options.add("iterations", s.iterations, "Of training; 0: 600, or 3,750 with --full", {0, 100000000});
   options.add("minutes", s.minutes, "Of training at most; 0: no limit", {0.0, 1e6}).of_this_run();
   options.add("context", s.context, "Characters of a window; 0: 64, or 128 with --full", {0, 4096});
   options.add("batch", s.batch, "Windows an iteration; 0: 16", {0, 65536});
@@ -99,7 +99,7 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 
 /// The settings that were not given.
 inline void fill_up(Settings& s) {
-  if (s.iterations == 0) s.iterations = s.full ? 5500 : 600;
+  if (s.iterations == 0) s.iterations = s.full ? 3750 : 600;
   if (s.context == 0) s.context = s.full ? 128 : 64;
   if (s.batch == 0) s.batch = 16;
   if (s.rate == 0) s.rate = 0.01;
