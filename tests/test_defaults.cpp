@@ -67,7 +67,6 @@ TEST_CASE("defaults of solvers", "[unit]") {
   CHECK(newton.max_shortenings == 12);
   CHECK(newton.globalization == Globalization::trust_region);
   CHECK(newton.recycle);
-  CHECK_FALSE(NewtonGmres<>{.globalization = Globalization::line_search}.recycle);
   CHECK(AttractorOptions{}.settle == 2000);
   CHECK(AttractorOptions{}.max_steps == 16000);
   CHECK(AttractorOptions{}.max_period == 64);

@@ -25,7 +25,7 @@ using Map = std::function<void(basin::View<const double>, basin::View<double>)>;
 /// Anderson with so many differences: the bits of Anderson<depth>.
 inline basin::Anderson<10> anderson(int depth, double damping = 1) { return {.damping = damping, .depth = depth}; }
 
-/// As Anderson never needs more than a tenth more evaluations than Picard.
+/// As Anderson never needs more evaluations than Picard.
 inline basin::Anderson<10> delayed_anderson(int depth) { return {.depth = depth, .delay = 3}; }
 
 inline basin::NewtonGmres<> newton_by_line_search() { return {.globalization = basin::Globalization::line_search}; }

@@ -395,8 +395,6 @@ TEST_CASE("options of these methods that make no sense are refused", "[unit]") {
   CHECK_THROWS_WITH(with(PseudoTransient<80>{.forcing = 0}), Catch::StartsWith("forcing of PseudoTransient is 0"));
   CHECK_THROWS_WITH(with(PseudoTransient<80>{.max_products = 1}),
                     Catch::StartsWith("max_products of PseudoTransient is 1"));
-  CHECK_THROWS_WITH(with(NewtonGmres<>{.globalization = Globalization::line_search, .recycle = true}),
-                    Catch::StartsWith("recycle of NewtonGmres with a line search is"));
   using Bounded = Projected<Anderson<3>>;
   CHECK_THROWS_WITH(with(Bounded{.lower = 2, .upper = 1}), Catch::StartsWith("lower bound of Projected is 2"));
   const std::vector<double> three(3, 0.0), two{0, 3};

@@ -53,7 +53,7 @@ struct Again : Method {
   static constexpr std::string_view name = text;
 };
 
-/// A restart of 80, so that no problem here is too large for one basis.
+/// Bases of 60 and 80, so that no problem here is too large for one basis.
 using MoreMethods =
     AnyMethod<NewtonGmres<>, Chord<>, BroydenBad<4>, Klement, PseudoTransient<80>, Projected<Anderson<3>>>;
 

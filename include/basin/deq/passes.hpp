@@ -13,9 +13,12 @@
 // transformers", ICLR 2019 (section 2.1); an equilibrium over a cell of several layers from S. Bai, J. Z. Kolter, V.
 // Koltun, "Deep equilibrium models", NeurIPS 2019 (where one of several is also shown to be one of a single layer).
 //
+// All passes have the same context: what is random in f, such as a mask, is the same in each of them.
+//
 // z and u are what f takes: (C::state_features, X, Y, Z, N) and (C::input_features, X, Y, Z, N).
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -35,6 +38,7 @@ struct Passes {
   static constexpr std::size_t param_count =
       C::param_count + std::size_t{state_features} + std::size_t{N} * std::size_t{input_features};
   static constexpr bool changes_with_step = basin::changes_with_step<C>;
+  static constexpr bool prepares_to_apply = detail::prepares_to_apply<C>;
 
   C cell{};  ///< f, with its options
 
@@ -59,6 +63,12 @@ struct Passes {
   Report apply(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
                IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), u.shape(), out.shape());
+    if constexpr (prepares_to_apply) {  // once, not once a pass
+      if (!prepared) {
+        const Prepared<S> made = prepare<S>(theta);
+        return apply<S>(theta, z, u, out, context, made);
+      }
+    }
     Scratch scratch;
     const View<S> from = scratch.state<S>(z.shape()), told = scratch.state<S>(u.shape());
     Carry{}.template apply<S>(carry_part(theta), z, from);
@@ -79,7 +89,8 @@ struct Passes {
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
                              IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), u.shape(), out.shape());
-    return Linearization<S>(*this, theta, z, u, out, context, prepared.get());
+    auto owned = prepared ? nullptr : std::make_unique<const Prepared<S>>(prepare<S>(theta));
+    return Linearization<S>(*this, theta, z, u, out, context, prepared.get(), std::move(owned));
   }
 
  private:
@@ -119,9 +130,11 @@ template <class S>
 class Passes<C, N>::Linearization {
  public:
   Linearization(const Passes& cell, std::span<const S, param_count> theta, View<const S> z, View<const S> u,
-                View<S> out, const Context& context, const Prepared<S>* prepared)
+                View<S> out, const Context& context, const Prepared<S>* prepared,
+                std::unique_ptr<const Prepared<S>> owned)
       : z_(z.shape()),
         u_(u.shape()),
+        owned_(std::move(owned)),
         first_(z.size()),
         carried_(Carry{}.template linearize<S>(carry_part(theta), z, View<S>(first_.data(), z_))) {
     passes_.reserve(N);
@@ -132,8 +145,8 @@ class Passes<C, N>::Linearization {
       const View<S> told(told_.emplace_back(u.size()).data(), u_);
       tell<S>(theta, k, u, told);
       const View<S> reached(reached_.emplace_back(z.size()).data(), z_);
-      passes_.push_back(
-          linearize_pass(cell.cell, cell_part(theta), prepared, context, View<const S>(from, z_), told, reached));
+      passes_.push_back(linearize_pass(cell.cell, cell_part(theta), owned_ ? owned_.get() : prepared, context,
+                                       View<const S>(from, z_), told, reached));
       report_ += forward_report(passes_.back());
     }
     out.vector() = reached_.back().vector();
@@ -238,7 +251,8 @@ class Passes<C, N>::Linearization {
                                        nullptr, Context{}, View<const S>{}, View<const S>{}, View<S>{}));
 
   Shape z_, u_;
-  Buffer<S> first_;  // a z
+  std::unique_ptr<const Prepared<S>> owned_;  // unless it was prepared
+  Buffer<S> first_;                           // a z
   typename Carry::template Linearization<S> carried_;
   std::vector<Buffer<S>> told_, reached_;  // u + p_k and z_(k + 1)
   std::vector<Pass> passes_;

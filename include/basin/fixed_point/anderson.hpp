@@ -73,8 +73,9 @@ struct Anderson {
   double ridge = 0;
   int depth = window;  ///< differences held at most, as `window`, but when the program runs; 1 to window
   /// Damped Picard steps before the first difference is taken, 0 or more; fewer where one leaves more than 0.9 of the
-  /// residual. With 3 of them Anderson took no more evaluations than Picard on any problem of the exam, as differences
-  /// of the first steps may say little of the rates to come; on easy problems it costs one or two evaluations.
+  /// residual. Differences of the first steps may say little of the rates to come: with 3 of them Anderson took no more
+  /// evaluations than Picard on any problem of the exam, to any tolerance with any depth. On easy problems they cost
+  /// one to three evaluations.
   int delay = 0;
   /// Above 0; where a mix leads to a residual of more than max_rise times the one before it, the damped Picard step is
   /// taken from there instead. That costs the evaluation. Infinity: never.
@@ -153,12 +154,14 @@ struct Anderson {
     memory.taken = false;
     auto& problem = memory.problem;
     const int steps = memory.steps++;
-    if (memory.waits)
-      memory.waits = steps < delay && (steps == 0 || !(memory.products[0] > 0.81 * memory.last_squared));
+    if (!memory.out_of_range) {
+      const bool slow = memory.last_squared > 0 && memory.products[0] > 0.81 * memory.last_squared;
+      memory.waits = memory.waits && steps < delay && !slow;
+    }
     if (memory.out_of_range || memory.waits) {  // the damped Picard step, from which the history begins anew
       memory.begun = !memory.out_of_range && steps + 1 < delay;  // the next step may be too slow, and take a difference
       memory.mixed = false;
-      memory.last_squared = memory.products[0];
+      memory.last_squared = memory.out_of_range ? 0 : memory.products[0];
       problem.clear();
       std::copy_n(memory.m + memory.column(0), size, z.data());
       return;

@@ -19,9 +19,10 @@
 // ball, nearly, over the Krylov space that GMRES has built: by a dogleg (fixed_point/dogleg.hpp), so that a shorter
 // step also turns, towards the steepest descent of |g|, and costs an evaluation but no product. The radius is what the
 // model was good for before: it shrinks to a quarter of the step where |g|^2 fell by less than a quarter of what the
-// model said, and doubles where it fell by three quarters; a step is taken where |g|^2 fell by 1e-4 of it, or where |g|
-// is below m, and below 4 times what it was, all the same. The first step is full, and its length the first radius. A
-// basis that was kept serves full steps alone, and only as long as they are worth what the model says.
+// model said (a tenth where f is not finite), and becomes twice the step where it fell by three quarters; a step is
+// taken where |g|^2 fell by 1e-4 of it, or where |g| is below m, and below 4 times what it was, all the same. The first
+// step is full, and so is a leap, and sets the radius. A basis that was kept serves full steps alone, is made anew
+// where they are too long, and is dropped once one is not worth what the model says.
 //
 // Where the map's linearization has a member precondition (fixed_point/sample_map.hpp), it is used from the right. So
 // is, with `recycle`, what the Krylov space of an earlier step says of the inverse (linear/krylov_space.hpp).
@@ -63,21 +64,20 @@ template <int restart = 60>
 struct NewtonGmres {
   static constexpr std::string_view name = "newton_gmres";
   static constexpr bool may_be_moved = true;
-  static constexpr int memory = 5;     ///< residuals that the line search looks back on
+  static constexpr int memory = 5;     ///< residuals that a search looks back on
   static constexpr double rise = 4;    ///< of a residual at most, in a ball
   static constexpr int patience = 10;  ///< steps without a tenth less, after which come leaps
   static constexpr int leaps = 5;      ///< full steps in a row
 
   double first_forcing = 0.1;                                 ///< eta of the first step, in (0, max_forcing]
   double max_forcing = 0.5;                                   ///< in (0, 1)
-  int max_products = 60;                                      ///< with the Jacobian, in one step; 2 or more
+  int max_products = 60;                                      ///< with the Jacobian, for one basis; 2 or more
   int max_shortenings = 12;                                   ///< of a step; 0 or more
   Globalization globalization = Globalization::trust_region;  ///< how a step is kept from leading astray
-  /// With a trust region, and then true unless set: the basis of one step preconditions the next ones, until one of
-  /// these needs more than half as many products. Costs restart + 1 vectors more and a pass over them for each product,
-  /// and saves products where they are many and J changes little (Bratu's problem next to its fold: 285 instead of
-  /// 553).
-  bool recycle = globalization == Globalization::trust_region;
+  /// Of the trust region: the basis of one step preconditions the next ones, until one of these needs more than half as
+  /// many products. Costs restart + 1 vectors more and a pass over them for each product, and saves products where they
+  /// are many and J changes little (Bratu's problem next to its fold: 285 instead of 2,141).
+  bool recycle = true;
 
   template <class S>
   struct Memory {
@@ -101,21 +101,19 @@ struct NewtonGmres {
     check(first_forcing > 0 && first_forcing <= max_forcing, "first_forcing of NewtonGmres", first_forcing,
           "a number above 0, at most max_forcing");
     check(max_products >= 2, "max_products of NewtonGmres", max_products, "2 or more");
-    check(!recycle || globalization == Globalization::trust_region, "recycle of NewtonGmres with a line search",
-          recycle, "false, or a trust region");
     check(max_shortenings >= 0, "max_shortenings of NewtonGmres", max_shortenings, "0 or more");
     const Memory<S> made{scratch.take<S>(size),
-                           scratch.take<S>(size),
-                           scratch.take<S>(size),
-                           scratch.take<S>(size),
-                           scratch.take<S>(size),
-                           0,
-                           0,
-                           {},
-                           0,
-                           0,
-                           std::numeric_limits<double>::infinity(),
-                           detail::KrylovSpace<S>::make(size, recycle ? restart : 0, scratch)};
+                         scratch.take<S>(size),
+                         scratch.take<S>(size),
+                         scratch.take<S>(size),
+                         scratch.take<S>(size),
+                         0,
+                         0,
+                         {},
+                         0,
+                         0,
+                         std::numeric_limits<double>::infinity(),
+                         detail::KrylovSpace<S>::make(size, recycles() ? restart : 0, scratch)};
     // The basis of a step is taken once, so that steps find the memory of the thread large enough.
     Scratch ahead;
     static_cast<void>(detail::KrylovSpace<S>::make(size, restart, ahead));
@@ -146,6 +144,8 @@ struct NewtonGmres {
   }
 
  private:
+  [[nodiscard]] bool recycles() const { return recycle && globalization == Globalization::trust_region; }
+
   template <class S>
   void set_forcing(Memory<S>& m, double length) const {
     if (m.count == 0) {
@@ -204,14 +204,15 @@ struct NewtonGmres {
     detail::VectorMap<S> s(m.step, size);
     Scratch scratch;
     const bool first = m.kept.columns == 0;
-    auto space = recycle && first ? m.kept : detail::KrylovSpace<S>::make(map.extent(), restart, scratch);
+    auto space = recycles() && first ? m.kept : detail::KrylovSpace<S>::make(map.extent(), restart, scratch);
     S* const moved = scratch.take<S>(size);
     double *const y = scratch.take<double>(space.limit), *const p = scratch.take<double>(space.limit),
                   *const image = scratch.take<double>(space.limit);
     const auto linear = map.linearize(z, f);
     int products = 0;
     const auto op = [&](const S* v, S* out) {
-      if (map.left() < 2 || products++ == max_products) return false;
+      if (map.left() < 2 || products == max_products) return false;
+      ++products;
       m.kept.approximate_inverse(v, moved);
       return detail::apply_newton_operator<S>(linear, 0, {moved, z.size()}, {out, z.size()});
     };
@@ -227,28 +228,24 @@ struct NewtonGmres {
       return detail::norm(m.step, map.extent()) / length;
     };
     double full = 0, stretch = 1;  // |s| / |g| of the full step, and |s| / |y| of it
-    const auto built = [&] {
+    const auto build = [&] {
+      products = 0;
       s = detail::ConstVectorMap<S>(f.data(), size) - from;
       space.build(op, m.step, length, m.forcing);
       if (space.columns == 0) return false;
       for (int j = 0; j <= space.columns; ++j) space.right[j] /= length;  // y is in units of |g|
       full = step_within(std::numeric_limits<double>::infinity());
-      if (found.length > 0 && full > 0) stretch = full / found.length;
+      if (!(full > 0) || !std::isfinite(full)) return false;
+      stretch = full / found.length;
       return true;
     };
-    const auto picard = [&] {  // where nothing was found
-      std::copy_n(f.data(), size, z.data());
-      return false;
-    };
-    if (!built()) return picard();
+    const auto build_anew = [&] { return m.kept.columns = 0, build(); };  // without what was kept
+    bool built = build() || (!first && build_anew()), as_foreseen = false;
     double best = std::numeric_limits<double>::infinity();
-    bool as_foreseen = true;
-    for (int tries = 0; tries <= max_shortenings; ++tries) {
+    for (int tries = 0; built && tries <= max_shortenings; ++tries) {
       const double radius = leap ? std::numeric_limits<double>::infinity() : m.radius / length;
-      if (full > radius && m.kept.columns > 0) {  // it knows little of the steepest descent that shorter steps turn to
-        m.kept.columns = 0;
-        if (!built()) return picard();
-      }
+      // What was kept knows little of the steepest descent that shorter steps turn to.
+      if (full > radius && m.kept.columns > 0 && !(built = build_anew())) break;
       const bool bounded = full > radius;
       const double taken = bounded ? step_within(radius / stretch) : full;
       detail::VectorMap<S>(m.trial, size) = from + s;
@@ -256,13 +253,18 @@ struct NewtonGmres {
       if (!attempt(m, z.size(), map, best, reached) || leap) break;
       // What |g|^2 lost, beside what the model said.
       const double ratio = reached / length, gain = (1 - ratio * ratio) / (1 - found.residual * found.residual);
-      as_foreseen = as_foreseen && !bounded && gain >= 0.75;
+      as_foreseen = tries == 0 && !bounded && gain >= 0.75;
       if (bounded || std::isinf(m.radius)) m.radius = (gain > 0.75 ? 2 : 1) * taken * length;
-      if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * taken * length;
+      if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * std::min(taken, radius) * length;
       if (gain >= 1e-4 || reached <= (1 - 1e-4) * highest) break;
     }
-    if (recycle && first) m.kept = space;
+    if (leap) m.radius = std::numeric_limits<double>::infinity();  // what was learnt of another place
+    if (recycles() && first) m.kept = space;
     if (!as_foreseen || (!first && 2 * space.columns > m.kept.columns)) m.kept.columns = 0;
+    if (std::isinf(best) && !built) {  // nothing was found: the step of Picard
+      std::copy_n(f.data(), size, z.data());
+      return false;
+    }
     return take_best(m, z, f, best);
   }
 
