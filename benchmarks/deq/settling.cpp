@@ -137,21 +137,29 @@ int main(int count, char** arguments) {
     Free loose = model;
     loose.layer<1>().stop.tolerance = 1e-2;
     row("a tolerance of 1e-2 while training", data, loose, model);
-    const auto corrected = [](const Free& a, const auto& theta, const auto& x, const auto& loss, const auto& options) {
-      const std::vector<int> states = sample_evaluations(2, 12, {3, 0}, options.context.draw);
-      return corrected_value_and_gradient<1>(a, theta, x, loss, {.evaluations = states}, options).result;
+    const auto corrected = [&](const std::string& name, int states, int most, double weight) {
+      const auto gradient = [=](const Free& a, const auto& theta, const auto& x, const auto& loss,
+                                const auto& options) {
+        const std::vector<int> evaluations = sample_evaluations(states, most, {3, 0}, options.context.draw);
+        const FixedPointCorrection how{.evaluations = evaluations, .weight = weight};
+        return corrected_value_and_gradient<1>(a, theta, x, loss, how, options).result;
+      };
+      row<Free>(
+          name, data, model, model, [](auto&) {}, gradient);
     };
-    row<Free>(
-        "fixed-point correction, two states of 2 to 12", data, model, model, [](auto&) {}, corrected);
+    corrected("fixed-point correction, two states of 2 to 12", 2, 12, 1);
+    corrected("fixed-point correction, three states of 2 to 6, weight 3", 3, 6, 3);
   }
   {
     using Dropped = Model<Equilibrium<Dropping>>;
     Dropped model;
     model.layer<1>() = settling(Equilibrium<Dropping>{});
     Dropped whole = model;
-    model.layer<1>().cell.layers.layer<2>().rate = 0.2;
     whole.layer<1>().cell.layers.layer<2>().rate = 0;
-    row("dropout of 0.2 in the cell", data, model, whole);
+    for (const double rate : {0.2, 0.4}) {
+      model.layer<1>().cell.layers.layer<2>().rate = rate;
+      row("dropout of " + std::to_string(rate).substr(0, 3) + " in the cell", data, model, whole);
+    }
   }
   {
     Model<Equilibrium<Bounded>> model;

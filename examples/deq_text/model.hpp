@@ -160,6 +160,15 @@ inline State<float> start_of(std::span<const float> theta, View<const Token> tok
   return start;
 }
 
+/// The share a of the state that is carried over from one evaluation to the next: in the root of the mean square over
+/// the numbers of a character.
+[[nodiscard]] inline double carried_over(const Theta& theta) {
+  const auto a = theta.leaf(carry_leaf);
+  double squares = 0;
+  for (const float number : a) squares += double{number} * number;
+  return std::sqrt(squares / static_cast<double>(a.size()));
+}
+
 /// Glorot's, but of the table normal numbers of deviation 1, and small where a block adds to what it got. Nothing of
 /// the state is carried over at first: the cell begins as an explicit network, which settles at once.
 template <class M>

@@ -143,6 +143,7 @@ inline void show_equilibrium(const Settings& settings, const Theta& theta, const
   const auto read = [&](double start_noise) {
     return measure(read_settled(settings, theta, some, settings.max_evaluations, start_noise), some);
   };
+  metrics["carried_over"] = carried_over(theta);
   const Measured of_some = read(0);
   const Thinking thinking = think(settings, theta, some, of_some);
   basin::OrderedJson& allowed = metrics["losses_by_evaluations"] = basin::OrderedJson::array();
@@ -170,8 +171,10 @@ inline void show_equilibrium(const Settings& settings, const Theta& theta, const
   metrics["largest_difference"] = written.largest_difference;
   draw_written(out + "thinking.png", written);
   write_text_file(out + "text.txt", written.tokens);
-  std::printf("each character written took %.1f evaluations, where from the start it takes %.1f\n",
-              Written::mean(written.warm), Written::mean(written.cold));
+  std::printf(
+      "of the state %.3f is carried over; each character written took %.1f evaluations, where from the start it takes "
+      "%.1f\n",
+      carried_over(theta), Written::mean(written.warm), Written::mean(written.cold));
 }
 
 /// `metrics`: what was measured before.

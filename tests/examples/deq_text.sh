@@ -12,7 +12,7 @@ tested="--windows 20 --length 12"
 "$program" $small $tested --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors text.txt evaluations.png residual.png thinking.png settling.gif loss.png
 measured one parameters iterations context validation_windows validation_loss validation_loss_late \
-  nonconverged_fraction evaluations_mean warm_evaluations_mean cold_evaluations_mean train_seconds \
+  nonconverged_fraction evaluations_mean carried_over warm_evaluations_mean cold_evaluations_mean train_seconds \
   train_processor_seconds peak_rss_bytes
 [ "$(value one parameters)" = 287840 ] || fail "$(value one parameters) parameters"
 [ "$(tr -d '\n' <one/text.txt | wc -c)" -gt 12 ] || fail "wrote too little: $(cat one/text.txt)"
