@@ -4,13 +4,25 @@
 
 # together(<name> <variable> <sources>): the sources, where some are replaced by files together/<name>_<number>.cpp that
 # include several of them, BASIN_TESTS_TOGETHER lines in all at most. A file with directives of its own (#define, #if,
-# #pragma) stays alone.
+# #pragma) stays alone. Those that include solvers come together, so that a change of a solver leaves the others, which
+# are most and take longest, as they were compiled before.
 function(together name variable)
   set(result "")
   set(group "")
   set(lines 0)
   set(count 0)
-  foreach(source IN LISTS ARGN ITEMS end)
+  set(solving "")
+  set(others "")
+  foreach(source IN LISTS ARGN)
+    file(STRINGS "${source}" solvers REGEX "^#include \"basin/(adjoint|deq|fixed_point)/")
+    if(solvers)
+      list(APPEND solving "${source}")
+    else()
+      list(APPEND others "${source}")
+    endif()
+  endforeach()
+  set(all ${others} end ${solving} end)
+  foreach(source IN LISTS all)
     set(more 0)
     if(NOT source STREQUAL "end")
       file(STRINGS "${source}" directives REGEX "^#(define|if|pragma)")
