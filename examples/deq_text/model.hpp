@@ -169,13 +169,11 @@ inline State<float> start_of(std::span<const float> theta, View<const Token> tok
   return std::sqrt(squares / static_cast<double>(a.size()));
 }
 
-/// Glorot's, but of the table normal numbers of deviation 1, and small where a block adds to what it got. Nothing of
-/// the state is carried over at first: the cell begins as an explicit network, which settles at once.
+/// Glorot's, but of the table normal numbers of deviation 1, and small where a block adds to what it got.
 template <class M>
 basin::Parameters<M, float> initial_theta(std::uint64_t seed) {
   const auto initializer = [](const basin::Leaf& leaf, std::span<float> values, const basin::Random& random) {
     if (leaf.name == "embedding") return basin::He{std::sqrt(static_cast<double>(leaf.fan_in))}(leaf, values, random);
-    if (leaf.name == carry_leaf) return std::fill(values.begin(), values.end(), 0.0F);
     const bool adds = leaf.shape[0] == width && leaf.shape.size() == 2;
     basin::Glorot{adds ? 0.3 : 1.0}(leaf, values, random);
   };
