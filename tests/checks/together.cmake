@@ -4,7 +4,7 @@
 
 # together(<name> <variable> <sources>): the sources, where some are replaced by files together/<name>_<number>.cpp that
 # include several of them, BASIN_TESTS_TOGETHER lines in all at most. A file with directives of its own (#define, #if,
-# #pragma) stays alone. Those that include solvers come together, so that a change of a solver leaves the others, which
+# #pragma) stays alone. Those that themselves include solvers come together, so that a change of a solver leaves the others, which
 # are most and take longest, as they were compiled before.
 function(together name variable)
   set(result "")

@@ -6,8 +6,8 @@
 //
 // Each p_k has a number for each feature of u, and `a` one for each feature of z; all are learned. At p = 0 and a = 1,
 // where theta begins, F is f applied N times. An evaluation of f alone has to do at every iteration what the fixed
-// point of f needs; one of F is a network of N layers, whose fixed point need not be one of f. At a = 0 there is
-// nothing that F could be iterated for, so that what a training makes of a says how much it wants to be iterated.
+// point of f needs; one of F is a network of N layers, whose fixed point need not be one of f. At a = 0 F does
+// not depend on z, and settles at once: what a training makes of a says how much it wants to be iterated.
 //
 // That tied layers are told their number is from M. Dehghani, S. Gouws, O. Vinyals, J. Uszkoreit, L. Kaiser, "Universal
 // transformers", ICLR 2019 (section 2.1); an equilibrium over a cell of several layers from S. Bai, J. Z. Kolter, V.
@@ -89,7 +89,10 @@ struct Passes {
   Linearization<S> linearize(Theta<S, param_count> theta, In<S> z, In<S> u, View<S> out, const Context& context = {},
                              IfPrepared<Prepared<S>> prepared = {}) const {
     check_shapes(z.shape(), u.shape(), out.shape());
-    auto owned = prepared ? nullptr : std::make_unique<const Prepared<S>>(prepare<S>(theta));
+    std::unique_ptr<const Prepared<S>> owned;
+    if constexpr (!std::is_same_v<Prepared<S>, detail::Unprepared>) {
+      if (!prepared) owned = std::make_unique<const Prepared<S>>(prepare<S>(theta));
+    }
     return Linearization<S>(*this, theta, z, u, out, context, prepared.get(), std::move(owned));
   }
 
@@ -124,7 +127,7 @@ struct Passes {
   }
 };
 
-/// The product of those of f. Owns the states and injections of all passes; refers to theta and z.
+/// The product of those of f. Owns the states and injections of all passes; refers to theta, z and what was prepared.
 template <class C, int N>
 template <class S>
 class Passes<C, N>::Linearization {

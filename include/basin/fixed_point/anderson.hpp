@@ -72,10 +72,10 @@ struct Anderson {
   /// are spread out (affine, 0.99 in size, at every tolerance), and costs a tenth to a half more on easy problems.
   double ridge = 0;
   int depth = window;  ///< differences held at most, as `window`, but when the program runs; 1 to window
-  /// Damped Picard steps before the first difference is taken, 0 or more; fewer where one leaves more than 0.9 of the
-  /// residual. Differences of the first steps may say little of the rates to come: with 3 of them Anderson took no more
-  /// evaluations than Picard on any problem of the exam, to any tolerance with any depth. On easy problems they cost
-  /// one to three evaluations.
+  /// Damped Picard steps before the iterate that differences are first taken from, 0 or more; fewer where one leaves
+  /// more than 0.9 of the residual, as each does with a small damping. Differences of the first steps may say little of
+  /// the rates to come: with 3 of them Anderson took no more evaluations than Picard on any problem of the exam, to any
+  /// tolerance with any depth. On easy problems they cost one to three evaluations.
   int delay = 0;
   /// Above 0; where a mix leads to a residual of more than max_rise times the one before it, the damped Picard step is
   /// taken from there instead. That costs the evaluation. Infinity: never.

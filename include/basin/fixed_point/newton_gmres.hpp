@@ -21,19 +21,18 @@
 // model was good for before: it shrinks to a quarter of the step where |g|^2 fell by less than a quarter of what the
 // model said (a tenth where f is not finite), and becomes twice the step where it fell by three quarters; a step is
 // taken where |g|^2 fell by 1e-4 of it, or where |g| is below m, and below 4 times what it was, all the same. The first
-// step is full, and so is a leap, and sets the radius. A basis that was kept serves full steps alone, is made anew
-// where they are too long, and is dropped once one is not worth what the model says.
+// step is full and sets the radius, and so does the one after a leap. A basis that was kept serves full steps alone, is
+// made anew where they are too long, and is dropped once one is not worth what the model says.
 //
 // Where the map's linearization has a member precondition (fixed_point/sample_map.hpp), it is used from the right. So
 // is, with `recycle`, what the Krylov space of an earlier step says of the inverse (linear/krylov_space.hpp).
 //
 // Dembo, Eisenstat and Steihaug 1982, SIAM J. Numer. Anal. 19(2); Eisenstat and Walker 1996, SIAM J. Sci. Comput.
 // 17(1), section 2; the search: Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, chapter 8, with
-// memory: Grippo, Lampariello and Lucidi 1986, SIAM J. Numer. Anal. 23(4); the trust region: Brown
-// and Saad 1990, SIAM J. Sci. Stat. Comput. 11(3), section 5, with memory: Deng, Xiao and Zhou 1993, J. Optim. Theory
-// Appl. 76(2). All norms are Euclidean.
-// Memory of a sample: 5 vectors, restart + 1 more with `recycle`, and restart + 5 while it steps. Derivatives:
-// fixed_point/sample_map.hpp.
+// memory: Grippo, Lampariello and Lucidi 1986, SIAM J. Numer. Anal. 23(4); the ball: Brown and Saad 1990, SIAM J. Sci.
+// Stat. Comput. 11(3), section 5, with memory: Deng, Xiao and Zhou 1993, J. Optim. Theory Appl. 76(2). All norms are
+// Euclidean. Memory of a sample: 5 vectors, restart + 1 more with `recycle`, and restart + 5 while it steps.
+// Derivatives: fixed_point/sample_map.hpp.
 
 #include <algorithm>
 #include <array>
@@ -76,7 +75,7 @@ struct NewtonGmres {
   Globalization globalization = Globalization::trust_region;  ///< how a step is kept from leading astray
   /// Of the trust region: the basis of one step preconditions the next ones, until one of these needs more than half as
   /// many products. Costs restart + 1 vectors more and a pass over them for each product, and saves products where they
-  /// are many and J changes little (Bratu's problem next to its fold: 285 instead of 2,141).
+  /// are many and J changes little (Bratu's problem: 240 instead of 393).
   bool recycle = true;
 
   template <class S>
@@ -235,7 +234,7 @@ struct NewtonGmres {
       if (space.columns == 0) return false;
       for (int j = 0; j <= space.columns; ++j) space.right[j] /= length;  // y is in units of |g|
       full = step_within(std::numeric_limits<double>::infinity());
-      if (!(full > 0) || !std::isfinite(full)) return false;
+      if (!(full > 0) || !std::isfinite(full) || !(found.residual < 1 - 1e-12)) return false;
       stretch = full / found.length;
       return true;
     };
@@ -243,25 +242,27 @@ struct NewtonGmres {
     bool built = build() || (!first && build_anew()), as_foreseen = false;
     double best = std::numeric_limits<double>::infinity();
     for (int tries = 0; built && tries <= max_shortenings; ++tries) {
-      const double radius = leap ? std::numeric_limits<double>::infinity() : m.radius / length;
+      const double radius = leap && tries == 0 ? std::numeric_limits<double>::infinity() : m.radius / length;
       // What was kept knows little of the steepest descent that shorter steps turn to.
-      if (full > radius && m.kept.columns > 0 && !(built = build_anew())) break;
+      if (full > radius && m.kept.columns > 0 && map.left() > 3 && !(built = build_anew())) break;
       const bool bounded = full > radius;
-      const double taken = bounded ? step_within(radius / stretch) : full;
+      double taken = bounded ? step_within(radius / stretch) : full;
+      if (bounded && taken > 2 * radius) taken = step_within(radius / stretch * (radius / taken));  // another stretch
       detail::VectorMap<S>(m.trial, size) = from + s;
       double reached = 0;
-      if (!attempt(m, z.size(), map, best, reached) || leap) break;
+      if (!attempt(m, z.size(), map, best, reached) || (leap && std::isfinite(reached))) break;
       // What |g|^2 lost, beside what the model said.
       const double ratio = reached / length, gain = (1 - ratio * ratio) / (1 - found.residual * found.residual);
       as_foreseen = tries == 0 && !bounded && gain >= 0.75;
-      if (bounded || std::isinf(m.radius)) m.radius = (gain > 0.75 ? 2 : 1) * taken * length;
-      if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * std::min(taken, radius) * length;
+      const double tried = std::min(radius, taken) * length;
+      if (bounded || std::isinf(m.radius)) m.radius = (gain > 0.75 ? 2 : 1) * tried;
+      if (!(gain >= 0.25)) m.radius = (std::isinf(reached) ? 0.1 : 0.25) * tried;
       if (gain >= 1e-4 || reached <= (1 - 1e-4) * highest) break;
     }
-    if (leap) m.radius = std::numeric_limits<double>::infinity();  // what was learnt of another place
+    if (leap && !std::isinf(best)) m.radius = std::numeric_limits<double>::infinity();  // learnt of another place
     if (recycles() && first) m.kept = space;
     if (!as_foreseen || (!first && 2 * space.columns > m.kept.columns)) m.kept.columns = 0;
-    if (std::isinf(best) && !built) {  // nothing was found: the step of Picard
+    if (!built && !(best <= highest)) {  // nothing was found: the step of Picard
       std::copy_n(f.data(), size, z.data());
       return false;
     }
