@@ -38,6 +38,7 @@ struct Passes {
   static constexpr std::size_t param_count =
       C::param_count + std::size_t{state_features} + std::size_t{N} * std::size_t{input_features};
   static constexpr bool changes_with_step = basin::changes_with_step<C>;
+  /// Whether f's apply uses what it prepares, too (core/layer.hpp).
   static constexpr bool prepares_to_apply = detail::prepares_to_apply<C>;
 
   C cell{};  ///< f, with its options
