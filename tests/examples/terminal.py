@@ -115,13 +115,20 @@ class Session:
 
     def __init__(self, arguments, columns=80, rows=24, colours="truecolor", folder=".", term="xterm-256color"):
         self.screen = Screen(columns, rows)
+        begin, told = os.pipe()
         self.process, self.terminal = pty.fork()
         if self.process == 0:
+            # Not before this terminal's settings are known: on a busy machine the program has changed them by then.
+            os.close(told)
+            os.read(begin, 1)
+            os.close(begin)
             os.chdir(folder)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.environ.update(TERM=term, COLORTERM=colours)
             os.execvp(arguments[0], arguments)
         self.before = termios.tcgetattr(self.terminal)
+        os.close(begin)
+        os.close(told)
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.bytes = 0
 
