@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -112,15 +113,15 @@ inline void draw_thinking(const std::string& path, const Thinking& thinking, dou
       path, basin::examples::panels("What more evaluations are worth", {chart(false), chart(true)}));
 }
 
-/// What was written, on the colour of what each character took.
-inline void draw_written(const std::string& path, const Written& written) {
-  if (written.warm.empty()) return;
-  const auto [least, most] = std::minmax_element(written.warm.begin(), written.warm.end());
-  const std::vector<double> counts(written.warm.begin(), written.warm.end());
+/// What was written, on the colour of what each character took by itself.
+inline void draw_written(const std::string& path, const std::vector<Token>& tokens, const OneByOne& one_by_one) {
+  if (one_by_one.warm.empty()) return;
+  const auto [least, most] = std::minmax_element(one_by_one.warm.begin(), one_by_one.warm.end());
+  const std::vector<double> counts(one_by_one.warm.begin(), one_by_one.warm.end());
   basin::examples::write_png(
-      path, coloured_text({written.tokens.end() - std::ssize(counts), written.tokens.end()}, counts,
+      path, coloured_text({tokens.end() - std::ssize(counts), tokens.end()}, counts,
                           {behind_letters, static_cast<double>(*least), std::max<double>(*least + 1, *most),
-                           "evaluations that a character took"}));
+                           "evaluations that a character took by itself"}));
 }
 
 inline void write_text_file(const std::string& path, const std::vector<Token>& tokens) {
@@ -131,6 +132,10 @@ inline std::vector<Token> prompt_of(const Settings& settings, const Text& text) 
   if (!settings.prompt.empty()) return tokens_of("--prompt", settings.prompt);
   const auto end = std::find(text.validation.begin(), text.validation.end(), token_of('\n'));
   return {text.validation.begin(), std::min(end + 1, text.validation.begin() + settings.context)};
+}
+
+inline double mean(const std::vector<int>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), 0.0) / std::max(1.0, static_cast<double>(counts.size()));
 }
 
 /// What only the equilibrium has to tell.
@@ -163,18 +168,29 @@ inline void show_equilibrium(const Settings& settings, const Theta& theta, const
                               {"nonconverged_fraction", elsewhere.nonconverged_fraction()},
                               {"evaluations_mean", elsewhere.evaluations_mean()}};
 
-  const Written written = Writer(settings, theta).write(prompt_of(settings, text), true);
+  const Writer writer(settings, theta);
+  const std::vector<Token> prompt = prompt_of(settings, text);
+  const double before = basin::examples::cpu_seconds();
+  const Written written = writer.write(prompt);
+  const double between = basin::examples::cpu_seconds();
+  const OneByOne one_by_one = writer.compare(written.tokens, std::ssize(prompt));
+  const double characters = std::max(1, settings.length), evaluations = static_cast<double>(written.evaluations);
   metrics["written_characters"] = settings.length;
-  metrics["warm_evaluations_mean"] = Written::mean(written.warm);
-  metrics["cold_evaluations_mean"] = Written::mean(written.cold);
+  metrics["written_processor_seconds"] = between - before;
+  metrics["written_evaluations_mean"] = evaluations / characters;
   metrics["written_not_converged"] = written.not_converged;
-  metrics["largest_difference"] = written.largest_difference;
-  draw_written(out + "thinking.png", written);
+  metrics["warm_evaluations_mean"] = mean(one_by_one.warm);
+  metrics["cold_evaluations_mean"] = mean(one_by_one.cold);
+  metrics["one_by_one_processor_seconds"] = basin::examples::cpu_seconds() - between;
+  metrics["one_by_one_not_converged"] = one_by_one.not_converged;
+  metrics["one_by_one_others"] = one_by_one.others;
+  metrics["largest_difference"] = one_by_one.largest_difference;
+  draw_written(out + "thinking.png", written.tokens, one_by_one);
   write_text_file(out + "text.txt", written.tokens);
   std::printf(
-      "of the state %.3f is carried over; each character written took %.1f evaluations, where from the start it takes "
-      "%.1f\n",
-      carried_over(theta), Written::mean(written.warm), Written::mean(written.cold));
+      "of the state %.3f is carried over; text took %.2f evaluations a character; a character at a time %.1f, and %.1f "
+      "from the start\n",
+      carried_over(theta), evaluations / characters, mean(one_by_one.warm), mean(one_by_one.cold));
 }
 
 /// `metrics`: what was measured before.

@@ -12,8 +12,8 @@ tested="--windows 20 --length 12"
 "$program" $small $tested --threads 1 --out one >one.log
 written one metrics.json checkpoint.safetensors text.txt evaluations.png residual.png thinking.png settling.gif loss.png
 measured one parameters iterations context validation_windows validation_loss validation_loss_late \
-  nonconverged_fraction evaluations_mean carried_over warm_evaluations_mean cold_evaluations_mean train_seconds \
-  train_processor_seconds peak_rss_bytes
+  nonconverged_fraction evaluations_mean carried_over written_evaluations_mean warm_evaluations_mean \
+  cold_evaluations_mean train_seconds train_processor_seconds peak_rss_bytes
 [ "$(value one parameters)" = 287840 ] || fail "$(value one parameters) parameters"
 [ "$(tr -d '\n' <one/text.txt | wc -c)" -gt 12 ] || fail "wrote too little: $(cat one/text.txt)"
 "$program" $small $tested --threads 2 --out two >two.log
@@ -34,6 +34,12 @@ cmp one/text.txt evaluated/text.txt || fail "wrote another text when it was eval
 awk -v loss="$(value learned validation_loss)" -v failed="$(value learned nonconverged_fraction)" \
   'BEGIN { exit !(loss < 2.2 && failed <= 0.2) }' ||
   fail "40 iterations: loss $(value learned validation_loss), $(value learned nonconverged_fraction) not converged"
+# The text that settles at once is the one that a character at a time gives, in less than half of the evaluations.
+"$program" --evaluate learned --windows 2 --length 100 --out writes >writes.log
+awk -v written="$(value writes written_evaluations_mean)" -v cold="$(value writes cold_evaluations_mean)" \
+  -v failed="$(value writes written_not_converged)" -v others="$(value writes one_by_one_others)" \
+  'BEGIN { exit !(written < cold / 2 && failed == 0 && others <= 2) }' ||
+  fail "writing: $(cat writes.log writes/metrics.json)"
 "$program" --evaluate learned $tested --max-evaluations 2 --out hasty >hasty.log
 [ "$(value hasty nonconverged_fraction)" = 1.0 ] ||
   fail "2 evaluations settled all but $(value hasty nonconverged_fraction) of the windows"
