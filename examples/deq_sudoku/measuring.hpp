@@ -23,12 +23,14 @@ namespace deq_sudoku {
 struct Attempt {
   bool right = false;
   bool valid = false;  ///< a full grid by the rules, with all that was given
+  Grid grid{};
   basin::SampleResult solve{};
+  int agreeing = 0;  ///< solves of the puzzle up to this one that have converged to this grid; 0 if this one has not
 
   [[nodiscard]] bool converged() const { return solve.status == basin::Status::converged; }
 };
 
-/// The solves of a puzzle from one start after another, until one converges.
+/// The solves of a puzzle from one start after another, until --confirm of them have converged to the same grid.
 using Attempts = std::vector<Attempt>;
 
 /// Where start number `start` of puzzle n begins.
@@ -65,7 +67,14 @@ inline void attempt(const Settings& settings, const Theta& theta, const TestSet&
       const Puzzle& puzzle = set.puzzles[now[i]];
       const Grid grid = answer(prediction.output.view().sample(static_cast<Index>(i)));
       const bool valid = is_solution(grid) && keeps_givens(grid, puzzle);
-      attempts[now[i]].push_back({grid == puzzle.solution, valid, prediction.samples[i].forward.front()});
+      Attempts& of_puzzle = attempts[now[i]];
+      Attempt& one = of_puzzle.emplace_back();
+      one = {grid == puzzle.solution, valid, grid, prediction.samples[i].forward.front()};
+      if (one.converged()) {
+        one.agreeing = static_cast<int>(std::count_if(of_puzzle.begin(), of_puzzle.end(), [&](const Attempt& other) {
+          return other.converged() && other.grid == grid;
+        }));
+      }
       right += grid == puzzle.solution ? 1 : 0;
     }
     if (progress.due(first + at_once >= which.size())) {
@@ -76,37 +85,42 @@ inline void attempt(const Settings& settings, const Theta& theta, const TestSet&
   progress.end();
 }
 
-/// All puzzles of a set from up to `breadth` starts each: who has not converged gets another one.
+/// All puzzles of a set from up to `breadth` starts each: whose answer is not certified gets another one.
 inline std::vector<Attempts> attempts_of(const Settings& settings, const Theta& theta, const TestSet& set) {
   std::vector<Attempts> attempts(set.puzzles.size());
   for (int start = 0; start < settings.breadth; ++start) {
     std::vector<std::size_t> open;
     for (std::size_t n = 0; n < attempts.size(); ++n) {
-      if (attempts[n].empty() || !attempts[n].back().converged()) open.push_back(n);
+      if (attempts[n].empty() || attempts[n].back().agreeing < settings.confirm) open.push_back(n);
     }
     attempt(settings, theta, set, start, open, attempts);
   }
   return attempts;
 }
 
-/// The best of the first so many by the residual. What converged is the last one, if it is among them.
-inline const Attempt& best_of(const Attempts& attempts, std::size_t breadth) {
+/// The best of the first so many: the one that certifies its answer, as `confirm` solves have converged to it, or the
+/// one with the smallest residual.
+inline const Attempt& best_of(const Attempts& attempts, std::size_t breadth, int confirm) {
   const auto end = attempts.begin() + static_cast<Index>(std::min(breadth, attempts.size()));
-  if ((end - 1)->converged()) return *(end - 1);
+  const auto certifies =
+      std::find_if(attempts.begin(), end, [&](const Attempt& one) { return one.agreeing >= confirm; });
+  if (certifies != end) return *certifies;
   return *std::min_element(attempts.begin(), end,
                            [](const Attempt& a, const Attempt& b) { return a.solve.residual < b.solve.residual; });
 }
 
-/// With the best of so many starts; evaluations are those of all of them.
-inline basin::examples::Solved solved_with(const std::vector<Attempts>& attempts, std::size_t breadth) {
+/// With the best of so many starts; evaluations are those of all up to it, or of all.
+inline basin::examples::Solved solved_with(const std::vector<Attempts>& attempts, std::size_t breadth, int confirm) {
   basin::examples::Solved solved;
   for (const Attempts& of_puzzle : attempts) {
-    Attempt best = best_of(of_puzzle, breadth);
-    best.solve.evaluations = 0;
+    const Attempt& best = best_of(of_puzzle, breadth, confirm);
+    const bool certified = best.agreeing >= confirm;
+    std::int64_t evaluations = 0;
     for (std::size_t k = 0; k < std::min(breadth, of_puzzle.size()); ++k) {
-      best.solve.evaluations += of_puzzle[k].solve.evaluations;
+      evaluations += of_puzzle[k].solve.evaluations;
+      if (certified && &of_puzzle[k] == &best) break;
     }
-    solved.add(best.right, best.solve);
+    solved.add(best.right, certified, evaluations);
   }
   return solved;
 }

@@ -28,6 +28,7 @@ struct Settings {
   double penalty = 20;
   double start_noise = 0.5;
   int breadth = 1;
+  int confirm = 1;
   int count = 200;
   std::uint64_t test_seed = 1;
   int max_evaluations = 1000;
@@ -48,6 +49,7 @@ Examples:
   deq_sudoku                                     trains on puzzles that it draws, and tests on others
   deq_sudoku --full --data sudoku                on sudoku/train_*.csv.gz, tests on sudoku/test_*.csv
   deq_sudoku --evaluate deq_sudoku_out --data expert.csv --count 1000 --breadth 16
+  deq_sudoku --evaluate deq_sudoku_out --data expert.csv --count 1000 --breadth 16 --confirm 2
   deq_sudoku --resume deq_sudoku_out
 
 A file of puzzles has lines of 81 digits, a comma, and the 81 digits of the solution; an empty place is a dot or 0. It
@@ -88,7 +90,9 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
   options.add("clip", s.clip, "Longest gradient of a puzzle", {1e-9, 1e9});
   options.add("start-noise", s.start_noise, "Standard deviation of the states where puzzles start, in tests too",
               {0.0, 100.0});
-  options.add("breadth", s.breadth, "Starts of a puzzle in a test, as long as none has converged", {1, 1000})
+  options.add("breadth", s.breadth, "Starts of a puzzle in a test, at most, until its answer is certified", {1, 1000})
+      .of_this_run();
+  options.add("confirm", s.confirm, "Starts that must converge to the same answer before it is certified", {1, 1000})
       .of_this_run();
   options.add("count", s.count, "Puzzles of each set, or file, that it is tested on, at most", {1, 1000000})
       .of_this_run();
@@ -104,6 +108,8 @@ inline void describe(Settings& s, basin::examples::CommandLine& options) {
 inline void complete(Settings& s) {
   if (s.iterations == 0) s.iterations = s.full ? 24000 : 700;
   if (s.segments == 0) s.segments = s.full ? 48 : 32;
+  basin::examples::check_option(s.confirm <= s.breadth, "--confirm", s.confirm,
+                                "at most --breadth, " + std::to_string(s.breadth));
 }
 
 }  // namespace deq_sudoku

@@ -24,7 +24,7 @@ struct Tested {
   const TestSet& set;
   std::vector<Attempts> attempts;
 
-  [[nodiscard]] basin::examples::Solved from_one() const { return solved_with(attempts, 1); }
+  [[nodiscard]] basin::examples::Solved from_one() const { return solved_with(attempts, 1, 1); }
 };
 
 /// The set that took most evaluations.
@@ -187,7 +187,7 @@ inline basin::OrderedJson described(const Settings& settings, const Tested& test
   basin::OrderedJson breadths = basin::OrderedJson::array();
   for (int breadth = 1; breadth <= settings.breadth;
        breadth = breadth < settings.breadth ? std::min(2 * breadth, settings.breadth) : breadth + 1) {
-    const auto solved = solved_with(tested.attempts, static_cast<std::size_t>(breadth));
+    const auto solved = solved_with(tested.attempts, static_cast<std::size_t>(breadth), settings.confirm);
     basin::OrderedJson row;
     row["breadth"] = breadth;
     solved.write(row);
@@ -222,10 +222,11 @@ inline void show(const Settings& settings, const Trainer& trainer, const basin::
   metrics["seed"] = settings.seed;
   metrics["threads"] = basin::threads();
   metrics["breadth"] = settings.breadth;
+  metrics["confirm"] = settings.confirm;
   metrics["test_seed"] = settings.test_seed;
   const Tested& hard = hardest(tested);
   metrics["hardest"] = hard.set.name;
-  solved_with(hard.attempts, static_cast<std::size_t>(settings.breadth)).write(metrics);
+  solved_with(hard.attempts, static_cast<std::size_t>(settings.breadth), settings.confirm).write(metrics);
   metrics["sets"] = by_set;
   metrics["train_seconds"] = training.seconds();
   metrics["train_processor_seconds"] = trainer.processor_seconds();

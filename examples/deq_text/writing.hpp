@@ -18,18 +18,19 @@
 // What was there keeps its state when the text grows. When the window is full its first half leaves.
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../support/process.hpp"
 #include "basin/core/random.hpp"
 #include "basin/fixed_point/picard.hpp"
 #include "basin/fixed_point/solve.hpp"
 #include "measuring.hpp"
 #include "model.hpp"
+#include "sampling.hpp"
 #include "settings.hpp"
 
 namespace deq_text {
@@ -45,27 +46,11 @@ struct Written {
 struct OneByOne {
   std::vector<int> warm{}, cold{};  ///< evaluations for each character, from where the text was and from the start
   std::int64_t not_converged = 0;   ///< of all of these solves
-  std::int64_t others = 0;          ///< characters that would be other ones
+  std::int64_t others = 0;          ///< characters that would be other ones, warm
+  std::int64_t cold_others = 0;     ///< and cold
   double largest_difference = 0;    ///< between the probabilities that warm and cold give
+  double warm_seconds = 0, cold_seconds = 0;  ///< of processors
 };
-
-/// Probabilities of the next character; at a temperature of 0 the likeliest has all.
-inline Eigen::ArrayXd probabilities(const float* logits, double temperature) {
-  const Eigen::ArrayXd y =
-      Eigen::Map<const Eigen::ArrayXf>(logits, alphabet).cast<double>() / std::max(temperature, 1e-6);
-  const Eigen::ArrayXd p = (y - y.maxCoeff()).exp();
-  return p / p.sum();
-}
-
-/// The character at a place of the line from 0 to 1 that the probabilities share.
-inline Token token_at(const Eigen::ArrayXd& p, double place) {
-  double sum = 0;
-  for (Token token = 0; token < alphabet; ++token) {
-    sum += p[token];
-    if (place < sum) return token;
-  }
-  return 0;
-}
 
 /// Writes with an explicit network.
 template <class M>
@@ -129,17 +114,24 @@ class Writer {
       const std::ptrdiff_t gone = window.move(count);
       const auto known = window.of({tokens.begin(), tokens.begin() + count});
       const State<Token> seen = as_window(known);
-      const State<float> start = start_of(theta_.span(), seen.view());
+      const double before = basin::examples::cpu_seconds();
       auto warm = settle(seen.view(), from(z, gone, seen.view()));
+      const double between = basin::examples::cpu_seconds();
+      const double place = place_of(count - prompt);
       const auto p = said(warm.value);
+      const Token written = tokens[static_cast<std::size_t>(count)];
       if (count > prompt) {
-        const auto cold = settle(seen.view(), start);
+        const auto cold = settle(seen.view(), start_of(theta_.span(), seen.view()));
+        found.warm_seconds += between - before;
+        found.cold_seconds += basin::examples::cpu_seconds() - between;
         found.warm.push_back(warm.samples.front().evaluations);
         found.cold.push_back(cold.samples.front().evaluations);
         found.not_converged += (warm.converged() ? 0 : 1) + (cold.converged() ? 0 : 1);
-        found.largest_difference = std::max(found.largest_difference, (p - said(cold.value)).abs().maxCoeff());
+        const auto cold_p = said(cold.value);
+        found.largest_difference = std::max(found.largest_difference, (p - cold_p).abs().maxCoeff());
+        found.cold_others += token_at(cold_p, place) == written ? 0 : 1;
       }
-      found.others += token_at(p, place_of(count - prompt)) == tokens[static_cast<std::size_t>(count)] ? 0 : 1;
+      found.others += token_at(p, place) == written ? 0 : 1;
       z = std::move(warm.value);
     }
     return found;

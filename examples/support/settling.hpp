@@ -141,12 +141,14 @@ struct Solved {
   std::int64_t problems = 0, solved = 0, converged = 0, solved_and_converged = 0, evaluations = 0;
 
   void add(bool right, const SampleResult& result) {
-    const bool settled = result.status == Status::converged;
+    add(right, result.status == Status::converged, result.evaluations);
+  }
+  void add(bool right, bool certified, std::int64_t taken) {
     ++problems;
     solved += right ? 1 : 0;
-    converged += settled ? 1 : 0;
-    solved_and_converged += right && settled ? 1 : 0;
-    evaluations += result.evaluations;
+    converged += certified ? 1 : 0;
+    solved_and_converged += right && certified ? 1 : 0;
+    evaluations += taken;
   }
 
   [[nodiscard]] double share() const { return over(solved, problems); }

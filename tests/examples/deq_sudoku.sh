@@ -40,8 +40,16 @@ gzip -c data/train_easy.csv >packed.csv.gz
 grep -q '"name": "easy"' learned/metrics.json || fail "the file's name is not told"
 "$program" --evaluate learned --data packed.csv.gz --count 5 --max-evaluations 30 --out packed >packed.log
 [ "$(value packed evaluations_mean)" = "$(value learned evaluations_mean)" ] || fail "a packed file reads otherwise"
+# Two starts that converge to the same answer certify it, after the evaluations of both.
+"$program" --iterations 80 --batch 8 --rate 2e-3 --penalty 30 --segments 2 --min-steps 2 --max-steps 4 --data data --count 5 --max-evaluations 300 --out settles >settles.log
+"$program" --evaluate settles --data data --count 5 --breadth 4 --confirm 2 --out both >both.log
+awk -v first="$(value settles evaluations_mean)" -v both="$(value both evaluations_mean)" \
+  -v open="$(value settles nonconverged_fraction)" -v still="$(value both nonconverged_fraction)" \
+  -v one="$(sed -n 's/.*breadth 1: .*not converged \([^%]*\)%.*/\1/p' both.log)" \
+  'BEGIN { exit !(open == 0 && still == 0 && one == 100 && both > 1.5 * first) }' || fail "confirmed: $(cat settles.log both.log)"
 
 refused 'segments' --segments -1
+refused '--confirm is 3, expected at most --breadth, 2' --confirm 3 --breadth 2
 refused "rate is 'nan'" --resume one --rate nan
 refused "length of 'states' is 139968, expected 174960" --resume one --batch 5
 refused 'data set of the checkpoint' --resume one --data data

@@ -37,7 +37,7 @@ awk -v loss="$(value learned validation_loss)" -v failed="$(value learned noncon
 # The text that settles at once is the one that a character at a time gives, in less than half of the evaluations.
 "$program" --evaluate learned --windows 2 --length 100 --out writes >writes.log
 awk -v written="$(value writes written_evaluations_mean)" -v cold="$(value writes cold_evaluations_mean)" \
-  -v failed="$(value writes written_not_converged)" -v others="$(value writes one_by_one_others)" \
+  -v failed="$(value writes written_not_converged)" -v others="$(value writes warm_others)" \
   'BEGIN { exit !(written < cold / 2 && failed == 0 && others <= 2) }' ||
   fail "writing: $(cat writes.log writes/metrics.json)"
 "$program" --evaluate learned $tested --max-evaluations 2 --out hasty >hasty.log
