@@ -95,9 +95,10 @@ TEST_CASE("symmetries of Sudoku are the model's own", "[unit]") {
 }
 
 TEST_CASE("the best of several starts is the one that converged, or the one of the lowest residual", "[unit]") {
-  const auto one = [](bool right, basin::Status status, double residual, int evaluations) {
+  const auto one = [](bool right, basin::Status status, double residual, int evaluations, int agreeing = 0) {
     Attempt made;
     made.right = right;
+    made.agreeing = agreeing;
     made.solve.status = status;
     made.solve.residual = residual;
     made.solve.evaluations = evaluations;
@@ -105,14 +106,39 @@ TEST_CASE("the best of several starts is the one that converged, or the one of t
   };
   const std::vector<Attempts> attempts{{one(false, basin::Status::max_iterations, 0.5, 90),
                                         one(false, basin::Status::max_iterations, 0.2, 90),
-                                        one(true, basin::Status::converged, 1e-4, 40)}};
-  CHECK(best_of(attempts[0], 1).solve.residual == 0.5);
-  CHECK(best_of(attempts[0], 2).solve.residual == 0.2);
-  CHECK(best_of(attempts[0], 16).right);
-  CHECK(solved_with(attempts, 3).evaluations_mean() == 220);
-  CHECK(solved_with(attempts, 3).nonconverged_fraction() == 0);
-  CHECK(solved_with(attempts, 2).share() == 0);
+                                        one(true, basin::Status::converged, 1e-4, 40, 1)}};
+  CHECK(best_of(attempts[0], 1, 1).solve.residual == 0.5);
+  CHECK(best_of(attempts[0], 2, 1).solve.residual == 0.2);
+  CHECK(best_of(attempts[0], 16, 1).right);
+  CHECK(solved_with(attempts, 3, 1).evaluations_mean() == 220);
+  CHECK(solved_with(attempts, 3, 1).nonconverged_fraction() == 0);
+  CHECK(solved_with(attempts, 2, 1).share() == 0);
   CHECK(certified_within(attempts, 3, 40) == 1);
   CHECK(certified_within(attempts, 3, 39) == 0);
   CHECK(certified_within(attempts, 2, 90) == 0);
+}
+
+TEST_CASE("an answer is certified once so many starts have converged to it", "[unit]") {
+  const auto converged = [](bool right, double residual, int evaluations, int agreeing) {
+    Attempt made;
+    made.right = right;
+    made.agreeing = agreeing;
+    made.solve = {.status = basin::Status::converged, .residual = residual, .evaluations = evaluations};
+    return made;
+  };
+  // A wrong answer, the right one, another wrong one, and the right one again.
+  const std::vector<Attempts> attempts{{converged(false, 1e-5, 50, 1), converged(true, 1e-4, 60, 1),
+                                        converged(false, 2e-4, 70, 1), converged(true, 3e-4, 80, 2)}};
+  CHECK_FALSE(best_of(attempts[0], 4, 1).right);
+  CHECK(best_of(attempts[0], 4, 2).solve.evaluations == 80);
+  CHECK(best_of(attempts[0], 3, 2).solve.evaluations == 50);  // the smallest residual
+  const auto first = solved_with(attempts, 4, 1), both = solved_with(attempts, 4, 2),
+             too_few = solved_with(attempts, 3, 2);
+  CHECK(first.evaluations_mean() == 50);
+  CHECK(first.nonconverged_fraction() == 0);
+  CHECK(first.solved_and_converged == 0);
+  CHECK(both.evaluations_mean() == 260);
+  CHECK(both.solved_and_converged == 1);
+  CHECK(too_few.evaluations_mean() == 180);
+  CHECK(too_few.nonconverged_fraction() == 1);
 }
