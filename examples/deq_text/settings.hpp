@@ -41,8 +41,8 @@ struct Settings {
 inline constexpr const char* description = R"(Learns to go on with a text, character by character, by an equilibrium.
 
 Four passes of one block of a transformer, whose state is left to settle: a deep equilibrium model. A text takes as many
-evaluations as it needs, and one that grows by a character settles from where it was. Beside it the same block as an
-explicit network of four layers, with the same parameters in each or its own.)";
+evaluations as it needs; what it writes settles together with the states that it is drawn from, many characters at once.
+Beside it the same block as an explicit network of four layers, with the same parameters in each or its own.)";
 
 inline constexpr const char* footer = R"(
 Examples:
@@ -53,7 +53,7 @@ Examples:
   deq_text --resume deq_text_out --data tinyshakespeare.txt
 
 In the output folder: metrics.json, checkpoint.safetensors, text.txt (what it wrote), evaluations.png (validation loss
-against evaluations), residual.png, thinking.png (evaluations of each character written) and loss.png. Charts are
+against evaluations), residual.png, thinking.png (evaluations of each character by itself) and loss.png. Charts are
 written as .svg too. Ctrl-C, or a closed terminal, ends the training after the iteration at hand, with a checkpoint to
 resume from.)";
 

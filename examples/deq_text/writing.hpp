@@ -39,10 +39,10 @@ namespace deq_text {
 struct Written {
   std::vector<Token> tokens{};     ///< with the prompt
   std::int64_t evaluations = 0;    ///< of all
-  std::int64_t not_converged = 0;  ///< solves
+  std::int64_t not_converged = 0;  ///< solves, of several characters or of one
 };
 
-/// What the same text takes, written a character at a time.
+/// What the same text takes, written a character at a time; all but its first one.
 struct OneByOne {
   std::vector<int> warm{}, cold{};  ///< evaluations for each character, from where the text was and from the start
   std::int64_t not_converged = 0;   ///< of all of these solves
@@ -86,13 +86,14 @@ class Writer {
       const auto more = std::min<Index>(settings_.context - std::ssize(known), settings_.length - i - 1);
       const Continuation text{*this, known, i};
       basin::Stop stop = middle(model_).stop;
-      stop.max_evaluations += static_cast<int>(more);
+      stop.max_evaluations += static_cast<int>(2 * more);
+      stop.stall_window = 0;  // a character is found after the other, and all to come are as wrong as ever
       const auto solution = basin::solve(text, text.start(start, more), basin::Picard{}, stop);
       z = State<float>(solution.value.shape.with_features(width));
       z.view().matrix() = solution.value.view().matrix().topRows<width>();
       written.evaluations += solution.samples.front().evaluations;
       written.not_converged += solution.converged() ? 0 : 1;
-      if (!solution.converged() && more > 0) {  // one of them, then
+      if (!solution.converged()) {  // one of them, then
         auto one = settle(seen.view(), start);
         written.evaluations += one.samples.front().evaluations;
         written.not_converged += one.converged() ? 0 : 1;
@@ -112,7 +113,7 @@ class Writer {
     State<float> z;
     for (std::ptrdiff_t count = prompt; count < std::ssize(tokens); ++count) {
       const std::ptrdiff_t gone = window.move(count);
-      const auto known = window.of({tokens.begin(), tokens.begin() + count});
+      const auto known = window.of(std::span(tokens).first(static_cast<std::size_t>(count)));
       const State<Token> seen = as_window(known);
       const double before = basin::examples::cpu_seconds();
       auto warm = settle(seen.view(), from(z, gone, seen.view()));
@@ -129,9 +130,9 @@ class Writer {
         found.not_converged += (warm.converged() ? 0 : 1) + (cold.converged() ? 0 : 1);
         const auto cold_p = said(cold.value);
         found.largest_difference = std::max(found.largest_difference, (p - cold_p).abs().maxCoeff());
+        found.others += token_at(p, place) == written ? 0 : 1;
         found.cold_others += token_at(cold_p, place) == written ? 0 : 1;
       }
-      found.others += token_at(p, place) == written ? 0 : 1;
       z = std::move(warm.value);
     }
     return found;
@@ -164,7 +165,7 @@ class Writer {
       if (count - first_ > context_) first_ = count - std::max<std::ptrdiff_t>(1, context_ / 2);
       return first_ - before;
     }
-    [[nodiscard]] std::vector<Token> of(const std::vector<Token>& text) const {
+    [[nodiscard]] std::vector<Token> of(std::span<const Token> text) const {
       return {text.begin() + first_, text.end()};
     }
 

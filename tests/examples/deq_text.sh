@@ -40,6 +40,10 @@ awk -v written="$(value writes written_evaluations_mean)" -v cold="$(value write
   -v failed="$(value writes written_not_converged)" -v others="$(value writes warm_others)" \
   'BEGIN { exit !(written < cold / 2 && failed == 0 && others <= 2) }' ||
   fail "writing: $(cat writes.log writes/metrics.json)"
+# A long text is found one character after another, and its residual stays as it is for as long: that is no failure.
+"$program" --iterations 6 --batch 2 --context 160 --windows 2 --length 150 --out long >long.log
+awk -v written="$(value long written_evaluations_mean)" -v failed="$(value long written_not_converged)" \
+  'BEGIN { exit !(written < 2 && failed == 0) }' || fail "writing at length: $(cat long.log long/metrics.json)"
 "$program" --evaluate learned $tested --max-evaluations 2 --out hasty >hasty.log
 [ "$(value hasty nonconverged_fraction)" = 1.0 ] ||
   fail "2 evaluations settled all but $(value hasty nonconverged_fraction) of the windows"
