@@ -56,6 +56,10 @@ GROUPS = {
         Program("oneDNN", "onednn"),
         Program(TUNED_TORCH, "torch_conv.py"),
     ],
+    "attention": [
+        Program("basin", "attention"),
+        Program(TUNED_TORCH, "torch_attention.py"),
+    ],
     "solve": [
         Program("basin", "solve"),
         Program(TUNED_TORCH, "torch_deq.py", ("--what", "solve")),
@@ -126,9 +130,20 @@ def goals_of_conv():
         for work in ("forward", "input gradient"):
             goals.append(Goal(f"conv {work}, weights prepared, C = {features}", 1.3, 1.3, "oneDNN",
                               peer_work=f"conv {work}, C = {features}"))
-    for work, to_onednn in (("forward", 1.6), ("input gradient", 3.0), ("weight gradient", 1.0)):
+    for work, to_onednn in (("forward", 1.8), ("input gradient", 3.2), ("weight gradient", 1.1)):
         goals.append(Goal(f"conv {work}, C = 8", to_onednn, to_onednn, "oneDNN"))
+    for kind, features, to_torch in (("conv over 1 axis", 32, 1.5), ("conv over 3 axes", 16, 1.5),
+                                     ("dilated conv", 32, 1.5), ("depthwise conv", 32, 3), ("transposed conv", 32, 1.5)):
+        for work in ("forward", "input gradient", "weight gradient"):
+            goals.append(Goal(f"{kind} {work}, C = {features}", to_torch, to_torch, TUNED_TORCH))
     return goals
+
+
+def goals_of_attention():
+    works = [f"{work}, length {length}" for length in (64, 256)
+             for work in ("attention block forward", "attention block gradient",
+                          "training step of a model of characters")]
+    return [Goal(work, 1.5, 1.5, TUNED_TORCH) for work in (*works, "RmsNorm forward, width 128")]
 
 
 def goals_of_equilibria():
@@ -166,15 +181,16 @@ LARGE = "automaton step a cell, 1 x 1024 x 1024, half fire"
 ITERATION = "automaton training iteration"
 GOALS = [
     *goals_of_conv(),
+    *goals_of_attention(),
     *goals_of_equilibria(),
     *goals_of_solver(),
     Goal(HALF, 5, 6, TUNED_TORCH, ("plain",)),
     Goal(HALF, 3, 3, TUNED_TORCH, ("fired gathered",)),
-    Goal(HALF, 90, 47),
+    Goal(HALF, 86, 44),
     Goal(ALL, 2, 2, TUNED_TORCH, ("plain",)),
-    Goal(LARGE, 95, 50),
+    Goal(LARGE, 92, 47),
     Goal(ITERATION, 3, 3, TUNED_TORCH),
-    Goal(ITERATION, 1.0, 0.5),
+    Goal(ITERATION, 1.0, 0.4),
     Goal(ITERATION + ", checkpoints", 1 / 1.4, 1 / 1.4, "basin", peer_work=ITERATION),
     Goal("memory of an automaton training iteration", 250, 250),
     Goal("memory of an automaton training iteration, checkpoints", 80, 80),
