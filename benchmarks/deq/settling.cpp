@@ -36,6 +36,7 @@ using namespace basin;
 constexpr int channels = 16;
 constexpr Index batch = 100;
 using Plain = Injected<Sequential<Conv<channels, channels, 3, 1, Zero, Bias::no>, Relu>>;
+using Smooth = Injected<Sequential<Conv<channels, channels, 3, 1, Zero, Bias::no>, Tanh>>;
 using Dropping = Injected<Sequential<Conv<channels, channels, 3, 1, Zero, Bias::no>, Relu, Dropout>>;
 using Bounded = Injected<Sequential<SpectrallyNormalized<Conv<channels, channels, 3, 1, Zero, Bias::no>>, Relu>>;
 using Normalized = Injected<Sequential<Conv<channels, channels, 3, 1, Zero, Bias::no>, GroupNorm<channels, 4>, Relu>>;
@@ -102,6 +103,19 @@ void row(
   row<M>(name, data, model, model, after_step);
 }
 
+/// With the loss at `states` iterates too, of 2 to `most` evaluations.
+template <class M>
+void corrected_row(const std::string& name, const Data& data, const M& model, int states, int most,
+                   const FixedPointCorrection& correction) {
+  const auto gradient = [=](const M& a, const auto& theta, const auto& x, const auto& loss, const auto& options) {
+    FixedPointCorrection here = correction;
+    here.evaluations = sample_evaluations(states, most, {3, 0}, options.context.draw);
+    return corrected_value_and_gradient<1>(a, theta, x, loss, here, options).result;
+  };
+  row<M>(
+      name, data, model, model, [](auto&) {}, gradient);
+}
+
 template <class E>
 E settling(E equilibrium = {}) {
   equilibrium.stop = {.tolerance = 1e-3, .max_evaluations = 60};
@@ -137,18 +151,15 @@ int main(int count, char** arguments) {
     Free loose = model;
     loose.layer<1>().stop.tolerance = 1e-2;
     row("a tolerance of 1e-2 while training", data, loose, model);
-    const auto corrected = [&](const std::string& name, int states, int most, double weight) {
-      const auto gradient = [=](const Free& a, const auto& theta, const auto& x, const auto& loss,
-                                const auto& options) {
-        const std::vector<int> evaluations = sample_evaluations(states, most, {3, 0}, options.context.draw);
-        const FixedPointCorrection how{.evaluations = evaluations, .weight = weight};
-        return corrected_value_and_gradient<1>(a, theta, x, loss, how, options).result;
-      };
-      row<Free>(
-          name, data, model, model, [](auto&) {}, gradient);
-    };
-    corrected("fixed-point correction, two states of 2 to 12", 2, 12, 1);
-    corrected("fixed-point correction, three states of 2 to 6, weight 3", 3, 6, 3);
+    corrected_row("fixed-point correction, two states of 2 to 12", data, model, 2, 12, {});
+    corrected_row("fixed-point correction, three states of 2 to 6, weight 3", data, model, 3, 6, {.weight = 3});
+  }
+  {
+    Model<Equilibrium<Smooth>> model;
+    model.layer<1>() = settling(Equilibrium<Smooth>{});
+    row("Tanh in place of Relu", data, model);
+    corrected_row("Tanh, fixed-point correction, six states of 2 to 58, weight 10", data, model, 6, 58,
+                  {.weight = 10, .gamma = 1});
   }
   {
     using Dropped = Model<Equilibrium<Dropping>>;
