@@ -123,7 +123,9 @@ TEST_CASE("an answer is certified once so many starts have converged to it", "[u
     Attempt made;
     made.right = right;
     made.agreeing = agreeing;
-    made.solve = {.status = basin::Status::converged, .residual = residual, .evaluations = evaluations};
+    made.solve.status = basin::Status::converged;
+    made.solve.residual = residual;
+    made.solve.evaluations = evaluations;
     return made;
   };
   // A wrong answer, the right one, another wrong one, and the right one again.
