@@ -3,8 +3,7 @@
 //
 //   --what time          milliseconds: with the implicit gradient, where Anderson or Picard iteration solves forward
 //   and
-//                        GMRES backward, both to 1e-3; and back through 30 steps of Picard iteration, whose
-//                        linearizations are kept, of four samples at a time on a thread
+//                        GMRES backward, both to 1e-3; and back through 30 steps of Picard iteration
 //   --what implicit-16   by how many MB the process grows at most in a step with the implicit gradient (Anderson) of 16
 //                        features; implicit-48 is that of 48
 //   --what unrolled-16   the same back through 30 steps; and unrolled-48
@@ -41,8 +40,6 @@ class Step {
     if constexpr (std::is_same_v<Adjoint, Unrolled>) {
       // One evaluation more than there are steps, because the value of a solve is an iterate that was evaluated.
       settle.stop = {.tolerance = 0, .max_evaluations = 31, .stall_window = 0};
-      settle.adjoint.tape = Kept{};
-      options_.samples_per_part = 4;
     } else {
       settle.stop = {.tolerance = deq_tolerance, .max_evaluations = 100};
       settle.adjoint.tolerance = deq_tolerance;
@@ -50,14 +47,13 @@ class Step {
     }
   }
 
-  [[nodiscard]] auto operator()() const { return value_and_gradient(model_, theta_, images_.view(), loss_, options_); }
+  [[nodiscard]] auto operator()() const { return value_and_gradient(model_, theta_, images_.view(), loss_); }
 
  private:
   Model model_;
   State<float> images_;
   Parameters<Model, float> theta_;
   CrossEntropy loss_;
-  GradientOptions options_;
 };
 
 template <int C, class Solver, class Adjoint>

@@ -100,43 +100,6 @@ TEST_CASE("buffers keep no more than the most that was in use, and 32 MiB", "[al
   CHECK(store.held() == 0);
 }
 
-TEST_CASE("small buffers are kept as well, little larger than what was asked for", "[allocation][buffer]") {
-  Store store;
-  for (std::size_t bytes = Store::smallest; bytes < Store::large + 2000; bytes += 61) {
-    const Store::Piece piece = store.take(bytes);
-    CHECK(piece.size >= bytes);
-    CHECK((piece.size <= bytes + bytes / 4 || bytes >= Store::large));
-    CHECK(reinterpret_cast<std::uintptr_t>(piece.memory) % Store::alignment == 0);
-    std::fill_n(static_cast<char*>(piece.memory), bytes, '\1');
-    store.give(piece);
-    const Store::Piece again = store.take(bytes);
-    CHECK(again.memory == piece.memory);
-    CHECK(again.size == piece.size);
-    store.give(again);
-  }
-  store.release(0);
-  CHECK(store.held() == 0);
-
-  const auto use = [&] {
-    std::vector<Store::Piece> taken;
-    for (std::size_t i = 0; i < 3000; ++i) taken.push_back(store.take(Store::smallest + 7 * i));
-    for (const Store::Piece& piece : taken) store.give(piece);
-  };
-  use();
-  const std::size_t held = store.held();
-  CHECK(held > 3000 * Store::smallest);
-  use();
-  CHECK(store.held() == held);
-  CHECK(store.in_use() == 0);
-  store.release(held / 2);
-  CHECK(store.held() <= held / 2);
-  CHECK(store.held() > held / 4);
-  use();
-  CHECK(store.held() == held);
-  store.release(0);
-  CHECK(store.held() == 0);
-}
-
 TEST_CASE("idle buffers go back to the system when that is asked for", "[allocation][buffer]") {
   if (!basin_test::counts_allocations()) return;
   release_idle_buffers();

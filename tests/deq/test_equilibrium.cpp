@@ -200,7 +200,6 @@ TEST_CASE("the memory of a training step does not depend on the number of iterat
     const State<float> x = test::random_state<float>({1, {12, 12, 1}, 8}, 2);
     const CrossEntropy loss = labels_for(8);
     // In a thread of its own, so that its scratch memory is counted from nothing.
-    release_idle_buffers();
     const std::size_t before = basin_test::live_bytes();
     basin_test::reset_peak();
     std::thread([&] { (void)value_and_gradient(model, theta, x, loss); }).join();

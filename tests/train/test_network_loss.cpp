@@ -227,7 +227,6 @@ TEST_CASE("memory does not grow with the number of inputs", "[allocation][networ
   const Network network({50, 40, 10});
   const Problem<float> few(network, 300, 2), many(network, 8000, 2);
   const auto peak = [](const Problem<float>& problem) {
-    release_idle_buffers();
     basin_test::reset_peak();
     const std::size_t before = basin_test::live_bytes();
     static_cast<void>(problem.loss.accuracies(problem.state()));

@@ -9,18 +9,13 @@
 // a training step through 30 steps of Picard iteration. So what a Buffer gives back stays here, for the next one of
 // about its size, on whatever thread.
 //
-// Small pieces count, too: a step of a small state keeps some of 12 KiB, and thirty steps of a batch hundreds of them,
-// which malloc cuts off the end of its heap and maps again. A training step through 30 kept steps of 16 features on
-// 14 x 14 cells (64 samples, four at a time) took 259 ms when these pieces were malloc's, and takes 32 ms.
-//
 // How much that is has a bound: what is kept for nobody and what is in use are together no more than the most that was
 // in use at once, and 32 MiB. (Sizes are those of the pieces, which may be half as large again as what was asked for,
-// or from 28 to 256 KiB five times as large.) release_idle_buffers() gives back what is kept for nobody.
+// or up to 256 KiB four times as large.) release_idle_buffers() gives back what is kept for nobody.
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <iterator>
 #include <limits>
@@ -40,14 +35,12 @@ namespace basin {
 
 namespace detail {
 
-/// The memory of all buffers. Pieces below `smallest` are malloc's; those below `large` have one of a few sizes each, a
-/// stack of idle ones for every size, so that one that is there costs little more than a lock. Threads have a drawer
-/// each (or share one, if there are many threads), and look into those of others before they ask the system.
+/// The memory of all buffers. Pieces below `smallest` are malloc's. Threads have a drawer each (or share one, if there
+/// are many threads), and look into those of others before they ask the system.
 class BufferStore {
  public:
   static constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
-  static constexpr std::size_t smallest = std::size_t{1} << 10;
-  static constexpr std::size_t large = std::size_t{1} << 15;
+  static constexpr std::size_t smallest = std::size_t{1} << 15;
   static constexpr std::size_t allowance = std::size_t{1} << 25;
 
   static BufferStore& instance() {
@@ -63,9 +56,8 @@ class BufferStore {
   /// A piece of at least so many bytes.
   [[nodiscard]] Piece take(std::size_t bytes) {
     if (bytes < smallest) return {::operator new (bytes, std::align_val_t{alignment}), bytes};
-    const std::size_t size = bytes < large ? SizeClass(bytes).size() : bytes;
-    Piece piece = find(size);
-    if (piece.memory == nullptr) piece = make(size);
+    Piece piece = find(bytes);
+    if (piece.memory == nullptr) piece = make(bytes);
     const std::size_t now = in_use_.fetch_add(piece.size, std::memory_order_relaxed) + piece.size;
     for (std::size_t most = most_in_use_.load(std::memory_order_relaxed); most < now;) {
       if (most_in_use_.compare_exchange_weak(most, now, std::memory_order_relaxed)) break;
@@ -84,18 +76,13 @@ class BufferStore {
     const bool kept = caught([&] {
                         Drawer& own = drawers_[drawer_of_this_thread()];
                         const std::lock_guard lock(own.mutex);
-                        // The last to come back is the first to go, as it may still lie in a cache.
-                        if (piece.size < large) {
-                          own.small[SizeClass(piece.size).number()].push_back(piece.memory);
-                          return;
-                        }
+                        // Before its like: the last to come back is the first to go, as it may still lie in a cache.
                         own.idle.emplace_hint(own.idle.lower_bound(piece.size), piece.size, piece.memory);
                       }) == nullptr;
     if (!kept) free(piece);  // there was no memory for the entry
   }
 
-  /// Gives idle pieces back to the system, a drawer's large ones first, until no more than `most` bytes are held, in
-  /// use or not.
+  /// Gives idle pieces back to the system, large ones first, until no more than `most` bytes are held, in use or not.
   void release(std::size_t most) {
     const std::size_t own = drawer_of_this_thread();
     for (std::size_t i = 0; i < drawers; ++i) {
@@ -105,13 +92,6 @@ class BufferStore {
         const auto largest = std::prev(drawer.idle.end());
         free({largest->second, largest->first});
         drawer.idle.erase(largest);
-      }
-      for (std::size_t number = SizeClass::count; number-- > 0;) {
-        std::vector<void*>& stack = drawer.small[number];
-        while (held() > most && !stack.empty()) {
-          free({stack.back(), SizeClass::size_of(number)});
-          stack.pop_back();
-        }
       }
     }
   }
@@ -123,33 +103,9 @@ class BufferStore {
  private:
   static constexpr std::size_t drawers = 16;
 
-  /// The sizes of small pieces: four to an octave, so that a piece is less than a quarter larger than what is asked
-  /// for.
-  class SizeClass {
-    static constexpr std::size_t first_octave = std::bit_width(smallest) - 1;
-
-   public:
-    static constexpr std::size_t count = 4 * (std::bit_width(large) - 1 - first_octave);
-
-    /// The smallest that holds so many bytes, `smallest` or more. From the last one on, `count`, it is no small one.
-    explicit SizeClass(std::size_t bytes) {
-      const std::size_t octave = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // of the last byte's number
-      number_ = 4 * octave + ((bytes - 1) >> (octave - 2)) - 4 * first_octave - 3;
-    }
-    [[nodiscard]] std::size_t number() const { return number_; }
-    [[nodiscard]] std::size_t size() const { return size_of(number_); }
-    [[nodiscard]] static constexpr std::size_t size_of(std::size_t number) {
-      return (4 + number % 4) << (first_octave + number / 4 - 2);
-    }
-
-   private:
-    std::size_t number_ = 0;
-  };
-
   struct alignas(alignment) Drawer {
     Mutex mutex{};
-    std::multimap<std::size_t, void*> idle{};                  // large ones, by size
-    std::array<std::vector<void*>, SizeClass::count> small{};  // by the number of their size
+    std::multimap<std::size_t, void*> idle{};  // by size
   };
 
   /// A thread's own drawer.
@@ -159,21 +115,13 @@ class BufferStore {
   };
   static std::size_t drawer_of_this_thread() { return one_of_this_thread<Choice>().drawer; }
 
-  /// An idle piece that is not too large, or none. Below 256 KiB it may be more so: loops take them for blocks of any
-  /// size.
+  /// An idle piece that is not too large, or none. Small ones may be more so: loops take them for blocks of any size.
   Piece find(std::size_t size) {
     const std::size_t largest = std::max(size + size / 2, std::min(4 * size, std::size_t{1} << 18));
     const std::size_t own = drawer_of_this_thread();
     for (std::size_t i = 0; i < drawers; ++i) {
       Drawer& drawer = drawers_[(own + i) % drawers];
       const std::lock_guard lock(drawer.mutex);
-      if (size < large) {
-        std::vector<void*>& stack = drawer.small[SizeClass(size).number()];
-        if (stack.empty()) continue;
-        const Piece found{stack.back(), size};
-        stack.pop_back();
-        return found;
-      }
       const auto at = drawer.idle.lower_bound(size);
       if (at == drawer.idle.end() || at->first > largest) continue;
       const Piece found{at->second, at->first};
