@@ -4,12 +4,11 @@
 // place of the text has a random number of its own, so that the character there follows from the state before it; and a
 // state follows from the characters up to it. Text and states are thus one fixed point,
 //
-//   z = f(z, u(x)),    x_(t+1) = the character at the place r_(t+1) of the line that softmax(W z_t / temperature)
-//   shares
+//   z = f(z, u(x)),    x_(t+1) = the character at the place r_(t+1) of softmax(W z_t / temperature)
 //
-// and as no character depends on a later one, it is the text that a character at a time gives. Each evaluation finds at
-// least about one more of its characters, and all of them are checked at once: a character at a time takes an
-// evaluation for its state and another to see that this no longer changes.
+// and as no character depends on a later one, it is a text that a character at a time gives, too. Each evaluation finds
+// about one more of its characters, or several that were guessed right, and all are checked at once: a character at a
+// time takes an evaluation for its state and another to see that this no longer changes.
 //
 // That what is said one after the other can be found as a fixed point: Y. Song, C. Meng, R. Liao, S. Ermon,
 // "Accelerating feedforward computation via parallel nonlinear equation solving", ICML 2021; for text: A. Santilli et
@@ -76,7 +75,7 @@ class Writer {
 
   [[nodiscard]] Written write(const std::vector<Token>& prompt) const {
     Written written{prompt};
-    Window window{prompt, settings_.context};
+    Window window(std::ssize(prompt), settings_.context);
     State<float> z;  // of what is in sight, settled
     for (int i = 0; i < settings_.length;) {
       const std::ptrdiff_t gone = window.move(std::ssize(written.tokens));
@@ -109,7 +108,7 @@ class Writer {
   /// What the end of a text, all but `prompt` characters, takes a character at a time.
   [[nodiscard]] OneByOne compare(const std::vector<Token>& tokens, std::ptrdiff_t prompt) const {
     OneByOne found;
-    Window window{{tokens.begin(), tokens.begin() + prompt}, settings_.context};
+    Window window(prompt, settings_.context);
     State<float> z;
     for (std::ptrdiff_t count = prompt; count < std::ssize(tokens); ++count) {
       const std::ptrdiff_t gone = window.move(count);
@@ -156,8 +155,9 @@ class Writer {
  private:
   /// What is in sight of a text: its last characters.
   struct Window {
-    Window(const std::vector<Token>& prompt, std::ptrdiff_t context)
-        : context_(context), first_(std::max<std::ptrdiff_t>(0, std::ssize(prompt) - context)) {}
+    /// At the end of a text of `count` characters.
+    Window(std::ptrdiff_t count, std::ptrdiff_t context)
+        : context_(context), first_(std::max<std::ptrdiff_t>(0, count - context)) {}
 
     /// To the end of a text of `count` characters; how many have left.
     std::ptrdiff_t move(std::ptrdiff_t count) {
